@@ -1,0 +1,100 @@
+# What to run is in CONTRIBUTING.md. Needs Go and make; `make test` and `make bench` also install
+# Debian packages (e2e/install.sh).
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := build
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# Release binaries are static; race builds, which need cgo, are separate.
+RELEASE = CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)'
+PROGRAMS = ./proxy/cmd/seraph-proxy ./webui/cmd/seraph-webui ./ctlproto/cmd/seraphctl
+
+# Where a second goroutine can be at the same data. Parsers, templates and the compiled script
+# are tested without the race detector, which costs them three times their time.
+RACE = ./ctlproto/... ./deploy/... \
+	./proxy/internal/transport/... ./proxy/internal/txn/... ./proxy/internal/relay/... ./proxy/internal/ua/... \
+	./proxy/internal/modules/... ./proxy/internal/control/... ./proxy/internal/daemon/... \
+	./sql/store/... ./webui/internal/session/... ./webui/internal/server/... ./webui/internal/user/...
+
+FUZZTIME ?= 60s
+LINT = bin/tools/golangci-lint
+
+.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench fuzz clean
+
+build: ## bin/seraph-proxy, bin/seraph-webui, bin/seraphctl
+	@mkdir -p bin
+	$(RELEASE) -o bin/ $(PROGRAMS)
+
+demo-build: build
+	@$(RELEASE) -o bin/seraph-demo ./deploy/demo
+
+# The demo ends its children when it gets SIGINT or SIGTERM; make passes SIGTERM on.
+demo: demo-build ## the three programs and two phones on this machine, until Ctrl-C
+	@exec bin/seraph-demo -bin bin
+
+check: fmt vet lint alone floors unit race ## format, lint, unit tests, race detector
+
+fmt:
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "make fmt: gofmt would change:" $$bad >&2; exit 1; fi
+
+vet:
+	go vet ./...
+	cd e2e && go vet ./...
+
+$(LINT): tools/go.mod tools/go.sum
+	@mkdir -p $(@D)
+	cd tools && GOWORK=off go build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $(LINT)
+
+lint: $(LINT)
+	$(LINT) run ./... ./e2e/...
+
+# The product builds without the workspace, as a module that somebody else requires would.
+alone:
+	GOWORK=off CGO_ENABLED=0 go build ./...
+
+floors:
+	go test -count=1 -run 'Floor|Rule' .
+
+unit:
+	SERAPH_STORE_ENGINES=sqlite go test -timeout 4m ./...
+
+race:
+	@command -v $${CC:-gcc} >/dev/null || { echo "make race: needs a C compiler: apt-get install gcc libc6-dev" >&2; exit 1; }
+	CGO_ENABLED=1 SERAPH_STORE_ENGINES=sqlite go test -race -timeout 4m $(RACE)
+
+deps: ## the Debian packages of the tests
+	@e2e/install.sh
+
+test: deps ## what CI runs: check, the store on both engines, end to end
+	@$(MAKE) check
+	SERAPH_STORE_ENGINES=sqlite,mysql go test -count=1 -timeout 5m ./sql/...
+	@$(MAKE) e2e
+
+# One package after the other: each scenario has the machine for itself.
+e2e: build
+	cd e2e && go test -count=1 -p 1 -timeout 20m ./...
+
+test-all: deps ## everything, on both engines, with loss, long runs and faults
+	@$(MAKE) check
+	SERAPH_STORE_ENGINES=sqlite,mysql go test -count=1 -timeout 10m ./...
+	@$(MAKE) build
+	cd e2e && SERAPH_E2E=all go test -count=1 -p 1 -timeout 120m ./...
+	@$(MAKE) fuzz
+
+bench: build ## the relayed call beside Kamailio; the last line is the ratio
+	@e2e/install.sh sip-tester kamailio
+	cd e2e && go run ./bench
+
+# Every `func FuzzX` of both modules, one after the other.
+fuzz: ## FUZZTIME (60s) of each fuzz target
+	@grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file _ decl; do \
+		name=$${decl#func }; dir=$${file%/*}; \
+		echo "fuzz $$dir $$name $(FUZZTIME)"; \
+		(cd "$$dir" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) . </dev/null) || exit 1; \
+	done
+
+clean:
+	rm -rf bin

@@ -1,0 +1,24 @@
+package ctlproto
+
+// ScriptCheckParams are the parameters of script.check: File alone is read by
+// the proxy, with the proxy's rights; Text is checked as it is, and File then
+// only names it in messages and is where relative includes start.
+type ScriptCheckParams struct {
+	File string `json:"file,omitempty"`
+	Text string `json:"text,omitempty"`
+}
+
+// ScriptCheckResult is the result of script.check.
+type ScriptCheckResult struct {
+	OK     bool          `json:"ok"`
+	Errors []ScriptError `json:"errors"`
+}
+
+// ScriptError is one fault of a script.
+type ScriptError struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`   // from 1
+	Column  int    `json:"column"` // from 1
+	Message string `json:"message"`
+	Caret   string `json:"caret"` // the line, and under it a ^ below the column
+}

@@ -1,0 +1,16 @@
+// Package e2e_test is the end-to-end suite: real binaries, other people's phones,
+// load generator, database and browser. README.md says how to run it.
+package e2e_test
+
+import (
+	"os"
+	"testing"
+
+	"seraph/e2e/stand"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	stand.RemoveTemplate()
+	os.Exit(code)
+}

@@ -1,0 +1,56 @@
+package control
+
+import (
+	"context"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+)
+
+// Longest texts of click-to-dial, in bytes.
+const (
+	maxDisplayName = 128
+	maxActor       = 128
+	maxCtdID       = 128
+)
+
+// ctdDial starts an attempt. A callee without a domain is in the caller's.
+func (s *Server) ctdDial(ctx context.Context, p *params) (any, error) {
+	caller := p.address("caller")
+	callee := p.required("callee", maxText)
+	dial := ctlproto.CtdDialParams{
+		Caller:     caller.String(),
+		CalleeName: p.line("callee_name", maxDisplayName),
+		Actor:      p.line("actor", maxActor),
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	var err error
+	if dial.Callee, err = aor.CanonicalURI(callee, caller.Domain); err != nil {
+		return nil, ctlproto.InvalidParam("callee", err.Error())
+	}
+	id, err := s.cfg.Ctd.Dial(ctx, dial)
+	return ctlproto.CtdDialResult{ID: id}, err
+}
+
+func (s *Server) ctdStatus(_ context.Context, p *params) (any, error) {
+	id := p.required("id", maxCtdID)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	status, found := s.cfg.Ctd.Status(id)
+	if !found {
+		return nil, ctlproto.Errorf(ctlproto.CodeNotFound, "no click-to-dial attempt %q", shorten(id))
+	}
+	return status, nil
+}
+
+func (s *Server) ctdCancel(ctx context.Context, p *params) (any, error) {
+	id := p.required("id", maxCtdID)
+	actor := p.line("actor", maxActor)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return ctlproto.Done{}, s.cfg.Ctd.Cancel(ctx, id, actor)
+}

@@ -1,0 +1,161 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"seraph/ctlproto"
+)
+
+// handler is a method: the names of its parameters in Kamailio's order, and
+// what it does with them.
+type handler struct {
+	names []string
+	run   func(ctx context.Context, p *params) (any, error)
+}
+
+// largeResult is a result whose making and sending is counted (maxDumps).
+type largeResult struct {
+	raw     json.RawMessage
+	release func()
+}
+
+// addMethods lists the methods whose part of the proxy is there.
+func (s *Server) addMethods() {
+	s.methods = make(map[string]handler)
+	add := func(method string, run func(context.Context, *params) (any, error), names ...string) {
+		s.methods[method] = handler{names: names, run: run}
+	}
+	add(ctlproto.MethodCoreVersion, s.coreVersion)
+	add(ctlproto.MethodCoreUptime, s.coreUptime)
+	add(ctlproto.MethodCoreInfo, s.coreInfo)
+	add(ctlproto.MethodCorePsx, s.corePsx)
+	add(ctlproto.MethodListMethods, s.listMethods)
+	if s.cfg.Statistics != nil {
+		add(ctlproto.MethodStatistics, s.statistics, "names…")
+		add(ctlproto.MethodStatsFetch, s.statsFetch, "names…")
+	}
+	if s.cfg.Tm != nil {
+		add(ctlproto.MethodTmStats, s.tmStats)
+	}
+	if s.cfg.Sl != nil {
+		add(ctlproto.MethodSlStats, s.slStats)
+	}
+	if s.cfg.Usrloc != nil {
+		add(ctlproto.MethodUlDump, s.ulDump, "brief")
+		add(ctlproto.MethodUlLookup, s.ulLookup, "table", "aor")
+		add(ctlproto.MethodUlAdd, s.ulAdd, "table", "aor", "contact", "expires", "q", "path", "flags", "cflags", "methods", "received", "socket")
+		add(ctlproto.MethodUlRm, s.ulRm, "table", "aor")
+		add(ctlproto.MethodUlRmContact, s.ulRmContact, "table", "aor", "contact")
+		add(ctlproto.MethodUlFlush, s.ulFlush)
+	}
+	if s.cfg.Presence != nil {
+		add(ctlproto.MethodPresenceGet, s.presenceGet, "addresses", "viewer")
+	}
+	if s.cfg.Ctd != nil {
+		add(ctlproto.MethodCtdDial, s.ctdDial, "caller", "callee", "callee_name", "actor")
+		add(ctlproto.MethodCtdStatus, s.ctdStatus, "id")
+		add(ctlproto.MethodCtdCancel, s.ctdCancel, "id", "actor")
+	}
+	if s.cfg.Script != nil {
+		add(ctlproto.MethodScriptCheck, s.scriptCheck, "file", "text")
+	}
+	if s.cfg.Credentials != nil {
+		add(ctlproto.MethodAuthForget, s.authForget, "aor")
+	}
+	s.addReloads()
+	s.names = append(slices.Collect(maps.Keys(s.methods)), ctlproto.MethodEventSubscribe)
+	slices.Sort(s.names)
+}
+
+func (s *Server) addReloads() {
+	for method, table := range map[string]struct {
+		reloader Reloader
+		noun     string
+	}{
+		ctlproto.MethodDomainReload: {s.cfg.Domains, "domains"},
+		ctlproto.MethodAliasReload:  {s.cfg.Aliases, "aliases"},
+		ctlproto.MethodGroupReload:  {s.cfg.Groups, "groups"},
+	} {
+		if table.reloader == nil {
+			continue
+		}
+		s.methods[method] = handler{run: func(ctx context.Context, _ *params) (any, error) {
+			return s.reload(ctx, table.noun, table.reloader)
+		}}
+	}
+}
+
+// call finds the method of a request and runs it.
+func (s *Server) call(ctx context.Context, request ctlproto.Request) (result any, refusal *ctlproto.Error) {
+	method, ok := s.methods[request.Method]
+	if !ok {
+		return nil, s.unknownMethod(request.Method)
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.cfg.Log.Error("control: method panicked", "method", request.Method, "panic", fault, "stack", string(debug.Stack()))
+			result, refusal = nil, internalError()
+		}
+	}()
+	p := parseParams(request.Params, method.names...)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	result, err := method.run(ctx, p)
+	if err != nil {
+		return nil, s.refusal(request.Method, err)
+	}
+	return result, nil
+}
+
+// refusal is what a caller learns of an error: a *ctlproto.Error as it is, and
+// of others only what kind they are. The log gets the reason.
+func (s *Server) refusal(method string, err error) *ctlproto.Error {
+	if own, ok := errors.AsType[*ctlproto.Error](err); ok {
+		return own
+	}
+	s.cfg.Log.Error("control: method failed", "method", method, "error", err)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return ctlproto.Errorf(ctlproto.CodeUnavailable, "%s took too long and was given up", method)
+	}
+	return internalError()
+}
+
+func (s *Server) unknownMethod(name string) *ctlproto.Error {
+	near := nearest(name, s.names)
+	e := &ctlproto.Error{
+		Code:    ctlproto.CodeMethodNotFound,
+		Message: fmt.Sprintf("Method not found: %q", shorten(name)),
+		Data:    ctlproto.MethodProblem{Method: shorten(name), Nearest: near},
+	}
+	if near != "" {
+		e.Message += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return e
+}
+
+// subscribeParams reads the parameters of events.subscribe; the result is
+// sorted and without doubles.
+func subscribeParams(raw json.RawMessage) ([]string, *ctlproto.Error) {
+	p := parseParams(raw, "topics…")
+	names := p.list("topics", 16*len(topics))
+	if p.err() == nil && len(names) == 0 {
+		p.wrong("topics", "missing; known are "+strings.Join(topics[:], ", "))
+	}
+	for i, name := range names {
+		if knownTopic(name) {
+			continue
+		}
+		problem := fmt.Sprintf("unknown topic %q; known are %s", shorten(name), strings.Join(topics[:], ", "))
+		p.wrongElement("topics", i, problem)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), p.err()
+}

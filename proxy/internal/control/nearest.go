@@ -1,0 +1,47 @@
+package control
+
+// maxNearest is the longest word that nearest compares, in bytes.
+const maxNearest = 64
+
+// nearest returns the known word that looks most like word, "" if none is
+// close: at most a third of its letters differ.
+func nearest(word string, known []string) string {
+	if len(word) > maxNearest {
+		return ""
+	}
+	best, bestDistance := "", len(word)/3+1
+	for _, candidate := range known {
+		if len(candidate) > maxNearest {
+			continue
+		}
+		if d := distance(word, candidate); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions, replacements and swaps of
+// neighbours that make b of a (optimal string alignment).
+func distance(a, b string) int {
+	var rows [3][maxNearest + 1]int
+	before, last, now := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
+		now[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, now = last, now, before
+		now[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			now[j] = min(last[j]+1, now[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				now[j] = min(now[j], before[j-2]+1)
+			}
+		}
+	}
+	return now[len(b)]
+}

@@ -1,0 +1,109 @@
+package control
+
+import (
+	"context"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+)
+
+// What the methods need of the rest of the proxy. The daemon fills these in;
+// one that is nil takes its methods off the list. All are called from many
+// goroutines at once. An error that is a *ctlproto.Error goes to the caller as
+// it is; any other is logged, and the caller learns only that it failed.
+// Strings that control passes on are bounded, valid UTF-8 and free of control
+// characters.
+
+// Usrloc is the location table. Addresses are canonical (aor.AOR.String).
+type Usrloc interface {
+	// Dump calls yield for every address that has a contact until yield
+	// returns false. It holds no lock meanwhile: yield may be slow.
+	Dump(yield func(address string, contacts []ctlproto.Contact) bool)
+	// AoRs is Dump without the contacts.
+	AoRs(yield func(address string) bool)
+	// Slots says how many shards the table has, and how many addresses the
+	// fullest one holds.
+	Slots() (count, fullest int)
+	// Lookup returns the contacts of one address, highest q first; none = nil.
+	Lookup(address string) []ctlproto.Contact
+	// Add adds a contact or replaces the one with the same URI; it returns when
+	// the change is durable. Of c only what UlAddParams has is set.
+	Add(ctx context.Context, address string, c ctlproto.Contact) error
+	// Remove removes all contacts of an address; false = it has none.
+	Remove(ctx context.Context, address string) (bool, error)
+	// RemoveContact removes the contact with this URI; false = not there.
+	RemoveContact(ctx context.Context, address, contact string) (bool, error)
+	// Flush writes what is pending to the database and waits for it.
+	Flush(ctx context.Context) error
+}
+
+// Statistics are the counters of the whole proxy.
+type Statistics interface {
+	// Statistics calls yield for each counter, in any order.
+	Statistics(yield func(group, name string, value int64))
+}
+
+// StatisticsFunc is a function that is Statistics.
+type StatisticsFunc func(yield func(group, name string, value int64))
+
+// Statistics calls f.
+func (f StatisticsFunc) Statistics(yield func(group, name string, value int64)) { f(yield) }
+
+// Tm is the transaction layer.
+type Tm interface {
+	TmStats() ctlproto.TmStats
+}
+
+// Sl is the sender of stateless replies.
+type Sl interface {
+	SlStats() ctlproto.SlStats
+}
+
+// Ctd is click-to-dial.
+type Ctd interface {
+	// Dial starts an attempt and returns its id without waiting for a phone.
+	// Caller is canonical, Callee a URI as aor.CanonicalURI makes it.
+	Dial(ctx context.Context, p ctlproto.CtdDialParams) (id string, err error)
+	// Status tells how an attempt stands; false = no such id (any more).
+	Status(id string) (ctlproto.CtdStatus, bool)
+	// Cancel ends an attempt; CodeNotFound or CodeRefused if that cannot be.
+	Cancel(ctx context.Context, id, actor string) error
+}
+
+// Presence tells who is on line, after its owner's privacy.
+type Presence interface {
+	// Statuses answers for each address, in their order. The zero viewer is
+	// somebody who is not signed in.
+	Statuses(ctx context.Context, viewer aor.AOR, addresses []aor.AOR) ([]ctlproto.PresenceStatus, error)
+}
+
+// Script checks a routing script without running it.
+type Script interface {
+	// Check returns every fault of text; name stands for it in messages, and
+	// if it is a path, relative includes start in its folder.
+	Check(name, text string) []ctlproto.ScriptError
+}
+
+// ScriptFunc is a function that is a Script.
+type ScriptFunc func(name, text string) []ctlproto.ScriptError
+
+// Check calls f.
+func (f ScriptFunc) Check(name, text string) []ctlproto.ScriptError { return f(name, text) }
+
+// Credentials is the cache of HA1s.
+type Credentials interface {
+	// Forget drops what is cached for one user, found or not.
+	Forget(user aor.AOR)
+}
+
+// Reloader is a cache of a table.
+type Reloader interface {
+	// Reload reads the table again. If it fails, the old content stays.
+	Reload(ctx context.Context) error
+}
+
+// ReloaderFunc is a function that is a Reloader.
+type ReloaderFunc func(ctx context.Context) error
+
+// Reload calls f.
+func (f ReloaderFunc) Reload(ctx context.Context) error { return f(ctx) }

@@ -1,0 +1,89 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"seraph/ctlproto"
+)
+
+const (
+	// maxScript is the longest script that is read from a file, in bytes; one
+	// in a request is bounded by the request.
+	maxScript = ctlproto.MaxRequest
+	// maxScriptErrors is how many faults a result lists.
+	maxScriptErrors = 200
+	// maxFilePath is PATH_MAX.
+	maxFilePath = 4096
+)
+
+// scriptCheck checks a text, or a file of the proxy's host.
+func (s *Server) scriptCheck(_ context.Context, p *params) (any, error) {
+	file := p.line("file", maxFilePath)
+	text := p.text("text", maxScript)
+	readFile := p.given("text") == nil
+	if readFile && p.err() == nil {
+		switch {
+		case file == "":
+			p.wrong("file", `missing; give "file", "text" or both`)
+		case !filepath.IsAbs(file):
+			p.wrong("file", "want an absolute path")
+		}
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	if readFile {
+		var err error
+		if text, err = readScript(file); err != nil {
+			return nil, err
+		}
+	}
+	if file == "" {
+		file = "script"
+	}
+	faults := s.cfg.Script.Check(file, text)
+	listed := append([]ctlproto.ScriptError{}, faults[:min(len(faults), maxScriptErrors)]...)
+	return ctlproto.ScriptCheckResult{OK: len(faults) == 0, Errors: listed}, nil
+}
+
+// readScript reads a regular file. It never waits, as opening a FIFO would.
+func readScript(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", unreadable(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", unreadable(err)
+	case !info.Mode().IsRegular():
+		return "", ctlproto.InvalidParam("file", "it is no regular file")
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxScript+1))
+	switch {
+	case err != nil:
+		return "", unreadable(err)
+	case len(raw) > maxScript:
+		return "", ctlproto.Errorf(ctlproto.CodeTooLarge, "the script has over %d bytes", maxScript)
+	}
+	return string(raw), nil
+}
+
+// unreadable says why, without the path: the caller knows it.
+func unreadable(err error) *ctlproto.Error {
+	var reason *fs.PathError
+	if errors.As(err, &reason) {
+		err = reason.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return ctlproto.Errorf(ctlproto.CodeNotFound, "file: %s", err)
+	}
+	return ctlproto.Errorf(ctlproto.CodeRefused, "file: %s (it is read with the rights of the proxy)", err)
+}

@@ -1,0 +1,256 @@
+// Package control serves the control protocol of package ctlproto on a Unix
+// socket: the methods that seraphctl and the portal call, and the feed of
+// events. Nothing that a client does or leaves undone ever blocks the proxy:
+// connections, requests in flight and queued events are all bounded, and every
+// write has a deadline.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"seraph/ctlproto"
+)
+
+// Config is what a Server is made of. Name and Version are required.
+type Config struct {
+	Log     *slog.Logger // nil = no log
+	Name    string       // of the program, for hello and core.version
+	Version string
+	Info    ctlproto.CoreInfo // result of core.info; an empty Version is filled in
+	Now     func() time.Time  // nil = time.Now; core.uptime counts from New
+
+	Usrloc      Usrloc
+	Statistics  Statistics
+	Tm          Tm
+	Sl          Sl
+	Ctd         Ctd
+	Presence    Presence
+	Script      Script
+	Credentials Credentials
+	Domains     Reloader // domain.reload
+	Aliases     Reloader // alias.reload
+	Groups      Reloader // group.reload
+
+	Limits Limits
+}
+
+// Limits of a Server; a zero field takes the default.
+type Limits struct {
+	Connections  int           // open at once; 64
+	InFlight     int           // requests at work for each connection; 32
+	QueuedEvents int           // waiting for each feed; 1024
+	QueuedBytes  int           // the same in bytes; 4 MiB
+	WriteTimeout time.Duration // for each line; 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	orInt := func(n *int, otherwise int) {
+		if *n <= 0 {
+			*n = otherwise
+		}
+	}
+	orInt(&l.Connections, 64)
+	orInt(&l.InFlight, 32)
+	orInt(&l.QueuedEvents, 1024)
+	orInt(&l.QueuedBytes, 4<<20)
+	if l.WriteTimeout <= 0 {
+		l.WriteTimeout = 10 * time.Second
+	}
+	return l
+}
+
+// Server answers calls and publishes events. Make it with New.
+type Server struct {
+	cfg     Config
+	started time.Time
+	methods map[string]handler
+	names   []string      // of the methods, sorted
+	dumps   chan struct{} // tokens: large replies in the making
+
+	ctx    context.Context // ends when the server is closed for good
+	cancel context.CancelFunc
+
+	feeds feeds
+
+	mu        sync.Mutex
+	closing   bool
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	ended     sync.WaitGroup // of the connections
+}
+
+// maxDumps is how many large replies (up to ctlproto.MaxReply each) are made
+// and sent at the same time, over all connections.
+const maxDumps = 2
+
+// New makes a server; it serves nothing before Serve or ServeConn.
+func New(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Info.Version == "" {
+		cfg.Info.Version = cfg.Name + " " + cfg.Version
+	}
+	if cfg.Info.Compiler == "" {
+		cfg.Info.Compiler = runtime.Version()
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	s := &Server{
+		cfg: cfg, started: cfg.Now(), dumps: make(chan struct{}, maxDumps),
+		listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.feeds.limits = cfg.Limits
+	s.addMethods()
+	return s
+}
+
+// Serve accepts connections until the listener fails or the server is closed;
+// in the latter case it returns nil. It does not close the listener on failure.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return l.Close()
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, l)
+	}()
+	var pause time.Duration
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			go s.ServeConn(c)
+		case s.isClosing():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default: // out of descriptors, for one: it passes
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.cfg.Log.Warn("control socket: accept failed", "error", err, "retry_in", pause)
+			select {
+			case <-time.After(pause):
+			case <-s.ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+func (s *Server) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+// ServeConn serves one connection to its end, and closes it.
+func (s *Server) ServeConn(nc net.Conn) {
+	c, refusal := s.admit(nc)
+	if refusal != nil {
+		nc.SetWriteDeadline(time.Now().Add(time.Second))
+		nc.Write(encodeError(nil, refusal)) // best effort: it is being refused
+		nc.Close()
+		return
+	}
+	defer s.ended.Done()
+	defer s.leave(c)
+	c.serve()
+}
+
+// admit enters a connection, or says why not.
+func (s *Server) admit(nc net.Conn) (*conn, *ctlproto.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%s is shutting down", s.cfg.Name)
+	case len(s.conns) >= s.cfg.Limits.Connections:
+		return nil, ctlproto.Errorf(ctlproto.CodeBusy, "%d control connections are open, no more are possible", len(s.conns))
+	}
+	c := newConn(s, nc)
+	s.conns[c] = struct{}{}
+	s.ended.Add(1)
+	return c, nil
+}
+
+func (s *Server) leave(c *conn) {
+	c.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// Shutdown closes the listeners, reads no more requests, lets those at work and
+// the queued events go out, and returns when all connections have ended. When
+// ctx ends first it cuts them off and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.conns {
+		c.stopReading()
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.ended.Wait()
+		close(done)
+	}()
+	defer s.cancel()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.cancel() // handlers that obey their context end now
+	s.mu.Lock()
+	for c := range s.conns {
+		c.close()
+	}
+	s.mu.Unlock()
+	return ctx.Err()
+}
+
+// Wanted reports whether anybody is subscribed to topic, so that nobody makes
+// the data of an event in vain. It takes no lock.
+func (s *Server) Wanted(topic string) bool {
+	return s.feeds.wanted(topic)
+}
+
+// Publish sends an event to all who are subscribed to topic. It encodes data
+// before it returns, keeps nothing of it and never waits for a reader. Events
+// of one goroutine arrive in their order. An unknown topic is a fault of the
+// program and only logged.
+func (s *Server) Publish(topic string, data any) {
+	if !knownTopic(topic) {
+		s.cfg.Log.Error("control: event of an unknown topic", "topic", topic)
+		return
+	}
+	if !s.feeds.wanted(topic) {
+		return
+	}
+	raw, err := json.Marshal(data)
+	if err != nil {
+		s.cfg.Log.Error("control: event cannot be encoded", "topic", topic, "error", err)
+		return
+	}
+	s.feeds.publish(topic, raw)
+}

@@ -1,0 +1,106 @@
+// Package module says what a module of the routing language is: a name, the
+// parameters that modparam sets, and the functions that a script calls. Modules
+// are values made by their package's New and put into a Registry by the daemon;
+// nothing registers itself.
+package module
+
+import (
+	"context"
+
+	"seraph/proxy/internal/relay"
+)
+
+// Module is what a script's loadmodule brings in.
+type Module interface {
+	// Name is the name in loadmodule and modparam, such as "usrloc".
+	Name() string
+	// Params lists the parameters.
+	Params() []Param
+	// Funcs lists the functions.
+	Funcs() []Func
+}
+
+// Initializer is a module that checks and prepares itself once all parameters
+// of the script are set and before the first message. An error ends the start
+// or refuses the reload.
+type Initializer interface{ Init() error }
+
+// Runner is a module with work of its own. Run returns when ctx ends.
+type Runner interface{ Run(ctx context.Context) }
+
+// Kind is the type of a parameter's or an argument's value.
+type Kind uint8
+
+// The types of the language. A number may be written as a string ("16").
+const (
+	String Kind = iota
+	Int
+)
+
+// Param is one parameter of a module.
+type Param struct {
+	Name string
+	Kind Kind
+	// Set takes the value: str for String, num for Int. An error is reported at
+	// the modparam statement and says what would be right.
+	Set func(str string, num int) error
+	Doc string // one line for the module index
+	// Secret says that the value holds a password and is masked wherever it is shown.
+	Secret bool
+}
+
+// Routes is a set of the kinds of route blocks.
+type Routes uint8
+
+// The kinds of route blocks in which a function may stand.
+const (
+	RequestRoute Routes = 1 << iota
+	FailureRoute
+	ReplyRoute
+	BranchRoute
+	LocalRoute // event_route[tm:local-request]
+
+	AnyRoute = RequestRoute | FailureRoute | ReplyRoute | BranchRoute | LocalRoute
+)
+
+// Call is a function bound to its arguments. It returns a value above 0 for
+// true, below 0 for false, and 0 to end the script (SER's convention).
+type Call func(c *Ctx) int
+
+// Func is one function that a script may call.
+type Func struct {
+	Name     string
+	Min, Max int // number of arguments
+	Routes   Routes
+	// MayWait says that a call may wait for a database or a resolver. The
+	// compiler refuses it in reply routes, which never wait.
+	MayWait bool
+	// Compile checks the arguments, which are literals, and binds them. An error
+	// is reported at the call and says what would be right.
+	Compile func(args []Arg) (Call, error)
+	Doc     string // one line for the module index
+}
+
+// Arg is one argument of a call in a script.
+type Arg struct {
+	Kind Kind
+	Str  string // the text; of a number, as written
+	Num  int
+}
+
+// Ctx is one run of a route block. It lives with its worker and is used again;
+// a module keeps nothing of it.
+type Ctx struct {
+	relay.Request
+	Route Routes // the kind of block that runs
+
+	// ReturnCode is what the last call returned, SER's $retcode.
+	ReturnCode int
+}
+
+// Done is a Call that ended the script.
+const (
+	Stop  = 0
+	True  = 1
+	False = -1
+)

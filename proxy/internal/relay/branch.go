@@ -1,0 +1,259 @@
+package relay
+
+import (
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// Branch is one copy of a request on its way to one target.
+type Branch struct {
+	call   *Call
+	client txn.Client
+	timerC txn.Timer
+	next   *Branch // in the free list
+
+	cancelling bool
+	isBest     bool
+	reason     []byte
+	challenges []byte // of a 401 or 407, as header lines
+}
+
+// cancel is the client transaction of a CANCEL.
+type cancel struct {
+	client txn.Client
+	next   *cancel
+}
+
+func (e *Engine) takeBranch(c *Call) *Branch {
+	e.callMu.Lock()
+	b := e.branches
+	if b != nil {
+		e.branches, b.next = b.next, nil
+	}
+	e.callMu.Unlock()
+	if b == nil {
+		b = &Branch{}
+	}
+	b.call = c
+	b.cancelling, b.isBest = false, false
+	b.reason, b.challenges = b.reason[:0], b.challenges[:0]
+	b.timerC.Init(&c.Cell, b)
+	return b
+}
+
+func (b *Branch) sendCancel(out txn.Out) {
+	e := b.call.engine
+	e.callMu.Lock()
+	x := e.cancels
+	if x != nil {
+		e.cancels, x.next = x.next, nil
+	}
+	e.callMu.Unlock()
+	if x == nil {
+		x = &cancel{}
+	}
+	x.next, b.call.cancels = b.call.cancels, x
+	var room [2048]byte
+	msg, err := b.client.AppendCancel(room[:0], b.reason)
+	if err != nil {
+		return
+	}
+	x.client.PrepareCancel(&b.client)
+	_ = x.client.Start(sip.CANCEL, b.client.Flow(), msg, out)
+}
+
+var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n")
+
+// Response handles a response on the branch (RFC 3261 §16.7).
+func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w *transport.Worker) {
+	c := b.call
+	switch {
+	case m.Status < 200:
+		b.provisional(m, w)
+	case m.Status < 300:
+		b.timerC.Disarm()
+		c.forward(m, w)
+		c.cancelBranches(w, elsewhere)
+		c.dropRequest()
+	default:
+		b.timerC.Disarm()
+		b.final(m, w)
+	}
+}
+
+func (b *Branch) provisional(m *sip.Message, w *transport.Worker) {
+	c := b.call
+	if c.method == sip.INVITE {
+		if b.cancelling {
+			if !b.cancelSent() {
+				b.sendCancel(w)
+			}
+		} else {
+			b.timerC.Arm(c.engine.timerC())
+		}
+	}
+	if m.Status > 100 && !c.answered {
+		c.forward(m, w)
+	}
+}
+
+// cancelSent reports whether the branch's CANCEL is on its way.
+func (b *Branch) cancelSent() bool {
+	for x := b.call.cancels; x != nil; x = x.next {
+		if x.client.ID() == b.client.ID() {
+			return true
+		}
+	}
+	return false
+}
+
+// forward sends a response up, after the reply route.
+func (c *Call) forward(m *sip.Message, w *transport.Worker) {
+	r := w.Scratch().(*Request)
+	if !c.replyRoute(r, m) && m.Status < 200 {
+		return
+	}
+	msg, err := m.AppendForwardedReply(r.scratch[:0])
+	if err != nil {
+		return
+	}
+	r.scratch = msg
+	c.replyUp(m.Status, msg, w)
+}
+
+// replyRoute runs the reply routes on a response.
+func (c *Call) replyRoute(r *Request, m *sip.Message) bool {
+	if &r.own != m {
+		return true
+	}
+	r.Call = c
+	r.Flags, r.InDialog = c.flags, c.inDialog
+	keep := c.engine.cfg.Hooks.Reply(r, c.onReply)
+	r.Call = nil
+	return keep
+}
+
+// final handles a response that is not a 2xx.
+func (b *Branch) final(m *sip.Message, w *transport.Worker) {
+	c := b.call
+	if c.answered {
+		return
+	}
+	r := w.Scratch().(*Request)
+	c.replyRoute(r, m)
+	if m.Status == 401 || m.Status == 407 {
+		b.keepChallenges(m)
+	}
+	if m.Status >= 600 {
+		c.cancelBranches(w, nil)
+	}
+	if better(m.Status, c.best.status) {
+		for _, o := range c.branches {
+			o.isBest = o == b
+		}
+		c.dropBest()
+		c.best.status = m.Status
+		if len(c.branches) == 1 && c.onFailure == 0 && !c.cancelled && m.Status != 503 {
+			c.forwardOnly(r, m, w)
+			return
+		}
+		c.best.msg = c.engine.txns.Buffers.Copy(r.edited(m))
+	}
+	c.settle(w)
+}
+
+// forwardOnly sends the final reply of the only branch up as it is.
+func (c *Call) forwardOnly(r *Request, m *sip.Message, w *transport.Worker) {
+	msg, err := m.AppendForwardedReply(r.scratch[:0])
+	if err != nil {
+		return
+	}
+	r.scratch = msg
+	c.replyUp(m.Status, msg, w)
+}
+
+// edited returns the response with the reply route's edits in it.
+func (r *Request) edited(m *sip.Message) []byte {
+	if !m.Edited() {
+		return m.Buf
+	}
+	b := m.AppendRange(r.scratch[:0], 0, m.HeadersStart())
+	b = m.AppendHeaders(b)
+	b = append(b, m.Buf[m.HeadersEnd():]...)
+	r.scratch = b
+	return b
+}
+
+func (b *Branch) keepChallenges(m *sip.Message) {
+	for _, id := range [...]sip.HeaderID{sip.HdrWWWAuthenticate, sip.HdrProxyAuthenticate} {
+		for h := m.Header(id); h != nil; h = m.Next(h) {
+			b.challenges = append(b.challenges, m.Buf[h.Start:h.End]...)
+		}
+	}
+}
+
+// better reports whether status a is preferred to b (RFC 3261 §16.7 step 6):
+// 6xx, then the lowest class, in 4xx those that help the caller to try again.
+func better(a, b int) bool {
+	return rank(a) < rank(b)
+}
+
+func rank(status int) int {
+	switch {
+	case status == 0:
+		return 1 << 20
+	case status >= 600:
+		return status - 600
+	case status == 401 || status == 407:
+		return 4000
+	case status == 415 || status == 420 || status == 484:
+		return 4001
+	case status == 408:
+		return 4900
+	case status == 487:
+		return 4800
+	case status/100 == 4:
+		return 4100 + status - 400
+	default:
+		return status * 10
+	}
+}
+
+// Failed handles a branch that got no final response (RFC 3261 §16.8, §16.9).
+func (b *Branch) Failed(_ *txn.Client, err error, out txn.Out) {
+	status := 503
+	if err == txn.ErrTimeout {
+		status = 408
+	}
+	b.failed(status, out)
+}
+
+func (b *Branch) failed(status int, out txn.Out) {
+	c := b.call
+	b.timerC.Disarm()
+	if c.answered {
+		return
+	}
+	if better(status, c.best.status) {
+		c.dropBest()
+		c.best.status = status
+	}
+	c.settle(out)
+}
+
+// Expired is Timer C: the branch rang too long, or stays silent after its
+// CANCEL (RFC 3261 §16.8).
+func (b *Branch) Expired(_ *txn.Timer, out txn.Out) {
+	if !b.client.Pending() {
+		return
+	}
+	if !b.cancelling && b.client.Provisional() {
+		b.cancelling = true
+		b.sendCancel(out)
+		b.timerC.Arm(64 * b.call.engine.txns.Config().T1)
+		return
+	}
+	b.client.GiveUp()
+	b.failed(408, out)
+}

@@ -1,0 +1,343 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"hash/maphash"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// Hooks is the script as the relay sees it.
+type Hooks interface {
+	// NewRequest makes the memory of one worker; the relay sets Engine.
+	NewRequest() *Request
+	// Request runs the request route.
+	Request(r *Request)
+	// Failure runs a failure route.
+	Failure(r *Request, route int)
+	// Reply runs a reply route, 0 being the general one; false drops the
+	// response, which it can do with provisional ones only.
+	Reply(r *Request, route int) bool
+}
+
+// Observer is told of the calls that pass, under the call's lock: it returns at
+// once and keeps nothing.
+type Observer interface {
+	// Relayed tells of an initial INVITE that has been sent on.
+	Relayed(r *Request, c *Call)
+	// Progress tells of a response to it that goes up: 180 to 699.
+	Progress(c *Call, status int)
+}
+
+// Config is what the engine needs to know.
+type Config struct {
+	Txn txn.Config
+	// TimerC bounds the time after a provisional response to an INVITE (RFC 3261
+	// §16.6 step 11), default 180 s.
+	TimerC time.Duration
+	// Key authenticates our Record-Route; 32 random bytes if empty.
+	Key []byte
+	// RouteLife is how long a Record-Route of ours is good, default 7 days.
+	RouteLife time.Duration
+	// LocalDomain says whether a host is one of our domains; nil for none.
+	LocalDomain func(host []byte) bool
+	// UserAgent takes, before the script, requests for the dialogs of the
+	// router's own user agent; nil for none.
+	UserAgent func(r *Request) bool
+	Observer  Observer
+	Hooks     Hooks
+	Log       *slog.Logger
+}
+
+// Engine is the relay.
+type Engine struct {
+	cfg      Config
+	Log      *slog.Logger
+	txns     *txn.Table
+	layer    *transport.Layer
+	sockets  []transport.Socket
+	resolver *transport.Resolver
+	key      [32]byte
+	tagSeed  maphash.Seed
+
+	callMu   sync.Mutex
+	calls    *Call
+	branches *Branch
+	cancels  *cancel
+	spare    sync.Pool // *Request of failure routes on timers
+
+	stats Stats
+}
+
+// Stats counts what the relay did.
+type Stats struct {
+	Received, Replies, Malformed, Sent   atomic.Uint64
+	Relayed, StrayReplies, LocalReplies  atomic.Uint64
+	Class                                [7]atomic.Uint64 // final replies sent up by class
+	Stateless                            [7]atomic.Uint64
+	Total, Local, Refused, AbsorbedRetry atomic.Uint64
+}
+
+// New makes an engine; Attach gives it its sockets.
+func New(cfg Config) *Engine {
+	if cfg.TimerC <= 0 {
+		cfg.TimerC = 180 * time.Second
+	}
+	if cfg.RouteLife <= 0 {
+		cfg.RouteLife = 7 * 24 * time.Hour
+	}
+	e := &Engine{cfg: cfg, Log: cfg.Log, txns: txn.New(cfg.Txn), tagSeed: maphash.MakeSeed()}
+	if len(cfg.Key) > 0 {
+		copy(e.key[:], cfg.Key)
+	} else {
+		_, _ = rand.Read(e.key[:])
+	}
+	e.spare.New = func() any { return e.newRequest() }
+	return e
+}
+
+// Attach gives the engine the transport layer that it is the handler of.
+func (e *Engine) Attach(l *transport.Layer, r *transport.Resolver) {
+	e.layer, e.resolver, e.sockets = l, r, l.Sockets()
+}
+
+// Run drives the timers until ctx ends.
+func (e *Engine) Run(ctx context.Context) { e.txns.Run(ctx, e.layer) }
+
+// Sockets returns the listening sockets.
+func (e *Engine) Sockets() []transport.Socket { return e.sockets }
+
+// Now returns the time.
+func (e *Engine) Now() time.Time { return time.Now() }
+
+// Counters returns the statistics.
+func (e *Engine) Counters() *Stats { return &e.stats }
+
+// Transactions returns how many server transactions are in the table.
+func (e *Engine) Transactions() int64 { n, _ := e.txns.Current(); return n }
+
+// Myself reports whether a host and port are ours: a listening or advertised
+// address, or one of our domains with the port absent or one of ours.
+func (e *Engine) Myself(host []byte, port uint16) bool {
+	if e.isSocket(host, port) {
+		return true
+	}
+	if e.cfg.LocalDomain == nil || !e.cfg.LocalDomain(host) {
+		return false
+	}
+	if port == 0 {
+		return true
+	}
+	for i := range e.sockets {
+		if e.sockets[i].AdvertisedPort == port {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) isSocket(host []byte, port uint16) bool {
+	if port == 0 {
+		port = 5060
+	}
+	for i := range e.sockets {
+		s := &e.sockets[i]
+		if s.AdvertisedPort == port && sip.EqualFold(unbracket(host), s.AdvertisedHost) {
+			return true
+		}
+	}
+	addr, ok := parseAddr(host)
+	return ok && e.layer.IsLocal(addr, port)
+}
+
+func unbracket(host []byte) []byte {
+	if n := len(host); n > 2 && host[0] == '[' {
+		return host[1 : n-1]
+	}
+	return host
+}
+
+// parseAddr reads a numeric host without allocation for IPv4.
+func parseAddr(host []byte) (netip.Addr, bool) {
+	host = unbracket(host)
+	if len(host) == 0 || len(host) > 45 {
+		return netip.Addr{}, false
+	}
+	if c := host[len(host)-1]; (c < '0' || c > '9') && !hasColon(host) {
+		return netip.Addr{}, false
+	}
+	if a, ok := parseIPv4(host); ok {
+		return a, true
+	}
+	if !hasColon(host) {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(string(host))
+	return a, err == nil && a.Zone() == ""
+}
+
+func hasColon(b []byte) bool {
+	for _, c := range b {
+		if c == ':' {
+			return true
+		}
+	}
+	return false
+}
+
+func parseIPv4(b []byte) (netip.Addr, bool) {
+	var a [4]byte
+	n, part, digits := 0, 0, 0
+	for i := 0; i <= len(b); i++ {
+		if i == len(b) || b[i] == '.' {
+			if digits == 0 || part == 4 {
+				return netip.Addr{}, false
+			}
+			a[part], part, n, digits = byte(n), part+1, 0, 0
+			continue
+		}
+		if b[i] < '0' || b[i] > '9' || digits == 3 {
+			return netip.Addr{}, false
+		}
+		if n = n*10 + int(b[i]-'0'); n > 255 {
+			return netip.Addr{}, false
+		}
+		digits++
+	}
+	return netip.AddrFrom4(a), part == 4
+}
+
+func (e *Engine) newRequest() *Request {
+	r := e.cfg.Hooks.NewRequest()
+	r.Engine = e
+	return r
+}
+
+// NewScratch makes a worker's memory.
+func (e *Engine) NewScratch() any { return e.newRequest() }
+
+// FlowDown tells the transactions of a broken connection.
+func (e *Engine) FlowDown(f transport.Flow, err error) { e.txns.FlowDown(f, err, e.layer) }
+
+// Receive takes one message from the network.
+func (e *Engine) Receive(w *transport.Worker, msg []byte, from transport.Flow) {
+	r := w.Scratch().(*Request)
+	e.stats.Received.Add(1)
+	err := r.own.Parse(msg)
+	if err != nil {
+		e.malformed(r, w, from, err)
+		return
+	}
+	if !r.own.IsRequest {
+		e.response(r, w, from)
+		return
+	}
+	r.reset(w, &r.own, from)
+	e.request(r)
+	r.finishCall()
+}
+
+// malformed answers a request that could be read far enough, and drops the rest.
+func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow, err error) {
+	e.stats.Malformed.Add(1)
+	if e.Log.Enabled(context.Background(), slog.LevelDebug) {
+		e.Log.Debug("malformed message", "source", from.Remote, "error", err, "call_id", string(r.own.CallID()))
+	}
+	m := &r.own
+	if !m.IsRequest || m.Method == sip.ACK || m.Header(sip.HdrFrom) == nil || m.Header(sip.HdrTo) == nil ||
+		m.CallID() == nil || m.Header(sip.HdrCSeq) == nil {
+		return
+	}
+	if _, err := m.Via(); err != nil {
+		return
+	}
+	r.reset(w, m, from)
+	_ = r.ReplyStateless(&sip.Reply{Status: 400, Reason: "Bad Request: " + err.Error()})
+}
+
+// request handles a request before the script.
+func (e *Engine) request(r *Request) {
+	m := r.Msg
+	key, err := e.txns.KeyOf(m)
+	if err != nil {
+		return
+	}
+	r.key = key
+	if m.Method == sip.ACK && e.isStatelessAck(r) {
+		return
+	}
+	if srv := e.txns.FindServer(key); srv != nil {
+		if e.existing(r, srv) {
+			return
+		}
+	} else if m.Method == sip.CANCEL {
+		_ = r.ReplyStateless(&sip.Reply{Status: 481})
+		return
+	}
+	if e.cfg.UserAgent != nil && e.cfg.UserAgent(r) {
+		return
+	}
+	e.cfg.Hooks.Request(r)
+}
+
+// existing handles a message of a transaction that is there; false means that
+// it is not the transaction's after all (an ACK of a 2xx).
+func (e *Engine) existing(r *Request, srv *txn.Server) bool {
+	c := srv.Cell()
+	call, _ := srv.Owner().(*Call)
+	c.Lock()
+	handled := true
+	switch r.Msg.Method {
+	case sip.ACK:
+		if handled = srv.Status() >= 300; handled {
+			srv.Ack()
+		}
+	case sip.CANCEL:
+		_ = r.ReplyStateless(&sip.Reply{Status: 200})
+		if call != nil {
+			call.cancel(r.worker, cancelReason(r.Msg))
+		}
+	default:
+		e.stats.AbsorbedRetry.Add(1)
+		srv.Retransmitted(r.worker)
+	}
+	c.Unlock()
+	srv.Owner().Unlocked(r.worker)
+	c.Unref()
+	return handled
+}
+
+// cancelReason returns the Reason lines of a CANCEL, which go with ours (RFC 3326 §2).
+func cancelReason(m *sip.Message) []byte {
+	h := m.Header(sip.HdrReason)
+	if h == nil {
+		return nil
+	}
+	return m.Buf[h.Start:h.End]
+}
+
+// response handles a response.
+func (e *Engine) response(r *Request, w *transport.Worker, from transport.Flow) {
+	m := &r.own
+	e.stats.Replies.Add(1)
+	r.reset(w, m, from)
+	r.route = inReply
+	r.Final = m.Status
+	if e.txns.Response(m, from, w) {
+		return
+	}
+	v, err := m.Via()
+	if err == nil && len(v.Branch) > len(sip.MagicCookie) && v.Branch[len(sip.MagicCookie)] == txn.StatelessMark {
+		e.forwardStray(r)
+		return
+	}
+	e.stats.StrayReplies.Add(1)
+}

@@ -1,0 +1,164 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// hooks is a script made of Go functions.
+type hooks struct {
+	request func(r *Request)
+	failure func(r *Request, route int)
+	reply   func(r *Request) bool
+}
+
+func (h *hooks) NewRequest() *Request { return &Request{} }
+func (h *hooks) Request(r *Request)   { h.request(r) }
+func (h *hooks) Failure(r *Request, route int) {
+	if h.failure != nil {
+		h.failure(r, route)
+	}
+}
+func (h *hooks) Reply(r *Request, _ int) bool { return h.reply == nil || h.reply(r) }
+
+// bench is an engine on a loopback socket with phones around it.
+type bench struct {
+	t      testing.TB
+	engine *Engine
+	layer  *transport.Layer
+	addr   netip.AddrPort
+	hooks  *hooks
+}
+
+func newBench(t testing.TB, h *hooks) *bench {
+	t.Helper()
+	b := &bench{t: t, hooks: h}
+	log := slog.New(slog.DiscardHandler)
+	b.engine = New(Config{Hooks: h, Log: log, Txn: txn.Config{T1: 50 * time.Millisecond, T4: 100 * time.Millisecond}})
+	layer, err := transport.New(transport.Config{Listen: []transport.Listen{
+		{Proto: transport.UDP, Addr: "127.0.0.1:0"}, {Proto: transport.TCP, Addr: "127.0.0.1:0"},
+	}}, b.engine, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.layer = layer
+	b.engine.Attach(layer, transport.NewResolver(transport.ResolverConfig{}))
+	b.addr = layer.Sockets()[0].Addr
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); b.engine.Run(ctx) }()
+	layer.Start()
+	t.Cleanup(func() {
+		_ = layer.Close(context.Background())
+		cancel()
+		<-done
+	})
+	return b
+}
+
+// phone is a UDP socket that sends and expects SIP.
+type phone struct {
+	t    testing.TB
+	conn *net.UDPConn
+	to   netip.AddrPort
+}
+
+func (b *bench) phone() *phone {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { c.Close() })
+	return &phone{b.t, c, b.addr}
+}
+
+func (p *phone) port() int { return p.conn.LocalAddr().(*net.UDPAddr).Port }
+
+func (p *phone) send(lines ...string) {
+	p.t.Helper()
+	msg := strings.Join(lines, "\r\n") + "\r\n\r\n"
+	if _, err := p.conn.WriteToUDPAddrPort([]byte(msg), p.to); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// expect reads messages until one begins with want, at most two seconds.
+func (p *phone) expect(want string) *sip.Message {
+	p.t.Helper()
+	var seen []string
+	_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	for {
+		buf := make([]byte, 65536)
+		n, err := p.conn.Read(buf)
+		if err != nil {
+			p.t.Fatalf("no %q came; saw %q", want, seen)
+		}
+		m := &sip.Message{}
+		if err := m.Parse(buf[:n]); err != nil {
+			p.t.Fatalf("%v in %q", err, buf[:n])
+		}
+		if strings.HasPrefix(string(buf[:n]), want) {
+			return m
+		}
+		seen = append(seen, strings.SplitN(string(buf[:n]), "\r\n", 2)[0])
+	}
+}
+
+// nothing fails if a message that begins with bad comes within d.
+func (p *phone) nothing(bad string, d time.Duration) {
+	p.t.Helper()
+	_ = p.conn.SetReadDeadline(time.Now().Add(d))
+	buf := make([]byte, 65536)
+	for {
+		n, err := p.conn.Read(buf)
+		if err != nil {
+			return
+		}
+		if strings.HasPrefix(string(buf[:n]), bad) {
+			p.t.Fatalf("unexpected %q", buf[:n])
+		}
+	}
+}
+
+func (p *phone) request(method, uri, callID string, cseq int, branch, toTag string, extra ...string) {
+	p.t.Helper()
+	to := "<sip:bob@example.org>"
+	if toTag != "" {
+		to += ";tag=" + toTag
+	}
+	csm := method
+	lines := append([]string{
+		method + " " + uri + " SIP/2.0",
+		fmt.Sprintf("Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK%s", p.port(), branch),
+		"Max-Forwards: 70",
+		"From: <sip:alice@example.org>;tag=at",
+		"To: " + to,
+		"Call-ID: " + callID,
+		fmt.Sprintf("CSeq: %d %s", cseq, csm),
+	}, extra...)
+	p.send(append(lines, "Content-Length: 0")...)
+}
+
+// answer replies to a request as a user agent would.
+func (p *phone) answer(req *sip.Message, status int, tag string, extra ...string) {
+	p.t.Helper()
+	rep := sip.Reply{Status: status, ToTag: []byte(tag), RecordRoute: true}
+	for _, x := range extra {
+		rep.Extra = append(rep.Extra, x+"\r\n"...)
+	}
+	if _, err := p.conn.WriteToUDPAddrPort(req.AppendReply(nil, &rep), p.to); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func value(m *sip.Message, id sip.HeaderID) string { return string(m.HeaderValue(id)) }

@@ -1,0 +1,74 @@
+package relay
+
+import (
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// Local is the router's own user agent as the sender of a request: the identity
+// that it speaks for, and where the responses go.
+type Local struct {
+	User, Domain []byte // canonical
+	// Replied takes each response; msg is valid during the call, which is made
+	// under the call's lock and so must not call back into the relay.
+	Replied func(status int, msg []byte)
+
+	call *Call
+}
+
+// LocalReply is the server transaction's call.
+func (l *Local) LocalReply(status int, msg []byte) { l.Replied(status, msg) }
+
+// Inject runs the script on an initial request of the router's own user agent,
+// as if it had been received. msg belongs to the relay until Inject returns.
+func (e *Engine) Inject(msg []byte, l *Local) error {
+	w := e.layer.Detached()
+	defer e.layer.Release(w)
+	r := w.Scratch().(*Request)
+	if err := r.own.Parse(msg); err != nil {
+		return err
+	}
+	r.reset(w, &r.own, transport.Flow{Proto: transport.Local})
+	r.Local = l
+	r.Auth = Identity{l.User, l.Domain}
+	key, err := e.txns.KeyOf(r.Msg)
+	if err != nil {
+		return err
+	}
+	r.key = key
+	e.cfg.Hooks.Request(r)
+	r.finishCall()
+	return nil
+}
+
+// Cancel cancels an INVITE that Inject sent; extra holds header lines for the
+// CANCELs, each ending in CRLF.
+func (e *Engine) Cancel(key txn.Key, extra []byte) bool {
+	srv := e.txns.FindServer(key)
+	if srv == nil {
+		return false
+	}
+	c := srv.Cell()
+	c.Lock()
+	if call, ok := srv.Owner().(*Call); ok {
+		call.cancel(e.layer, extra)
+		call.settle(e.layer)
+	}
+	c.Unlock()
+	srv.Owner().Unlocked(nil)
+	c.Unref()
+	return true
+}
+
+// Key returns the key of the call's server transaction, by which Cancel finds it.
+func (c *Call) Key() txn.Key { return c.server.Key() }
+
+// KeyOf returns the key of the transaction that a request belongs to.
+func (e *Engine) KeyOf(m *sip.Message) (txn.Key, error) { return e.txns.KeyOf(m) }
+
+// Table is the transaction table, for the router's own user agent.
+func (e *Engine) Table() *txn.Table { return e.txns }
+
+// Layer is where the user agent's own messages go out.
+func (e *Engine) Layer() *transport.Layer { return e.layer }

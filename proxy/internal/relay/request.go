@@ -1,0 +1,183 @@
+package relay
+
+import (
+	"errors"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// MaxBranches is the largest number of branches of one request (RFC 3261
+// §16.6; SER's limit is 12).
+const MaxBranches = 16
+
+// What a script can do wrong with a request.
+var (
+	ErrTooManyBranches = errors.New("too many branches")
+	ErrNoTransaction   = errors.New("no transaction")
+	ErrNoTarget        = errors.New("no target that a request can be sent to")
+	ErrAlreadyReplied  = errors.New("a final reply was sent already")
+	ErrBadTarget       = errors.New("target is not a sip URI")
+	ErrOverload        = errors.New("too many requests wait or are under way")
+)
+
+// Target is where a branch goes (RFC 3261 §16.5).
+type Target struct {
+	URI  []byte         // the branch's Request-URI
+	Next []byte         // a URI to send to in place of URI (an outbound proxy, Path, alias); nil for none
+	Flow transport.Flow // where to send whatever the URIs say (a binding's flow); the zero Flow for none
+	Q    int16          // preference in thousandths, 0 to 1000
+	// Flags are the branch's flags.
+	Flags uint32
+}
+
+// Identity is who sent a request, once that is known.
+type Identity struct {
+	User, Domain []byte // canonical; empty until authenticated
+}
+
+// Request is one message in the hands of the script: a request on its way
+// through the request route or a failure route, or a response in a reply route.
+// It belongs to one worker and is used again for the next message, so nothing
+// of it may be kept beyond the route.
+type Request struct {
+	Engine *Engine
+	// Owner is what the script keeps beside the request, set once by
+	// Hooks.NewRequest.
+	Owner any
+
+	Msg  *sip.Message // the message that is looked at: in a reply route, the response
+	From transport.Flow
+	// Call is the transaction, nil before there is one.
+	Call *Call
+
+	Main  Target   // branch 0, which the script's R-URI functions change
+	More  []Target // what append_branch and lookup added
+	Flags uint32
+
+	// Local is the identity that the router's own user agent speaks for; nil for
+	// whatever came from the network.
+	Local *Local
+	Auth  Identity
+
+	// The routes armed for the transaction, as numbered by the script; 0 is none.
+	OnFailure, OnReply, OnBranch int
+
+	// RecordRouted says that record_route was called.
+	RecordRouted bool
+	// InDialog says that loose_route took a Route of ours whose MAC fits.
+	InDialog bool
+	// Final is, in a failure route, the status of the best reply; in a reply
+	// route, the status of the response.
+	Final int
+	// Replied says that the request has got a final answer, sent or parked, so
+	// that nothing (sl_reply_error above all) sends a second one.
+	Replied bool
+
+	worker *transport.Worker
+	branch *Branch // in a reply or branch route
+	arena  arena
+	own    sip.Message
+	uri    sip.URI
+	parsed []byte // the text that uri was parsed from
+	parked bool
+	route  routeKind
+
+	key           txn.Key
+	scratch       []byte // what is being written
+	nextRoute     []byte // the Route after ours, where the request goes
+	stamped       bool
+	forceRPort    bool
+	routesDropped bool
+}
+
+type routeKind uint8
+
+const (
+	inRequest routeKind = iota
+	inFailure
+	inReply
+)
+
+// reset makes r ready for the message msg that came from from.
+func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Flow) {
+	r.Msg, r.From, r.worker = msg, from, w
+	r.Call, r.branch, r.Local = nil, nil, nil
+	r.Main = Target{URI: msg.RequestURI()}
+	r.More = r.More[:0]
+	r.Flags = 0
+	r.Auth = Identity{}
+	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
+	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
+	r.Final = 0
+	r.parsed, r.nextRoute = nil, nil
+	r.stamped, r.forceRPort, r.routesDropped = false, false, false
+	r.arena.reset()
+	r.route = inRequest
+}
+
+// Keep copies b into memory that lasts as long as the request is worked on.
+func (r *Request) Keep(b []byte) []byte { return r.arena.keep(b) }
+
+// SetURI makes b, which is copied, the present Request-URI. A URI that cannot be
+// parsed leaves the old one in place.
+func (r *Request) SetURI(b []byte) error {
+	var u sip.URI
+	if err := sip.ParseURI(b, &u); err != nil {
+		return err
+	}
+	r.Main.URI = r.Keep(b)
+	r.parsed = nil
+	return nil
+}
+
+// RevertURI makes the Request-URI the received one again.
+func (r *Request) RevertURI() {
+	r.Main = Target{URI: r.Msg.RequestURI()}
+	r.parsed = nil
+}
+
+// URI parses the present Request-URI.
+func (r *Request) URI() (*sip.URI, error) {
+	if len(r.parsed) > 0 && len(r.parsed) == len(r.Main.URI) && &r.parsed[0] == &r.Main.URI[0] {
+		return &r.uri, nil
+	}
+	if err := sip.ParseURI(r.Main.URI, &r.uri); err != nil {
+		r.parsed = nil
+		return nil, err
+	}
+	r.parsed = r.Main.URI
+	return &r.uri, nil
+}
+
+// AddTarget adds a branch; the texts are copied.
+func (r *Request) AddTarget(t Target) error {
+	if len(r.More)+1 >= MaxBranches {
+		return ErrTooManyBranches
+	}
+	t.URI, t.Next = r.Keep(t.URI), r.Keep(t.Next)
+	r.More = append(r.More, t)
+	return nil
+}
+
+// arenaSize holds the URIs of an ordinary request; larger ones make the arena
+// grow by a block that the collector takes back.
+const arenaSize = 8 << 10
+
+// arena is a block of memory that is given away in pieces and taken back whole.
+type arena struct{ block []byte }
+
+func (a *arena) reset() { a.block = a.block[:0] }
+
+func (a *arena) keep(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	if cap(a.block)-len(a.block) < len(b) {
+		a.block = make([]byte, 0, max(arenaSize, len(b)))
+	}
+	start := len(a.block)
+	a.block = append(a.block, b...)
+	return a.block[start:len(a.block):len(a.block)]
+}

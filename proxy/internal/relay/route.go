@@ -1,0 +1,195 @@
+package relay
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// ErrForeignRoute says that an in-dialog request carries a Route that the router
+// never gave.
+var ErrForeignRoute = errors.New("the Route is not one of ours")
+
+// routeParam is the URI parameter of our Record-Route that proves it ours: eight
+// hex digits of time (Unix seconds) and twenty of a MAC over Call-ID, the tag of
+// the dialog's initiator and that time.
+const routeParam = "srm"
+
+const (
+	routeTime = 8
+	routeMAC  = 20
+)
+
+// RecordRoute asks for the requests of the dialog to pass here (SER's
+// record_route). The header is written for each branch, when its socket is known.
+func (r *Request) RecordRoute() { r.RecordRouted = true }
+
+// appendRecordRoute writes our Record-Route: one value, or two where the request
+// leaves by another socket than it came in by, the outer one first.
+func (r *Request) appendRecordRoute(dst []byte, f transport.Flow) []byte {
+	var token [routeTime + routeMAC]byte
+	from, err := r.Msg.From()
+	if err != nil {
+		return dst
+	}
+	r.Engine.routeToken(&token, r.Msg.CallID(), from.Tag, uint32(time.Now().Unix()))
+	two := r.Local == nil && r.From.Socket != f.Socket
+	dst = r.Engine.appendRoute(dst, f.Socket, &token, two)
+	if two {
+		dst = r.Engine.appendRoute(dst, r.From.Socket, &token, two)
+	}
+	return dst
+}
+
+func (e *Engine) appendRoute(dst []byte, socket uint16, token *[routeTime + routeMAC]byte, two bool) []byte {
+	s := &e.sockets[socket]
+	dst = append(dst, "Record-Route: <sip:"...)
+	dst = append(dst, s.HostPort...)
+	if s.Proto != transport.UDP {
+		dst = append(dst, ";transport="...)
+		dst = append(dst, s.Proto.String()...)
+	}
+	dst = append(dst, ";lr"...)
+	if two {
+		dst = append(dst, ";r2=on"...)
+	}
+	dst = append(append(dst, ';'), routeParam+"="...)
+	dst = append(dst, token[:]...)
+	return append(dst, ">\r\n"...)
+}
+
+// routeToken writes the time and the MAC.
+func (e *Engine) routeToken(dst *[routeTime + routeMAC]byte, callID, tag []byte, at uint32) {
+	const hex = "0123456789abcdef"
+	for i := 0; i < routeTime; i++ {
+		dst[i] = hex[at>>(28-4*i)&15]
+	}
+	var room [512]byte
+	text := append(room[:0], e.key[:]...)
+	text = append(text, dst[:routeTime]...)
+	text = sip.AppendUint(text, uint64(len(callID)))
+	text = append(append(text, ':'), callID...)
+	text = append(text, tag...)
+	sum := sha256.Sum256(text)
+	for i := 0; i < routeMAC/2; i++ {
+		dst[routeTime+2*i] = hex[sum[i]>>4]
+		dst[routeTime+2*i+1] = hex[sum[i]&15]
+	}
+}
+
+// ourRoute reports whether a URI of a Route header is our own.
+func (e *Engine) ourRoute(u *sip.URI) bool {
+	if u.Scheme != sip.SchemeSIP || u.HasUser {
+		return false
+	}
+	return e.isSocket(u.Host, u.Port)
+}
+
+// genuine reports whether a Route of ours was given for this dialog.
+func (r *Request) genuine(u *sip.URI) bool {
+	token, ok := u.Param(routeParam)
+	if !ok || len(token) != routeTime+routeMAC {
+		return false
+	}
+	var at uint32
+	for _, c := range token[:routeTime] {
+		switch {
+		case c >= '0' && c <= '9':
+			at = at<<4 | uint32(c-'0')
+		case c >= 'a' && c <= 'f':
+			at = at<<4 | uint32(c-'a'+10)
+		default:
+			return false
+		}
+	}
+	age := time.Since(time.Unix(int64(at), 0))
+	if age > r.Engine.cfg.RouteLife || age < -time.Minute {
+		return false
+	}
+	from, err := r.Msg.From()
+	if err != nil {
+		return false
+	}
+	to, err := r.Msg.To()
+	if err != nil {
+		return false
+	}
+	for _, tag := range [...][]byte{from.Tag, to.Tag} {
+		var want [routeTime + routeMAC]byte
+		r.Engine.routeToken(&want, r.Msg.CallID(), tag, at)
+		if subtle.ConstantTimeCompare(want[:], token) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// LooseRoute takes our entries off the Route (RFC 3261 §16.4) and reports
+// whether the request belongs to a dialog that passes us: it has a To tag and
+// one of the entries bears our MAC for it. The next hop is then the next Route,
+// else the Request-URI (SER's loose_route).
+func (r *Request) LooseRoute() bool {
+	m := r.Msg
+	routes := m.Values(sip.HdrRoute)
+	proven, first := false, true
+	var u sip.URI
+	var a sip.NameAddr
+	for taken := 0; ; taken++ {
+		value := routes.Next()
+		if value == nil {
+			break
+		}
+		if sip.ParseNameAddr(value, &a) != nil || sip.ParseURI(a.URI, &u) != nil {
+			break
+		}
+		if taken == 2 || !r.Engine.ourRoute(&u) {
+			if first {
+				return false // the first Route is a stranger's
+			}
+			r.nextRoute = a.URI
+			break
+		}
+		first = false
+		proven = proven || r.genuine(&u)
+		m.RemoveValue(&routes)
+		if _, two := u.Param("r2"); !two && taken == 0 {
+			taken = 1
+		}
+	}
+	to, err := m.To()
+	if err != nil || to.Tag == nil || !proven {
+		if !proven {
+			r.nextRoute = nil
+		}
+		return false
+	}
+	r.InDialog = true
+	r.strictRoute(&u, &a)
+	return true
+}
+
+// strictRoute prepares the request for a next hop that is a strict router: its
+// URI becomes the Request-URI, which goes to the end of the Route (RFC 3261
+// §16.6 step 6).
+func (r *Request) strictRoute(u *sip.URI, a *sip.NameAddr) {
+	if r.nextRoute == nil {
+		return
+	}
+	if _, loose := u.Param("lr"); loose {
+		return
+	}
+	routes := r.Msg.Values(sip.HdrRoute)
+	for v := routes.Next(); v != nil; v = routes.Next() {
+		var x sip.NameAddr
+		if sip.ParseNameAddr(v, &x) == nil && len(x.URI) > 0 && &x.URI[0] == &a.URI[0] {
+			r.Msg.RemoveValue(&routes)
+			break
+		}
+	}
+	r.Msg.Insert(r.Msg.HeadersEnd(), []byte("Route: <"), r.Main.URI, []byte(">\r\n"))
+	r.Main.URI, r.parsed = r.Keep(r.nextRoute), nil
+}

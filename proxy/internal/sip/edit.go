@@ -1,0 +1,168 @@
+package sip
+
+// edit replaces del bytes at off by a piece of the arena.
+type edit struct {
+	off, del uint32
+	ins      span
+}
+
+// Mark remembers how far the edits of a message had come.
+type Mark struct{ edits, arena int }
+
+// Mark returns the present state of the edits, for Rollback.
+func (m *Message) Mark() Mark { return Mark{len(m.edits), len(m.arena)} }
+
+// Rollback takes back every edit made since the mark.
+func (m *Message) Rollback(k Mark) {
+	m.edits = m.edits[:k.edits]
+	m.arena = m.arena[:k.arena]
+}
+
+// Edited reports whether the message has edits.
+func (m *Message) Edited() bool { return len(m.edits) > 0 }
+
+// Insert puts text before the byte at offset off. Several insertions at one
+// offset are written in the order in which they were made.
+func (m *Message) Insert(off uint32, text ...[]byte) { m.Replace(off, 0, text...) }
+
+// Delete removes n bytes at offset off.
+func (m *Message) Delete(off, n uint32) { m.Replace(off, n) }
+
+// Replace puts text in the place of n bytes at offset off. The text is copied.
+// Of two edits that remove the same bytes, the first one's text counts and the
+// bytes go once. Offsets are those of the message as received.
+func (m *Message) Replace(off, n uint32, text ...[]byte) {
+	start := uint32(len(m.arena))
+	for _, t := range text {
+		m.arena = append(m.arena, t...)
+	}
+	e := edit{off: off, del: n, ins: span{start, uint32(len(m.arena))}}
+	m.edits = append(m.edits, e)
+}
+
+// InsertString is Insert of one string.
+func (m *Message) InsertString(off uint32, s string) {
+	start := uint32(len(m.arena))
+	m.arena = append(m.arena, s...)
+	m.edits = append(m.edits, edit{off: off, ins: span{start, uint32(len(m.arena))}})
+}
+
+// RemoveValue deletes the current value of a walk; if it is alone in its line
+// (left and right are the bounds of the values removed already, so callers that
+// remove several adjacent values do it with RemoveValues), the line goes.
+func (m *Message) RemoveValue(v *Values) { m.RemoveRange(v.Header, v.Start, v.End) }
+
+// RemoveRange deletes the values of line h that stand between the offsets start
+// and end, together with one comma beside them; if nothing else stands in the
+// line, the whole line goes.
+func (m *Message) RemoveRange(h *Header, start, end uint32) {
+	before, after := start, end
+	for before > h.ValStart && (isBlank(m.Buf[before-1]) || m.Buf[before-1] == ',') {
+		before--
+	}
+	for after < h.ValEnd && (isBlank(m.Buf[after]) || m.Buf[after] == ',') {
+		after++
+	}
+	switch {
+	case before == h.ValStart && after == h.ValEnd:
+		m.Delete(h.Start, h.End-h.Start)
+	case before == h.ValStart:
+		m.Delete(h.ValStart, after-h.ValStart)
+	default:
+		m.Delete(before, end-before)
+	}
+}
+
+// AppendRange appends the bytes from offset from up to, not including, to, with
+// the edits that lie there. An insertion at offset to itself belongs to the
+// next range, except at the end of the message.
+func (m *Message) AppendRange(dst []byte, from, to uint32) []byte {
+	if len(m.edits) == 0 {
+		return append(dst, m.Buf[from:to]...)
+	}
+	pos := from
+	for {
+		e := m.nextEdit(pos, from, to)
+		if e == nil {
+			break
+		}
+		if e.off > pos {
+			dst = append(dst, m.Buf[pos:e.off]...)
+			pos = e.off
+		}
+		dst = m.appendAt(dst, e.off)
+		pos = m.skipDeleted(pos)
+		from = e.off + 1
+	}
+	if pos < to {
+		dst = append(dst, m.Buf[pos:to]...)
+	}
+	return dst
+}
+
+// nextEdit returns the edit with the smallest offset in [from, to), at or after
+// pos where bytes were deleted already (an insertion inside deleted bytes goes
+// with them). Messages have a handful of edits, so a scan beats sorting.
+func (m *Message) nextEdit(pos, from, to uint32) *edit {
+	var best *edit
+	for i := range m.edits {
+		e := &m.edits[i]
+		if e.off >= from && e.off >= pos && e.off < to && (best == nil || e.off < best.off) {
+			best = e
+		}
+	}
+	return best
+}
+
+// appendAt appends all text inserted at off, in the order of the edits.
+func (m *Message) appendAt(dst []byte, off uint32) []byte {
+	for i := range m.edits {
+		if e := &m.edits[i]; e.off == off {
+			dst = append(dst, m.arena[e.ins.start:e.ins.end]...)
+		}
+	}
+	return dst
+}
+
+// skipDeleted returns where the bytes that remain go on after pos.
+func (m *Message) skipDeleted(pos uint32) uint32 {
+	end := pos
+	for i := range m.edits {
+		if e := &m.edits[i]; e.off == pos && e.off+e.del > end {
+			end = e.off + e.del
+		}
+	}
+	return end
+}
+
+// AppendHeaders appends all header lines, edits applied, insertions at the end
+// of the headers included, without the empty line.
+func (m *Message) AppendHeaders(dst []byte) []byte {
+	dst = m.AppendRange(dst, m.headersAt, m.headersEnd)
+	return m.appendAt(dst, m.headersEnd)
+}
+
+// AppendLine appends one header line, edits applied.
+func (m *Message) AppendLine(dst []byte, h *Header) []byte {
+	return m.AppendRange(dst, h.Start, h.End)
+}
+
+// Edits holds the edits of a message apart from it, for a copy of the message
+// that is worked on later.
+type Edits struct {
+	edits []edit
+	arena []byte
+}
+
+// Save copies the message's edits into e, whose memory is used again.
+func (m *Message) Save(e *Edits) {
+	e.edits = append(e.edits[:0], m.edits...)
+	e.arena = append(e.arena[:0], m.arena...)
+}
+
+// Restore gives the message the edits in e; it must be a copy of the message
+// from which they were saved.
+func (m *Message) Restore(e *Edits) {
+	m.edits = append(m.edits[:0], e.edits...)
+	m.arena = append(m.arena[:0], e.arena...)
+}

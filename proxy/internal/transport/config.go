@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is the setting of a Layer. A zero field takes the default named beside it.
+type Config struct {
+	// Listen is every address to bind; at least one.
+	Listen []Listen
+
+	// UDPWorkers is the number of sockets, each with its own worker, that share one UDP
+	// address by SO_REUSEPORT. The kernel keeps a source on one of them, so its messages
+	// keep their order. Default 1: a socket like any other. At most 64.
+	UDPWorkers int
+
+	// SocketBuffer is asked for as receive and send buffer of each UDP socket, in bytes;
+	// the kernel may grant less (net.core.rmem_max). Default 4 MiB.
+	SocketBuffer int
+
+	// MaxMessage bounds a message on a stream, header and body, in bytes. Default 65,536.
+	MaxMessage int
+
+	// MaxWaiters bounds the workers that wait after Park, in all. Default 256.
+	MaxWaiters int
+
+	// MaxSpares bounds the idle workers that are kept. Default 64.
+	MaxSpares int
+
+	// MaxConns bounds the connections, accepted and own, in all. Default 16,384.
+	MaxConns int
+
+	// MaxConnsPerSource bounds the accepted connections of one IPv4 address, or of one
+	// IPv6 /64 network. Default 256.
+	MaxConnsPerSource int
+
+	// MaxQueue bounds the bytes that wait to be written on one connection. Default 256 KiB.
+	MaxQueue int
+
+	// ConnectTimeout bounds the opening of a connection. Default 5 s.
+	ConnectTimeout time.Duration
+
+	// FirstTimeout ends an accepted connection on which no message was completed by then.
+	// Default 60 s.
+	FirstTimeout time.Duration
+
+	// IdleTimeout ends a connection on which neither message nor keep-alive came for so
+	// long. Default 65 min: longer than the usual hour of a registration.
+	IdleTimeout time.Duration
+
+	// MessageTimeout bounds the time from the first byte of a message on a stream to its
+	// last. Default 10 s.
+	MessageTimeout time.Duration
+
+	// WriteTimeout bounds a write on a connection. Default 10 s.
+	WriteTimeout time.Duration
+
+	// Malformed, if set, is told of a message on a stream whose end cannot be known (err
+	// is ErrNoLength, ErrBadLength or ErrTooLarge) before the connection is closed. head
+	// is the header part; what the function sends on from (a 400, say) is written first.
+	Malformed func(w *Worker, head []byte, from Flow, err error)
+}
+
+const (
+	minMessage = 1 << 10
+	maxMessage = 16 << 20
+	maxWorkers = 64
+)
+
+// withDefaults fills the zero fields and refuses what makes no sense.
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Listen) == 0 {
+		return c, fmt.Errorf("no address to listen on")
+	}
+	for _, f := range []struct {
+		name     string
+		value    *int
+		def, max int
+	}{
+		{"UDPWorkers", &c.UDPWorkers, 1, maxWorkers},
+		{"SocketBuffer", &c.SocketBuffer, 4 << 20, 1 << 30},
+		{"MaxMessage", &c.MaxMessage, slotSize, maxMessage},
+		{"MaxWaiters", &c.MaxWaiters, 256, 1 << 20},
+		{"MaxSpares", &c.MaxSpares, 64, 1 << 16},
+		{"MaxConns", &c.MaxConns, 16384, 1 << 24},
+		{"MaxConnsPerSource", &c.MaxConnsPerSource, 256, 1 << 24},
+		{"MaxQueue", &c.MaxQueue, 256 << 10, 1 << 30},
+	} {
+		if *f.value == 0 {
+			*f.value = f.def
+		}
+		if *f.value < 0 || *f.value > f.max {
+			return c, fmt.Errorf("%s is %d: must be from 1 to %d", f.name, *f.value, f.max)
+		}
+	}
+	if c.MaxMessage < minMessage {
+		return c, fmt.Errorf("MaxMessage is %d: must be at least %d", c.MaxMessage, minMessage)
+	}
+	for _, f := range []struct {
+		name  string
+		value *time.Duration
+		def   time.Duration
+	}{
+		{"ConnectTimeout", &c.ConnectTimeout, 5 * time.Second},
+		{"FirstTimeout", &c.FirstTimeout, time.Minute},
+		{"IdleTimeout", &c.IdleTimeout, 65 * time.Minute},
+		{"MessageTimeout", &c.MessageTimeout, 10 * time.Second},
+		{"WriteTimeout", &c.WriteTimeout, 10 * time.Second},
+	} {
+		if *f.value == 0 {
+			*f.value = f.def
+		}
+		if *f.value < 0 {
+			return c, fmt.Errorf("%s is %v: must be more than 0", f.name, *f.value)
+		}
+	}
+	return c, nil
+}

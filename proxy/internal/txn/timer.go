@@ -1,0 +1,136 @@
+package txn
+
+import (
+	"time"
+
+	"seraph/proxy/internal/transport"
+)
+
+// Tick is the resolution of every timer.
+const Tick = 10 * time.Millisecond
+
+// wheelSlots spans 41 s; a longer timer goes round again.
+const wheelSlots = 4096
+
+// TimerUser is told that a timer ran out. The cell is locked.
+type TimerUser interface{ Expired(t *Timer, out Out) }
+
+// Timer is one timer of a cell, part of a larger struct. All its methods want
+// the cell's lock.
+type Timer struct {
+	next, prev *Timer
+	due        int64 // in ticks
+	armed      bool  // guarded by the shard's lock together with the links
+	cell       *Cell
+	user       TimerUser
+}
+
+// Init binds the timer to its cell and its user.
+func (t *Timer) Init(c *Cell, u TimerUser) { t.cell, t.user = c, u }
+
+// Arm starts the timer, or starts it anew. It rings after d, rounded up to a
+// tick.
+func (t *Timer) Arm(d time.Duration) {
+	s := t.cell.shard
+	s.mu.Lock()
+	if t.armed {
+		s.unlink(t)
+	} else {
+		t.cell.Ref()
+		t.armed = true
+	}
+	t.due = s.tick + int64((d+Tick-1)/Tick) + 1
+	s.link(t)
+	s.mu.Unlock()
+}
+
+// Disarm stops the timer.
+func (t *Timer) Disarm() {
+	s := t.cell.shard
+	s.mu.Lock()
+	was := t.armed
+	if was {
+		s.unlink(t)
+		t.armed = false
+	}
+	s.mu.Unlock()
+	if was {
+		t.cell.refs.Add(-1) // the caller's own reference keeps the cell alive
+	}
+}
+
+func (s *shard) link(t *Timer) {
+	head := &s.wheel[t.due%wheelSlots]
+	t.next, t.prev = *head, nil
+	if *head != nil {
+		(*head).prev = t
+	}
+	*head = t
+}
+
+func (s *shard) unlink(t *Timer) {
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else if head := &s.wheel[t.due%wheelSlots]; *head == t {
+		*head = t.next
+	} else if s.due == t {
+		s.due = t.next // it was collected by advance but has not rung yet
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.next, t.prev = nil, nil
+}
+
+// advance moves the shard's clock to tick and rings what is due.
+func (s *shard) advance(tick int64, out Out) {
+	s.mu.Lock()
+	for s.tick < tick {
+		s.tick++
+		for t := s.wheel[s.tick%wheelSlots]; t != nil; {
+			next := t.next
+			if t.due <= s.tick {
+				s.unlink(t)
+				t.next = s.due
+				if s.due != nil {
+					s.due.prev = t
+				}
+				s.due = t
+			}
+			t = next
+		}
+	}
+	for s.due != nil {
+		t := s.due
+		c := t.cell
+		c.Ref() // beside the timer's own, which a concurrent Disarm may take
+		due := t.due
+		s.mu.Unlock()
+		s.ring(t, c, due, out)
+		s.mu.Lock()
+	}
+	s.mu.Unlock()
+}
+
+// ring fires t if it is still due: it may have been stopped or started anew
+// between the collection and the cell's lock.
+func (s *shard) ring(t *Timer, c *Cell, due int64, out Out) {
+	c.Lock()
+	s.mu.Lock()
+	fire := t.armed && t.due == due && s.tick >= due
+	if fire {
+		s.unlink(t)
+		t.armed = false
+	}
+	s.mu.Unlock()
+	if fire {
+		t.user.Expired(t, out)
+	}
+	c.Unlock()
+	var none *transport.Worker
+	c.owner.Unlocked(none)
+	if fire {
+		c.Unref()
+	}
+	c.Unref()
+}

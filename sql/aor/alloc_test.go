@@ -1,0 +1,33 @@
+//go:build !race
+
+package aor_test
+
+import (
+	"testing"
+
+	"seraph/sql/aor"
+)
+
+// TestAppendCanonicalAllocatesNothing guards the proxy's hot path.
+func TestAppendCanonicalAllocatesNothing(t *testing.T) {
+	dst := make([]byte, 0, 512)
+	for _, in := range [][2]string{
+		{"Alice", "Example.ORG"}, {"%61lice%40", "10.0.0.1"}, {"%C5%BEofie", "d"}, {"bob", "[2001:DB8::1]"},
+		{"al ice", "d"}, {"alice", "a..b"},
+	} {
+		user, host := []byte(in[0]), []byte(in[1])
+		n := testing.AllocsPerRun(1000, func() { dst, _ = aor.AppendCanonical(dst[:0], user, host) })
+		if n != 0 {
+			t.Errorf("AppendCanonical(%q, %q): %v allocations", in[0], in[1], n)
+		}
+	}
+}
+
+func BenchmarkAppendCanonical(b *testing.B) {
+	dst := make([]byte, 0, 128)
+	user, host := []byte("Alice.Keller"), []byte("sip.Example.org")
+	b.ReportAllocs()
+	for b.Loop() {
+		dst, _ = aor.AppendCanonical(dst[:0], user, host)
+	}
+}

@@ -1,0 +1,10 @@
+-- Kamailio 5.6, group 2.
+-- +goose Up
+CREATE TABLE IF NOT EXISTS `grp` (
+    `id` INT(10) UNSIGNED AUTO_INCREMENT PRIMARY KEY NOT NULL,
+    `username` VARCHAR(64) DEFAULT '' NOT NULL,
+    `domain` VARCHAR(64) DEFAULT '' NOT NULL,
+    `grp` VARCHAR(64) DEFAULT '' NOT NULL,
+    `last_modified` DATETIME DEFAULT '2000-01-01 00:00:01' NOT NULL,
+    CONSTRAINT `account_group_idx` UNIQUE (`username`, `domain`, `grp`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -1,0 +1,9 @@
+-- Kamailio 5.6, domain 2.
+-- +goose Up
+CREATE TABLE `domain` (
+    `id` INTEGER PRIMARY KEY NOT NULL,
+    `domain` VARCHAR(64) NOT NULL,
+    `did` VARCHAR(64) DEFAULT NULL,
+    `last_modified` DATETIME DEFAULT '2000-01-01 00:00:01' NOT NULL,
+    CONSTRAINT `domain_domain_idx` UNIQUE (`domain`)
+);

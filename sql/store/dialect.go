@@ -1,0 +1,54 @@
+package store
+
+import (
+	"strings"
+
+	"seraph/sql/schema"
+)
+
+// Everything that the engines want said differently is in this file.
+
+// upsert builds an INSERT of n rows that, where the unique key exists already,
+// replaces the columns in update; with none of these it leaves the row alone.
+func upsert(d schema.Dialect, table string, columns, key, update []string, n int) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
+	row := "(" + placeholders(len(columns)) + ")"
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(row)
+	}
+	if d == schema.MySQL {
+		b.WriteString(" ON DUPLICATE KEY UPDATE ")
+		if len(update) == 0 {
+			b.WriteString(key[0] + " = " + table + "." + key[0])
+		}
+		for i, c := range update {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(c + " = VALUES(" + c + ")")
+		}
+		return b.String()
+	}
+	b.WriteString(" ON CONFLICT (" + strings.Join(key, ", ") + ") DO ")
+	if len(update) == 0 {
+		b.WriteString("NOTHING")
+		return b.String()
+	}
+	b.WriteString("UPDATE SET ")
+	for i, c := range update {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(c + " = excluded." + c)
+	}
+	return b.String()
+}
+
+// placeholders returns n question marks with commas between them.
+func placeholders(n int) string {
+	return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
+}

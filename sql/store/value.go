@@ -1,0 +1,119 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"seraph/sql/aor"
+)
+
+// Times are written as text in both engines, so that both compare them alike.
+const (
+	stampLayout = "2006-01-02 15:04:05"
+	microLayout = "2006-01-02 15:04:05.000000"
+)
+
+// stamp is how a time goes into a DATETIME column.
+func stamp(t time.Time) string { return t.UTC().Format(stampLayout) }
+
+// moment scans a DATETIME column; NULL becomes the zero time.
+type moment struct{ t *time.Time }
+
+// Scan implements sql.Scanner.
+func (m moment) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m.t = time.Time{}
+	case time.Time:
+		*m.t = v.UTC()
+	case string:
+		return m.parse(v)
+	case []byte:
+		return m.parse(string(v))
+	default:
+		return fmt.Errorf("a %T is no time", src)
+	}
+	return nil
+}
+
+func (m moment) parse(s string) (err error) {
+	*m.t, err = time.ParseInLocation(stampLayout, s, time.UTC) // takes a fraction, too
+	return err
+}
+
+var _ sql.Scanner = moment{}
+
+// now is the present in whole seconds.
+func (db *DB) present() time.Time { return db.now().UTC().Truncate(time.Second) }
+
+// checkText reports as a *FieldError what keeps text out of a column of most
+// characters: too many, bad UTF-8, control characters.
+func checkText(field, text string, most int) error {
+	switch {
+	case !utf8.ValidString(text):
+		return &FieldError{field, "is not valid UTF-8"}
+	case utf8.RuneCountInString(text) > most:
+		return &FieldError{field, fmt.Sprintf("is longer than %d characters", most)}
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return &FieldError{field, "has control characters"}
+	}
+	return nil
+}
+
+// cut makes text fit a column of most characters: it is for texts that only
+// inform and come from strangers.
+func cut(text string, most int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= most {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n == most {
+			return text[:i]
+		}
+		n++
+	}
+	return text
+}
+
+// fold makes texts comparable without regard to case, for the columns search.
+func fold(texts ...string) string {
+	return strings.ToLower(strings.Join(texts, " "))
+}
+
+// maxSearch bounds what is searched for, in characters.
+const maxSearch = 128
+
+// contains returns the LIKE pattern, with the escape character "!", of texts
+// that contain the words of s as they stand.
+func contains(s string) string {
+	s = fold(cut(strings.TrimSpace(s), maxSearch))
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
+}
+
+// Page sizes of all lists.
+const (
+	DefaultPage = 50
+	MaxPage     = 1000
+)
+
+// page bounds limit and offset.
+func page(limit, offset int) (int, int) {
+	if limit <= 0 {
+		limit = DefaultPage
+	}
+	return min(limit, MaxPage), max(offset, 0)
+}
+
+// checkAOR keeps out addresses that did not go through package aor.
+func checkAOR(field string, a aor.AOR) error {
+	if canonical, err := aor.Parse(a.String(), ""); err != nil || canonical != a {
+		return &FieldError{field, "is not an address like alice@example.org"}
+	}
+	return nil
+}
