@@ -23,11 +23,11 @@ import (
 var floors = [][]string{
 	{"sql/aor", "deploy"},
 	{"sql/schema", "ctlproto", "proxy/internal/sip"},
-	{"sql/store", "proxy/internal/transport", "webui/internal/assets"},
+	{"sql/store", "proxy/internal/transport", "webui/internal/assets", "ctlproto/ctltest"},
 	{"proxy/internal/txn", "webui/internal/session", "webui/internal/view", "webui/internal/form"},
 	{"proxy/internal/relay", "proxy/internal/ua", "webui/internal/user", "webui/internal/admin", "webui/internal/public"},
 	{"proxy/internal/module", "webui/internal/server"},
-	{"proxy/internal/modules/*", "proxy/internal/script"},
+	{"proxy/internal/modules/*", "proxy/internal/script", "proxy/internal/module/moduletest"},
 	{"proxy/internal/control"},
 	{"proxy/internal/daemon", "proxy/internal/modules"},
 	{"proxy/cmd/*", "webui/cmd/*", "ctlproto/cmd/*"},

@@ -81,9 +81,14 @@ func TestSubscriptionCloseWhileFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 200 { // more than the subscription holds; the socket holds the rest
-		server.Publish(ctlproto.TopicCtd, ctlproto.CtdStatus{})
-	}
+	published := make(chan struct{})
+	go func() { // beside us: neither subscription nor socket holds them all
+		defer close(published)
+		for range 200 {
+			server.Publish(ctlproto.TopicCtd, ctlproto.CtdStatus{})
+		}
+	}()
+	defer func() { <-published }()
 	s.Close()
 	ctx := within(t)
 	for {

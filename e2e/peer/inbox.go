@@ -94,11 +94,17 @@ func (b *inbox) count(w Match) int {
 	return n
 }
 
+// maxDescribed bounds how many messages a failure shows.
+const maxDescribed = 40
+
 func (b *inbox) describe() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var lines []string
-	for _, m := range b.history {
+	if n := len(b.history) - maxDescribed; n > 0 {
+		lines = append(lines, fmt.Sprintf("(%d older messages)", n))
+	}
+	for _, m := range b.history[max(0, len(b.history)-maxDescribed):] {
 		lines = append(lines, m.At.Format("05.000 ")+m.String())
 	}
 	return strings.Join(append(lines, b.faults...), "\n  ")

@@ -40,6 +40,10 @@ type Peer struct {
 	// Patience is the deadline of Expect, 5 s unless changed. Retransmissions
 	// of the router arrive within it, so a lost datagram does not fail a test.
 	Patience time.Duration
+	// OnMessage, if set before anything arrives, sees every message at once, on the
+	// goroutine that read it: for phones that must answer without the delay of a
+	// waiting test.
+	OnMessage func(*Message)
 
 	t       testing.TB
 	in      inbox
@@ -70,6 +74,9 @@ func New(t testing.TB, c Config) *Peer {
 		}
 	}
 	if p.udp, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(c.IP), Port: p.port}); err != nil {
+		t.Fatalf("%s: %v", c.Name, err)
+	}
+	if err := p.udp.SetReadBuffer(4 << 20); err != nil { // hundreds of calls at once
 		t.Fatalf("%s: %v", c.Name, err)
 	}
 	if p.tcp, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(c.IP), Port: p.port}); err != nil {
@@ -292,4 +299,7 @@ func (p *Peer) receive(raw []byte, from flow) {
 	}
 	m.flow, m.At = from, time.Now()
 	p.in.put(m)
+	if p.OnMessage != nil {
+		p.OnMessage(m)
+	}
 }

@@ -43,6 +43,9 @@ type State struct {
 	Current int64
 	// Target is the version of the last migration that this program knows.
 	Target int64
+	// Applied lists the file names of the migrations applied, in order; it
+	// leaves out those of a newer program.
+	Applied []string
 	// Pending lists the file names of the migrations not yet applied, in order.
 	Pending []string
 }
@@ -133,7 +136,9 @@ func status(ctx context.Context, db *sql.DB, d Dialect, files fs.FS) (State, err
 	}
 	for _, m := range known {
 		s.Target = max(s.Target, m.version)
-		if !done[m.version] {
+		if done[m.version] {
+			s.Applied = append(s.Applied, m.name)
+		} else {
 			s.Pending = append(s.Pending, m.name)
 		}
 	}

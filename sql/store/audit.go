@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -20,5 +19,12 @@ type Record struct {
 	After  string    // the state after, without secrets; 4096
 }
 
-// Append writes one record.
-func (t *Audit) Append(ctx context.Context, r Record) error { return errors.ErrUnsupported }
+// Append writes one record. A time before 1970 or after 9998 counts as zero.
+func (t *Audit) Append(ctx context.Context, r Record) error {
+	if !storable(r.Time) {
+		r.Time = t.db.present()
+	}
+	_, err := t.db.exec(ctx, "INSERT INTO audit (time, actor, source, action, object, state_before, state_after) VALUES ("+placeholders(7)+")",
+		stamp(r.Time), cut(r.Actor, 128), cut(r.Source, 64), cut(r.Action, 64), cut(r.Object, 255), cut(r.Before, 4096), cut(r.After, 4096))
+	return wrap(err, "audit")
+}

@@ -52,3 +52,37 @@ func upsert(d schema.Dialect, table string, columns, key, update []string, n int
 func placeholders(n int) string {
 	return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
 }
+
+// forUpdate ends a SELECT inside a transaction that decides about a write: the
+// rows it saw, and their absence, stay as they are until the end. A SQLite
+// transaction has the whole database for itself.
+func forUpdate(d schema.Dialect) string {
+	if d == schema.MySQL {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// ignoreCase makes an expression compare and sort without regard to case.
+func ignoreCase(d schema.Dialect, expr string) string {
+	if d == schema.MySQL {
+		return expr + " COLLATE utf8mb4_unicode_ci"
+	}
+	return expr + " COLLATE NOCASE"
+}
+
+// exact makes a column whose collation ignores case compare byte by byte.
+func exact(d schema.Dialect, column string) string {
+	if d == schema.MySQL {
+		return column + " COLLATE utf8mb4_bin"
+	}
+	return column + " COLLATE BINARY"
+}
+
+// hasUpper is the condition that a column holds an ASCII capital.
+func hasUpper(d schema.Dialect, column string) string {
+	if d == schema.MySQL {
+		return column + " REGEXP '[A-Z]'" // the identity columns' collation regards case
+	}
+	return column + " GLOB '*[A-Z]*'"
+}

@@ -51,7 +51,7 @@ func IsUnavailable(err error) bool {
 	case errors.As(err, &my):
 		return retryableMySQL(my) || unavailableMySQL(my.Number)
 	case errors.As(err, &lite):
-		return unavailableSQLite(lite.Code())
+		return unavailableSQLite(lite)
 	}
 	return true // a broken or refused connection, a timeout, a cancelled context
 }
@@ -91,10 +91,13 @@ func retryableMySQL(err *mysql.MySQLError) bool {
 	return strings.HasPrefix(string(err.SQLState[:]), "40")
 }
 
-// unavailableSQLite sorts SQLite's primary result codes.
-func unavailableSQLite(code int) bool {
-	switch code & 0xff {
-	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_RANGE:
+// unavailableSQLite sorts SQLite's primary result codes. A schema that is not
+// migrated shows in the text only.
+func unavailableSQLite(err *sqlite.Error) bool {
+	switch err.Code() & 0xff {
+	case sqlite3.SQLITE_ERROR:
+		return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "no such column")
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
 		return false
 	}
 	return true

@@ -1,8 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"seraph/sql/aor"
@@ -28,11 +33,17 @@ type Entry struct {
 
 // Name returns first and last name, or the address without its scheme if both
 // are empty.
-func (e Entry) Name() string { return "" }
+func (e Entry) Name() string {
+	_, bare, _ := strings.Cut(e.Address, ":")
+	return orText(fullName(e.FirstName, e.LastName), bare)
+}
 
 // AOR returns the address of record of Address; ok is false if it has none (a
 // tel URI).
-func (e Entry) AOR() (a aor.AOR, ok bool) { return aor.AOR{}, false }
+func (e Entry) AOR() (a aor.AOR, ok bool) {
+	a, err := aor.Parse(e.Address, "")
+	return a, err == nil
+}
 
 // EntrySort is an order of Phonebook.List.
 type EntrySort string
@@ -62,40 +73,176 @@ type EntryQuery struct {
 // MaxEntries bounds the phone book of one owner.
 const MaxEntries = 5000
 
+// entryColumns and scanEntry belong together.
+const entryColumns = "id, fname, lname, sip_uri, grp_name, note, created, modified"
+
+func scanEntry(s scanner) (e Entry, err error) {
+	return e, s.Scan(&e.ID, &e.FirstName, &e.LastName, &e.Address, &e.Group, &e.Note, moment{&e.Created}, moment{&e.Modified})
+}
+
+// entryKeys are the columns of each order.
+func entryKeys(sort EntrySort) ([]string, error) {
+	switch sort {
+	case EntriesByFirstName:
+		return []string{"fname", "lname", "sip_uri", "id"}, nil
+	case "", EntriesByLastName:
+		return []string{"lname", "fname", "sip_uri", "id"}, nil
+	case EntriesByAddress:
+		return []string{"sip_uri", "id"}, nil
+	case EntriesByGroup:
+		return []string{"grp_name", "lname", "fname", "id"}, nil
+	}
+	return nil, &FieldError{"sort", "is not an order of entries"}
+}
+
 // List returns a page of the owner's entries and how many match in all.
 func (t *Phonebook) List(ctx context.Context, owner aor.AOR, q EntryQuery) ([]Entry, int, error) {
-	return nil, 0, errors.ErrUnsupported
+	keys, err := entryKeys(q.Sort)
+	if err != nil {
+		return nil, 0, err
+	}
+	var f filter
+	f.and("username = ? AND domain = ?", owner.User, owner.Domain)
+	if q.Group != "" {
+		f.and(exact(t.db.target.dialect, "grp_name")+" = ?", q.Group)
+	}
+	if q.Search != "" {
+		f.and("search LIKE ? ESCAPE '!'", contains(q.Search))
+	}
+	list, total, err := listPage(ctx, t.db.read, scanEntry, entryColumns, " FROM phonebook", f, orderBy(keys, q.Desc), q.Limit, q.Offset)
+	return list, total, wrap(err, "phone book of "+owner.String())
 }
 
 // Groups returns the names of the owner's groups in alphabetical order.
 func (t *Phonebook) Groups(ctx context.Context, owner aor.AOR) ([]string, error) {
-	return nil, errors.ErrUnsupported
+	list, err := all(ctx, t.db.read, scanText, "SELECT DISTINCT "+exact(t.db.target.dialect, "grp_name")+
+		" FROM phonebook WHERE username = ? AND domain = ? AND grp_name <> ''", owner.User, owner.Domain)
+	slices.SortFunc(list, func(a, b string) int { return cmp.Or(strings.Compare(fold(a), fold(b)), strings.Compare(a, b)) })
+	return list, wrap(err, "groups of "+owner.String())
 }
 
 // Find returns one entry.
 func (t *Phonebook) Find(ctx context.Context, owner aor.AOR, id int64) (Entry, error) {
-	return Entry{}, errors.ErrUnsupported
+	e, err := t.find(ctx, t.db.read, owner, id)
+	return e, wrap(err, "entry of "+owner.String())
+}
+
+func (t *Phonebook) find(ctx context.Context, q querier, owner aor.AOR, id int64) (Entry, error) {
+	return one(ctx, q, scanEntry, "SELECT "+entryColumns+" FROM phonebook WHERE id = ? AND username = ? AND domain = ?",
+		id, owner.User, owner.Domain)
 }
 
 // FindAddress returns the owner's first entry with the address, a URI in the
 // form of aor.CanonicalURI.
 func (t *Phonebook) FindAddress(ctx context.Context, owner aor.AOR, address string) (Entry, error) {
-	return Entry{}, errors.ErrUnsupported
+	e, err := one(ctx, t.db.read, scanEntry, "SELECT "+entryColumns+
+		" FROM phonebook WHERE username = ? AND domain = ? AND sip_uri = ? ORDER BY id LIMIT 1", owner.User, owner.Domain, address)
+	return e, wrap(err, "entry of "+owner.String())
 }
 
-// Add stores a new entry and returns it as stored, with its ID. Several
-// entries may have one address. A bad field is a *FieldError, and so is, on
-// "address", a phone book that is full (MaxEntries).
+// clean makes the fields of e fit to be stored.
+func (e *Entry) clean(owner aor.AOR) error {
+	if err := checkAOR("owner", owner); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		field string
+		text  *string
+		most  int
+	}{
+		{"first_name", &e.FirstName, 64}, {"last_name", &e.LastName, 64}, {"group", &e.Group, 64}, {"note", &e.Note, 255},
+	} {
+		*f.text = strings.TrimSpace(*f.text)
+		if err := checkText(f.field, *f.text, f.most); err != nil {
+			return err
+		}
+	}
+	uri, err := aor.CanonicalURI(e.Address, owner.Domain)
+	if err != nil {
+		return badAddress(err)
+	}
+	e.Address = uri
+	return nil
+}
+
+// badAddress says what is wrong with an address without repeating it.
+func badAddress(err error) *FieldError {
+	for _, kind := range []struct {
+		err error
+		msg string
+	}{
+		{aor.ErrUser, "has a bad user part: write something like bob or bob@example.org"},
+		{aor.ErrDomain, "has a bad domain: write something like bob@example.org"},
+		{aor.ErrScheme, "is neither a sip nor a tel address"},
+	} {
+		if errors.Is(err, kind.err) {
+			return &FieldError{"address", kind.msg}
+		}
+	}
+	return &FieldError{"address", "is not an address like bob@example.org"}
+}
+
+func (e *Entry) search() string { return fold(e.FirstName, e.LastName, e.Address, e.Group, e.Note) }
+
+// Add stores a new entry and returns it as stored, with its ID; space around
+// its texts is dropped. Several entries may have one address. A bad field is a
+// *FieldError, and so is, on "address", a phone book that is full (MaxEntries).
 func (t *Phonebook) Add(ctx context.Context, owner aor.AOR, e Entry) (Entry, error) {
-	return Entry{}, errors.ErrUnsupported
+	if err := e.clean(owner); err != nil {
+		return Entry{}, err
+	}
+	e.Created, e.Modified = t.db.present(), t.db.present()
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		// Two additions at once would not count each other.
+		if err := t.db.lockSubscriber(ctx, tx, owner); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM phonebook WHERE username = ? AND domain = ?", owner.User, owner.Domain)
+		if err != nil {
+			return err
+		}
+		if n >= MaxEntries {
+			return &FieldError{"address", fmt.Sprintf("does not fit: a phone book has at most %d entries", MaxEntries)}
+		}
+		result, err := tx.ExecContext(ctx, "INSERT INTO phonebook (username, domain, fname, lname, sip_uri, grp_name, note, search,"+
+			" created, modified) VALUES ("+placeholders(10)+")", owner.User, owner.Domain, e.FirstName, e.LastName, e.Address,
+			e.Group, e.Note, e.search(), stamp(e.Created), stamp(e.Modified))
+		if err != nil {
+			return err
+		}
+		e.ID, err = result.LastInsertId()
+		return err
+	})
+	if err != nil {
+		return Entry{}, wrap(err, "phone book of "+owner.String())
+	}
+	return e, nil
 }
 
 // Update replaces the entry with e.ID and returns it as stored.
 func (t *Phonebook) Update(ctx context.Context, owner aor.AOR, e Entry) (Entry, error) {
-	return Entry{}, errors.ErrUnsupported
+	if err := e.clean(owner); err != nil {
+		return Entry{}, err
+	}
+	var stored Entry
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		err = matched(tx.ExecContext(ctx, "UPDATE phonebook SET fname = ?, lname = ?, sip_uri = ?, grp_name = ?, note = ?, search = ?,"+
+			" modified = ? WHERE id = ? AND username = ? AND domain = ?", e.FirstName, e.LastName, e.Address, e.Group, e.Note,
+			e.search(), stamp(t.db.present()), e.ID, owner.User, owner.Domain))
+		if err != nil {
+			return err
+		}
+		stored, err = t.find(ctx, tx, owner, e.ID)
+		return err
+	})
+	if err != nil {
+		return Entry{}, wrap(err, "entry of "+owner.String())
+	}
+	return stored, nil
 }
 
 // Delete removes an entry.
 func (t *Phonebook) Delete(ctx context.Context, owner aor.AOR, id int64) error {
-	return errors.ErrUnsupported
+	err := must(t.db.exec(ctx, "DELETE FROM phonebook WHERE id = ? AND username = ? AND domain = ?", id, owner.User, owner.Domain))
+	return wrap(err, "entry of "+owner.String())
 }

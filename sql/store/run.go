@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"seraph/sql/aor"
 )
 
 // A transaction that loses against another one is repeated at most maxAttempts
@@ -132,3 +134,6 @@ func all[T any](ctx context.Context, q querier, scan func(scanner) (T, error), q
 // scanInt and scanText read a row of one column.
 func scanInt(s scanner) (n int, err error)     { return n, s.Scan(&n) }
 func scanText(s scanner) (t string, err error) { return t, s.Scan(&t) }
+
+// scanAOR reads the columns username and domain as they stand.
+func scanAOR(s scanner) (a aor.AOR, err error) { return a, s.Scan(&a.User, &a.Domain) }

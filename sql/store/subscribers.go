@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"fmt"
+	"strings"
 
 	"seraph/sql/aor"
 )
@@ -22,8 +24,9 @@ type Subscriber struct {
 
 // Credential is what a digest or a password is checked against.
 type Credential struct {
-	// HA1 and HA1B are MD5 hashes in hex, see aor.HA1 and aor.HA1B; the realm
-	// is the domain.
+	// HA1 and HA1B are MD5 hashes in lower-case hex, see aor.HA1 and aor.HA1B;
+	// the realm is the domain. HA1B is empty if the row has none: then no
+	// digest whose user name is user@domain may pass.
 	HA1, HA1B string
 	// SHA256 is aor.HA1SHA256, or empty if there is none that was made for the
 	// same password as HA1.
@@ -56,41 +59,221 @@ type SubscriberQuery struct {
 	Limit, Offset int
 }
 
+// maxPassword is the longest password in bytes.
+const maxPassword = 128
+
+func checkPassword(password string) error {
+	switch {
+	case password == "":
+		return &FieldError{"password", "is empty"}
+	case len(password) > maxPassword:
+		return &FieldError{"password", fmt.Sprintf("is longer than %d bytes", maxPassword)}
+	}
+	return nil
+}
+
 // Create adds a subscriber with the hashes of password. It fails with
 // ErrExists if the address is a subscriber's or an alias, and with a
-// *FieldError on "password" if that is empty or longer than 128 bytes.
+// *FieldError on "password" if that is empty or longer than 128 bytes. What a
+// former subscriber of that address left behind (kamctl rm leaves it) goes, so
+// that nobody inherits it.
 func (t *Subscribers) Create(ctx context.Context, a aor.AOR, password string) error {
-	return errors.ErrUnsupported
+	if err := checkAOR("aor", a); err != nil {
+		return err
+	}
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO subscriber (username, domain, ha1, ha1b) VALUES (?, ?, ?, ?)",
+			a.User, a.Domain, aor.HA1(a.User, a.Domain, password), aor.HA1B(a.User, a.Domain, password))
+		if duplicate(err) {
+			return ErrExists
+		}
+		if err != nil {
+			return err
+		}
+		if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
+			return orElse(err, ErrExists)
+		}
+		if err := erase(ctx, tx, a); err != nil {
+			return err
+		}
+		return t.writeSHA256(ctx, tx, a, password)
+	})
+	return wrap(err, "create subscriber "+a.String())
 }
 
 // SetPassword replaces all hashes. Sessions stay: see Sessions.RevokeAll.
 func (t *Subscribers) SetPassword(ctx context.Context, a aor.AOR, password string) error {
-	return errors.ErrUnsupported
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, "UPDATE subscriber SET ha1 = ?, ha1b = ? WHERE username = ? AND domain = ?",
+			aor.HA1(a.User, a.Domain, password), aor.HA1B(a.User, a.Domain, password), a.User, a.Domain)
+		if err := matched(result, err); err != nil {
+			return err
+		}
+		return t.writeSHA256(ctx, tx, a, password)
+	})
+	return wrap(err, "password of "+a.String())
+}
+
+// writeSHA256 stores the SHA-256 hashes beside the MD5 ones.
+func (t *Subscribers) writeSHA256(ctx context.Context, tx *sql.Tx, a aor.AOR, password string) error {
+	return t.putSHA256(ctx, tx, a, aor.HA1(a.User, a.Domain, password),
+		aor.HA1SHA256(a.User, a.Domain, password), aor.HA1SHA256(a.User+"@"+a.Domain, a.Domain, password))
+}
+
+func (t *Subscribers) putSHA256(ctx context.Context, tx *sql.Tx, a aor.AOR, ha1, sha256, sha256b string) error {
+	statement := upsert(t.db.target.dialect, "credential_sha256",
+		[]string{"username", "domain", "ha1", "sha256", "sha256b", "modified"},
+		[]string{"username", "domain"}, []string{"ha1", "sha256", "sha256b", "modified"}, 1)
+	_, err := tx.ExecContext(ctx, statement, a.User, a.Domain, ha1, sha256, sha256b, stamp(t.db.present()))
+	return err
 }
 
 // StoreSHA256 keeps the SHA-256 hash made from a password that was just proved
 // right against the given MD5 ha1 (at a sign-in). If the row has changed
-// meanwhile the hash counts for nothing, see Credential.SHA256.
+// meanwhile nothing is stored, and that is no error.
 func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256 string) error {
-	return errors.ErrUnsupported
+	if !isHex(ha1, 32) {
+		return &FieldError{"ha1", "is not an MD5 hash in hex"}
+	}
+	if !isHex(sha256, 64) {
+		return &FieldError{"sha256", "is not a SHA-256 hash in hex"}
+	}
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		current, err := one(ctx, tx, scanText,
+			"SELECT ha1 FROM subscriber WHERE username = ? AND domain = ?"+forUpdate(t.db.target.dialect), a.User, a.Domain)
+		if err != nil || !strings.EqualFold(current, ha1) {
+			return err
+		}
+		return t.putSHA256(ctx, tx, a, current, sha256, "")
+	})
+	return wrap(err, "SHA-256 hash of "+a.String())
 }
 
 // Delete removes a subscriber and everything that is theirs, in one
 // transaction: profile, phone book, sessions, groups, aliases, bindings,
 // stored messages, hashes, privileges, history. The proxy must be told apart.
-func (t *Subscribers) Delete(ctx context.Context, a aor.AOR) error { return errors.ErrUnsupported }
+func (t *Subscribers) Delete(ctx context.Context, a aor.AOR) error {
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := matched(tx.ExecContext(ctx, "DELETE FROM subscriber WHERE username = ? AND domain = ?", a.User, a.Domain)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM location WHERE username = ? AND domain = ?", a.User, a.Domain); err != nil {
+			return err
+		}
+		return erase(ctx, tx, a)
+	})
+	return wrap(err, "delete subscriber "+a.String())
+}
+
+// Columns and tables of a Subscriber. A row that kamctl made has no profile.
+const (
+	subscriberColumns = "s.username, s.domain, COALESCE(p.first_name, ''), COALESCE(p.last_name, ''), COALESCE(p.email, ''), COALESCE(p.disabled, 0)"
+	subscriberTables  = " FROM subscriber s LEFT JOIN profile p ON p.username = s.username AND p.domain = s.domain"
+)
+
+func scanSubscriber(s scanner) (v Subscriber, err error) {
+	return v, s.Scan(&v.AOR.User, &v.AOR.Domain, &v.FirstName, &v.LastName, &v.Email, &v.Disabled)
+}
 
 // Find returns one subscriber.
 func (t *Subscribers) Find(ctx context.Context, a aor.AOR) (Subscriber, error) {
-	return Subscriber{}, errors.ErrUnsupported
+	v, err := one(ctx, t.db.read, scanSubscriber,
+		"SELECT "+subscriberColumns+subscriberTables+" WHERE s.username = ? AND s.domain = ?", a.User, a.Domain)
+	return v, wrap(err, "subscriber "+a.String())
 }
 
-// Credentials returns what to check a subscriber's digest against.
+// Credentials returns what to check a subscriber's digest against. A row
+// whose ha1 is not an MD5 hash, such as an empty one, is ErrNotFound: there is
+// no password that opens it.
 func (t *Subscribers) Credentials(ctx context.Context, a aor.AOR) (Credential, error) {
-	return Credential{}, errors.ErrUnsupported
+	const query = "SELECT s.ha1, s.ha1b, COALESCE(c.ha1, ''), COALESCE(c.sha256, ''), COALESCE(p.disabled, 0)" + subscriberTables +
+		" LEFT JOIN credential_sha256 c ON c.username = s.username AND c.domain = s.domain" +
+		" WHERE s.username = ? AND s.domain = ?"
+	c, err := one(ctx, t.db.read, scanCredential, query, a.User, a.Domain)
+	if err == nil && c.HA1 == "" {
+		c, err = Credential{}, ErrNotFound
+	}
+	return c, wrap(err, "credentials of "+a.String())
+}
+
+// scanCredential leaves out what is no hash.
+func scanCredential(s scanner) (Credential, error) {
+	var c Credential
+	var madeWith string
+	if err := s.Scan(&c.HA1, &c.HA1B, &madeWith, &c.SHA256, &c.Disabled); err != nil {
+		return Credential{}, err
+	}
+	if !strings.EqualFold(madeWith, c.HA1) {
+		c.SHA256 = ""
+	}
+	c.HA1, c.HA1B, c.SHA256 = hash(c.HA1, 32), hash(c.HA1B, 32), hash(c.SHA256, 64)
+	return c, nil
+}
+
+// hash returns a hash of n digits in lower case, and "" for what is none.
+func hash(s string, n int) string {
+	if !isHex(s, n) {
+		return ""
+	}
+	return strings.ToLower(s)
+}
+
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+// subscriberKeys are the columns of each order.
+func (t *Subscribers) subscriberKeys(sort SubscriberSort) ([]string, error) {
+	d := t.db.target.dialect
+	last, first := ignoreCase(d, "COALESCE(p.last_name, '')"), ignoreCase(d, "COALESCE(p.first_name, '')")
+	switch sort {
+	case "", SubscribersByUser:
+		return []string{"s.username", "s.domain"}, nil
+	case SubscribersByName:
+		return []string{last, first, "s.username", "s.domain"}, nil
+	case SubscribersByEmail:
+		return []string{ignoreCase(d, "COALESCE(p.email, '')"), "s.username", "s.domain"}, nil
+	}
+	return nil, &FieldError{"sort", "is not an order of subscribers"}
 }
 
 // List returns a page of subscribers and how many match in all.
 func (t *Subscribers) List(ctx context.Context, q SubscriberQuery) ([]Subscriber, int, error) {
-	return nil, 0, errors.ErrUnsupported
+	keys, err := t.subscriberKeys(q.Sort)
+	if err != nil {
+		return nil, 0, err
+	}
+	var f filter
+	if q.Domain != "" {
+		f.and("s.domain = ?", q.Domain)
+	}
+	if q.Search != "" {
+		pattern := contains(q.Search)
+		f.and("(p.search LIKE ? ESCAPE '!' OR LOWER(s.username) LIKE ? ESCAPE '!')", pattern, pattern)
+	}
+	list, total, err := listPage(ctx, t.db.read, scanSubscriber, subscriberColumns, subscriberTables, f, orderBy(keys, q.Desc), q.Limit, q.Offset)
+	return list, total, wrap(err, "list subscribers")
+}
+
+// PlainTextPasswords counts the rows whose column password is filled (kamctl
+// does that unless STORE_PLAINTEXT_PW=0). What stands there is never read.
+func (t *Subscribers) PlainTextPasswords(ctx context.Context) (int, error) {
+	n, err := one(ctx, t.db.read, scanInt, "SELECT COUNT(*) FROM subscriber WHERE password <> ''")
+	return n, wrap(err, "count plain-text passwords")
+}
+
+// Capitals counts the rows whose user name or domain holds an ASCII capital:
+// kamctl stores names as they are typed, and no phone reaches such an account,
+// because addresses are compared in lower case.
+func (t *Subscribers) Capitals(ctx context.Context) (int, error) {
+	d := t.db.target.dialect
+	n, err := one(ctx, t.db.read, scanInt,
+		"SELECT COUNT(*) FROM subscriber WHERE "+hasUpper(d, "username")+" OR "+hasUpper(d, "domain"))
+	return n, wrap(err, "count names with capitals")
 }

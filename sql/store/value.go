@@ -112,8 +112,15 @@ func page(limit, offset int) (int, int) {
 
 // checkAOR keeps out addresses that did not go through package aor.
 func checkAOR(field string, a aor.AOR) error {
-	if canonical, err := aor.Parse(a.String(), ""); err != nil || canonical != a {
+	if c, ok := canonical(a); !ok || c != a {
 		return &FieldError{field, "is not an address like alice@example.org"}
 	}
 	return nil
+}
+
+// canonical is the address that a row of another program names, which may
+// have written capitals; ok is false if no phone could name it.
+func canonical(a aor.AOR) (c aor.AOR, ok bool) {
+	c, err := aor.Parse(a.String(), "")
+	return c, err == nil
 }

@@ -27,7 +27,7 @@ type conn struct {
 	slots  chan struct{}  // a token for each request at work
 	calls  sync.WaitGroup // requests at work
 
-	writing sync.Mutex // held for a whole line
+	writing chan struct{} // holds one token: whoever has it may write a line
 
 	subscribing sync.Mutex // held while a feed is opened
 	mu          sync.Mutex
@@ -37,8 +37,9 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		server: s, nc: nc, in: bufio.NewReader(nc),
-		slots: make(chan struct{}, s.cfg.Limits.InFlight),
+		slots: make(chan struct{}, s.cfg.Limits.InFlight), writing: make(chan struct{}, 1),
 	}
+	c.writing <- struct{}{}
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
 }
@@ -155,8 +156,12 @@ func (c *conn) reply(request ctlproto.Request, result any, err *ctlproto.Error) 
 // writeLine writes the parts of one line, LF included. If that fails or takes
 // too long, the connection is of no more use and is closed.
 func (c *conn) writeLine(parts ...[]byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	select {
+	case <-c.writing:
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+	defer func() { c.writing <- struct{}{} }()
 	c.nc.SetWriteDeadline(time.Now().Add(c.server.cfg.Limits.WriteTimeout))
 	buffers := net.Buffers(parts)
 	_, err := buffers.WriteTo(c.nc)

@@ -21,7 +21,7 @@ func TestFraming(t *testing.T) {
 		{"garbage", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error: invalid character 'g' looking for beginning of value"}}`},
 		{`{"jsonrpc":"2.0"`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error: unexpected end of JSON input"}}`},
 		{"\xff\xfe", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error: the line is not UTF-8"}}`},
-		{strings.Repeat("[", 20000), `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error: unexpected end of JSON input"}}`},
+		{strings.Repeat("[", 20000), `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error: invalid character '[' exceeded max depth"}}`},
 		{`7`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid request: want an object"}}`},
 		{`[{"jsonrpc":"2.0","id":1,"method":"core.version"}]`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid request: batches are not served: send one request a line"}}`},
 		{`{"id":1,"method":"core.version"}`, `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Invalid request: jsonrpc: want \"2.0\""}}`},
@@ -44,7 +44,7 @@ func TestFraming(t *testing.T) {
 
 func TestLineTooLong(t *testing.T) {
 	w := plug(t, start(t, newFakeProxy().config()))
-	go w.nc.Write(make([]byte, ctlproto.MaxRequest+2)) // cut short when the server hangs up
+	go w.nc.Write(make([]byte, 2*ctlproto.MaxRequest)) // cut short when the server hangs up
 	if got := w.receive(); !strings.Contains(got, "-32005") {
 		t.Errorf("got %s", got)
 	}
@@ -152,6 +152,7 @@ func TestCallTakesTooLong(t *testing.T) {
 		proxy.gate = make(chan struct{})
 		w := plug(t, start(t, proxy.config()))
 		start := time.Now()
+		w.nc.SetReadDeadline(time.Time{})
 		w.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ctd.cancel\",\"params\":[\"x\"]}\n")
 		line, err := ctlproto.ReadLine(w.in, 1000)
 		if err != nil || !strings.Contains(string(line), "-32004") || time.Since(start) != callLimit {

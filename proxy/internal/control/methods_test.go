@@ -89,8 +89,8 @@ func TestMethods(t *testing.T) {
 		{"sl.stats", "[1]", invalid("", tooMany), ""},
 
 		{"ul.dump", "", `"result":{"Domains":[{"Domain":{"Domain":"location","Size":64,"AoRs":[` +
-			`{"Info":{"AoR":"alice@example.org","HashID":2117250979,"Contacts":[` + aliceContact + `]}},` +
-			`{"Info":{"AoR":"bob@example.org","HashID":453178412,"Contacts":[` + bobContact + `]}}],"Stats":{"Records":2,"Max-Slots":2}}}]}`, ""},
+			`{"Info":{"AoR":"alice@example.org","HashID":2173618641,"Contacts":[` + aliceContact + `]}},` +
+			`{"Info":{"AoR":"bob@example.org","HashID":1887029610,"Contacts":[` + bobContact + `]}}],"Stats":{"Records":2,"Max-Slots":2}}}]}`, ""},
 		{"ul.dump", `["brief"]`, `"result":{"Domains":[{"Domain":{"Domain":"location","Size":64,"AoRs":[{"AoR":"alice@example.org"},{"AoR":"bob@example.org"}],"Stats":{"Records":2,"Max-Slots":2}}}]}`, ""},
 		{"ul.dump", `{"brief":true}`, `"result":{"Domains":[{"Domain":{"Domain":"location","Size":64,"AoRs":[{"AoR":"alice@example.org"},{"AoR":"bob@example.org"}],"Stats":{"Records":2,"Max-Slots":2}}}]}`, ""},
 		{"ul.dump", `["short"]`, invalid("brief", `want "brief" or nothing`), ""},
@@ -117,7 +117,7 @@ func TestMethods(t *testing.T) {
 			`add dora@example.org {"Address":"sip:x@192.0.2.9","Expires":3600,"Q":1,` + fmt.Sprintf(added, "[not set]", "[not set]", 0, "[not set]")},
 		{"ul.add", `{"aor":"dora@example.org","contact":"sip:x@192.0.2.9","q":0.25,"flags":3,"path":"\u003csip:p\u003e","received":"sip:198.51.100.1:7","socket":"udp:192.0.2.1:5060"}`, `"result":{}`,
 			`add dora@example.org {"Address":"sip:x@192.0.2.9","Expires":"permanent","Q":0.25,` + fmt.Sprintf(added, "sip:198.51.100.1:7", `\u003csip:p\u003e`, 3, "udp:192.0.2.1:5060")},
-		{"ul.add", `["location","dora@example.org","sip:x@192.0.2.9",-1]`, invalid("expires", "-1 is not from 0 to 3.1536e+08"), ""},
+		{"ul.add", `["location","dora@example.org","sip:x@192.0.2.9",-1]`, invalid("expires", "-1 is not from 0 to 315360000"), ""},
 		{"ul.add", `["location","dora@example.org","sip:x@192.0.2.9",1.5]`, invalid("expires", "want a whole number"), ""},
 		{"ul.add", `["location","dora@example.org","sip:x@192.0.2.9","soon"]`, invalid("expires", "want a number"), ""},
 		{"ul.add", `["location","dora@example.org","sip:x@192.0.2.9",60,2]`, invalid("q", "2 is not from 0 to 1"), ""},
@@ -143,7 +143,7 @@ func TestMethods(t *testing.T) {
 		{"ctd.dial", `["alice@example.org","panic@example.org"]`, refusal(ctlproto.CodeInternal, "Internal error: the proxy's log has the reason"), ""},
 		{"ctd.dial", `["alice@example.org"]`, invalid("callee", "missing"), ""},
 		{"ctd.dial", `["alice","bob@example.org"]`, invalid("caller", noDomain), ""},
-		{"ctd.dial", `["alice@example.org","http://x"]`, invalid("callee", `address "http://x": bad user part: there is none before the domain`), ""},
+		{"ctd.dial", `["alice@example.org","http://x"]`, invalid("callee", `address "http://x": bad scheme: "http" is not sip or sips`), ""},
 		{"ctd.dial", `["alice@example.org","bob@example.org","Bob\r\nVia: x"]`, invalid("callee_name", "control character at byte 3"), ""},
 		{"ctd.status", `["id-1"]`, `"result":{"id":"id-1","caller":"","callee":"","callee_name":"","state":"answered","steps":[],"code":0,"reason":"","message":"","cancellable":false,"ended":false}`, ""},
 		{"ctd.status", `["id-2"]`, refusal(ctlproto.CodeNotFound, `no click-to-dial attempt "id-2"`), ""},

@@ -181,12 +181,15 @@ func (p *params) number(name string, otherwise, lowest, highest float64) float64
 	case !ok || err != nil || math.IsNaN(n):
 		p.wrong(name, "want a number")
 	case n < lowest || n > highest:
-		p.wrong(name, fmt.Sprintf("%s is not from %v to %v", shorten(s), lowest, highest))
+		p.wrong(name, fmt.Sprintf("%s is not from %s to %s", shorten(s), plain(lowest), plain(highest)))
 	default:
 		return n
 	}
 	return otherwise
 }
+
+// plain writes a number without an exponent.
+func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // integer is number for whole numbers.
 func (p *params) integer(name string, otherwise, lowest, highest int64) int64 {

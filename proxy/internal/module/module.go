@@ -96,9 +96,11 @@ type Ctx struct {
 
 	// ReturnCode is what the last call returned, SER's $retcode.
 	ReturnCode int
+	// Depth counts the route blocks that are entered and not left.
+	Depth int
 }
 
-// Done is a Call that ended the script.
+// What a Call returns.
 const (
 	Stop  = 0
 	True  = 1

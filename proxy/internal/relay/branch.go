@@ -68,6 +68,9 @@ var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\
 // Response handles a response on the branch (RFC 3261 §16.7).
 func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w *transport.Worker) {
 	c := b.call
+	if c.local != nil {
+		c.local.From = from
+	}
 	switch {
 	case m.Status < 200:
 		b.provisional(m, w)

@@ -263,6 +263,16 @@ func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow,
 	_ = r.ReplyStateless(&sip.Reply{Status: 400, Reason: "Bad Request: " + err.Error()})
 }
 
+// RefuseStream answers, where it can be answered, a message on a stream whose end
+// cannot be known, before its connection is closed (transport.Config.Malformed).
+// head is its header part.
+func (e *Engine) RefuseStream(w *transport.Worker, head []byte, from transport.Flow, err error) {
+	r := w.Scratch().(*Request)
+	_ = r.own.Parse(head) // what was read before an error stays readable
+	e.stats.Received.Add(1)
+	e.malformed(r, w, from, err)
+}
+
 // request handles a request before the script.
 func (e *Engine) request(r *Request) {
 	m := r.Msg

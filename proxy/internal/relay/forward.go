@@ -63,7 +63,7 @@ func (r *Request) target(i int) *Target {
 // resolveAll finds the flow of every target; a target without one keeps the
 // zero Flow. It returns how many can be sent to.
 func (r *Request) resolveAll(flows *[MaxBranches]transport.Flow) (n int, err error) {
-	for i := 0; i <= len(r.More); i++ {
+	for i := r.firstTarget(); i <= len(r.More); i++ {
 		f, e := r.flowTo(r.target(i))
 		if e != nil {
 			err = e
@@ -73,6 +73,18 @@ func (r *Request) resolveAll(flows *[MaxBranches]transport.Flow) (n int, err err
 		n++
 	}
 	return n, err
+}
+
+// firstTarget is 0, but in a failure route, where only what is new is sent: Main
+// has failed already unless the script changed it, and is the pattern of what
+// append_branch added.
+func (r *Request) firstTarget() int {
+	received := r.Msg.RequestURI()
+	failed := len(r.Main.URI) == len(received) && &r.Main.URI[0] == &received[0] && r.Main.Next == nil && r.Main.Flow.IsZero()
+	if r.route == inFailure && (failed || len(r.More) > 0) {
+		return 1
+	}
+	return 0
 }
 
 // freeze keeps in the call what failure and reply routes start from.
@@ -114,6 +126,7 @@ func (r *Request) start(c *Call, flows *[MaxBranches]transport.Flow) error {
 	c.relayed = true
 	e.stats.Relayed.Add(1)
 	if o := e.cfg.Observer; o != nil && c.method == sip.INVITE && !r.InDialog {
+		c.watched = true
 		o.Relayed(r, c)
 	}
 	return nil
@@ -258,6 +271,11 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 	dst = append(dst, "\r\n"...)
 	if r.RecordRouted || r.Local != nil {
 		dst = r.appendRecordRoute(dst, f)
+	}
+	if len(t.Route) > 0 {
+		dst = append(dst, "Route: "...)
+		dst = append(dst, t.Route...)
+		dst = append(dst, "\r\n"...)
 	}
 	dst = m.AppendHeaders(dst)
 	if m.Header(sip.HdrContentLength) == nil && f.Proto.Stream() {

@@ -13,6 +13,9 @@ type Local struct {
 	// Replied takes each response; msg is valid during the call, which is made
 	// under the call's lock and so must not call back into the relay.
 	Replied func(status int, msg []byte)
+	// From is, during Replied, the flow that the response came on; it means
+	// nothing for a final response that is not a 2xx.
+	From transport.Flow
 
 	call *Call
 }

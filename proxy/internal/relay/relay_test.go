@@ -50,12 +50,12 @@ func setup(t *testing.T, callees int) (*bench, *phone, []*phone) {
 // empty waits until no transaction is left.
 func (b *bench) empty() {
 	b.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for b.engine.Transactions() > 0 {
-		if time.Now().After(deadline) {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(10 * time.Second); b.engine.Transactions() > 0; <-look.C {
+		if time.Now().After(end) {
 			b.t.Fatalf("%d transactions are left", b.engine.Transactions())
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -193,6 +193,30 @@ func TestForeignRouteIsNotFollowed(t *testing.T) {
 		alice.expect("SIP/2.0 404")
 	}
 	bob.nothing("BYE", 100*time.Millisecond)
+}
+
+// TestRoutesInOneLine: entries of ours that stand in one Route line leave no empty
+// line behind (RFC 3261 §20.34 wants a value), and one beside them stays.
+func TestRoutesInOneLine(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	bob := phones[0]
+	alice.request("INVITE", "sip:bob@example.org", "lines", 1, "inv", "")
+	rr := value(bob.expect("INVITE"), sip.HdrRecordRoute)
+	two := strings.Replace(rr, ";lr", ";lr;r2=on", 1)
+	beyond := fmt.Sprintf("<sip:127.0.0.1:%d;lr>", bob.port())
+	contact := fmt.Sprintf("sip:bob@127.0.0.1:%d", bob.port())
+	for i, c := range []struct{ route, left string }{
+		{"Route: " + two + ", " + rr, ""},
+		{"Route: " + two + "," + rr + ", " + beyond, beyond},
+		{"Route: " + two + "\r\nRoute: " + rr + ", " + beyond, beyond},
+	} {
+		alice.request("INFO", contact, "lines", 2+i, fmt.Sprint("info", i), "bt", c.route)
+		info := bob.expect("INFO")
+		if got := value(info, sip.HdrRoute); got != c.left || c.left == "" && info.Header(sip.HdrRoute) != nil {
+			t.Errorf("%s\nleft %q, want %q in:\n%s", c.route, got, c.left, info.Buf)
+		}
+		bob.answer(info, 200, "bt")
+	}
 }
 
 func TestRouteOfAnotherDialogIsRefused(t *testing.T) {

@@ -109,8 +109,18 @@ func (r *Request) BuildReply(dst []byte, rep *sip.Reply) []byte {
 		rep.ToTag = r.toTag(room[:0])
 		defer func() { rep.ToTag = nil }()
 	}
+	if len(r.replyLines) > 0 && rep.Status != 100 {
+		own := rep.Extra
+		rep.Extra = append(r.replyLines, own...)
+		r.replyLines = rep.Extra[:len(r.replyLines)] // keeps the room
+		defer func() { rep.Extra = own }()
+	}
 	return r.Msg.AppendReply(dst, rep)
 }
+
+// AppendToReply puts header lines, each ending in CRLF, into the replies that are
+// made here to the request in this run of the script (SER's append_to_reply).
+func (r *Request) AppendToReply(lines []byte) { r.replyLines = append(r.replyLines, lines...) }
 
 // ReplyFlow returns where a reply to the request goes.
 func (r *Request) ReplyFlow() transport.Flow { return r.replyFlow() }

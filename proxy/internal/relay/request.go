@@ -27,7 +27,10 @@ type Target struct {
 	URI  []byte         // the branch's Request-URI
 	Next []byte         // a URI to send to in place of URI (an outbound proxy, Path, alias); nil for none
 	Flow transport.Flow // where to send whatever the URIs say (a binding's flow); the zero Flow for none
-	Q    int16          // preference in thousandths, 0 to 1000
+	// Route is the value of a Route header that is the branch's own, in front of
+	// those received (a binding's Path, RFC 3327 §5.4); nil for none.
+	Route []byte
+	Q     int16 // preference in thousandths, 0 to 1000
 	// Flags are the branch's flags.
 	Flags uint32
 }
@@ -87,6 +90,7 @@ type Request struct {
 	key           txn.Key
 	scratch       []byte // what is being written
 	nextRoute     []byte // the Route after ours, where the request goes
+	replyLines    []byte // header lines for the replies made here
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool
@@ -112,6 +116,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
 	r.Final = 0
 	r.parsed, r.nextRoute = nil, nil
+	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.arena.reset()
 	r.route = inRequest
@@ -156,7 +161,7 @@ func (r *Request) AddTarget(t Target) error {
 	if len(r.More)+1 >= MaxBranches {
 		return ErrTooManyBranches
 	}
-	t.URI, t.Next = r.Keep(t.URI), r.Keep(t.Next)
+	t.URI, t.Next, t.Route = r.Keep(t.URI), r.Keep(t.Next), r.Keep(t.Route)
 	r.More = append(r.More, t)
 	return nil
 }

@@ -136,6 +136,7 @@ func (r *Request) LooseRoute() bool {
 	m := r.Msg
 	routes := m.Values(sip.HdrRoute)
 	proven, first := false, true
+	var ours run
 	var u sip.URI
 	var a sip.NameAddr
 	for taken := 0; ; taken++ {
@@ -148,18 +149,19 @@ func (r *Request) LooseRoute() bool {
 		}
 		if taken == 2 || !r.Engine.ourRoute(&u) {
 			if first {
-				return false // the first Route is a stranger's
+				return false // the first Route is a stranger's, nothing was taken
 			}
 			r.nextRoute = a.URI
 			break
 		}
 		first = false
 		proven = proven || r.genuine(&u)
-		m.RemoveValue(&routes)
+		ours.add(m, &routes)
 		if _, two := u.Param("r2"); !two && taken == 0 {
 			taken = 1
 		}
 	}
+	ours.remove(m)
 	to, err := m.To()
 	if err != nil || to.Tag == nil || !proven {
 		if !proven {
@@ -170,6 +172,30 @@ func (r *Request) LooseRoute() bool {
 	r.InDialog = true
 	r.strictRoute(&u, &a)
 	return true
+}
+
+// run is neighbouring values of one header line that are to be removed: together,
+// so that a line of which nothing is left goes whole.
+type run struct {
+	line       *sip.Header
+	start, end uint32
+}
+
+// add takes the current value of the walk in; what lies in another line is removed first.
+func (x *run) add(m *sip.Message, v *sip.Values) {
+	if x.line != v.Header {
+		x.remove(m)
+		x.line, x.start = v.Header, v.Start
+	}
+	x.end = v.End
+}
+
+// remove deletes the values and forgets them.
+func (x *run) remove(m *sip.Message) {
+	if x.line != nil {
+		m.RemoveRange(x.line, x.start, x.end)
+	}
+	x.line = nil
 }
 
 // strictRoute prepares the request for a next hop that is a strict router: its

@@ -114,12 +114,17 @@ func (m *Message) nextEdit(pos, from, to uint32) *edit {
 	return best
 }
 
-// appendAt appends all text inserted at off, in the order of the edits.
+// appendAt appends all text inserted at off, in the order of the edits; of those
+// that also remove bytes there, only the first one's.
 func (m *Message) appendAt(dst []byte, off uint32) []byte {
+	removed := false
 	for i := range m.edits {
-		if e := &m.edits[i]; e.off == off {
-			dst = append(dst, m.arena[e.ins.start:e.ins.end]...)
+		e := &m.edits[i]
+		if e.off != off || removed && e.del > 0 {
+			continue
 		}
+		removed = removed || e.del > 0
+		dst = append(dst, m.arena[e.ins.start:e.ins.end]...)
 	}
 	return dst
 }

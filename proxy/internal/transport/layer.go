@@ -163,6 +163,16 @@ func (l *Layer) Send(f Flow, msg []byte) error {
 	return ErrNoSocket
 }
 
+// Usable reports whether messages can be sent on f as far as is known: always over UDP,
+// over a stream while its connection is open.
+func (l *Layer) Usable(f Flow) bool {
+	if f.Proto == UDP {
+		return true
+	}
+	c := l.conns.byFlow(f)
+	return c != nil && !c.dead()
+}
+
 // udpSocket is the socket for a datagram on f: of a group the lane's own.
 func (l *Layer) udpSocket(f Flow, lane int, msg []byte) (*udpSocket, error) {
 	if int(f.Socket) >= len(l.udp) || len(l.udp[f.Socket]) == 0 {

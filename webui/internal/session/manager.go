@@ -128,6 +128,8 @@ type Visitor struct {
 	Client Client
 	// Session is nil if nobody is signed in.
 	Session *Current
+	// Profile is that of who is signed in.
+	Profile store.Profile
 }
 
 // With returns r with its visitor.

@@ -89,7 +89,16 @@ func (s *SignIn) Check(ctx context.Context, name, password string, from netip.Ad
 
 // domain is what a bare name takes; "" if name has a domain of its own.
 func (s *SignIn) domain(ctx context.Context, name string) (string, error) {
-	if strings.ContainsRune(name, '@') || s.defaultDomain != "" {
+	if strings.ContainsRune(name, '@') {
+		return s.defaultDomain, nil
+	}
+	return s.Domain(ctx)
+}
+
+// Domain is what a user name without a domain takes: the default one, else the
+// only one. If there are several, or none, it is ErrDomainNeeded.
+func (s *SignIn) Domain(ctx context.Context) (string, error) {
+	if s.defaultDomain != "" {
 		return s.defaultDomain, nil
 	}
 	domains, err := s.db.Domains.List(ctx)

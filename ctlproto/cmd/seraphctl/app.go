@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seraph/ctlproto"
+)
+
+// defaultState is where the embedded database is (--state).
+const defaultState = "/var/lib/seraph"
+
+// app is one run of the program: what is around it, and the global flags.
+type app struct {
+	version string
+	actor   string // the system user, for the audit
+	in      io.Reader
+	out     io.Writer
+	errs    io.Writer
+	// terminal asks a person for a password; nil where nobody sits.
+	terminal asker
+	now      func() time.Time // nil = time.Now
+
+	socket string
+	db     string // "" = the SQLite file in state, "none" = no database
+	state  string
+	output string
+	quiet  bool
+
+	// started is set when a command line was understood: what fails later is
+	// no misuse.
+	started bool
+}
+
+// run carries out one command line, without the program's name, and returns
+// the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errs)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !a.started && !errors.As(err, new(*usageError)) {
+		err = &usageError{err.Error()}
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = errors.New("interrupted")
+	}
+	a.report(cmd, err)
+	return exitCode(err)
+}
+
+// report says on standard error what went wrong.
+func (a *app) report(cmd *cobra.Command, err error) {
+	if err == nil || errors.Is(err, errShown) {
+		return
+	}
+	text := strings.ReplaceAll(err.Error(), "\n", "; ") // of joined errors
+	fmt.Fprintf(a.errs, "seraphctl: %s\n", safe(maskURLs(text)))
+	if errors.As(err, new(*usageError)) {
+		fmt.Fprintf(a.errs, "see %s --help\n", cmd.CommandPath())
+	}
+}
+
+// warn says something beside the result that the operator must know.
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintf(a.errs, "seraphctl: %s\n", safe(maskURLs(fmt.Sprintf(format, args...))))
+}
+
+// root builds the tree of commands.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "seraphctl",
+		Short: "Operate a Seraph SIP router",
+		Long: `seraphctl operates a Seraph SIP router: users and domains in its database,
+registrations, calls and statistics by its control socket.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
+		Version:       a.version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.started = true
+			return a.checkFlags(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.socket, "socket", ctlproto.DefaultSocket, "`PATH` of the control socket of seraph-proxy")
+	flags.StringVar(&a.db, "db", "", "`URL` of the database: mysql://… or sqlite:///path; \"none\" for a router without one (default the file seraph.db in --state)")
+	flags.StringVar(&a.state, "state", defaultState, "`FOLDER` of the router's state, which holds the embedded database")
+	flags.StringVarP(&a.output, "output", "o", outputTable, "`FORM` of the results: table or json")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no headings, no confirmations")
+	root.SetVersionTemplate("seraphctl {{.Version}}\n")
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(a.addCommand(), a.passwdCommand(), a.rmCommand(), a.showCommand(),
+		a.domainCommand(), a.ulCommand(), a.onlineCommand(), a.dialCommand(),
+		a.statsCommand(), a.uptimeCommand(), a.versionCommand(), a.rpcCommand(),
+		a.dbCommand(), a.scriptCommand())
+	return root
+}
+
+// checkFlags refuses global flags that no command could use.
+func (a *app) checkFlags(cmd *cobra.Command) error {
+	switch {
+	case a.output != outputTable && a.output != outputJSON:
+		return usagef("--output: %q is neither table nor json", a.output)
+	case a.db != "" && cmd.Flags().Changed("state"):
+		return usagef("--db and --state both name a database: give one of them")
+	case a.state == "":
+		return usagef("--state: the path is empty")
+	}
+	if err := ctlproto.CheckSocketPath(a.socket); err != nil {
+		return usagef("--socket: %v", err)
+	}
+	return nil
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: 2}
+	cmd.AddCommand(commands...)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s wants one of: %s", use, names(cmd))
+		}
+		return unknownCommand(cmd, args[0])
+	}
+	return cmd
+}
+
+// unknownCommand names what was perhaps meant, or else what there is.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), word, near[0])
+	}
+	return usagef("%s has no command %q; there is %s", cmd.CommandPath(), word, names(cmd))
+}
+
+// names lists the commands below cmd.
+func names(cmd *cobra.Command) string {
+	var list string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			if list != "" {
+				list += ", "
+			}
+			list += c.Name()
+		}
+	}
+	return list
+}
+
+// systemUser names who started the program: "root", or "alice as root" for
+// one who did it by sudo.
+func systemUser() string {
+	name := fmt.Sprintf("uid %d", os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if sudo := os.Getenv("SUDO_USER"); os.Getuid() == 0 && sudo != "" && sudo != name {
+		return sudo + " as " + name
+	}
+	return name
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"seraph/ctlproto"
+)
+
+func (a *app) scriptCommand() *cobra.Command {
+	return group("script", "The routing script",
+		&cobra.Command{
+			Use:   "check FILE",
+			Short: `Check a script by the running router; "-" is standard input`,
+			Long: `Check a routing script by the running router, without loading it: with its modules and
+its version. Without a running router: seraph-proxy -c -f FILE.`,
+			Args: arguments("script check", "FILE"),
+			RunE: func(cmd *cobra.Command, args []string) error { return a.scriptCheck(cmd.Context(), args[0]) },
+		})
+}
+
+func (a *app) scriptCheck(ctx context.Context, file string) error {
+	p, err := a.readScript(file)
+	if err != nil {
+		return err
+	}
+	c, err := a.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("%w; \"seraph-proxy -c -f FILE\" checks without a router", err)
+	}
+	defer c.Close()
+	result, err := c.ScriptCheck(ctx, p)
+	if err != nil {
+		return err
+	}
+	if a.asJSON() {
+		if err := a.writeJSON(result); err != nil {
+			return err
+		}
+	} else if err := a.writeFaults(file, result); err != nil {
+		return err
+	}
+	if !result.OK {
+		return errShown
+	}
+	return nil
+}
+
+// readScript reads the script here, with the operator's rights. Its absolute
+// name goes along: relative includes start there.
+func (a *app) readScript(file string) (p ctlproto.ScriptCheckParams, err error) {
+	var raw []byte
+	if file == "-" {
+		raw, err = io.ReadAll(io.LimitReader(a.in, ctlproto.MaxRequest))
+	} else {
+		if p.File, err = filepath.Abs(file); err != nil {
+			return p, err
+		}
+		raw, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return p, err
+	}
+	if len(raw) == 0 {
+		return p, fmt.Errorf("%s is empty: that is no script", file)
+	}
+	p.Text = string(raw)
+	return p, nil
+}
+
+// writeFaults prints the faults of a script as compilers do, or that it has none.
+func (a *app) writeFaults(file string, result ctlproto.ScriptCheckResult) error {
+	if result.OK {
+		if a.quiet {
+			return nil
+		}
+		_, err := fmt.Fprintf(a.out, "%s: ok\n", safe(file))
+		return err
+	}
+	for _, e := range result.Errors {
+		if _, err := fmt.Fprintf(a.out, "%s:%d:%d: %s\n", safe(e.File), e.Line, e.Column, safe(e.Message)); err != nil {
+			return err
+		}
+		for line := range strings.SplitSeq(strings.TrimRight(e.Caret, "\n"), "\n") {
+			// A tab stays one, so that the caret stands where it points.
+			line = strings.ReplaceAll(safe(strings.ReplaceAll(line, "\t", "        ")), "\t", " ")
+			if _, err := fmt.Fprintf(a.out, "    %s\n", line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

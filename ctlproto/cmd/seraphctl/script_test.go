@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seraph/ctlproto"
+	"seraph/ctlproto/ctltest"
+)
+
+func TestScriptCheck(t *testing.T) {
+	d := emptyDesk(t)
+	file := filepath.Join(d.folder, "seraph.cfg")
+	if err := os.WriteFile(file, []byte("route { }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var asked ctlproto.ScriptCheckParams
+	result := ctlproto.ScriptCheckResult{OK: true, Errors: []ctlproto.ScriptError{}}
+	d.withRouter(map[string]ctltest.Handler{"script.check": func(params json.RawMessage) (any, *ctlproto.Error) {
+		if err := json.Unmarshal(params, &asked); err != nil {
+			t.Error(err)
+		}
+		return result, nil
+	}})
+	if out := d.must("script", "check", file); out != file+": ok\n" {
+		t.Errorf("a good script: %q", out)
+	}
+	if want := (ctlproto.ScriptCheckParams{File: file, Text: "route { }\n"}); asked != want {
+		t.Errorf("asked %+v, want %+v", asked, want)
+	}
+	if out := d.must("script", "check", file, "-q"); out != "" {
+		t.Errorf("quiet: %q", out)
+	}
+
+	result = ctlproto.ScriptCheckResult{Errors: []ctlproto.ScriptError{
+		{File: file, Line: 3, Column: 2, Message: "unknown function \"t_rely\"\x1b[1m", Caret: "\tt_rely();\n\t^"},
+		{File: "other.cfg", Line: 1, Column: 1, Message: "no such file"},
+	}}
+	s := d.refuses(exitFailed, []string{"script", "check", file})
+	want := file + `:3:2: unknown function "t_rely"\x1b[1m` + "\n            t_rely();\n            ^\nother.cfg:1:1: no such file\n"
+	if diff := cmp.Diff(want, s.out); diff != "" || s.errs != "" {
+		t.Errorf("faults:\n%s%s", diff, s.errs)
+	}
+	var got ctlproto.ScriptCheckResult
+	decode(t, d.refuses(exitFailed, []string{"script", "check", file, "-o", "json"}).out, &got)
+	if diff := cmp.Diff(result, got); diff != "" {
+		t.Errorf("JSON:\n%s", diff)
+	}
+
+	d.stdin = "route {"
+	d.refuses(exitFailed, []string{"script", "check", "-"})
+	if want := (ctlproto.ScriptCheckParams{Text: "route {"}); asked != want {
+		t.Errorf("standard input: asked %+v, want %+v", asked, want)
+	}
+}
+
+func TestScriptCheckRefuses(t *testing.T) {
+	d := emptyDesk(t)
+	d.stdin = "route {}"
+	d.refuses(exitUnreachable, []string{"script", "check", "-"}, "seraph-proxy is not running", `"seraph-proxy -c -f FILE" checks without a router`)
+	d.refuses(exitFailed, []string{"script", "check", "/nonexistent.cfg"}, "open /nonexistent.cfg: no such file or directory")
+	d.stdin = ""
+	d.refuses(exitFailed, []string{"script", "check", "-"}, "- is empty: that is no script")
+	d.refuses(exitUsage, []string{"script", "check"}, "script check: FILE is missing")
+	d.refuses(exitUsage, []string{"script"}, "script wants one of: check")
+}

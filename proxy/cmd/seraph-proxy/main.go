@@ -1,0 +1,135 @@
+// Command seraph-proxy is the SIP proxy and registrar.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"seraph/proxy/internal/daemon"
+)
+
+// version is set by the Makefile.
+var version = "dev"
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// options is the command line.
+type options struct {
+	daemon.Config
+	check   bool
+	level   string
+	version bool
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	f := pflag.NewFlagSet(daemon.Name, pflag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.SortFlags = false
+	f.StringVarP(&o.Script, "file", "f", "", "routing script (default: the one in the program)")
+	f.BoolVarP(&o.check, "check", "c", false, "check the script, say everything that is wrong with it, and end")
+	f.StringVar(&o.DB, "db", "", "database URL: mysql://user:pw@host:port/db, mysql://user:pw@unix(/path)/db, sqlite:///path, or none (default: seraph.db in the state folder)")
+	f.StringVar(&o.State, "state", daemon.DefaultState, "state folder")
+	f.StringVar(&o.Control, "ctl", "", "path of the control socket (default: the script's unix_sock, else /run/seraph/ctl.sock)")
+	f.StringArrayVar(&o.Listen, "listen", nil, "address to listen on, [udp:|tcp:]HOST[:PORT]; may be given again (default: the script's, else 0.0.0.0:5060)")
+	f.StringVar(&o.Advertise, "advertise", "", "HOST[:PORT] by which others reach this proxy, where it is not the address it listens on")
+	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
+	f.BoolVar(&o.version, "version", false, "say the version and end")
+	f.Usage = func() {
+		fmt.Fprintf(stderr, "Usage: %s [options]\n\n%s\nSIGHUP reads domains, aliases and groups again; SIGTERM and SIGINT end.\n", daemon.Name, f.FlagUsages())
+	}
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("%q: there are no arguments, only options", f.Arg(0))
+	}
+	return o, nil
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitOK
+	case err != nil:
+		return complain(stderr, exitUsage, err)
+	case o.version:
+		fmt.Fprintln(stdout, daemon.Name, version)
+		return exitOK
+	case o.check:
+		return check(o, stdout, stderr)
+	}
+	var level slog.LevelVar
+	if err := level.UnmarshalText([]byte(o.level)); err != nil {
+		return complain(stderr, exitUsage, fmt.Errorf("--log-level %q: want debug, info, warn or error", o.level))
+	}
+	o.Version, o.Level = version, &level
+	o.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: &level}))
+	if err := serve(o.Config); err != nil {
+		return complain(stderr, exitFail, err)
+	}
+	return exitOK
+}
+
+func complain(stderr io.Writer, code int, err error) int {
+	fmt.Fprintf(stderr, "%s: %v\n", daemon.Name, err)
+	return code
+}
+
+func check(o options, stdout, stderr io.Writer) int {
+	err := daemon.CheckScript(o.Script)
+	switch {
+	case daemon.IsScriptError(err):
+		fmt.Fprintln(stderr, err)
+		return exitFail
+	case err != nil:
+		return complain(stderr, exitFail, err)
+	}
+	name := o.Script
+	if name == "" {
+		name = "the embedded script"
+	}
+	fmt.Fprintf(stdout, "%s: no problem found\n", name)
+	return exitOK
+}
+
+// serve runs the proxy until it is told to end or cannot go on.
+func serve(cfg daemon.Config) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	d, err := daemon.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			select {
+			case <-hup:
+				d.Reload(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	err = d.Wait(ctx)
+	return errors.Join(err, d.Close())
+}

@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"seraph/ctlproto"
+	"seraph/proxy/internal/control"
+)
+
+// controlConfig binds the control socket's methods to the parts of the proxy.
+func (d *Daemon) controlConfig() control.Config {
+	cfg := control.Config{
+		Log: d.log, Name: Name, Version: d.cfg.Version, Info: buildInfo(d.cfg.Version),
+		Usrloc: d.modules.Usrloc.Control(), Statistics: control.StatisticsFunc(d.statistics),
+		Tm: counters{d.engine}, Sl: counters{d.engine},
+		Presence: &presence{
+			local: d.modules.Domain.Local, alias: d.modules.Alias.Resolve, online: d.modules.Usrloc.Table().Online,
+		},
+		Script: control.ScriptFunc(scriptFaults), Credentials: d.modules.Auth,
+		Domains: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group,
+	}
+	if d.db != nil {
+		cfg.Presence.(*presence).levels = d.db.Profiles.Presences
+	}
+	for _, m := range d.program.Modules() {
+		if m == d.modules.Ctd {
+			cfg.Ctd = d.modules.Ctd
+		}
+	}
+	return cfg
+}
+
+// buildInfo is what the compiler noted about this binary.
+func buildInfo(version string) ctlproto.CoreInfo {
+	info := ctlproto.CoreInfo{Version: Name + " " + version, ID: "unknown", Compiled: "unknown", Compiler: runtime.Version()}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return info
+	}
+	var flags []string
+	for _, s := range build.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			info.ID = s.Value
+		case "vcs.time":
+			info.Compiled = s.Value
+		case "vcs.modified":
+			if s.Value == "true" {
+				flags = append(flags, "modified")
+			}
+		case "-tags", "CGO_ENABLED", "-race":
+			flags = append(flags, s.Key+"="+s.Value)
+		}
+	}
+	info.Flags = strings.Join(flags, ", ")
+	return info
+}

@@ -1,0 +1,288 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/control"
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/modules"
+	"seraph/proxy/internal/modules/ctd"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/script"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+	"seraph/proxy/internal/ua"
+	"seraph/sql/store"
+)
+
+// drainTime bounds each step of the end: hanging up the user agent's dialogs,
+// writing what connections still hold, answering the control socket's callers.
+const drainTime = 3 * time.Second
+
+// Daemon is a running proxy. Make it with Start.
+type Daemon struct {
+	cfg     Config
+	log     *slog.Logger
+	db      *store.DB
+	modules *modules.Set
+	program *script.Program
+	agent   *ua.Agent
+	engine  *relay.Engine
+	layer   *transport.Layer
+	server  atomic.Pointer[control.Server]
+	socket  *control.Socket
+
+	work    sync.WaitGroup // timers and modules
+	endWork context.CancelFunc
+	served  chan error // what Serve of the control socket returned
+}
+
+// Start puts a proxy together and lets it serve. On an error everything that was
+// opened is closed again. ctx bounds the start only.
+func Start(ctx context.Context, cfg Config) (*Daemon, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	d := &Daemon{cfg: cfg, log: cfg.Log, served: make(chan error, 1)}
+	err := d.start(ctx)
+	if err != nil {
+		d.undo()
+		return nil, err
+	}
+	return d, nil
+}
+
+// start does the steps of Start.
+func (d *Daemon) start(ctx context.Context) error {
+	if err := makeState(d.cfg.State); err != nil {
+		return err
+	}
+	secret, err := loadSecret(d.cfg.State)
+	if err != nil {
+		return err
+	}
+	if d.db, err = openDatabase(ctx, &d.cfg); err != nil {
+		return err
+	}
+	d.agent = ua.New(ua.Config{Name: "Seraph " + d.cfg.Version, Log: d.log})
+	d.modules = modules.New(modules.Config{
+		Log: d.log, DB: d.db, NonceKey: secret.key("nonce"), Agent: d.agent,
+		Sockets: d.sockets, Publish: d.publish, Wanted: d.wanted,
+	})
+	if d.program, err = d.compile(); err != nil {
+		return err
+	}
+	d.adopt(d.program.Globals())
+	if err := d.bind(secret); err != nil {
+		return err
+	}
+	if err := d.initModules(ctx); err != nil {
+		return err
+	}
+	return d.serve()
+}
+
+// adopt applies what the script sets for the whole program.
+func (d *Daemon) adopt(g *script.Globals) {
+	if g.LogLevel != nil && d.cfg.Level != nil {
+		d.cfg.Level.Set(*g.LogLevel)
+	}
+	hosts := make([]string, len(g.Alias))
+	for i, name := range g.Alias {
+		host, _, err := net.SplitHostPort(name)
+		if err != nil {
+			host = name
+		}
+		hosts[i] = host
+	}
+	d.modules.Domain.SetStatic(hosts)
+}
+
+// working are the modules that do something: those that the script loads, and the
+// three that the relay, presence and the control socket ask whether it does or not.
+func (d *Daemon) working() []module.Module {
+	list := slices.Clone(d.program.Modules())
+	for _, m := range []module.Module{d.modules.Domain, d.modules.Alias, d.modules.Usrloc} {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// bind makes the relay and its sockets, and the user agent's way to them.
+func (d *Daemon) bind(secret secret) error {
+	listen, err := d.cfg.listen(d.program.Globals())
+	if err != nil {
+		return err
+	}
+	timers := d.modules.Tm.Settings()
+	d.engine = relay.New(relay.Config{
+		Txn:    txn.Config{T1: timers.T1, T2: timers.T2, FrTimer: timers.FrTimer},
+		TimerC: timers.FrInvTimer, Key: secret.key("record-route"),
+		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
+		Observer: d.modules.Ctd, Hooks: d.program, Log: d.log,
+	})
+	d.layer, err = transport.New(transport.Config{
+		Listen: listen, UDPWorkers: d.program.Globals().UDPWorkers, Malformed: d.engine.RefuseStream,
+	}, guard{d.engine, d.log}, d.log)
+	if err != nil {
+		return err
+	}
+	resolver := transport.NewResolver(transport.ResolverConfig{})
+	d.engine.Attach(d.layer, resolver)
+	d.agent.Attach(ctd.Router{Engine: d.engine}, d.layer, d.engine.Table(), resolver.Lookup)
+	d.modules.Ctd.Attach(d.engine)
+	return nil
+}
+
+// initModules prepares every working module and reads the bindings of the database.
+func (d *Daemon) initModules(ctx context.Context) error {
+	for _, m := range d.working() {
+		i, ok := m.(module.Initializer)
+		if !ok {
+			continue
+		}
+		if err := i.Init(); err != nil {
+			return fmt.Errorf("module %s: %w", m.Name(), err)
+		}
+	}
+	_, err := await(ctx, d.log, "bindings", func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, d.modules.Usrloc.Load(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("reading the bindings: %w", err)
+	}
+	return nil
+}
+
+// serve opens the control socket and begins to read from the network.
+func (d *Daemon) serve() error {
+	path := d.cfg.control(d.program.Globals())
+	var err error
+	if d.socket, err = control.Listen(path, ""); err != nil {
+		return err
+	}
+	server := control.New(d.controlConfig())
+	d.server.Store(server)
+	ctx, end := context.WithCancel(context.Background())
+	d.endWork = end
+	d.work.Go(func() { d.engine.Run(ctx) })
+	for _, m := range d.working() {
+		if r, ok := m.(module.Runner); ok {
+			d.work.Go(func() { r.Run(ctx) })
+		}
+	}
+	d.layer.Start()
+	go func() { d.served <- server.Serve(d.socket) }()
+	d.log.Info("serving", "version", d.cfg.Version, "control", path, "database", d.databaseName(), "script", d.scriptName())
+	for _, s := range d.layer.Sockets() {
+		d.log.Info("listening", "socket", s.Name, "advertised", string(s.HostPort))
+	}
+	return nil
+}
+
+func (d *Daemon) databaseName() string {
+	if d.db == nil {
+		return NoDatabase
+	}
+	return d.db.String()
+}
+
+// Wait returns when the control socket fails, or when ctx ends with nil.
+func (d *Daemon) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.served:
+		if err == nil {
+			err = errors.New("it was closed")
+		}
+		return fmt.Errorf("control socket: %w", err)
+	}
+}
+
+// Reload reads domains, aliases and groups again.
+func (d *Daemon) Reload(ctx context.Context) {
+	for name, r := range map[string]control.Reloader{
+		"domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
+	} {
+		if err := r.Reload(ctx); err != nil {
+			d.log.Warn("reload failed, the old content stays", "module", name, "error", err)
+		}
+	}
+}
+
+// Close ends the proxy in order: no new dials, dialogs of its own hung up, sockets
+// closed, what must last written, the control socket last.
+func (d *Daemon) Close() error {
+	d.log.Info("ending")
+	err := errors.Join(
+		d.step(d.modules.Ctd.Close),
+		d.step(d.agent.Close),
+		d.step(d.layer.Close),
+	)
+	d.endWork()
+	d.work.Wait()
+	err = errors.Join(err, d.step(d.server.Load().Shutdown))
+	if d.db != nil {
+		err = errors.Join(err, d.db.Close())
+	}
+	return err
+}
+
+// step gives one part of the end its time.
+func (d *Daemon) step(f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := f(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		d.log.Warn("ended hard", "reason", err) // a peer that does not answer is no failure of ours
+		return nil
+	}
+	return err
+}
+
+// undo closes what a start that failed had opened.
+func (d *Daemon) undo() {
+	if d.socket != nil {
+		_ = d.socket.Close() // the start's own error tells more
+	}
+	if d.layer != nil {
+		_ = d.step(d.layer.Close)
+	}
+	if d.endWork != nil {
+		d.endWork()
+		d.work.Wait()
+	}
+	if d.db != nil {
+		_ = d.db.Close()
+	}
+}
+
+// sockets are the listening sockets, none before there are any.
+func (d *Daemon) sockets() []transport.Socket {
+	if d.layer == nil {
+		return nil
+	}
+	return d.layer.Sockets()
+}
+
+func (d *Daemon) publish(topic string, data any) {
+	if s := d.server.Load(); s != nil {
+		s.Publish(topic, data)
+	}
+}
+
+func (d *Daemon) wanted(topic string) bool {
+	s := d.server.Load()
+	return s != nil && s.Wanted(topic)
+}

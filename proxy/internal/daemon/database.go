@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"seraph/sql/schema"
+	"seraph/sql/store"
+)
+
+// databaseWait is how long a start waits for a database that is away; after it the
+// program ends, and who started it decides.
+const databaseWait = time.Minute
+
+// openDatabase opens and checks the database; nil without one.
+func openDatabase(ctx context.Context, cfg *Config) (*store.DB, error) {
+	if cfg.DB == NoDatabase {
+		return nil, nil
+	}
+	url, own := cfg.DB, false
+	if url == "" {
+		url, own = cfg.embedded(), true
+	}
+	db, err := await(ctx, cfg.Log, "database", func(ctx context.Context) (*store.DB, error) {
+		return store.Open(ctx, url, store.Options{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if own {
+		err = migrate(ctx, db, cfg.Log)
+	} else {
+		err = upToDate(ctx, db)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// await calls f until it succeeds, fails for good, or databaseWait is over.
+func await[T any](ctx context.Context, log *slog.Logger, what string, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, databaseWait)
+	defer cancel()
+	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		v, err := f(ctx)
+		if err == nil || !store.IsUnavailable(err) {
+			return v, err
+		}
+		log.Warn("waiting for the database", "for", what, "error", err)
+		select {
+		case <-ctx.Done():
+			return v, fmt.Errorf("%s: gave up after %v: %w", what, databaseWait, err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// migrate brings the embedded database's schema up to date.
+func migrate(ctx context.Context, db *store.DB, log *slog.Logger) error {
+	done, err := db.Migrate(ctx)
+	if err != nil {
+		return fmt.Errorf("migrating %s: %w", db, err)
+	}
+	if len(done) > 0 {
+		log.Info("database migrated", "database", db.String(), "migrations", len(done))
+	}
+	return nil
+}
+
+// upToDate refuses a schema that this release was not made for.
+func upToDate(ctx context.Context, db *store.DB) error {
+	state, err := db.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("state of %s: %w", db, err)
+	}
+	if err := schemaFault(state); err != nil {
+		return fmt.Errorf("database %s: %w", db, err)
+	}
+	return nil
+}
+
+func schemaFault(state schema.State) error {
+	switch {
+	case state.Current > state.Target:
+		return errors.New("its schema is of a later release: install that release")
+	case len(state.Pending) > 0:
+		return fmt.Errorf("%d migrations are missing: run seraphctl db migrate --db URL", len(state.Pending))
+	}
+	return nil
+}
+
+// makeState makes the state folder for the proxy's user and group.
+func makeState(path string) error {
+	err := os.Mkdir(path, 0o750)
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("state folder %s is not a folder", path)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package ctd
+
+import (
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/ua"
+)
+
+// Router is a relay engine as the user agent sees it (ua.Router).
+type Router struct{ *relay.Engine }
+
+// Inject runs the script on an initial request of the user agent.
+func (r Router) Inject(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow)) error {
+	l := &relay.Local{User: user, Domain: domain}
+	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From) }
+	return r.Engine.Inject(msg, l)
+}
+
+// UserAgent is relay.Config.UserAgent for an agent: it takes, before the script,
+// the requests for the agent's dialogs. Those of others cost no allocation.
+func UserAgent(a *ua.Agent) func(r *relay.Request) bool {
+	return func(r *relay.Request) bool {
+		if !a.Owns(r.Msg) {
+			return false
+		}
+		a.Handle(r.Msg, r.From, responder{r})
+		return true
+	}
+}
+
+// responder answers one request through the relay (ua.Responder).
+type responder struct{ r *relay.Request }
+
+// Reply answers through a transaction, which absorbs retransmissions. With the
+// table full it answers without one.
+func (x responder) Reply(rep *sip.Reply) {
+	_ = x.r.NewTransaction()
+	_ = x.r.Reply(rep)
+}
+
+// Append builds the reply without sending it.
+func (x responder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
+	return x.r.BuildReply(dst, rep), x.r.ReplyFlow()
+}

@@ -1,0 +1,122 @@
+// Package domain is the module domain: which SIP domains are ours. README.md is its
+// manual page.
+package domain
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/sql/aor"
+)
+
+// Config is what the module needs.
+type Config struct {
+	Log *slog.Logger
+	// Load reads the table domain; nil means that there is no database.
+	Load func(ctx context.Context) ([]string, error)
+	// Static are domains that are ours whatever the table says: the script's
+	// alias= globals, without a port. SetStatic replaces them.
+	Static []string
+}
+
+// Module is domain. Local may be called before Init, and by who has not loaded the
+// module in a script.
+type Module struct {
+	log   *slog.Logger
+	table module.Refresher
+	dbURL string
+
+	list atomic.Pointer[map[string]struct{}] // canonical names
+
+	mu     sync.Mutex // guards what list is made of
+	static []string
+	loaded []string
+}
+
+// New makes the module.
+func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Module{log: cfg.Log}
+	m.table = module.Refresher{Table: "domain", Log: cfg.Log, Interval: time.Minute}
+	if cfg.Load != nil {
+		m.table.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
+	}
+	m.SetStatic(cfg.Static)
+	return m
+}
+
+// Name is "domain".
+func (m *Module) Name() string { return "domain" }
+
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.dbURL }
+
+// Init reads the table for the first time.
+func (m *Module) Init() error { return m.table.Reload(context.Background()) }
+
+// Run reads the table every minute until ctx ends.
+func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
+
+// Reload reads the table again. If that fails the old list stays.
+func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
+
+// SetStatic replaces Config.Static.
+func (m *Module) SetStatic(hosts []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.static = hosts
+	m.publish()
+}
+
+func (m *Module) read(ctx context.Context, load func(context.Context) ([]string, error)) error {
+	names, err := load(ctx)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.loaded = names
+	m.publish()
+	return nil
+}
+
+// publish makes the list anew; mu is held. A name that is no domain could match
+// nothing and is left out.
+func (m *Module) publish() {
+	list := make(map[string]struct{}, len(m.static)+len(m.loaded))
+	for _, names := range [...][]string{m.static, m.loaded} {
+		for _, name := range names {
+			canonical, err := aor.ParseDomain(name)
+			if err != nil {
+				m.log.Warn("a domain of ours is none", "error", err)
+				continue
+			}
+			list[canonical] = struct{}{}
+		}
+	}
+	m.list.Store(&list)
+}
+
+var anybody = []byte("x")
+
+// Local reports whether a host is one of our domains, without regard to case. It
+// does not allocate.
+func (m *Module) Local(host []byte) bool {
+	list := *m.list.Load()
+	if len(list) == 0 {
+		return false
+	}
+	var room [2 + aor.MaxDomain]byte
+	b, err := aor.AppendCanonical(room[:0], anybody, host)
+	if err != nil {
+		return false
+	}
+	_, ok := list[string(b[2:])] // after "x@"
+	return ok
+}

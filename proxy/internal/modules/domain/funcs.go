@@ -1,0 +1,90 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+)
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
+			Set: func(s string, _ int) error {
+				if s == "" {
+					return errors.New("db_url is empty")
+				}
+				m.dbURL = s
+				return nil
+			}},
+		m.table.IntervalParam(),
+	}
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	const routes = module.RequestRoute | module.FailureRoute | module.BranchRoute | module.LocalRoute
+	return []module.Func{
+		{Name: "is_uri_host_local", Routes: routes, Compile: module.NoArgs(m.question(uriHost)),
+			Doc: "true if the host of the Request-URI is one of our domains"},
+		{Name: "is_from_local", Routes: module.AnyRoute, Compile: module.NoArgs(m.question(fromHost)),
+			Doc: "true if the host of From is one of our domains"},
+		{Name: "is_domain_local", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: m.compileIsLocal,
+			Doc: "true if a domain, which may be $rd, $fd or $td, is one of ours"},
+	}
+}
+
+// question compiles to whether a host of the message is ours. A message without
+// such a host is not.
+func (m *Module) question(host func(*module.Ctx) []byte) module.Call {
+	return func(c *module.Ctx) int {
+		if h := host(c); h != nil && m.Local(h) {
+			return module.True
+		}
+		return module.False
+	}
+}
+
+func uriHost(c *module.Ctx) []byte {
+	u, err := c.URI()
+	if err != nil {
+		return nil
+	}
+	return u.Host
+}
+
+func fromHost(c *module.Ctx) []byte { return hostOf(c.Msg.From()) }
+
+func toHost(c *module.Ctx) []byte { return hostOf(c.Msg.To()) }
+
+func hostOf(a *sip.NameAddr, err error) []byte {
+	var u sip.URI
+	if err != nil || sip.ParseURI(a.URI, &u) != nil {
+		return nil
+	}
+	return u.Host
+}
+
+// compileIsLocal compiles is_domain_local(domain).
+func (m *Module) compileIsLocal(args []module.Arg) (module.Call, error) {
+	text := args[0].Str
+	switch text {
+	case "$rd":
+		return m.question(uriHost), nil
+	case "$fd":
+		return m.question(fromHost), nil
+	case "$td":
+		return m.question(toHost), nil
+	}
+	if text != "" && text[0] == '$' {
+		return nil, fmt.Errorf("%q is none of $rd, $fd and $td", text)
+	}
+	if _, err := aor.ParseDomain(text); err != nil {
+		return nil, err
+	}
+	host := []byte(text)
+	return m.question(func(*module.Ctx) []byte { return host }), nil
+}

@@ -1,0 +1,92 @@
+// Package group is the module group: the permissions of subscribers. README.md is
+// its manual page.
+package group
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/sql/aor"
+)
+
+// Config is what the module needs.
+type Config struct {
+	Log *slog.Logger
+	// Load calls yield for each row of the table grp; nil means that there is no
+	// database.
+	Load func(ctx context.Context, yield func(user aor.AOR, group string)) error
+}
+
+// Module is group.
+type Module struct {
+	table module.Refresher
+	dbURL string
+	list  atomic.Pointer[map[string]struct{}] // by key
+}
+
+// New makes the module.
+func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Module{}
+	m.table = module.Refresher{Table: "grp", Log: cfg.Log, Interval: time.Minute}
+	if cfg.Load != nil {
+		m.table.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
+	}
+	m.list.Store(&map[string]struct{}{})
+	return m
+}
+
+// Name is "group".
+func (m *Module) Name() string { return "group" }
+
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.dbURL }
+
+// Init reads the table for the first time.
+func (m *Module) Init() error { return m.table.Reload(context.Background()) }
+
+// Run reads the table every minute until ctx ends.
+func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
+
+// Reload reads the table again. If that fails the old content stays.
+func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
+
+// key is the canonical address, a blank, which no address has, and the group.
+func key(address, group string) string { return address + " " + group }
+
+func (m *Module) read(ctx context.Context, load func(context.Context, func(user aor.AOR, group string)) error) error {
+	list := map[string]struct{}{}
+	err := load(ctx, func(user aor.AOR, group string) { list[key(user.String(), group)] = struct{}{} })
+	if err == nil {
+		m.list.Store(&list)
+	}
+	return err
+}
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
+			Set: func(s string, _ int) error {
+				if s == "" {
+					return errors.New("db_url is empty")
+				}
+				m.dbURL = s
+				return nil
+			}},
+		{Name: "use_domain", Kind: module.Int, Doc: "taken if 1: a permission is that of a user in a domain in any case",
+			Set: func(_ string, n int) error {
+				if n != 1 {
+					return errors.New("use_domain can only be 1: a permission is that of a user name in a domain")
+				}
+				return nil
+			}},
+		m.table.IntervalParam(),
+	}
+}

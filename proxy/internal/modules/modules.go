@@ -1,0 +1,154 @@
+// Package modules is the list of all modules of the routing language.
+package modules
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"seraph/proxy/internal/module"
+	aliasdb "seraph/proxy/internal/modules/alias_db"
+	"seraph/proxy/internal/modules/auth"
+	authdb "seraph/proxy/internal/modules/auth_db"
+	"seraph/proxy/internal/modules/ctd"
+	"seraph/proxy/internal/modules/domain"
+	"seraph/proxy/internal/modules/group"
+	"seraph/proxy/internal/modules/maxfwd"
+	"seraph/proxy/internal/modules/nathelper"
+	"seraph/proxy/internal/modules/registrar"
+	"seraph/proxy/internal/modules/rr"
+	"seraph/proxy/internal/modules/siputils"
+	"seraph/proxy/internal/modules/sl"
+	"seraph/proxy/internal/modules/textops"
+	"seraph/proxy/internal/modules/tm"
+	"seraph/proxy/internal/modules/usrloc"
+	"seraph/proxy/internal/modules/xlog"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/ua"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+// Config is what the modules need of the rest of the proxy. Its zero value makes
+// modules that can check a script and nothing else.
+type Config struct {
+	Log *slog.Logger
+	Now func() time.Time
+	// DB is nil where there is no database.
+	DB *store.DB
+	// NonceKey authenticates the nonces of digest challenges.
+	NonceKey []byte
+	// ServerID goes into each binding.
+	ServerID int32
+	// Agent is the router's own user agent.
+	Agent *ua.Agent
+	// Sockets are the listening sockets, once there are any.
+	Sockets func() []transport.Socket
+	// Publish sends an event to those who listen on the control socket, Wanted
+	// says whether anybody does.
+	Publish func(topic string, data any)
+	Wanted  func(topic string) bool
+}
+
+// Set is one instance of each module.
+type Set struct {
+	Usrloc *usrloc.Module
+	Auth   *auth.Module
+	Domain *domain.Module
+	Alias  *aliasdb.Module
+	Group  *group.Module
+	Tm     *tm.Module
+	Ctd    *ctd.Module
+
+	all []module.Module
+}
+
+// New makes the modules. It has no side effect.
+func New(cfg Config) *Set {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Set{
+		Domain: domain.New(domain.Config{Log: cfg.Log, Load: loadDomains(cfg.DB)}),
+		Alias:  aliasdb.New(aliasdb.Config{Log: cfg.Log, Load: loadAliases(cfg.DB)}),
+		Group:  group.New(group.Config{Log: cfg.Log, Load: loadGroups(cfg.DB)}),
+		Tm:     tm.New(tm.Config{}),
+		Usrloc: usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
+			Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID}),
+	}
+	s.Auth = auth.New(auth.Config{Log: cfg.Log, Key: cfg.NonceKey, Credentials: credentials(cfg.DB), LocalDomain: s.Domain.Local})
+	s.Ctd = ctd.New(ctd.Config{Agent: cfg.Agent, Local: func(d string) bool { return s.Domain.Local([]byte(d)) },
+		Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
+	s.all = []module.Module{
+		sl.New(sl.Config{}), s.Tm, rr.New(rr.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
+		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
+		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), nathelper.New(nathelper.Config{}), s.Usrloc,
+		registrar.New(registrar.Config{Usrloc: s.Usrloc, Now: cfg.Now, Log: cfg.Log}), s.Ctd,
+	}
+	return s
+}
+
+// All returns the modules.
+func (s *Set) All() []module.Module { return s.all }
+
+// Without a database the modules get a nil interface or function, never one that
+// holds a nil pointer.
+
+func locations(db *store.DB) usrloc.Store {
+	if db == nil {
+		return nil
+	}
+	return db.Locations
+}
+
+func credentials(db *store.DB) auth.Credentials {
+	if db == nil {
+		return nil
+	}
+	return db.Subscribers
+}
+
+func loadDomains(db *store.DB) func(context.Context) ([]string, error) {
+	if db == nil {
+		return nil
+	}
+	return func(ctx context.Context) ([]string, error) {
+		list, err := db.Domains.List(ctx)
+		names := make([]string, len(list))
+		for i, d := range list {
+			names[i] = d.Name
+		}
+		return names, err
+	}
+}
+
+func loadAliases(db *store.DB) func(context.Context, func(alias, target aor.AOR)) error {
+	if db == nil {
+		return nil
+	}
+	return func(ctx context.Context, yield func(alias, target aor.AOR)) error {
+		all, err := db.Aliases.All(ctx)
+		for alias, target := range all {
+			yield(alias, target)
+		}
+		return err
+	}
+}
+
+func loadGroups(db *store.DB) func(context.Context, func(user aor.AOR, group string)) error {
+	if db == nil {
+		return nil
+	}
+	return func(ctx context.Context, yield func(user aor.AOR, group string)) error {
+		all, err := db.Groups.All(ctx)
+		for user, groups := range all {
+			for _, g := range groups {
+				yield(user, g)
+			}
+		}
+		return err
+	}
+}

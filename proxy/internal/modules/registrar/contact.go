@@ -1,0 +1,109 @@
+package registrar
+
+import (
+	"bytes"
+	"math"
+
+	"seraph/proxy/internal/modules/usrloc"
+	"seraph/proxy/internal/sip"
+)
+
+// parseContact reads one value of Contact (RFC 3261 §20.10, RFC 5626 §4.2). expires is the
+// value of the request's Expires, nil without one.
+func (m *Module) parseContact(value, expires []byte, c *usrloc.Contact) *refusal {
+	var a sip.NameAddr
+	var u sip.URI
+	if sip.ParseNameAddr(value, &a) != nil || sip.ParseURI(a.URI, &u) != nil {
+		return badContact
+	}
+	if (u.Scheme == sip.SchemeSIP || u.Scheme == sip.SchemeSIPS) && len(u.Host) == 0 {
+		return badContact
+	}
+	c.URI, c.Q = a.URI, int16(m.defaultQ)
+	own := false
+	for params := a.Params; len(params) > 0; {
+		var name, v []byte
+		name, v, params = sip.NextParam(params)
+		switch {
+		case sip.EqualFold(name, "expires") && !own:
+			expires, own = v, true
+			if v == nil {
+				expires = []byte{} // malformed, but there
+			}
+		case sip.EqualFold(name, "q"):
+			q, ok := parseQ(v)
+			if !ok {
+				return badQ
+			}
+			c.Q = q
+		case sip.EqualFold(name, "+sip.instance"):
+			c.Instance = v
+		case sip.EqualFold(name, "reg-id"):
+			n, ok := sip.ParseUint(v, math.MaxInt32)
+			if !ok || n == 0 {
+				return badContact
+			}
+			c.RegID = int32(n)
+		case sip.EqualFold(name, "methods"):
+			c.Methods = parseMethods(v)
+		}
+	}
+	var why *refusal
+	c.Expires, why = m.grant(expires)
+	return why
+}
+
+// grant is the life that a contact gets in seconds (RFC 3261 §10.2.1.1, §10.3
+// step 6). What cannot be read counts as absent.
+func (m *Module) grant(asked []byte) (uint32, *refusal) {
+	n := uint64(m.defaultExpires)
+	if seconds, ok := parseSeconds(asked); ok {
+		if seconds == 0 {
+			return 0, nil
+		}
+		if n = seconds; n < uint64(m.minExpires) {
+			if n < 3600 {
+				return 0, tooBrief
+			}
+			n = uint64(m.minExpires) // an hour and more may not be refused
+		}
+	}
+	if m.maxExpires > 0 {
+		n = min(n, uint64(m.maxExpires))
+	}
+	return uint32(min(n, maxSeconds)), nil
+}
+
+// parseSeconds reads a delta-seconds, as great as it may be.
+func parseSeconds(b []byte) (uint64, bool) {
+	if len(b) == 0 || len(b) > 1000 {
+		return 0, false
+	}
+	n := uint64(0)
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = min(n*10+uint64(c-'0'), math.MaxUint32)
+	}
+	return n, true
+}
+
+// parseQ reads a qvalue (RFC 3261 §25.1) in thousandths.
+func parseQ(b []byte) (int16, bool) {
+	whole, fraction, dot := bytes.Cut(b, []byte{'.'})
+	if len(whole) != 1 || whole[0] != '0' && whole[0] != '1' || len(fraction) > 3 {
+		return 0, false
+	}
+	n, unit := int16(whole[0]-'0')*1000, int16(100)
+	if dot {
+		for _, c := range fraction {
+			if c < '0' || c > '9' {
+				return 0, false
+			}
+			n += int16(c-'0') * unit
+			unit /= 10
+		}
+	}
+	return n, n <= 1000
+}

@@ -1,0 +1,122 @@
+package registrar
+
+import (
+	"bytes"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/modules/usrloc"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/sql/aor"
+)
+
+// methodNotAllowed is what lookup returns when there are contacts, and none that
+// takes the method.
+const methodNotAllowed = -2
+
+// lookup replaces the R-URI by the contacts of its address, the best one first
+// (RFC 3261 §16.5).
+func (m *Module) lookup(c *module.Ctx) int {
+	r := &c.Request
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	if !s.targetAoR(r) {
+		return module.False
+	}
+	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
+	if len(s.bindings) == 0 {
+		return module.False
+	}
+	found := 0
+	for i := range s.bindings {
+		b := &s.bindings[i]
+		if m.methodFiltering && !takes(b.Methods, r.Msg.Method) {
+			continue
+		}
+		t := target(r, b)
+		if found++; found > 1 {
+			if r.AddTarget(t) != nil {
+				break
+			}
+			continue
+		}
+		r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags}
+		if !m.appendBranches {
+			break
+		}
+	}
+	if found == 0 {
+		return methodNotAllowed
+	}
+	if c.Route == module.FailureRoute && len(r.More) > 0 {
+		// With branches beside it, the R-URI of a failure route is only their
+		// pattern and is not sent to.
+		_ = r.AddTarget(r.Main)
+	}
+	return module.True
+}
+
+// registered reports whether the R-URI's address has a contact.
+func (m *Module) registered(c *module.Ctx) int {
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	if s.targetAoR(&c.Request) && m.table.Registered(s.reg.AoR) {
+		return module.True
+	}
+	return module.False
+}
+
+// targetAoR makes s.reg.AoR the address that the R-URI names; false if it names
+// none.
+func (s *scratch) targetAoR(r *relay.Request) bool {
+	u, err := r.URI()
+	if err != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser {
+		return false
+	}
+	s.reg.AoR, err = aor.AppendCanonical(s.reg.AoR[:0], u.User, u.Host)
+	return err == nil
+}
+
+// target is where a binding is reached; its texts are the binding's.
+func target(r *relay.Request, b *usrloc.Binding) relay.Target {
+	t := relay.Target{URI: withoutHeaders(b.Contact()), Flow: b.Flow, Q: b.Q, Flags: b.CFlags}
+	if t.Q == usrloc.NoQ {
+		t.Q = 1000
+	}
+	if path := b.Path(); len(path) > 0 {
+		t.Route, t.Next = path, firstHop(path)
+		return t
+	}
+	if t.Flow.Proto.Stream() && !r.Engine.Layer().Usable(t.Flow) {
+		// The phone's connection is gone. Its source was the far end of that and
+		// nobody listens there; perhaps somebody does where Contact says.
+		t.Flow = transport.Flow{}
+		return t
+	}
+	if received := b.Received(); t.Flow.IsZero() && len(received) > 0 && !bytes.Contains(received, transportParam) {
+		t.Next = received
+	}
+	return t
+}
+
+// transportParam tells the source of a connection from that of a datagram.
+var transportParam = []byte(";transport=")
+
+// withoutHeaders takes the headers off a contact's URI, which may not stand in
+// an R-URI (RFC 3261 §19.1.1, table 1).
+func withoutHeaders(uri []byte) []byte {
+	if i := bytes.LastIndexByte(uri, '?'); i > bytes.IndexByte(uri, '@') {
+		return uri[:i]
+	}
+	return uri
+}
+
+// firstHop is the URI of the first value of a Path.
+func firstHop(path []byte) []byte {
+	var a sip.NameAddr
+	if sip.ParseNameAddr(path[:sip.NextValue(path)], &a) != nil {
+		return nil
+	}
+	return a.URI
+}

@@ -1,0 +1,153 @@
+package registrar
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/modules/usrloc"
+)
+
+// Config is what the module needs of the rest of the proxy.
+type Config struct {
+	Usrloc *usrloc.Module
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: nothing is logged
+}
+
+// Module is module registrar.
+type Module struct {
+	cfg   Config
+	table *usrloc.Table
+	pool  sync.Pool // *scratch
+
+	defaultExpires, minExpires, maxExpires int // seconds
+	defaultQ                               int // thousandths, or usrloc.NoQ
+	maxContacts, retryAfter                int
+	appendBranches, methodFiltering        bool
+	usePath                                bool
+	receivedParam                          string
+
+	accepted, rejected atomic.Int64
+}
+
+// New makes the module. It starts nothing.
+func New(cfg Config) *Module {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Module{
+		cfg: cfg, table: cfg.Usrloc.Table(),
+		pool:           sync.Pool{New: func() any { return new(scratch) }},
+		defaultExpires: 3600, minExpires: 60, maxExpires: 3600, defaultQ: int(usrloc.NoQ),
+		maxContacts: 10, retryAfter: 30, appendBranches: true, usePath: true, receivedParam: "received",
+	}
+}
+
+// Name is "registrar".
+func (m *Module) Name() string { return "registrar" }
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		number("default_expires", &m.defaultExpires, 1, maxSeconds, "seconds that a contact gets that asks for none (default 3600)"),
+		number("min_expires", &m.minExpires, 1, maxSeconds, "shortest life of a contact in seconds; less is answered 423 (default 60)"),
+		number("max_expires", &m.maxExpires, 0, maxSeconds, "longest life of a contact in seconds, 0 for no bound (default 3600)"),
+		number("default_q", &m.defaultQ, -1, 1000, "q of a contact without one, in thousandths; -1 leaves it without (default)"),
+		number("max_contacts", &m.maxContacts, 0, maxContactsMost, "contacts that one address may have, 0 for no bound (default 10)"),
+		number("retry_after", &m.retryAfter, 0, 86400, "seconds in the Retry-After of a 503, 0 for no such header (default 30)"),
+		flag("append_branches", &m.appendBranches, "lookup takes all contacts (1, default) or only the first"),
+		flag("method_filtering", &m.methodFiltering, "lookup leaves out phones that do not take the request's method (default 0)"),
+		flag("use_path", &m.usePath, "keep the Path of a REGISTER (RFC 3327) (1, default) or ignore it"),
+		{Name: "received_param", Kind: module.String, Set: m.setReceivedParam,
+			Doc: `Contact parameter that tells a phone its own source; "" for none (default "received")`},
+		{Name: "case_sensitive", Kind: module.Int, Set: setCaseSensitive,
+			Doc: "only 0: addresses of record are compared without regard to case"},
+	}
+}
+
+const (
+	maxSeconds      = 10 * 365 * 24 * 3600
+	maxContactsMost = 1000
+)
+
+func number(name string, to *int, least, most int, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s must be from %d to %d", name, least, most)
+		}
+		*to = n
+		return nil
+	}}
+}
+
+func flag(name string, to *bool, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n != 0 && n != 1 {
+			return fmt.Errorf("%s must be 0 or 1", name)
+		}
+		*to = n == 1
+		return nil
+	}}
+}
+
+func (m *Module) setReceivedParam(s string, _ int) error {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return fmt.Errorf("received_param is a parameter's name: letters, digits, - and _")
+		}
+	}
+	m.receivedParam = s
+	return nil
+}
+
+func setCaseSensitive(_ string, n int) error {
+	if n != 0 {
+		return fmt.Errorf("case_sensitive must be 0: addresses of record are compared without regard to case")
+	}
+	return nil
+}
+
+// Init checks the parameters against each other.
+func (m *Module) Init() error {
+	if m.maxExpires > 0 && m.maxExpires < m.minExpires {
+		return fmt.Errorf("registrar: max_expires (%d) is below min_expires (%d)", m.maxExpires, m.minExpires)
+	}
+	return nil
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	return []module.Func{
+		{Name: "save", Min: 1, Max: 2, Routes: module.RequestRoute, Compile: m.compileSave,
+			Doc: `save("location"[, flags]): change the bindings as the REGISTER asks, and answer it`},
+		{Name: "lookup", Min: 1, Max: 1, Routes: module.RequestRoute | module.FailureRoute, Compile: m.compileTable(m.lookup),
+			Doc: `lookup("location"): make the contacts of the R-URI's address the targets of the request`},
+		{Name: "registered", Min: 1, Max: 1, Routes: module.RequestRoute | module.FailureRoute, Compile: m.compileTable(m.registered),
+			Doc: `registered("location"): whether the R-URI's address has a contact`},
+	}
+}
+
+// compileTable binds a function whose one argument is the table's name.
+func (m *Module) compileTable(call module.Call) func([]module.Arg) (module.Call, error) {
+	return func(args []module.Arg) (module.Call, error) { return call, checkTable(args[0]) }
+}
+
+func checkTable(a module.Arg) error {
+	if a.Str != "location" {
+		return fmt.Errorf(`there is no table %q; the only one is "location"`, a.Str)
+	}
+	return nil
+}
+
+// Statistics calls yield for each counter of the module.
+func (m *Module) Statistics(yield func(group, name string, value int64)) {
+	yield("registrar", "accepted_regs", m.accepted.Load())
+	yield("registrar", "rejected_regs", m.rejected.Load())
+}

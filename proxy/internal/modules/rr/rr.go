@@ -1,0 +1,69 @@
+// Package rr is SER's module rr: Record-Route and loose routing (RFC 3261 §16.4,
+// §16.6 step 4). README.md is its manual page.
+package rr
+
+import (
+	"fmt"
+
+	"seraph/proxy/internal/module"
+)
+
+// Config is what the module needs: nothing so far.
+type Config struct{}
+
+// Module is rr.
+type Module struct{}
+
+// New makes the module.
+func New(Config) *Module { return &Module{} }
+
+// Name is "rr".
+func (m *Module) Name() string { return "rr" }
+
+// Params lists the parameters: those of SER that scripts set. None has an effect
+// here but the one to be refused where it asks for what is not done.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "enable_full_lr", Kind: module.Int, Set: oneOf("enable_full_lr", 0, 1),
+			Doc: "taken for SER's sake: \"lr\" is understood in both spellings and written as RFC 3261 has it"},
+		{Name: "enable_double_rr", Kind: module.Int, Set: oneOf("enable_double_rr", 1, 1),
+			Doc: "two entries where a request leaves by another socket than it came in by: always on"},
+		{Name: "append_fromtag", Kind: module.Int, Set: oneOf("append_fromtag", 0, 1),
+			Doc: "taken for SER's sake: our entry bears a MAC over the From tag in any case"},
+	}
+}
+
+func oneOf(name string, least, most int) func(string, int) error {
+	return func(_ string, n int) error {
+		if n < least || n > most {
+			if least == most {
+				return fmt.Errorf("%s can only be %d", name, least)
+			}
+			return fmt.Errorf("%s is %d or %d", name, least, most)
+		}
+		return nil
+	}
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	return []module.Func{
+		{Name: "record_route", Routes: module.RequestRoute | module.FailureRoute | module.BranchRoute,
+			Compile: module.NoArgs(recordRoute),
+			Doc:     "asks for the later requests of the dialog to pass here"},
+		{Name: "loose_route", Routes: module.RequestRoute, Compile: module.NoArgs(looseRoute),
+			Doc: "takes our entries off the Route; true for a request within a dialog that passes here"},
+	}
+}
+
+func recordRoute(c *module.Ctx) int {
+	c.RecordRoute()
+	return module.True
+}
+
+func looseRoute(c *module.Ctx) int {
+	if c.LooseRoute() {
+		return module.True
+	}
+	return module.False
+}

@@ -1,0 +1,96 @@
+// Package textops is SER's module textops: questions about the text of a message,
+// and edits of its header lines. README.md is its manual page.
+package textops
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+)
+
+// Config is what the module needs: nothing so far.
+type Config struct{}
+
+// Module is textops.
+type Module struct{}
+
+// New makes the module.
+func New(Config) *Module { return &Module{} }
+
+// Name is "textops".
+func (m *Module) Name() string { return "textops" }
+
+// Params is empty.
+func (m *Module) Params() []module.Param { return nil }
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	const requests = module.RequestRoute | module.FailureRoute | module.BranchRoute | module.LocalRoute
+	return []module.Func{
+		{Name: "append_hf", Min: 1, Max: 2, Routes: module.AnyRoute, Compile: compileAppend,
+			Doc: "adds a header line, at the end or after another field"},
+		{Name: "remove_hf", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileRemove,
+			Doc: "removes all lines of a header field"},
+		{Name: "is_present_hf", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compilePresent,
+			Doc: "true if the message has a header field"},
+		{Name: "append_to_reply", Min: 1, Max: 1, Routes: requests, Compile: compileToReply,
+			Doc: "adds a header line to the replies that the router makes to this request"},
+		{Name: "search", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileSearch(whole),
+			Doc: "true if a regular expression matches in the message"},
+		{Name: "search_body", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileSearch(body),
+			Doc: "true if a regular expression matches in the body"},
+		{Name: "is_method", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileMethod,
+			Doc: "true if the method is one of a list, as in \"INVITE|ACK\""},
+		{Name: "has_body", Max: 1, Routes: module.AnyRoute, Compile: compileHasBody,
+			Doc: "true if the message has a body, of a type if one is given"},
+	}
+}
+
+// truth is what a question returns.
+func truth(yes bool) int {
+	if yes {
+		return module.True
+	}
+	return module.False
+}
+
+// fieldName checks the name of a header field.
+func fieldName(name string) error {
+	if name == "" {
+		return errors.New("the name of the header field is empty")
+	}
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("()<>@,;:\\\"/[]?={}", c) >= 0 {
+			return fmt.Errorf("%q is no name of a header field", name)
+		}
+	}
+	return nil
+}
+
+// headerLines checks text that is to stand among the header lines, and ends it with
+// CRLF, as most scripts do themselves.
+func headerLines(text string) ([]byte, error) {
+	body := strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+	for line := range strings.SplitSeq(body, "\r\n") {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf("%q is no header line: it has no colon", line)
+		}
+		if err := fieldName(strings.TrimRight(name, " \t")); err != nil {
+			return nil, err
+		}
+		for i := range len(value) {
+			if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+				return nil, fmt.Errorf("header line %q holds a control character; lines end in \\r\\n", line)
+			}
+		}
+		switch sip.ParseHeaderID([]byte(strings.TrimRight(name, " \t"))) {
+		case sip.HdrContentLength, sip.HdrVia:
+			return nil, fmt.Errorf("%s is written by the router itself", name)
+		}
+	}
+	return []byte(body + "\r\n"), nil
+}

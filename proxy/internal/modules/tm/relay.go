@@ -1,0 +1,100 @@
+package tm
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// compileRelay compiles t_relay; proto is the transport parameter of the host that
+// may be given, "" for none.
+func compileRelay(proto string) func([]module.Arg) (module.Call, error) {
+	return func(args []module.Arg) (module.Call, error) {
+		switch len(args) {
+		case 0:
+			return send, nil
+		case 1:
+			return nil, errors.New("a host needs a port after it: t_relay(\"host\", \"port\")")
+		}
+		next, err := nextHop(args[0].Str, args[1], proto)
+		if err != nil {
+			return nil, err
+		}
+		return func(c *module.Ctx) int {
+			direct(&c.Main, next)
+			for i := range c.More {
+				direct(&c.More[i], next)
+			}
+			return send(c)
+		}, nil
+	}
+}
+
+// direct sends a target's request to a fixed next hop.
+func direct(t *relay.Target, next []byte) { t.Next, t.Flow = next, transport.Flow{} }
+
+// nextHop makes the URI of a host, a port and a transport.
+func nextHop(host string, portArg module.Arg, proto string) ([]byte, error) {
+	port, err := portArg.Int(1, 65535)
+	if err != nil {
+		return nil, fmt.Errorf("port %w", err)
+	}
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		host = "[" + host + "]"
+	}
+	text := fmt.Sprintf("sip:%s:%d", host, port)
+	if proto != "" {
+		text += ";transport=" + proto
+	}
+	var u sip.URI
+	if strings.ContainsAny(host, "@;?") || sip.ParseURI([]byte(text), &u) != nil {
+		return nil, fmt.Errorf("%q is no host", host)
+	}
+	return []byte(text), nil
+}
+
+// send is t_relay. What goes wrong in the request route is answered here, as SER
+// does, so that a sl_reply_error after it finds nothing to do. In a failure route
+// the reply that led there goes up instead.
+func send(c *module.Ctx) int {
+	err := c.Relay()
+	switch {
+	case err == nil:
+		return module.True
+	case errors.Is(err, relay.ErrNoTransaction):
+		return module.Stop // a copy of the request that another worker has taken
+	case c.Route == module.FailureRoute, errors.Is(err, relay.ErrAlreadyReplied):
+		return module.False
+	}
+	rep := refusal(err)
+	_ = c.Reply(&rep)
+	return module.False
+}
+
+var retryAfter = []byte("Retry-After: 5\r\n")
+
+// refusal is the reply for a request that could not be sent on.
+func refusal(err error) sip.Reply {
+	switch {
+	case errors.Is(err, relay.ErrOverload), errors.Is(err, transport.ErrTooManyConns), errors.Is(err, transport.ErrQueueFull),
+		errors.Is(err, transport.ErrResolverBusy):
+		return sip.Reply{Status: 503, Extra: retryAfter}
+	case errors.Is(err, relay.ErrForeignRoute):
+		return sip.Reply{Status: 403, Reason: "Not Our Route"}
+	case errors.Is(err, relay.ErrBadTarget):
+		return sip.Reply{Status: 416}
+	case errors.Is(err, sip.ErrURI):
+		return sip.Reply{Status: 400, Reason: "Bad Request-URI"}
+	case errors.Is(err, transport.ErrFlowGone):
+		return sip.Reply{Status: 480} // the phone's connection is closed
+	case errors.Is(err, transport.ErrTooLarge):
+		return sip.Reply{Status: 513}
+	}
+	return sip.Reply{Status: 478, Reason: "Unresolvable destination"} // Kamailio's code
+}

@@ -1,0 +1,264 @@
+package tm_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/modules/tm"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+const phone = "udp:192.0.2.7:5060"
+
+func invite(uri string, lines ...string) string { return moduletest.Request("INVITE", uri, lines...) }
+
+func TestRelayed(t *testing.T) {
+	send := moduletest.Compile(t, tm.New(tm.Config{}), "t_relay")
+	r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) {
+		if got := send(c); got != module.True {
+			t.Errorf("t_relay returned %d", got)
+		}
+	}})
+	out := r.Receive(phone, invite("sip:bob@198.51.100.9:5080"))
+	moduletest.Find(t, out, "SIP/2.0 100")
+	sent := moduletest.Find(t, out, "INVITE sip:bob@198.51.100.9:5080 SIP/2.0\r\nVia: SIP/2.0/UDP ")
+	if sent.To.Remote.String() != "198.51.100.9:5080" {
+		t.Errorf("sent to %v", sent.To.Remote)
+	}
+	up := r.Receive("udp:198.51.100.9:5080", moduletest.Answer(t, sent, 486))
+	moduletest.Find(t, up, "SIP/2.0 486")
+	moduletest.Find(t, up, "ACK sip:bob@198.51.100.9:5080")
+}
+
+// TestRelayToHost: t_relay(host, port) and its kin send there whatever the URI says.
+func TestRelayToHost(t *testing.T) {
+	for _, c := range []struct {
+		name, host, port string
+		proto            transport.Proto
+	}{
+		{"t_relay", "203.0.113.4", "5070", transport.UDP},
+		{"t_relay_to_udp", "203.0.113.4", "5071", transport.UDP},
+	} {
+		send := moduletest.Compile(t, tm.New(tm.Config{}), c.name, c.host, c.port)
+		r := moduletest.New(t, &moduletest.Script{Request: func(ctx *module.Ctx) { send(ctx) }})
+		sent := moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE sip:bob@198.51.100.9 SIP/2.0")
+		if sent.To.Remote.String() != c.host+":"+c.port || sent.To.Proto != c.proto {
+			t.Errorf("%s: sent on %v to %v", c.name, sent.To.Proto, sent.To.Remote)
+		}
+	}
+	moduletest.Compile(t, tm.New(tm.Config{}), "t_relay_to_tcp", "2001:db8::1", "5061")
+}
+
+// TestFailureIsAnswered: what cannot be sent on is answered once, and the script
+// hears of it.
+func TestFailureIsAnswered(t *testing.T) {
+	full := func(c *relay.Config) { c.Txn = txn.Config{Max: 1} }
+	for _, c := range []struct {
+		name, request string
+		sendErr       error
+		change        func(*relay.Config)
+		want          string
+	}{
+		{"tel URI", invite("tel:+4930123"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
+		{"sips URI", invite("sips:bob@198.51.100.9"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
+		{"unknown transport", invite("sip:bob@198.51.100.9;transport=sctp"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
+		{"broken URI", invite("sip:bob@[::"), nil, nil, "SIP/2.0 400 Bad Request-URI\r\n"},
+		{"no socket for IPv6", invite("sip:bob@[2001:db8::1]"), nil, nil, "SIP/2.0 478 Unresolvable destination\r\n"},
+		{"no such name", invite("sip:bob@no..such"), nil, nil, "SIP/2.0 478 Unresolvable destination\r\n"},
+		{"foreign route", invite("sip:bob@198.51.100.9", "To: <sip:bob@example.org>;tag=bt", "Route: <sip:198.51.100.9;lr>"), nil, nil,
+			"SIP/2.0 403 Not Our Route\r\n"},
+		{"table full", invite("sip:bob@198.51.100.9"), nil, full, "SIP/2.0 503 Service Unavailable\r\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			send := moduletest.Compile(t, tm.New(tm.Config{}), "t_relay")
+			script := &moduletest.Script{}
+			var change []func(*relay.Config)
+			if c.change != nil {
+				change = append(change, c.change)
+			}
+			r := moduletest.New(t, script, change...)
+			if c.change != nil { // fill the table
+				script.Request = func(ctx *module.Ctx) { _ = ctx.Relay() }
+				r.Receive(phone, strings.ReplaceAll(invite("sip:bob@198.51.100.9"), "z9hG4bK-", "z9hG4bK-other"))
+			}
+			script.Request = func(ctx *module.Ctx) {
+				if got := send(ctx); got != module.False || !ctx.Replied {
+					t.Errorf("t_relay returned %d, replied %v; want false, and an answer", got, ctx.Replied)
+				}
+			}
+			out := r.Receive(phone, c.request)
+			if len(out) != 1 || !strings.HasPrefix(out[0].Text, c.want) {
+				t.Fatalf("sent %+v, want one %q", out, c.want)
+			}
+			if c.change != nil && !strings.Contains(out[0].Text, "\r\nRetry-After: 5\r\n") {
+				t.Errorf("503 without Retry-After:\n%s", out[0].Text)
+			}
+		})
+	}
+}
+
+// TestGoneConnectionIs480: a phone whose connection has closed is off line.
+func TestGoneConnectionIs480(t *testing.T) {
+	for err, want := range map[error]string{
+		transport.ErrFlowGone:  "SIP/2.0 480",
+		transport.ErrTooLarge:  "SIP/2.0 513",
+		transport.ErrQueueFull: "SIP/2.0 503",
+	} {
+		send := moduletest.Compile(t, tm.New(tm.Config{}), "t_relay")
+		script := &moduletest.Script{}
+		r := moduletest.New(t, script)
+		script.Request = func(c *module.Ctx) {
+			r.SendErr = err
+			send(c)
+			r.SendErr = nil
+			if got := c.Call; got == nil {
+				t.Errorf("%v: no transaction", err)
+			}
+		}
+		// The reply is lost with the request; its repetition gets it from the transaction.
+		r.Receive(phone, invite("sip:bob@198.51.100.9"))
+		out := r.Receive(phone, invite("sip:bob@198.51.100.9"))
+		if len(out) != 1 || !strings.HasPrefix(out[0].Text, want) {
+			t.Errorf("%v: sent %+v, want %s", err, out, want)
+		}
+	}
+}
+
+// TestFailureRouteForks: in a failure route only the added branch is sent, not the
+// one that has failed.
+func TestFailureRouteForks(t *testing.T) {
+	m := tm.New(tm.Config{})
+	send, arm := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "1")
+	busy, other := moduletest.Compile(t, m, "t_check_status", "486|600"), moduletest.Compile(t, m, "t_check_status", "408")
+	ran := 0
+	r := moduletest.New(t, &moduletest.Script{
+		Request: func(c *module.Ctx) {
+			arm(c)
+			send(c)
+		},
+		Failure: func(c *module.Ctx, route int) {
+			ran++
+			if route != 1 || busy(c) != module.True || other(c) != module.False {
+				t.Errorf("route %d ran after %d", route, c.Final)
+			}
+			if err := c.AddTarget(relay.Target{URI: []byte("sip:voicemail@198.51.100.10")}); err != nil {
+				t.Fatal(err)
+			}
+			if got := send(c); got != module.True {
+				t.Errorf("t_relay in the failure route returned %d", got)
+			}
+		},
+	})
+	first := moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE")
+	out := r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, first, 486))
+	if n := strings.Count(fmt.Sprint(out), "INVITE sip:"); n != 1 {
+		t.Fatalf("%d INVITEs went out of the failure route, want the new branch alone: %+v", n, out)
+	}
+	second := moduletest.Find(t, out, "INVITE sip:voicemail@198.51.100.10")
+	up := r.Receive("udp:198.51.100.10:5060", moduletest.Answer(t, second, 200))
+	moduletest.Find(t, up, "SIP/2.0 200")
+	if ran != 1 {
+		t.Errorf("the failure route ran %d times", ran)
+	}
+}
+
+// TestFailureRouteRewrites: a Request-URI changed in the failure route is a new branch too.
+func TestFailureRouteRewrites(t *testing.T) {
+	m := tm.New(tm.Config{})
+	send, arm := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "2")
+	r := moduletest.New(t, &moduletest.Script{
+		Request: func(c *module.Ctx) {
+			arm(c)
+			send(c)
+		},
+		Failure: func(c *module.Ctx, _ int) {
+			if err := c.SetURI([]byte("sip:bob@198.51.100.11")); err != nil {
+				t.Fatal(err)
+			}
+			send(c)
+		},
+	})
+	first := moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE")
+	out := r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, first, 486))
+	moduletest.Find(t, out, "INVITE sip:bob@198.51.100.11")
+}
+
+// TestFailureRouteWithoutBranch: nothing new to try: false, and the reply that led
+// there goes up, once.
+func TestFailureRouteWithoutBranch(t *testing.T) {
+	m := tm.New(tm.Config{})
+	send, arm := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "1")
+	r := moduletest.New(t, &moduletest.Script{
+		Request: func(c *module.Ctx) {
+			arm(c)
+			send(c)
+		},
+		Failure: func(c *module.Ctx, _ int) {
+			if got := send(c); got != module.False {
+				t.Errorf("t_relay returned %d, want false", got)
+			}
+		},
+	})
+	first := moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE")
+	out := r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, first, 486))
+	moduletest.Find(t, out, "SIP/2.0 486")
+	if len(out) != 2 { // and the ACK
+		t.Errorf("sent %+v", out)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	m := tm.New(tm.Config{})
+	for _, p := range []struct{ name, value, refusal string }{
+		{"fr_timer", "0", "0 is no number of seconds from 1 to 600 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_timer", "30000", "30000 is no number of seconds from 1 to 600 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_inv_timer", "120000", "120000 is no number of seconds from 1 to 3600 (SER's unit; Kamailio's is milliseconds)"},
+		{"retr_timer1", "9", "9 is no number of milliseconds from 10 to 5000"},
+		{"retr_timer2", "60001", "60001 is no number of milliseconds from 100 to 60000"},
+	} {
+		if err := moduletest.Set(t, m, p.name, p.value); err == nil || err.Error() != p.refusal {
+			t.Errorf("%s %s: %v, want %q", p.name, p.value, err, p.refusal)
+		}
+	}
+	if got := m.Settings(); got != (tm.Settings{}) {
+		t.Errorf("refused values were set: %+v", got)
+	}
+	for name, value := range map[string]string{"fr_timer": "20", "fr_inv_timer": "90", "retr_timer1": "250", "retr_timer2": "2000"} {
+		if err := moduletest.Set(t, m, name, value); err != nil {
+			t.Error(err)
+		}
+	}
+	want := tm.Settings{FrTimer: 20 * time.Second, FrInvTimer: 90 * time.Second, T1: 250 * time.Millisecond, T2: 2 * time.Second}
+	if got := m.Settings(); got != want {
+		t.Errorf("settings %+v, want %+v", got, want)
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	m := tm.New(tm.Config{})
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"t_relay", []string{"host"}, `a host needs a port after it: t_relay("host", "port")`},
+		{"t_relay", []string{"a b", "5060"}, `"a b" is no host`},
+		{"t_relay", []string{"u@host", "5060"}, `"u@host" is no host`},
+		{"t_relay_to_udp", []string{"host", "0"}, `port "0" is no number from 1 to 65535`},
+		{"t_relay_to_tcp", []string{"host", "sip"}, `port "sip" is no number from 1 to 65535`},
+		{"t_reply", []string{"42", "x"}, `status "42" is no number from 100 to 699`},
+		{"t_on_failure", []string{"-1"}, `route "-1" is no number from 0 to 65536`},
+		{"t_on_reply", []string{""}, `route "" is no number from 0 to 65536`},
+		{"t_check_status", []string{"4(8"}, "bad regular expression: error parsing regexp: missing closing ): `4(8`"},
+	} {
+		if got := moduletest.Refused(t, m, c.name, c.args...); got != c.want {
+			t.Errorf("%s(%q): %s, want %s", c.name, c.args, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package tm
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+)
+
+// newTransaction is t_newtran. A copy of a request that is worked on already ends
+// the script, as in SER; an ACK has no transaction.
+func newTransaction(c *module.Ctx) int {
+	if c.Msg.Method == sip.ACK {
+		return module.False
+	}
+	err := c.NewTransaction()
+	switch {
+	case err == nil:
+		return module.True
+	case errors.Is(err, relay.ErrNoTransaction):
+		return module.Stop
+	}
+	rep := refusal(err)
+	_ = c.ReplyStateless(&rep)
+	return module.False
+}
+
+// compileReply compiles t_reply(code, reason).
+func compileReply(args []module.Arg) (module.Call, error) {
+	status, reason, err := module.ReplyArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *module.Ctx) int {
+		if c.Replied || c.Reply(&sip.Reply{Status: status, Reason: reason}) != nil {
+			return module.False
+		}
+		return module.True
+	}, nil
+}
+
+// compileCheckStatus compiles t_check_status(regex).
+func compileCheckStatus(args []module.Arg) (module.Call, error) {
+	re, err := regexp.Compile(args[0].Str)
+	if err != nil {
+		return nil, fmt.Errorf("bad regular expression: %w", err)
+	}
+	return func(c *module.Ctx) int {
+		var room [8]byte
+		if re.Match(sip.AppendUint(room[:0], uint64(c.Final))) {
+			return module.True
+		}
+		return module.False
+	}, nil
+}

@@ -1,0 +1,110 @@
+// Package tm is SER's module tm: stateful relaying, replies through the
+// transaction, and the arming of failure and reply routes. README.md is its
+// manual page.
+package tm
+
+import (
+	"fmt"
+	"time"
+
+	"seraph/proxy/internal/module"
+)
+
+// Config is what the module needs: nothing so far.
+type Config struct{}
+
+// Settings are the timers that the script sets; zero where it does not. The
+// daemon gives them to the transaction table and the relay.
+type Settings struct {
+	// FrTimer is how long a request waits for a first reply (Timer B and F).
+	FrTimer time.Duration
+	// FrInvTimer is how long an INVITE may ring (Timer C).
+	FrInvTimer time.Duration
+	// T1 and T2 are the first and the longest interval of retransmission.
+	T1, T2 time.Duration
+}
+
+// Module is tm.
+type Module struct{ settings Settings }
+
+// New makes the module.
+func New(Config) *Module { return &Module{} }
+
+// Name is "tm".
+func (m *Module) Name() string { return "tm" }
+
+// Settings returns what the script has set.
+func (m *Module) Settings() Settings { return m.settings }
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "fr_timer", Kind: module.Int, Set: seconds(&m.settings.FrTimer, 600),
+			Doc: "seconds that a request waits for a first reply; 30 if not set, RFC 3261's 64*T1 being 32"},
+		{Name: "fr_inv_timer", Kind: module.Int, Set: seconds(&m.settings.FrInvTimer, 3600),
+			Doc: "seconds that an INVITE may ring; 180 if not set"},
+		{Name: "retr_timer1", Kind: module.Int, Set: milliseconds(&m.settings.T1, 10, 5000),
+			Doc: "milliseconds to the first retransmission, T1; 500 if not set"},
+		{Name: "retr_timer2", Kind: module.Int, Set: milliseconds(&m.settings.T2, 100, 60000),
+			Doc: "milliseconds between retransmissions at most, T2; 4000 if not set"},
+	}
+}
+
+// seconds sets a timer that SER counts in seconds. Kamailio counts the same in
+// milliseconds, and its usual values would be hours here.
+func seconds(to *time.Duration, most int) func(string, int) error {
+	return func(_ string, n int) error {
+		if n < 1 || n > most {
+			return fmt.Errorf("%d is no number of seconds from 1 to %d (SER's unit; Kamailio's is milliseconds)", n, most)
+		}
+		*to = time.Duration(n) * time.Second
+		return nil
+	}
+}
+
+func milliseconds(to *time.Duration, least, most int) func(string, int) error {
+	return func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%d is no number of milliseconds from %d to %d", n, least, most)
+		}
+		*to = time.Duration(n) * time.Millisecond
+		return nil
+	}
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	const routes = module.RequestRoute | module.FailureRoute
+	return []module.Func{
+		{Name: "t_relay", Max: 2, Routes: routes, MayWait: true, Compile: compileRelay(""),
+			Doc: "sends the request on to its targets, or to a host and port"},
+		{Name: "t_relay_to_udp", Min: 2, Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("udp"),
+			Doc: "sends the request on to a host and port over UDP"},
+		{Name: "t_relay_to_tcp", Min: 2, Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("tcp"),
+			Doc: "sends the request on to a host and port over TCP"},
+		{Name: "t_newtran", Routes: routes, Compile: module.NoArgs(newTransaction),
+			Doc: "begins the transaction, so that retransmissions are absorbed"},
+		{Name: "t_reply", Min: 1, Max: 2, Routes: routes, Compile: compileReply,
+			Doc: "answers the request through its transaction"},
+		{Name: "t_on_failure", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnFailure = n }),
+			Doc: "arms the failure_route that runs if no branch succeeds; 0 disarms"},
+		{Name: "t_on_reply", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnReply = n }),
+			Doc: "arms the onreply_route for the replies of the branches; 0 disarms"},
+		{Name: "t_check_status", Min: 1, Max: 1, Routes: module.FailureRoute | module.ReplyRoute, Compile: compileCheckStatus,
+			Doc: "true if the status of the reply matches a regular expression"},
+	}
+}
+
+// arm compiles a function that arms a route by its number.
+func arm(set func(c *module.Ctx, n int)) func([]module.Arg) (module.Call, error) {
+	return func(args []module.Arg) (module.Call, error) {
+		n, err := args[0].Int(0, 1<<16)
+		if err != nil {
+			return nil, fmt.Errorf("route %w", err)
+		}
+		return func(c *module.Ctx) int {
+			set(c, n)
+			return module.True
+		}, nil
+	}
+}

@@ -1,0 +1,164 @@
+package usrloc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/transport"
+	"seraph/sql/store"
+)
+
+// Store is the database's table location, a *store.Locations.
+type Store interface {
+	LoadAll(ctx context.Context, fn func(store.Binding) error) error
+	ApplyBatch(ctx context.Context, ops []store.LocationOp) error
+}
+
+// Config is what the module needs of the rest of the proxy.
+type Config struct {
+	Store Store            // nil: bindings live in memory only
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: nothing is logged
+	// Publish sends an event to who listens, and Wanted says whether anybody
+	// does; nil for no events. Publish returns at once.
+	Publish func(topic string, data any)
+	Wanted  func(topic string) bool
+	// Sockets are the listening sockets, by which the flow of a binding is
+	// found again after a restart; nil or empty: bindings of rows are reached
+	// by their URIs.
+	Sockets  func() []transport.Socket
+	ServerID int32 // goes into each binding
+}
+
+// Modes of db_mode.
+const (
+	modeUnset        = -1
+	modeMemory       = 0
+	modeWriteThrough = 1
+)
+
+// Module is module usrloc.
+type Module struct {
+	cfg   Config
+	table *Table
+
+	mode     int
+	interval time.Duration // between two sweeps
+}
+
+// New makes the module. It starts nothing.
+func New(cfg Config) *Module {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Module{cfg: cfg, mode: modeUnset, interval: time.Second}
+	m.table = newTable(&m.cfg)
+	return m
+}
+
+// Name is "usrloc".
+func (m *Module) Name() string { return "usrloc" }
+
+// Funcs: the module has no functions; module registrar works on its table.
+func (m *Module) Funcs() []module.Func { return nil }
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "db_mode", Kind: module.Int, Set: m.setMode,
+			Doc: "0: in memory only; 1: in the database before the REGISTER is answered (default with a database)"},
+		{Name: "timer_interval", Kind: module.Int, Set: m.setInterval,
+			Doc: "seconds between two searches for expired contacts, 1 to 3600 (default 1)"},
+		{Name: "cseq_delay", Kind: module.Int, Set: m.setDelay,
+			Doc: "seconds in which the same Call-ID and CSeq is a retransmission, 0 to 300 (default 20)"},
+		{Name: "write_timeout", Kind: module.Int, Set: m.setTimeout,
+			Doc: "milliseconds that a REGISTER waits for the database before it gets 500, 100 to 30000 (default 2000)"},
+		{Name: "max_pending", Kind: module.Int, Set: m.setPending,
+			Doc: "REGISTERs that may wait for the database before others get 503, 1 to 1000000 (default 32768)"},
+		{Name: "use_domain", Kind: module.Int, Set: setUseDomain,
+			Doc: "only 1: an address is user and domain"},
+	}
+}
+
+func (m *Module) setMode(_ string, n int) error {
+	switch n {
+	case modeMemory, modeWriteThrough:
+		m.mode = n
+		return nil
+	case 2:
+		return errors.New("db_mode 2 (write-back) answers a REGISTER before it is durable and is not supported; use 1, or 0 for memory only")
+	case 3:
+		return errors.New("db_mode 3 (database only) is not supported; use 1, or 0 for memory only")
+	}
+	return fmt.Errorf("db_mode %d is not known; use 1 (database) or 0 (memory only)", n)
+}
+
+func (m *Module) setInterval(_ string, n int) error {
+	m.interval = time.Duration(n) * time.Second
+	return within("timer_interval", n, 1, 3600)
+}
+
+func (m *Module) setDelay(_ string, n int) error {
+	m.table.delay = time.Duration(n) * time.Second
+	return within("cseq_delay", n, 0, 300)
+}
+
+func (m *Module) setTimeout(_ string, n int) error {
+	m.table.writer.timeout = time.Duration(n) * time.Millisecond
+	return within("write_timeout", n, 100, 30000)
+}
+
+func (m *Module) setPending(_ string, n int) error {
+	m.table.writer.most = n
+	return within("max_pending", n, 1, 1000000)
+}
+
+func setUseDomain(_ string, n int) error {
+	if n != 1 {
+		return errors.New("use_domain must be 1: bindings are kept by user and domain")
+	}
+	return nil
+}
+
+func within(name string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s must be from %d to %d", name, least, most)
+	}
+	return nil
+}
+
+// Init settles how bindings are kept.
+func (m *Module) Init() error {
+	if m.mode == modeWriteThrough && m.cfg.Store == nil {
+		m.cfg.Log.Warn("usrloc: db_mode is 1 but there is no database; bindings are kept in memory only")
+	}
+	m.table.durable = m.cfg.Store != nil && m.mode != modeMemory
+	return nil
+}
+
+// Table is the location table, ready from New on.
+func (m *Module) Table() *Table { return m.table }
+
+// Control is the table as the control socket uses it.
+func (m *Module) Control() *Control { return &Control{m.table} }
+
+// Run writes changes to the database and removes what has expired until ctx
+// ends. Then what waits is still written, for at most write_timeout.
+func (m *Module) Run(ctx context.Context) { m.table.run(ctx, m.interval) }
+
+// Load reads the bindings of the database into the table; call it after Init and
+// before the first message. Without a database, or with db_mode 0, it does
+// nothing.
+func (m *Module) Load(ctx context.Context) error { return m.table.load(ctx) }
+
+// Statistics calls yield for each counter of the module.
+func (m *Module) Statistics(yield func(group, name string, value int64)) {
+	m.table.statistics(yield)
+}

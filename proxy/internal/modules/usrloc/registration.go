@@ -1,0 +1,83 @@
+package usrloc
+
+import (
+	"errors"
+	"math"
+
+	"seraph/proxy/internal/transport"
+)
+
+// What can be wrong with a Registration as a whole. Nothing is changed then.
+var (
+	// ErrOutOfOrder: a binding was changed by a request with the same Call-ID
+	// and a CSeq that is not lower (RFC 3261 §10.3 step 7).
+	ErrOutOfOrder = errors.New("CSeq is not above that of an earlier request with the same Call-ID")
+	// ErrTooManyContacts: the address would have more than MaxContacts.
+	ErrTooManyContacts = errors.New("too many contacts")
+	// ErrBusy: too many changes wait for the database.
+	ErrBusy = errors.New("too many changes wait for the database")
+	// ErrParked: this is a retransmission of a request that waits for the
+	// database and will be answered then.
+	ErrParked = errors.New("the answer to this request waits for the database")
+)
+
+// Forever as Contact.Expires makes a permanent binding.
+const Forever = math.MaxUint32
+
+// Contact is one contact of a Registration. Its texts are copied.
+type Contact struct {
+	URI      []byte // 1 to MaxContact characters, UTF-8
+	Received []byte // at most MaxReceived
+	Instance []byte // at most MaxInstance, without quotes
+	RegID    int32  // counts together with Instance only (RFC 5626 §6)
+	Expires  uint32 // seconds; 0 removes the binding
+	Q        int16  // thousandths, or NoQ
+	Methods  uint32
+	CFlags   uint32
+	Flow     transport.Flow
+}
+
+// Registration is one change of the bindings of an address: what a REGISTER
+// asks for (RFC 3261 §10.3). All of it happens, or nothing. Its texts are copied.
+type Registration struct {
+	AoR       []byte // canonical, as aor.AppendCanonical makes it
+	CallID    []byte // at most MaxCallID characters
+	CSeq      uint32
+	UserAgent []byte
+	Path      []byte // at most MaxPath
+	Socket    string // transport.Socket.Name of where it came in
+	Flags     uint32
+	// RemoveAll removes every binding ("Contact: *"); Contacts is ignored.
+	RemoveAll bool
+	// Only removes every binding that Contacts does not name.
+	Only bool
+	// Unordered leaves the order of Call-ID and CSeq unchecked: an operator's
+	// change has none.
+	Unordered bool
+	// MaxContacts bounds the contacts of the address; 0 for no bound.
+	MaxContacts int
+	Contacts    []Contact
+}
+
+// Change says what a Registration did.
+type Change uint8
+
+// The kinds of change, the strongest first.
+const (
+	Fetched  Change = iota // nothing was asked for, or all of it was so already
+	Inserted               // there is a new binding
+	Updated                // a binding was refreshed
+	Removed                // a binding was removed
+)
+
+// Receipt is told once how a change ended that waited for the database: err is
+// nil when it is durable; otherwise it has been undone.
+type Receipt interface{ Settled(err error) }
+
+// Errors that a Receipt gets.
+var (
+	// ErrLate: the database did not take the change in time.
+	ErrLate = errors.New("the database did not take the change in time")
+	// ErrRefused: the database refuses this row.
+	ErrRefused = errors.New("the database refuses the row")
+)

@@ -1,0 +1,123 @@
+package script
+
+import (
+	"fmt"
+	"strconv"
+
+	"seraph/proxy/internal/module"
+)
+
+// call compiles a command of the language or a function of a module.
+func (k *compiler) call(c *call) node {
+	if cmd, ok := k.commands[c.name]; ok {
+		return k.command(c, cmd)
+	}
+	list := k.funcs[c.name]
+	if len(list) == 0 {
+		return k.unknown(c)
+	}
+	f := list[0]
+	for _, other := range list {
+		if len(c.args) >= other.Min && len(c.args) <= other.Max {
+			f = other
+			break
+		}
+	}
+	if !c.parens {
+		return k.wrong(c.pos, "%s is called with parentheses: %s()", c.name, c.name)
+	}
+	if !k.count(c, f.Min, f.Max) {
+		return nil
+	}
+	args := make([]module.Arg, len(c.args))
+	for i, a := range c.args {
+		if !a.quoted && !a.number {
+			return k.wrong(a.pos, "an argument of %s stands in quotes", c.name)
+		}
+		args[i] = module.Arg{Kind: module.String, Str: a.text, Num: a.num}
+		if a.number {
+			args[i].Kind = module.Int
+		}
+	}
+	k.use(c.pos, c.name, f.Routes, f.MayWait)
+	k.arms(c)
+	run, err := f.Compile(args)
+	if err != nil {
+		return k.wrong(argPos(c), "%s: %v", c.name, err)
+	}
+	return moduleCall(run)
+}
+
+// argPos is where a message about a call's arguments points.
+func argPos(c *call) Pos {
+	if len(c.args) == 1 {
+		return c.args[0].pos
+	}
+	return c.pos
+}
+
+// count checks the number of arguments.
+func (k *compiler) count(c *call, least, most int) bool {
+	n := len(c.args)
+	if n >= least && n <= most {
+		return true
+	}
+	want := fmt.Sprintf("%d to %d arguments", least, most)
+	switch {
+	case most == 0:
+		want = "no argument"
+	case least == most && most == 1:
+		want = "1 argument"
+	case least == most:
+		want = fmt.Sprintf("%d arguments", most)
+	}
+	k.wrong(c.pos, "%s takes %s, not %d", c.name, want, n)
+	return false
+}
+
+// unknown says what might have been meant by a name that nothing has.
+func (k *compiler) unknown(c *call) node {
+	var names []string
+	for _, m := range k.known {
+		for _, f := range m.Funcs() {
+			if f.Name == c.name {
+				return k.wrong(c.pos, "%s is a function of module %s, which is not loaded", c.name, m.Name())
+			}
+			names = append(names, f.Name)
+		}
+	}
+	for name, cmd := range k.commands {
+		if cmd.refused == "" {
+			names = append(names, name)
+		}
+	}
+	return k.wrong(c.pos, "there is no function %s%s", quoted(c.name), didYouMean(c.name, sorted(names)))
+}
+
+// armed are the functions that name a route for later, and its kind.
+var armed = map[string]module.Routes{
+	"t_on_failure": module.FailureRoute,
+	"t_on_reply":   module.ReplyRoute,
+}
+
+// arms checks that the route which a function arms is there; 0 disarms.
+func (k *compiler) arms(c *call) {
+	kind, ok := armed[c.name]
+	if !ok || len(c.args) == 0 {
+		return
+	}
+	n, err := strconv.Atoi(c.args[0].text)
+	if err != nil || n == 0 {
+		return // the function itself says what is wrong with it
+	}
+	list := k.prog.failure
+	if kind == module.ReplyRoute {
+		list = k.prog.reply
+	}
+	b := list[n]
+	if b == nil {
+		k.wrong(c.args[0].pos, "there is no %s", blockTitle(kind, n))
+		return
+	}
+	b.called = true
+}

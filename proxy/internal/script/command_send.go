@@ -1,0 +1,103 @@
+package script
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"strconv"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+)
+
+// forwardCommand is forward(host, port): on without a transaction, over UDP.
+// uri:host and uri:port stand for the Request-URI's, and so does having no
+// argument at all.
+func (k *compiler) forwardCommand(c *call) node {
+	host, port := "", 0
+	if len(c.args) > 0 && c.args[0].text != "uri:host" {
+		v := c.args[0]
+		if host = forwardHost(v.text); host == "" {
+			return k.wrong(v.pos, "forward takes a host or uri:host, not %s", quoted(v.text))
+		}
+	}
+	if len(c.args) == 2 && c.args[1].text != "uri:port" {
+		n, ok := k.number(c, c.args[1], 1, 65535)
+		if !ok {
+			return nil
+		}
+		port = n
+	}
+	ofURI := len(c.args) == 0 || len(c.args) == 2 && c.args[1].text == "uri:port"
+	log := k.prog.log
+	return func(c *module.Ctx) result {
+		host, port := host, uint16(port)
+		if host == "" || ofURI {
+			u, err := c.URI()
+			if err != nil || len(u.Host) == 0 {
+				return failed(c)
+			}
+			if host == "" {
+				host = string(u.Host)
+			}
+			if ofURI {
+				port = u.Port
+			}
+		}
+		if err := c.Forward(host, port); err != nil {
+			if log.Enabled(context.Background(), slog.LevelInfo) {
+				log.Info("not forwarded", "host", host, "error", err, "call_id", string(c.Msg.CallID()))
+			}
+			return failed(c)
+		}
+		return done(c)
+	}
+}
+
+// forwardHost returns a host as it stands in a URI, "" if it is none.
+func forwardHost(s string) string {
+	if a, err := netip.ParseAddr(s); err == nil && a.Is6() {
+		s = "[" + s + "]"
+	}
+	var u sip.URI
+	if sip.ParseURI([]byte("sip:"+s), &u) != nil || string(u.Host) != s {
+		return ""
+	}
+	return s
+}
+
+// branchCommand is append_branch(uri, q): one more target; without a URI the
+// present one. q is written from "0" to "1".
+func (k *compiler) branchCommand(c *call) node {
+	var uri []byte
+	q := int16(-1)
+	if len(c.args) > 0 {
+		v := c.args[0]
+		var u sip.URI
+		if err := sip.ParseURI([]byte(v.text), &u); !v.quoted || err != nil || u.Scheme == sip.SchemeOther {
+			return k.wrong(v.pos, "append_branch takes a SIP URI in quotes")
+		}
+		uri, q = []byte(v.text), 1000
+	}
+	if len(c.args) > 1 {
+		f, err := strconv.ParseFloat(c.args[1].text, 64)
+		if err != nil || !(f >= 0 && f <= 1) {
+			return k.wrong(c.args[1].pos, "q is a number from 0 to 1, such as \"0.5\"")
+		}
+		q = int16(f*1000 + 0.5)
+	}
+	return func(c *module.Ctx) result {
+		t := relay.Target{URI: uri}
+		if uri == nil {
+			t = c.Main
+		}
+		if q >= 0 {
+			t.Q = q
+		}
+		if c.AddTarget(t) != nil {
+			return failed(c)
+		}
+		return done(c)
+	}
+}

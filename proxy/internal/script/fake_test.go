@@ -1,0 +1,92 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"seraph/proxy/internal/module"
+)
+
+// fake is a module whose functions are made by the test.
+type fake struct {
+	name   string
+	params []module.Param
+	funcs  []module.Func
+}
+
+func (f *fake) Name() string           { return f.name }
+func (f *fake) Params() []module.Param { return f.params }
+func (f *fake) Funcs() []module.Func   { return f.funcs }
+
+// stage is a set of modules with SER's names that note their calls, and what
+// their functions return.
+type stage struct {
+	calls   []string       // "lookup(location)"
+	returns map[string]int // by name; 1 if absent
+	params  map[string]string
+}
+
+func newStage() *stage { return &stage{returns: map[string]int{}, params: map[string]string{}} }
+
+func (s *stage) fn(name string, least, most int, routes module.Routes) module.Func {
+	return module.Func{Name: name, Min: least, Max: most, Routes: routes, Compile: func(args []module.Arg) (module.Call, error) {
+		texts := make([]string, len(args))
+		for i, a := range args {
+			texts[i] = a.Str
+			if a.Str == "refused by the function" {
+				return nil, errors.New("the argument makes no sense")
+			}
+		}
+		line := name + "(" + strings.Join(texts, ",") + ")"
+		return func(*module.Ctx) int {
+			s.calls = append(s.calls, line)
+			if code, ok := s.returns[name]; ok {
+				return code
+			}
+			return module.True
+		}, nil
+	}}
+}
+
+func (s *stage) param(name string, kind module.Kind, secret bool) module.Param {
+	return module.Param{Name: name, Kind: kind, Secret: secret, Set: func(str string, num int) error {
+		if kind == module.Int {
+			if num < 0 {
+				return fmt.Errorf("%d is below 0", num)
+			}
+			str = fmt.Sprint(num)
+		}
+		if secret && str == "weak" {
+			return errors.New("weak is too short")
+		}
+		s.params[name] = str
+		return nil
+	}}
+}
+
+// modules are those of the stock script, with the functions that tests call.
+func (s *stage) modules() []module.Module {
+	const requests = module.RequestRoute | module.FailureRoute
+	waiting := s.fn("www_authorize", 2, 2, module.AnyRoute)
+	waiting.MayWait = true
+	return []module.Module{
+		&fake{"tm", []module.Param{s.param("fr_timer", module.Int, false)}, []module.Func{
+			s.fn("t_relay", 0, 0, requests), s.fn("t_newtran", 0, 0, module.RequestRoute),
+			s.fn("t_reply", 2, 2, requests), s.fn("t_on_failure", 1, 1, requests), s.fn("t_on_reply", 1, 1, requests),
+		}},
+		&fake{"sl", nil, []module.Func{s.fn("sl_send_reply", 2, 2, module.RequestRoute), s.fn("sl_reply_error", 0, 0, module.RequestRoute)}},
+		&fake{"rr", nil, []module.Func{s.fn("record_route", 0, 1, module.RequestRoute), s.fn("loose_route", 0, 0, module.RequestRoute)}},
+		&fake{"maxfwd", nil, []module.Func{s.fn("mf_process_maxfwd_header", 1, 1, module.RequestRoute)}},
+		&fake{"usrloc", []module.Param{s.param("db_mode", module.Int, false), s.param("db_url", module.String, true)}, nil},
+		&fake{"registrar", []module.Param{s.param("default_expires", module.Int, false)}, []module.Func{
+			s.fn("save", 1, 1, module.RequestRoute), s.fn("lookup", 1, 1, requests),
+		}},
+		&fake{"auth", []module.Param{s.param("secret", module.String, true)}, []module.Func{
+			s.fn("www_challenge", 2, 2, module.RequestRoute), s.fn("consume_credentials", 0, 0, module.RequestRoute),
+		}},
+		&fake{"auth_db", []module.Param{s.param("db_url", module.String, true)}, []module.Func{waiting}},
+		&fake{"textops", nil, []module.Func{s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute)}},
+		&fake{"msilo", nil, []module.Func{s.fn("m_store", 1, 1, requests), s.fn("m_dump", 0, 0, module.RequestRoute)}},
+	}
+}

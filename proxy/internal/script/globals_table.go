@@ -1,0 +1,267 @@
+package script
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// settingKind is the type of a setting's value.
+type settingKind uint8
+
+const (
+	aNumber settingKind = iota
+	aSwitch             // yes, no, on, off, 1, 0 …
+	aName               // a word or a text: a host, a user, a path
+	aText               // a text in quotes
+	aNumberOrName
+	aList // hosts and addresses
+)
+
+// setting is one that a script can make.
+type setting struct {
+	kind settingKind
+	set  func(k *compiler, v value) // nil where it has no effect here
+	// note is logged where the setting has no effect and its author may count on one.
+	note string
+}
+
+// What an operator should know of settings that do nothing.
+const (
+	noFIFO  = "the FIFO is not served yet; seraphctl speaks to unix_sock"
+	asRoot  = "start the proxy as that user, in that folder: it never changes either"
+	noServe = "the router adds no Server or User-Agent header"
+)
+
+// settings are SER 0.9's, and those of Kamailio and ours beside them.
+var settings = func() map[string]setting {
+	t := map[string]setting{
+		"listen":             {kind: aList, set: (*compiler).setListen},
+		"port":               {kind: aNumber, set: (*compiler).setPort},
+		"alias":              {kind: aList, set: (*compiler).setAlias},
+		"advertised_address": {kind: aName, set: (*compiler).setAdvertisedAddress},
+		"advertised_port":    {kind: aNumber, set: (*compiler).setAdvertisedPort},
+		"unix_sock":          {kind: aText, set: func(k *compiler, v value) { k.prog.globals.UnixSock = v.text }},
+		"disable_tcp":        {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.DisableTCP = v.num != 0 }},
+		"udp_workers":        {kind: aNumber, set: (*compiler).setUDPWorkers},
+		"debug":              {kind: aNumber, set: (*compiler).setDebug},
+		"enable_tls":         {kind: aSwitch, set: (*compiler).setEnableTLS},
+		"disable_tls":        {kind: aSwitch, set: (*compiler).setDisableTLS},
+	}
+	for kind, names := range map[settingKind]string{
+		aNumber: `children check_via_level maxbuffer tcp_children tcp_send_timeout tcp_connect_timeout
+			tcp_connection_lifetime tcp_max_connections tcp_poll_method_nr memlog memdbg mem_log mcast_ttl
+			open_files_limit unix_sock_children fifo_mode udp_mtu max_while_loops log_prefix_mode`,
+		aSwitch: `fork log_stderror dns rev_dns check_via statistics sip_warning syn_branch mhomed
+			tcp_accept_aliases reply_to_via mcast_loopback loop_checks disable_core_dump auto_aliases
+			dns_cache_init use_dns_cache use_dns_failover server_signature`,
+		aName: `log_facility log_name tos mpath loadpath fifo_user fifo_group fifo_db_url fifo_dir
+			tcp_poll_method avp_aliases tls_method tls_certificate tls_private_key tls_ca_list`,
+	} {
+		for name := range strings.FieldsSeq(names) {
+			t[name] = setting{kind: kind}
+		}
+	}
+	t["fifo"] = setting{kind: aText, note: noFIFO}
+	for _, name := range []string{"user", "uid", "group", "gid"} {
+		t[name] = setting{kind: aNumberOrName, note: asRoot}
+	}
+	t["chroot"] = setting{kind: aName, note: asRoot}
+	t["wdir"], t["workdir"] = t["chroot"], t["chroot"]
+	t["server_header"] = setting{kind: aText, note: noServe}
+	t["user_agent_header"] = t["server_header"]
+	return t
+}()
+
+func globalNames() []string { return slices.Sorted(maps.Keys(settings)) }
+
+// isList reports whether a setting takes several values in one line.
+func isList(name string) bool { return settings[name].kind == aList }
+
+// global takes one setting.
+func (k *compiler) global(g global) {
+	s, ok := settings[g.name]
+	if !ok {
+		k.wrong(g.pos, "there is no setting %s%s", quoted(g.name), didYouMean(g.name, globalNames()))
+		return
+	}
+	for _, v := range g.values {
+		if !k.typed(g.name, s.kind, &v) {
+			continue
+		}
+		switch {
+		case s.set != nil:
+			s.set(k, v)
+		case s.note != "":
+			k.log.Warn("setting without effect", "setting", g.name, "line", g.pos.Line, "note", s.note)
+		default:
+			k.log.Debug("setting without effect", "setting", g.name, "line", g.pos.Line)
+		}
+	}
+	if list := k.prog.globals.Listen; len(list) > 0 && strings.HasSuffix(list[len(list)-1], " advertise") {
+		k.wrong(g.pos, "advertise is followed by a host or an address")
+	}
+}
+
+// switches are the words for 1 and 0.
+var switches = map[string]int{
+	"yes": 1, "true": 1, "on": 1, "enable": 1, "enabled": 1, "1": 1,
+	"no": 0, "false": 0, "off": 0, "disable": 0, "disabled": 0, "0": 0,
+}
+
+// typed checks the type of a value, and gives a switch its number.
+func (k *compiler) typed(name string, kind settingKind, v *value) bool {
+	switch kind {
+	case aNumber:
+		if v.quoted {
+			v.num, v.number = atoi(v.text)
+		}
+		if !v.number {
+			k.wrong(v.pos, "%s is a number", name)
+		}
+		return v.number
+	case aSwitch:
+		n, ok := switches[strings.ToLower(v.text)]
+		if v.number {
+			n, ok = v.num, true // memlog=5 and the like
+		}
+		if v.num = n; !ok {
+			k.wrong(v.pos, "%s is yes or no", name)
+		}
+		return ok
+	case aText:
+		if !v.quoted {
+			k.wrong(v.pos, "%s is a text: write it in quotes", name)
+		}
+		return v.quoted
+	case aName:
+		if v.number {
+			k.wrong(v.pos, "%s is a name, not a number", name)
+		}
+		return !v.number
+	}
+	return true
+}
+
+// inRange demands a number from least to most.
+func (k *compiler) inRange(v value, name string, least, most int) bool {
+	if v.num < least || v.num > most {
+		k.wrong(v.pos, "%s is a number from %d to %d", name, least, most)
+		return false
+	}
+	return true
+}
+
+func (k *compiler) setListen(v value) {
+	g := &k.prog.globals
+	if n := len(g.Listen); n > 0 && k.advertising(v) {
+		g.Listen[n-1] += " " + v.text
+		if v.text != "advertise" {
+			k.parseListen(g.Listen[n-1], v.pos)
+		}
+		return
+	}
+	if v.text == "advertise" {
+		k.wrong(v.pos, "advertise stands after an address")
+		return
+	}
+	if k.parseListen(v.text, v.pos) {
+		g.Listen = append(g.Listen, v.text)
+	}
+}
+
+// advertising reports whether v is the word advertise after an address, or what
+// comes after that word.
+func (k *compiler) advertising(v value) bool {
+	last := k.prog.globals.Listen[len(k.prog.globals.Listen)-1]
+	return v.text == "advertise" && !strings.Contains(last, " ") || strings.HasSuffix(last, " advertise")
+}
+
+func (k *compiler) parseListen(s string, at Pos) bool {
+	if _, err := transport.ParseListen(s); err != nil {
+		k.wrong(at, "%s", strings.TrimPrefix(err.Error(), "transport: "))
+		return false
+	}
+	return true
+}
+
+func (k *compiler) setPort(v value) {
+	if k.inRange(v, "port", 1, 65535) {
+		k.prog.globals.Port = v.num
+	}
+}
+
+// setAlias takes a host, host:port, or SER's proto:host:port.
+func (k *compiler) setAlias(v value) {
+	text := v.text
+	if proto, rest, ok := strings.Cut(text, ":"); ok {
+		if _, known := transport.ParseProto(proto); known {
+			text = rest
+		}
+	}
+	if forwardHost(text) != "" {
+		text = forwardHost(text)
+	}
+	var u sip.URI
+	if sip.ParseURI([]byte("sip:"+text), &u) != nil || u.HasUser || u.Params != nil || u.Headers != nil {
+		k.wrong(v.pos, "alias takes a host, or host:port, not %s", quoted(v.text))
+		return
+	}
+	k.prog.globals.Alias = append(k.prog.globals.Alias, text)
+}
+
+func (k *compiler) setAdvertisedAddress(v value) {
+	if forwardHost(v.text) == "" {
+		k.wrong(v.pos, "advertised_address is a host or an address, not %s", quoted(v.text))
+		return
+	}
+	k.prog.globals.AdvertisedAddress = v.text
+}
+
+func (k *compiler) setAdvertisedPort(v value) {
+	if k.inRange(v, "advertised_port", 1, 65535) {
+		k.prog.globals.AdvertisedPort = v.num
+	}
+}
+
+func (k *compiler) setUDPWorkers(v value) {
+	if k.inRange(v, "udp_workers", 1, 64) {
+		k.prog.globals.UDPWorkers = v.num
+	}
+}
+
+func (k *compiler) setDebug(v value) {
+	level := slogLevel(v.num)
+	k.prog.globals.LogLevel = &level
+}
+
+func (k *compiler) setEnableTLS(v value) {
+	if v.num != 0 {
+		k.wrong(v.pos, "TLS is not supported yet")
+	}
+}
+
+func (k *compiler) setDisableTLS(v value) {
+	if v.num == 0 {
+		k.wrong(v.pos, "TLS is not supported yet")
+	}
+}
+
+// finishGlobals gives the addresses without a port the one of port=.
+func (k *compiler) finishGlobals() {
+	g := &k.prog.globals
+	if g.Port == 0 {
+		return
+	}
+	for i, s := range g.Listen {
+		addr, advertise, _ := strings.Cut(s, " ")
+		if hasPort(addr) {
+			continue
+		}
+		addr = withPort(addr, g.Port)
+		g.Listen[i] = strings.TrimSuffix(addr+" "+advertise, " ")
+	}
+}

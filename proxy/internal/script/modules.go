@@ -1,0 +1,137 @@
+package script
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"seraph/proxy/internal/module"
+)
+
+// builtIn are modules of SER and Kamailio whose work needs none here: the
+// database drivers. loadmodule takes them, so that scripts need no change.
+var builtIn = []string{"mysql", "db_mysql", "db_sqlite"}
+
+func (k *compiler) moduleNamed(list []module.Module, name string) module.Module {
+	for _, m := range list {
+		if m.Name() == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// load brings the modules in, in the script's order.
+func (k *compiler) load(list []load) {
+	names := make([]string, len(k.known))
+	for i, m := range k.known {
+		names[i] = m.Name()
+	}
+	k.funcs = map[string][]boundFunc{}
+	for _, l := range list {
+		name := l.name()
+		if slices.Contains(builtIn, name) || k.moduleNamed(k.prog.modules, name) != nil {
+			continue
+		}
+		m := k.moduleNamed(k.known, name)
+		if m == nil {
+			k.wrong(l.pos, "there is no module %s%s", quoted(name), didYouMean(name, names))
+			continue
+		}
+		k.prog.modules = append(k.prog.modules, m)
+		for _, f := range m.Funcs() {
+			k.funcs[f.Name] = append(k.funcs[f.Name], boundFunc{f, m})
+		}
+	}
+}
+
+// param finds a module's parameter.
+func (k *compiler) param(m module.Module, name string) (module.Param, bool) {
+	for _, p := range m.Params() {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return module.Param{}, false
+}
+
+// isOpen reports whether a modparam's value may be shown.
+func (k *compiler) isOpen(moduleName, name string) bool {
+	m := k.moduleNamed(k.known, moduleName)
+	if m == nil {
+		return false
+	}
+	p, ok := k.param(m, name)
+	return ok && !p.Secret
+}
+
+// modparam sets a parameter of one module, or of several: "auth|auth_db".
+func (k *compiler) modparam(s modparam) {
+	for at, name := range pieces(s.module.text) {
+		pos := Pos{s.module.pos.Line, s.module.pos.Column + 1 + at}
+		switch m := k.moduleNamed(k.prog.modules, name); {
+		case m != nil:
+			k.setParam(m, s)
+		case k.moduleNamed(k.known, name) != nil:
+			k.wrong(pos, "module %s is not loaded: loadmodule %q comes before its modparam", name, name+".so")
+		default:
+			k.wrong(pos, "there is no module %s%s", quoted(name), didYouMean(name, k.loadedNames()))
+		}
+	}
+}
+
+func (k *compiler) loadedNames() []string {
+	names := make([]string, len(k.prog.modules))
+	for i, m := range k.prog.modules {
+		names[i] = m.Name()
+	}
+	return names
+}
+
+// pieces yields the parts of a|b|c and their offsets.
+func pieces(s string) func(yield func(int, string) bool) {
+	return func(yield func(int, string) bool) {
+		from := 0
+		for i := 0; i <= len(s); i++ {
+			if i == len(s) || s[i] == '|' {
+				if !yield(from, s[from:i]) {
+					return
+				}
+				from = i + 1
+			}
+		}
+	}
+}
+
+// setParam never puts the value into a message: it may be a password.
+func (k *compiler) setParam(m module.Module, s modparam) {
+	p, ok := k.param(m, s.param.text)
+	if !ok {
+		var names []string
+		for _, p := range m.Params() {
+			names = append(names, p.Name)
+		}
+		k.wrong(s.param.pos, "module %s has no parameter %s%s", m.Name(), quoted(s.param.text), didYouMean(s.param.text, names))
+		return
+	}
+	v := s.value
+	switch {
+	case p.Kind == module.String && !v.quoted:
+		k.wrong(v.pos, "parameter %s of %s is a text: write it in quotes", p.Name, m.Name())
+		return
+	case p.Kind == module.Int && !v.number:
+		n, err := strconv.ParseInt(v.text, 10, 32)
+		if err != nil {
+			k.wrong(v.pos, "parameter %s of %s is a number", p.Name, m.Name())
+			return
+		}
+		v.num = int(n)
+	}
+	if err := p.Set(v.text, v.num); err != nil {
+		reason := err.Error()
+		if p.Secret && v.text != "" {
+			reason = strings.ReplaceAll(reason, v.text, masked)
+		}
+		k.wrong(v.pos, "parameter %s of %s: %s", p.Name, m.Name(), reason)
+	}
+}

@@ -1,0 +1,138 @@
+package script
+
+import (
+	"strings"
+	"testing"
+
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/transport"
+)
+
+// TestRequestURI: each command on the Request-URI, what it makes of it, and whether it is true.
+func TestRequestURI(t *testing.T) {
+	const phone = "sip:0049123:pw@example.org:5070;user=phone?Subject=x"
+	for _, x := range []struct{ uri, command, want string }{
+		{phone, `prefix("9")`, "sip:90049123:pw@example.org:5070;user=phone?Subject=x"},
+		{phone, `strip(2)`, "sip:49123:pw@example.org:5070;user=phone?Subject=x"},
+		{phone, `strip("2")`, "sip:49123:pw@example.org:5070;user=phone?Subject=x"},
+		{phone, `strip_tail(3)`, "sip:0049:pw@example.org:5070;user=phone?Subject=x"},
+		{phone, `strip(20)`, "sip:example.org:5070;user=phone?Subject=x"},
+		{phone, `rewriteuser("bob")`, "sip:bob:pw@example.org:5070;user=phone?Subject=x"},
+		{phone, `setuser("bob")`, "sip:bob:pw@example.org:5070;user=phone?Subject=x"},
+		{phone, `rewriteuserpass("bob:x")`, "sip:bob:x@example.org:5070;user=phone?Subject=x"},
+		{phone, `rewriteuserpass("bob")`, "sip:bob@example.org:5070;user=phone?Subject=x"},
+		{phone, `rewritehost("h.example")`, "sip:0049123:pw@h.example:5070;user=phone?Subject=x"},
+		{phone, `rewritehost("[::1]")`, "sip:0049123:pw@[::1]:5070;user=phone?Subject=x"},
+		{phone, `sethostport("h.example")`, "sip:0049123:pw@h.example;user=phone?Subject=x"},
+		{phone, `rewritehostport("h.example:1")`, "sip:0049123:pw@h.example:1;user=phone?Subject=x"},
+		{phone, `rewriteport("5099")`, "sip:0049123:pw@example.org:5099;user=phone?Subject=x"},
+		{phone, `setport(5099)`, "sip:0049123:pw@example.org:5099;user=phone?Subject=x"},
+		{phone, `rewriteuri("sip:a@b")`, "sip:a@b"},
+		{phone, `seturi("tel:+49123")`, "tel:+49123"},
+		{"sips:example.org", `prefix("bob")`, "sips:bob@example.org"},
+		{"sip:bob@[2001:db8::1]:5070", `rewriteuser("eve")`, "sip:eve@[2001:db8::1]:5070"},
+		{phone, `strip(1) && prefix("+") && rewritehost("x") && revert_uri()`, phone},
+	} {
+		t.Run(x.command, func(t *testing.T) {
+			p := compile(t, "route { if ("+x.command+") m_dump(); }", nil)
+			r := p.message(strings.Replace(invite, "sip:Bob@example.org;user=phone", x.uri, 1), stranger)
+			p.prog.Request(r)
+			if got := string(r.Main.URI); got != x.want || len(p.calls) != 1 {
+				t.Errorf("%s makes %s of %s, want %s (true: %v)", x.command, got, x.uri, x.want, p.calls)
+			}
+		})
+	}
+}
+
+// TestRequestURIOfOtherScheme: what is no SIP URI has no such parts.
+func TestRequestURIOfOtherScheme(t *testing.T) {
+	p := compile(t, `route { if (prefix("9") || strip(1) || rewritehost("h")) m_dump(); }`, nil)
+	r := p.message(strings.Replace(invite, "sip:Bob@example.org;user=phone", "tel:+49123", 1), stranger)
+	p.prog.Request(r)
+	if got := string(r.Main.URI); got != "tel:+49123" || len(p.calls) != 0 {
+		t.Errorf("the URI is %s, called %v; want it unchanged and every command false", got, p.calls)
+	}
+}
+
+// TestRewriteForgetsFlow: a flow that was found for the old target is not used
+// for a new one.
+func TestRewriteForgetsFlow(t *testing.T) {
+	for command, kept := range map[string]bool{
+		`rewriteuser("x")`: true, `prefix("x")`: true,
+		`rewritehost("x")`: false, `rewritehostport("x")`: false, `rewriteport("1")`: false, `rewriteuri("sip:x")`: false,
+	} {
+		p := compile(t, "route { "+command+"; }", nil)
+		r := p.message(invite, stranger)
+		r.Main.Flow, r.Main.Next = stranger, []byte("sip:192.0.2.1")
+		p.prog.Request(r)
+		if got := !r.Main.Flow.IsZero() && r.Main.Next != nil; got != kept {
+			t.Errorf("%s: flow kept is %v, want %v", command, got, kept)
+		}
+	}
+}
+
+func TestAppendBranch(t *testing.T) {
+	p := compile(t, `route {
+		append_branch("sip:carol@192.0.2.9", "0.5");
+		append_branch("sip:dave@192.0.2.9");
+		rewriteuser("eve");
+		append_branch();
+	}`, nil)
+	r := p.message(invite, stranger)
+	p.prog.Request(r)
+	var got []string
+	for _, x := range r.More {
+		got = append(got, string(x.URI))
+	}
+	want := "sip:carol@192.0.2.9 sip:dave@192.0.2.9 sip:eve@example.org;user=phone"
+	if strings.Join(got, " ") != want {
+		t.Errorf("branches %q, want %q", got, want)
+	}
+	if r.More[0].Q != 500 || r.More[1].Q != 1000 {
+		t.Errorf("q is %d and %d, want 500 and 1000", r.More[0].Q, r.More[1].Q)
+	}
+}
+
+// TestAppendBranchTooMany: the command is false once the branches are used up.
+func TestAppendBranchTooMany(t *testing.T) {
+	p := compile(t, `route { if (append_branch("sip:a@b")) { m_dump(); } }`, nil)
+	r := p.message(invite, stranger)
+	for range relay.MaxBranches + 4 {
+		p.prog.Request(r)
+	}
+	if len(p.calls) != relay.MaxBranches-1 {
+		t.Errorf("append_branch was true %d times, want %d", len(p.calls), relay.MaxBranches-1)
+	}
+}
+
+// TestForward: the message goes on as it is, with a Via of ours, where it is said to.
+func TestForward(t *testing.T) {
+	for command, want := range map[string]string{
+		`forward(192.0.2.9)`:                    "192.0.2.9:5060",
+		`forward("192.0.2.9", 5080)`:            "192.0.2.9:5080",
+		`forward_udp(192.0.2.9, "5080")`:        "192.0.2.9:5080",
+		`forward()`:                             "192.0.2.33:5099",
+		`forward(uri:host, uri:port)`:           "192.0.2.33:5099",
+		`forward(uri:host)`:                     "192.0.2.33:5060",
+		`forward(uri:host, 5100)`:               "192.0.2.33:5100",
+		`forward(192.0.2.9, uri:port)`:          "192.0.2.9:5099",
+		`rewriteuri("sip:192.0.2.4"); forward;`: "192.0.2.4:5060",
+	} {
+		t.Run(command, func(t *testing.T) {
+			p := compile(t, "route { force_rport(); "+command+"; }", nil)
+			text := strings.Replace(invite, "sip:Bob@example.org;user=phone", "sip:bob@192.0.2.33:5099", 1)
+			var to, sent string
+			w := transport.NewDetached(p.engine.NewScratch(), func(f transport.Flow, msg []byte) error {
+				to, sent = f.Remote.String(), string(msg)
+				return nil
+			})
+			p.engine.Receive(w, []byte(text), stranger)
+			if to != want || !strings.HasPrefix(sent, "INVITE sip:") || strings.Count(sent, "\r\nVia: ") != 2 {
+				t.Errorf("sent to %q, want %q: %q", to, want, sent)
+			}
+			if !strings.Contains(sent, ";rport=5070") {
+				t.Errorf("force_rport left no rport in the Via: %q", sent)
+			}
+		})
+	}
+}

@@ -1,0 +1,215 @@
+package ua
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// lookupTimeout bounds the look-up of a Route's host.
+const lookupTimeout = 4 * time.Second
+
+// answer is how a request of ours ended: a final response, or err.
+type answer struct {
+	status         int
+	reason         string
+	noSubscription bool // Refer-Sub: false
+	err            error
+}
+
+// request is the client transaction of an in-dialog request of ours.
+type request struct {
+	txn.Cell
+	client txn.Client
+	dialog *dialog
+	done   func(answer)
+}
+
+// Unlocked has nothing to do.
+func (r *request) Unlocked(*transport.Worker) {}
+
+// Release leaves the memory to the collector.
+func (r *request) Release() {}
+
+// Response takes the final response.
+func (r *request) Response(_ *txn.Client, m *sip.Message, from transport.Flow, _ *transport.Worker) {
+	r.dialog.heard(from)
+	if m.Status < 200 || r.done == nil {
+		return
+	}
+	done := r.done
+	r.done = nil
+	done(answer{status: m.Status, reason: cleanText(m.Reason()), noSubscription: sip.EqualFold(firstToken(m.HeaderValue(sip.HdrReferSub)), "false")})
+}
+
+// Failed takes a time-out or the end of the connection.
+func (r *request) Failed(_ *txn.Client, err error, _ txn.Out) {
+	if done := r.done; done != nil {
+		r.done = nil
+		done(answer{err: err})
+	}
+}
+
+// heard notes where the other end is now.
+func (d *dialog) heard(from transport.Flow) {
+	d.call.mu.Lock()
+	d.flow = from
+	d.call.mu.Unlock()
+}
+
+// path is where requests of a dialog go now.
+type path struct {
+	uri    string   // the Request-URI
+	routes []string // the Route lines
+	hop    string   // the URI whose host is next, empty for the flow
+	flow   transport.Flow
+}
+
+// path follows the route set (RFC 3261 §12.2.1.1); the first entry of one that
+// is a strict router becomes the Request-URI.
+func (d *dialog) path() path {
+	d.call.mu.Lock()
+	defer d.call.mu.Unlock()
+	p := path{uri: d.target, routes: d.routes, flow: d.flow}
+	if len(d.routes) == 0 {
+		return p
+	}
+	var a sip.NameAddr
+	var u sip.URI
+	if sip.ParseNameAddr([]byte(d.routes[0]), &a) != nil || sip.ParseURI(a.URI, &u) != nil {
+		return p // cannot be: newDialog has read it
+	}
+	p.hop = string(a.URI)
+	if _, loose := u.Param("lr"); !loose {
+		p.uri = p.hop
+		p.routes = append(append([]string(nil), d.routes[1:]...), "<"+d.target+">")
+	}
+	return p
+}
+
+// resolve finds the flow of the next hop. It may wait for a look-up.
+func (a *Agent) resolve(hop string, prefer uint16) (transport.Flow, error) {
+	var u sip.URI
+	if err := sip.ParseURI([]byte(hop), &u); err != nil {
+		return transport.Flow{}, err
+	}
+	proto := transport.UDP
+	if p, ok := u.Param("transport"); ok {
+		proto, ok = transport.ParseProto(string(p))
+		if !ok {
+			return transport.Flow{}, ErrNoWay
+		}
+	}
+	if u.Scheme != sip.SchemeSIP {
+		return transport.Flow{}, ErrNoWay
+	}
+	host := string(u.Host)
+	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
+		host = string(m)
+	}
+	port := u.Port
+	if port == 0 {
+		port = proto.DefaultPort()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+	defer cancel()
+	addrs, err := a.lookup(ctx, host)
+	if err != nil {
+		return transport.Flow{}, err
+	}
+	for _, addr := range addrs {
+		f, e := a.net.FlowTo(proto, netip.AddrPortFrom(addr, port), prefer)
+		if e == nil {
+			return f, nil
+		}
+		err = errors.Join(err, e)
+	}
+	return transport.Flow{}, errors.Join(ErrNoWay, err)
+}
+
+// ways calls try with the flows on which the next request can go, best first,
+// until one takes it: the Route's; without one, the flow of the last message and
+// then, should that connection be gone, the Contact itself.
+func (d *dialog) ways(p path, try func(transport.Flow) error) error {
+	var first error
+	if p.hop == "" {
+		if first = try(p.flow); first == nil {
+			return nil
+		}
+		p.hop = p.uri
+	}
+	f, err := d.call.agent.resolve(p.hop, p.flow.Socket)
+	if err == nil {
+		err = try(f)
+	}
+	if err != nil {
+		return errors.Join(ErrNoWay, first, err)
+	}
+	return nil
+}
+
+// send sends an in-dialog request through a client transaction; done takes its
+// end, possibly under the transaction's lock. headers are lines ending in CRLF.
+func (d *dialog) send(method sip.Method, seq uint32, headers string, done func(answer)) {
+	a := d.call.agent
+	p := d.path()
+	err := d.ways(p, func(f transport.Flow) error {
+		r := &request{dialog: d, done: done}
+		a.table.Init(&r.Cell, rand.Uint64(), r)
+		defer r.Unref()
+		r.Lock()
+		defer r.Unlock()
+		id := r.client.Prepare(a.table, &r.Cell, r)
+		msg := d.appendRequest(nil, p, f, method, seq, id, headers)
+		return r.client.Start(method, f, msg, a.net)
+	})
+	if err != nil {
+		a.log.Info("user agent: request cannot be sent", "method", method.String(), "call_id", d.call.callID, "error", err)
+		done(answer{err: err})
+	}
+}
+
+// sendAck sends the ACK of the 2xx, which is no transaction (RFC 3261 §13.2.2.4).
+// It is sent again for each copy of the 2xx, so one that fails is not missed.
+func (d *dialog) sendAck() {
+	p := d.path()
+	err := d.ways(p, func(f transport.Flow) error {
+		return d.call.agent.net.Send(f, d.appendRequest(nil, p, f, sip.ACK, 1, rand.Uint64(), ""))
+	})
+	if err != nil {
+		d.call.agent.log.Info("user agent: ACK cannot be sent", "call_id", d.call.callID, "error", err)
+	}
+}
+
+// appendRequest writes an in-dialog request.
+func (d *dialog) appendRequest(dst []byte, p path, f transport.Flow, method sip.Method, seq uint32, id uint64, headers string) []byte {
+	c := d.call
+	name := method.String()
+	dst = append(dst, name+" "+p.uri+" SIP/2.0\r\nVia: SIP/2.0/"...)
+	dst = append(dst, c.agent.net.Sockets()[f.Socket].Via...)
+	dst = append(dst, ";branch="...)
+	dst = txn.AppendBranch(dst, txn.StatefulMark, id)
+	dst = append(dst, "\r\n"...)
+	for _, r := range p.routes {
+		dst = append(dst, "Route: "+r+"\r\n"...)
+	}
+	dst = append(dst, "Max-Forwards: 70\r\nFrom: "+c.fromValue()+"\r\nTo: <"+c.invite.To+">"...)
+	if d.remoteTag != "" {
+		dst = append(dst, ";tag="+d.remoteTag...)
+	}
+	dst = append(dst, "\r\nCall-ID: "+c.callID+"\r\nCSeq: "...)
+	dst = sip.AppendUint(dst, uint64(seq))
+	dst = append(dst, " "+name+"\r\n"...)
+	if method != sip.ACK && method != sip.BYE {
+		dst = c.appendContact(dst)
+	}
+	dst = append(dst, "User-Agent: "+c.agent.cfg.Name+"\r\n"...)
+	dst = append(dst, headers...)
+	return append(dst, "Content-Length: 0\r\n\r\n"...)
+}

@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seraph/sql/store"
+)
+
+func TestDomains(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		ctx := t.Context()
+		if list, err := db.Domains.List(ctx); err != nil || len(list) != 0 {
+			t.Errorf("List of an empty table = %v, %v", list, err)
+		}
+		for _, name := range []string{"Example.ORG.", "[2001:DB8::0]", "10.0.0.1"} {
+			ok(t, db.Domains.Add(ctx, name))
+		}
+		db.exec(t, "INSERT INTO domain (domain) VALUES ('KAM.Example.org')") // kamctl domain add
+		db.exec(t, "INSERT INTO domain (domain) VALUES ('kam.example.org')")
+		db.exec(t, "INSERT INTO domain (domain) VALUES ('no domain')")
+		list, err := db.Domains.List(ctx)
+		ok(t, err)
+		var names []string
+		for _, d := range list {
+			names = append(names, d.Name)
+		}
+		if diff := cmp.Diff([]string{"10.0.0.1", "[2001:db8::]", "example.org", "kam.example.org"}, names); diff != "" {
+			t.Errorf("List (-want +got):\n%s", diff)
+		}
+		if got := list[0].Modified; !got.Equal(start) {
+			t.Errorf("Modified = %v, want %v", got, start)
+		}
+		fails(t, "Add again", db.Domains.Add(ctx, "example.org"), store.ErrExists)
+		fails(t, "Add one of kamctl's", db.Domains.Add(ctx, "kam.example.org"), store.ErrExists)
+		for _, bad := range []string{"", "a b", "a..b", "'; DROP TABLE domain; --", strings.Repeat("a", 65), "žofie.org"} {
+			failsOn(t, "Add "+bad, db.Domains.Add(ctx, bad), "name")
+			failsOn(t, "Remove "+bad, db.Domains.Remove(ctx, bad), "name")
+		}
+		ok(t, db.Domains.Remove(ctx, "kam.example.org"))
+		if n := db.count(t, "SELECT COUNT(*) FROM domain"); n != 4 {
+			t.Errorf("%d rows after Remove, want 4: both spellings go", n)
+		}
+		fails(t, "Remove twice", db.Domains.Remove(ctx, "kam.example.org"), store.ErrNotFound)
+		db.add(t, alice)
+		fails(t, "Remove a used one", db.Domains.Remove(ctx, "EXAMPLE.org"), store.ErrInUse)
+		ok(t, db.Subscribers.Delete(ctx, alice))
+		ok(t, db.Domains.Remove(ctx, "EXAMPLE.org"))
+	})
+}

@@ -1,0 +1,228 @@
+// What pages do by themselves: live statuses, the click-to-dial card, notices.
+// Everything else of the portal works without this file. It holds no texts:
+// those stand in the templates of #live.
+"use strict";
+(() => {
+	const byID = id => document.getElementById(id);
+	const live = byID("live");
+	const notice = byID("live-notice");
+	const card = byID("dial-card");
+	const body = byID("dial-body");
+	const said = byID("dial-said");
+	if (!live || !window.EventSource) return;
+
+	// ---- notices ----
+
+	// say shows one of #live's texts at the top of the page, "" none.
+	const say = name => {
+		if (notice.dataset.shows === name) return;
+		notice.dataset.shows = name;
+		notice.replaceChildren(...(name ? [byID("live-" + name).content.cloneNode(true)] : []));
+	};
+
+	// ---- statuses ----
+
+	const words = {};
+	for (const element of byID("live-statuses").content.children) {
+		const name = [...element.classList].find(c => c.startsWith("status-"));
+		words[name.slice("status-".length)] = element;
+	}
+
+	const setStatus = (row, status) => {
+		if (row.dataset.status === status || !words[status]) return;
+		row.dataset.status = status;
+		const shown = row.querySelector(".status");
+		if (shown) shown.replaceWith(words[status].cloneNode(true));
+	};
+
+	const rows = () => document.querySelectorAll("[data-aor][data-status]");
+
+	const setStatuses = statuses => {
+		for (const row of rows()) {
+			const status = statuses[row.dataset.aor];
+			if (status) setStatus(row, status);
+		}
+	};
+
+	// ---- the card ----
+
+	const shown = () => body.querySelector("[data-call]");
+	const versionOf = element => element ? Number(element.dataset.version) : -1;
+
+	// older says that a new card is one that the page has passed already.
+	const older = fresh => {
+		const current = shown();
+		return current && fresh && current.dataset.call === fresh.dataset.call && versionOf(fresh) < versionOf(current);
+	};
+
+	const parse = html => {
+		const holder = document.createElement("template");
+		holder.innerHTML = html;
+		return holder.content;
+	};
+
+	// setCard puts a card in place, keeping what the reader has opened and where
+	// the focus is.
+	const setCard = ({id, html}) => {
+		const page = document.querySelector("#attempt[data-call]");
+		if (page && id && page.dataset.call === id) return refreshAttempt(page, parse(html).querySelector("[data-call]"));
+		const content = parse(html);
+		const fresh = content.querySelector("[data-call]");
+		if (older(fresh) || !fresh && !shown()) return;
+		if (fresh && shown() && fresh.dataset.call === shown().dataset.call && versionOf(fresh) === versionOf(shown())) return;
+		const focus = body.contains(document.activeElement) ? document.activeElement.id : "";
+		const open = body.querySelector("details[open]") !== null;
+		body.replaceChildren(content);
+		if (window.htmx) htmx.process(body);
+		const details = body.querySelector("details");
+		if (details && open) details.open = true;
+		if (focus && byID(focus)) byID(focus).focus({preventScroll: true});
+	};
+
+	// refreshAttempt brings the attempt's own page up to date.
+	const refreshAttempt = (page, fresh) => {
+		if (!window.htmx || fresh && versionOf(fresh) <= versionOf(page)) return;
+		htmx.ajax("GET", page.dataset.page, {target: "#attempt", select: "#attempt", swap: "outerHTML"});
+	};
+
+	// announce says the card's step once, and gives the page the room that the
+	// card covers.
+	const announce = () => {
+		const step = shown() ? shown().dataset.call + " " + shown().dataset.say : "";
+		if (said.dataset.step !== step) {
+			said.dataset.step = step;
+			said.textContent = shown() ? shown().dataset.say : "";
+		}
+		measure();
+	};
+	const measure = () => {
+		const height = shown() ? card.getBoundingClientRect().height + 16 : 0;
+		document.documentElement.style.setProperty("--card-height", Math.ceil(height) + "px");
+	};
+	const first = document.querySelector("#attempt[data-call]");
+	if (first && shown() && shown().dataset.call === first.dataset.call) body.replaceChildren();
+	if (shown()) said.dataset.step = shown().dataset.call + " " + shown().dataset.say; // the page before has said it
+	measure();
+	new MutationObserver(announce).observe(body, {childList: true});
+	if (window.ResizeObserver) new ResizeObserver(measure).observe(card);
+
+	// closeCard is what Esc and the cross do; the server keeps it closed on
+	// other pages.
+	const closeCard = () => {
+		const form = body.querySelector("form[data-close]");
+		if (form) form.requestSubmit();
+	};
+
+	document.addEventListener("keydown", event => {
+		if (event.key !== "Escape" || event.defaultPrevented) return;
+		const menu = document.querySelector("details.menu[open]");
+		if (menu) {
+			menu.open = false;
+			menu.querySelector("summary").focus();
+		} else if (shown()) {
+			closeCard();
+		}
+	});
+	document.addEventListener("click", event => {
+		for (const menu of document.querySelectorAll("details.menu[open]")) {
+			if (!menu.contains(event.target)) menu.open = false;
+		}
+	});
+
+	// ---- forms that htmx sends ----
+
+	document.addEventListener("htmx:beforeSwap", event => {
+		if (event.detail.target !== body || !event.detail.shouldSwap) return;
+		if (older(parse(event.detail.serverResponse).querySelector("[data-call]"))) event.detail.shouldSwap = false;
+	});
+	// A refusal has a page that says why: let the browser show it.
+	document.addEventListener("htmx:responseError", event => {
+		const status = event.detail.xhr.status;
+		if (event.detail.elt instanceof HTMLFormElement && status !== 401 && status < 500) event.detail.elt.submit();
+		else if (status >= 500) showAnswer(event.detail.xhr);
+	});
+	// showAnswer puts the page that the server answered with in place of this
+	// one: asking again might do something twice.
+	const showAnswer = xhr => {
+		const answer = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("main");
+		if (!answer) return say("unsent");
+		document.querySelector("main").replaceWith(document.adoptNode(answer));
+		if (window.htmx) htmx.process(answer);
+		answer.focus();
+	};
+	document.addEventListener("htmx:sendError", () => say("unsent"));
+
+	// ---- the feed ----
+
+	let feed = null;
+	let retry = 0; // waits in a row after a feed that the browser gave up
+	let timer = 0;
+	let ended = false;
+
+	const close = () => {
+		clearTimeout(timer);
+		if (feed) feed.close();
+		feed = null;
+	};
+
+	const data = event => JSON.parse(event.data);
+
+	const open = () => {
+		close();
+		if (ended || document.hidden) return;
+		feed = new EventSource(live.dataset.feed);
+		feed.addEventListener("state", event => {
+			retry = 0;
+			const state = data(event);
+			setStatuses(state.presence);
+			setCard(state.card);
+			document.documentElement.dataset.live = "on";
+			hideAway();
+			say("");
+			fire("live:state");
+		});
+		feed.addEventListener("presence", event => setStatuses(data(event)));
+		feed.addEventListener("card", event => { setCard(data(event)); fire("live:card"); });
+		feed.addEventListener("contacts", () => fire("live:contacts"));
+		feed.addEventListener("away", () => {
+			retry = 0;
+			for (const row of rows()) if (row.dataset.status !== "non-local") setStatus(row, "unknown");
+			say("away");
+		});
+		feed.addEventListener("end", () => {
+			ended = true;
+			close();
+			say("ended");
+		});
+		feed.onerror = () => {
+			delete document.documentElement.dataset.live;
+			if (feed.readyState === EventSource.CLOSED) {
+				// Refused: signed out, too many pages, shutting down. Come back ever later.
+				retry = Math.min(retry + 1, 5);
+				say(retry > 2 ? "closed" : "lost");
+				clearTimeout(timer);
+				timer = setTimeout(open, 1000 * 2 ** retry);
+			} else {
+				clearTimeout(timer);
+				timer = setTimeout(() => { if (feed && feed.readyState !== EventSource.OPEN) say("lost"); }, 3000);
+			}
+		};
+		feed.onopen = () => {
+			clearTimeout(timer);
+			if (notice.dataset.shows === "lost" || notice.dataset.shows === "closed") say("");
+		};
+	};
+
+	// What the first HTML said of a router that was away is no longer so.
+	const hideAway = () => {
+		for (const element of document.querySelectorAll("main > .warn.away")) element.remove();
+	};
+
+	// fire lets parts of pages ask for themselves again: hx-trigger="live:contacts from:body".
+	const fire = name => { if (window.htmx) htmx.trigger(document.body, name); };
+
+	document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+	window.addEventListener("pagehide", close);
+	window.addEventListener("pageshow", event => { if (event.persisted) open(); });
+	open();
+})();

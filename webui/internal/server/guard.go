@@ -1,0 +1,180 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"seraph/sql/store"
+	"seraph/webui/internal/session"
+)
+
+// Limits of one request that is no stream.
+const (
+	// maxBody bounds a form, in bytes.
+	maxBody = 64 << 10
+	// readTime bounds how long a form may take to arrive, writeTime how long
+	// all from its header to the last byte of the answer.
+	readTime  = 15 * time.Second
+	writeTime = 60 * time.Second
+)
+
+// guard puts before a route what its access needs: the visitor and the frame;
+// for a POST the checks of origin, size and token; a session where one is due.
+func (s *Server) guard(route Route) http.HandlerFunc {
+	if route.Bare {
+		return func(w http.ResponseWriter, r *http.Request) {
+			setDeadlines(w, r)
+			route.Handler(w, r)
+		}
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if route.Stream {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(s.streams, cancel)()
+			r = r.WithContext(ctx)
+		} else {
+			setDeadlines(w, r)
+		}
+		if r.Method == http.MethodPost {
+			if status := s.readForm(w, r); status != 0 {
+				s.refuse(w, s.visit(w, r), status)
+				return
+			}
+		}
+		s.admit(w, r, route)
+	}
+}
+
+// setDeadlines bounds one request; a writer that cannot (a test's) need not.
+func setDeadlines(w http.ResponseWriter, r *http.Request) {
+	control, now := http.NewResponseController(w), time.Now()
+	_ = control.SetWriteDeadline(now.Add(writeTime))
+	if r.ContentLength != 0 {
+		_ = control.SetReadDeadline(now.Add(readTime))
+	}
+}
+
+// readForm checks where a POST comes from and reads its form. It returns the
+// status to refuse it with, 0 if it is fine so far.
+func (s *Server) readForm(w http.ResponseWriter, r *http.Request) int {
+	if session.CheckOrigin(r, s.opts.Proxies.Client(r)) != nil {
+		return http.StatusForbidden
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge
+	case err != nil:
+		return http.StatusBadRequest
+	}
+	return 0
+}
+
+// admit finds out who comes, and lets them in or not.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
+	visitor, err := s.visitor(r)
+	if err != nil {
+		s.unavailable(w, r, visitor, err)
+		return
+	}
+	r = s.frame(w, r, visitor)
+	signedIn := visitor.Session != nil
+	if route.Access == SignedIn && !signedIn {
+		s.askToSignIn(w, r, route)
+		return
+	}
+	if r.Method == http.MethodPost {
+		want := session.VisitToken(r, visitor.Client)
+		if signedIn {
+			want = visitor.Session.CSRF()
+		}
+		if session.CheckToken(want, r.PostForm.Get(session.FieldCSRF)) != nil {
+			s.refuse(w, r, http.StatusForbidden)
+			return
+		}
+	}
+	if signedIn && counts(r, route) {
+		if err := s.sessions.Touch(r.Context(), visitor.Session); err != nil && !errors.Is(err, store.ErrNotFound) {
+			s.opts.Log.Warn("session not touched", "user", visitor.Session.AOR.String(), "err", err)
+		}
+	}
+	route.Handler(w, r)
+}
+
+// counts reports whether a request shows that somebody is there: not what a
+// page does by itself.
+func counts(r *http.Request, route Route) bool {
+	return !route.Stream && (r.Method == http.MethodPost || r.Header.Get("HX-Request") == "")
+}
+
+// visitor finds out who sent r. On an error it knows the client at least.
+func (s *Server) visitor(r *http.Request) (session.Visitor, error) {
+	v := session.Visitor{Client: s.opts.Proxies.Client(r)}
+	found, err := s.sessions.Find(r.Context(), r, v.Client)
+	if err != nil {
+		return v, ignoreNotFound(err)
+	}
+	profile, err := s.opts.DB.Profiles.Load(r.Context(), found.AOR)
+	if err != nil {
+		return v, ignoreNotFound(err) // the account has just been deleted
+	}
+	v.Session, v.Profile = found, profile
+	return v, nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// visit is visitor and frame for an answer that is a refusal anyway.
+func (s *Server) visit(w http.ResponseWriter, r *http.Request) *http.Request {
+	visitor, err := s.visitor(r)
+	if err != nil {
+		s.opts.Log.Warn("visitor unknown", "err", err)
+	}
+	return s.frame(w, r, visitor)
+}
+
+// askToSignIn leads to the sign-in page, and back to where the person wanted to
+// go if that can be gone to again.
+func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route) {
+	to := "/user/sign-in"
+	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" && !route.Stream {
+		if back := session.LocalPath(r.URL.RequestURI(), ""); back != "" {
+			to += "?return=" + url.QueryEscape(back)
+		}
+	}
+	switch {
+	case route.Stream:
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.Header.Get("HX-Request") != "": // htmx replaces the whole page
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	}
+}
+
+// unavailable answers when the database does not say who comes.
+func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, visitor session.Visitor, err error) {
+	status := http.StatusInternalServerError
+	if store.IsUnavailable(err) {
+		status = http.StatusServiceUnavailable
+	}
+	s.opts.Log.Error("visitor unknown", "path", r.URL.Path, "err", err)
+	s.refuse(w, s.frame(w, r, visitor), status)
+}
+
+// refuse writes an error's page.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int) {
+	s.opts.View.Error(w, r, status)
+}

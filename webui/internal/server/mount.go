@@ -1,0 +1,42 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// mount gives every route to echo, whose only work is to find it: the rest is
+// plain net/http.
+func (s *Server) mount() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.echoError
+	for _, route := range s.table {
+		serve := s.guard(route)
+		handler := func(c echo.Context) error {
+			r := c.Request()
+			for _, name := range c.ParamNames() {
+				r.SetPathValue(name, c.Param(name))
+			}
+			serve(c.Response().Writer, r)
+			return nil
+		}
+		e.Add(route.Method, route.Path, handler)
+		if route.Method == http.MethodGet && !route.Stream {
+			e.Add(http.MethodHead, route.Path, handler)
+		}
+	}
+	return e
+}
+
+// echoError answers what no route takes: 404, and 405, for which echo has set Allow.
+func (s *Server) echoError(err error, c echo.Context) {
+	status := http.StatusInternalServerError
+	var known *echo.HTTPError
+	if errors.As(err, &known) {
+		status = known.Code
+	}
+	w := c.Response().Writer
+	s.refuse(w, s.visit(w, c.Request()), status)
+}

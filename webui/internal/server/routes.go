@@ -1,0 +1,78 @@
+package server
+
+import (
+	"net/http"
+
+	"seraph/webui/internal/user"
+)
+
+// Access says who may use a route.
+type Access int
+
+// The kinds of access.
+const (
+	// SignedIn is for those who are signed in. It is the zero value, so that
+	// nothing is open by mistake.
+	SignedIn Access = iota
+	// Anyone is for everybody.
+	Anyone
+)
+
+// Route is one line of the site map.
+type Route struct {
+	Method, Path string // the path with :name for a part that r.PathValue("name") gives
+	Access       Access
+	Handler      http.HandlerFunc
+	// Bare is for what is no page: no session is looked up, and only GET fits.
+	Bare bool
+	// Stream is for answers without an end: no time limit, and closed first
+	// when the program stops.
+	Stream bool
+}
+
+// routes is the site map. GET serves HEAD, too.
+func (s *Server) routes(p *user.Portal) []Route {
+	return []Route{
+		{Method: "GET", Path: "/", Access: Anyone, Bare: true, Handler: toPhoneBook},
+		{Method: "GET", Path: "/user", Access: Anyone, Bare: true, Handler: toPhoneBook},
+		{Method: "GET", Path: "/healthz", Access: Anyone, Bare: true, Handler: s.healthz},
+		{Method: "GET", Path: "/static/:name", Access: Anyone, Bare: true, Handler: s.static},
+
+		{Method: "GET", Path: "/user/sign-in", Access: Anyone, Handler: p.SignInPage},
+		{Method: "POST", Path: "/user/sign-in", Access: Anyone, Handler: p.SignInPost},
+		{Method: "POST", Path: "/user/sign-out", Handler: p.SignOut},
+		{Method: "POST", Path: "/user/theme", Access: Anyone, Handler: p.Theme},
+
+		{Method: "GET", Path: "/user/account", Handler: p.Account},
+		{Method: "POST", Path: "/user/account", Handler: p.AccountSave},
+		{Method: "GET", Path: "/user/account/phones", Handler: p.Phones},
+		{Method: "POST", Path: "/user/account/phones", Handler: p.PhoneAdd},
+		{Method: "GET", Path: "/user/account/phones/remove", Handler: p.PhoneAsk},
+		{Method: "POST", Path: "/user/account/phones/remove", Handler: p.PhoneRemove},
+		{Method: "GET", Path: "/user/account/security", Handler: p.Security},
+		{Method: "POST", Path: "/user/account/security", Handler: p.PasswordSave},
+		{Method: "POST", Path: "/user/account/security/sessions/:id", Handler: p.SessionEnd},
+
+		{Method: "GET", Path: "/user/phone-book", Handler: p.PhoneBook},
+		{Method: "GET", Path: "/user/phone-book/new", Handler: p.EntryNew},
+		{Method: "POST", Path: "/user/phone-book/new", Handler: p.EntryAdd},
+		{Method: "GET", Path: "/user/phone-book/:id", Handler: p.Entry},
+		{Method: "POST", Path: "/user/phone-book/:id", Handler: p.EntrySave},
+		{Method: "GET", Path: "/user/phone-book/:id/delete", Handler: p.EntryAsk},
+		{Method: "POST", Path: "/user/phone-book/:id/delete", Handler: p.EntryDelete},
+
+		{Method: "GET", Path: "/user/dial", Handler: p.DialPage},
+		{Method: "POST", Path: "/user/dial", Handler: p.Dial},
+		{Method: "GET", Path: "/user/dial/clear", Handler: p.DialAsk},
+		{Method: "POST", Path: "/user/dial/clear", Handler: p.DialClear},
+		{Method: "GET", Path: "/user/dial/:id", Handler: p.Attempt},
+		{Method: "POST", Path: "/user/dial/:id/cancel", Handler: p.AttemptCancel},
+		{Method: "POST", Path: "/user/dial/:id/close", Handler: p.AttemptClose},
+
+		{Method: "GET", Path: "/user/events", Stream: true, Handler: p.Events},
+	}
+}
+
+func toPhoneBook(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, "/user/phone-book", http.StatusSeeOther)
+}

@@ -1,0 +1,112 @@
+// Package server is the HTTP side of the portal: the site map, and what every
+// request passes before its page. It alone knows echo; pages are plain
+// http.HandlerFuncs.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/store"
+	"seraph/webui/internal/assets"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/user"
+	"seraph/webui/internal/view"
+)
+
+// Options of New. DB, Ctl, View, Assets and Log are needed.
+type Options struct {
+	DB     *store.DB
+	Ctl    *ctlproto.Redialer
+	Assets *assets.Set
+	View   *view.Set
+	// DefaultDomain is what a user name without a domain takes.
+	DefaultDomain string
+	// Proxies are the reverse proxies that are believed.
+	Proxies session.Proxies
+	// Limits of sessions; zero means session.DefaultLimits.
+	Limits session.Limits
+	// Zone is the time zone of those who have not chosen one, nil is time.Local.
+	Zone *time.Location
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Server serves the pages. Make it with New, Run it, and serve it.
+type Server struct {
+	opts     Options
+	sessions *session.Manager
+	signIn   *session.SignIn
+	portal   *user.Portal
+	domain   domainName
+	table    []Route
+	handler  http.Handler
+	streams  context.Context // ends when streams have to
+	stop     context.CancelFunc
+}
+
+// New makes a Server.
+func New(o Options) *Server {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.Local
+	}
+	if o.Limits == (session.Limits{}) {
+		o.Limits = session.DefaultLimits()
+	}
+	s := &Server{opts: o, sessions: session.NewManager(o.DB.Sessions, o.Limits, o.Now)}
+	s.streams, s.stop = context.WithCancel(context.Background())
+	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
+	s.portal = user.New(user.Options{
+		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
+	})
+	s.table = s.routes(s.portal)
+	s.handler = s.outermost(s.mount())
+	return s
+}
+
+// sweepEvery is how often the rows of ended sessions are deleted.
+const sweepEvery = time.Hour
+
+// Run does what goes on beside the requests: it follows the router for the live
+// pages and deletes ended sessions. When ctx ends, it closes the streams first
+// and returns when they are closed; then the HTTP server can be shut down.
+func (s *Server) Run(ctx context.Context) {
+	defer s.stop()
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() { s.sweep(ctx) })
+	if err := s.portal.Run(ctx); err != nil && ctx.Err() == nil {
+		s.opts.Log.Error("live updates have ended", "err", err)
+	}
+	<-ctx.Done()
+}
+
+// sweep deletes ended sessions now and then.
+func (s *Server) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		if _, err := s.opts.DB.Sessions.DeleteExpired(ctx); err != nil && ctx.Err() == nil {
+			s.opts.Log.Warn("ended sessions not deleted", "err", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Routes is the site map, for tests that walk it.
+func (s *Server) Routes() []Route { return s.table }

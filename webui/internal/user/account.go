@@ -1,0 +1,141 @@
+package user
+
+import (
+	_ "embed"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"seraph/sql/store"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+// tabAccount is the tab of these pages.
+const tabAccount = "account"
+
+//go:embed zones.txt
+var zoneList string
+
+// accountPage is the data of account.html.
+type accountPage struct {
+	Form            *form.Form
+	Zones, Presence []view.Option
+	// Phones is how many are registered; Away says that it is not known.
+	Phones int
+	Away   bool
+}
+
+// presences are the levels of presence privacy in the order of the form.
+var presences = []store.Presence{store.PresenceNobody, store.PresenceSignedIn, store.PresenceEveryone}
+
+// Account shows the profile (GET /user/account).
+func (p *Portal) Account(w http.ResponseWriter, r *http.Request) {
+	me := session.Of(r).Profile
+	f := form.New(
+		"first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
+		"time_zone", me.TimeZone, "presence", string(me.Presence), "findable", checked(me.Findable),
+	)
+	p.showAccount(w, r, http.StatusOK, f)
+}
+
+// checked is the value of a checkbox.
+func checked(on bool) string {
+	if on {
+		return "on"
+	}
+	return ""
+}
+
+// AccountSave changes the profile (POST /user/account).
+func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	before := session.Of(r).Profile
+	me := readProfile(f, before)
+	if f.OK() {
+		err = p.DB.Profiles.Save(r.Context(), me)
+		if err != nil && !f.Take(err) {
+			p.fail(w, r, err)
+			return
+		}
+	}
+	if !f.OK() {
+		p.showAccount(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	if me.Presence != before.Presence {
+		p.live.PrivacyChanged(me.AOR)
+	}
+	p.done(w, r, pathAccount, view.M("account.saved"))
+}
+
+// readProfile puts what was typed into a profile, whose other fields stay.
+func readProfile(f *form.Form, me store.Profile) store.Profile {
+	zone := me.TimeZone
+	me.FirstName, me.LastName = f.Text("first_name", 64), f.Text("last_name", 64)
+	me.Email, me.Phone = f.Text("email", 254), f.Text("phone", 32)
+	if me.Email != "" && !looksLikeMail(me.Email) {
+		f.Fail("email", "account.bad_mail")
+	}
+	if strings.Trim(me.Phone, "0123456789+ -()./") != "" {
+		f.Fail("phone", "account.bad_phone")
+	}
+	me.TimeZone = f.Choice("time_zone", append(zones(), "", zone)...)
+	var levels []string
+	for _, level := range presences {
+		levels = append(levels, string(level))
+	}
+	me.Presence = store.Presence(f.Choice("presence", levels...))
+	me.Findable = f.Checked("findable")
+	return me
+}
+
+// looksLikeMail is true for somebody@some.host; only sending shows more.
+func looksLikeMail(s string) bool {
+	local, host, found := strings.Cut(s, "@")
+	return found && local != "" && host != "" && !strings.ContainsAny(host, "@ ") && !strings.ContainsAny(local, " ")
+}
+
+func (p *Portal) showAccount(w http.ResponseWriter, r *http.Request, status int, f *form.Form) {
+	phones := p.phones(r)
+	page := accountPage{
+		Form: f, Zones: p.zoneOptions(session.Of(r).Profile.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
+	}
+	for _, level := range presences {
+		page.Presence = append(page.Presence, view.Option{Value: string(level), Label: p.View.Texts().Text(view.M("presence." + string(level)))})
+	}
+	p.View.Page(w, r, status, "account", view.Page{Title: view.M("account.title"), Tab: tabAccount, Data: page})
+}
+
+// zones are the names of the time zones that can be chosen.
+func zones() []string {
+	var all []string
+	for line := range strings.Lines(zoneList) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// zoneOptions are the choices of time zones; one that was set by other means is
+// among them, too.
+func (p *Portal) zoneOptions(current string) []view.Option {
+	names := zones()
+	if current != "" && !slices.Contains(names, current) {
+		names = append(names, current)
+	}
+	options := []view.Option{{Value: "", Label: p.View.Texts().Text(view.M("account.zone_default"))}}
+	for _, name := range names {
+		if _, err := time.LoadLocation(name); err == nil {
+			options = append(options, view.Option{Value: name, Label: strings.ReplaceAll(name, "_", " ")})
+		}
+	}
+	return options
+}

@@ -1,0 +1,94 @@
+package user
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/view"
+)
+
+// Lifetimes of a contact that is added by hand.
+const (
+	lifetimeHour      = "hour"
+	lifetimeDay       = "day"
+	lifetimePermanent = "permanent"
+)
+
+// lifetimes are the choices; 0 never ends.
+var lifetimes = []struct {
+	name string
+	time time.Duration
+}{{lifetimeHour, time.Hour}, {lifetimeDay, 24 * time.Hour}, {lifetimePermanent, 0}}
+
+// manualQ is the preference of such a contact: below a phone that names none.
+const manualQ = 0.5
+
+// PhoneAdd adds a contact by hand (POST /user/account/phones).
+func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	me := owner(r)
+	contact := readContact(f, me)
+	lifetime := readLifetime(f)
+	if f.OK() {
+		err := p.Ctl.UlAdd(r.Context(), ctlproto.UlAddParams{
+			AoR: me.String(), Contact: contact, Expires: int64(lifetime / time.Second), Q: manualQ,
+		})
+		if err != nil {
+			p.Log.Warn("contact not added", "user", me.String(), "err", err)
+			f.Fail("contact", addFault(err))
+		}
+	}
+	if !f.OK() {
+		p.showPhones(w, r, http.StatusUnprocessableEntity, p.phones(r), f)
+		return
+	}
+	p.done(w, r, pathPhones, view.M("phones.added", contact))
+}
+
+// addFault is the text for a contact that the router did not take.
+func addFault(err error) string {
+	switch ctlproto.CodeOf(err) {
+	case 0, ctlproto.CodeUnavailable, ctlproto.CodeInternal:
+		return "phones.away_add"
+	case ctlproto.CodeBusy:
+		return "phones.too_many"
+	}
+	return "phones.refused"
+}
+
+// readContact is the SIP URI of what was typed: a bare name takes the owner's
+// domain. The own address is none, for calls would go round in circles.
+func readContact(f *form.Form, me aor.AOR) string {
+	typed := f.Required("contact", aor.MaxURI)
+	if typed == "" || !f.OK() {
+		return ""
+	}
+	contact, err := aor.CanonicalURI(typed, me.Domain)
+	if err != nil || !strings.HasPrefix(contact, "sip:") && !strings.HasPrefix(contact, "sips:") {
+		f.Fail("contact", "phones.bad_contact")
+		return ""
+	}
+	if who, err := aor.Parse(contact, me.Domain); err == nil && who == me {
+		f.Fail("contact", "phones.own_address")
+	}
+	return contact
+}
+
+func readLifetime(f *form.Form) time.Duration {
+	name := f.Value("lifetime")
+	for _, l := range lifetimes {
+		if l.name == name {
+			return l.time
+		}
+	}
+	f.Fail("lifetime", "form.choice")
+	return 0
+}

@@ -1,0 +1,171 @@
+package user
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/view"
+)
+
+// phonesPage is the data of phones.html and of the part "phones".
+type phonesPage struct {
+	// Away says that the router did not tell the contacts.
+	Away   bool
+	Phones []phone
+	// Form adds a contact.
+	Form      *form.Form
+	Lifetimes []view.Option
+}
+
+// phone is one registered contact.
+type phone struct {
+	Contact   string
+	Agent     string // "" if it did not say
+	Transport string // "UDP"
+	Source    string // host and port that it speaks from; "" for what no phone registered
+	NAT       bool   // Source is not what the contact says
+	Permanent bool
+	Expires   time.Time // if not Permanent
+	Q         string    // "" if it named none
+}
+
+// RemovePath leads to the question whether to remove it.
+func (c phone) RemovePath() string {
+	return pathPhones + "/remove?" + url.Values{"contact": {c.Contact}}.Encode()
+}
+
+// Phones shows the registered contacts (GET /user/account/phones): the page, or
+// to htmx the list alone.
+func (p *Portal) Phones(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "HX-Request")
+	page := p.phones(r)
+	if r.Header.Get("HX-Request") != "" {
+		p.View.Fragment(w, r, http.StatusOK, "phones", page)
+		return
+	}
+	p.showPhones(w, r, http.StatusOK, page, form.New("lifetime", lifetimeHour))
+}
+
+func (p *Portal) showPhones(w http.ResponseWriter, r *http.Request, status int, page phonesPage, f *form.Form) {
+	page.Form = f
+	for _, l := range lifetimes {
+		page.Lifetimes = append(page.Lifetimes, view.Option{Value: l.name, Label: p.View.Texts().Text(view.M("phones.lifetime_" + l.name))})
+	}
+	p.View.Page(w, r, status, "phones", view.Page{Title: view.M("phones.title"), Tab: tabAccount, Data: page})
+}
+
+// phones asks the router for the owner's contacts. Where it cannot be asked the
+// page says so.
+func (p *Portal) phones(r *http.Request) phonesPage {
+	contacts, err := p.contacts(r.Context(), owner(r))
+	if err != nil {
+		p.Log.Warn("contacts not known", "user", owner(r).String(), "err", err)
+		return phonesPage{Away: true}
+	}
+	var page phonesPage
+	for _, c := range contacts {
+		page.Phones = append(page.Phones, newPhone(c, p.Now()))
+	}
+	return page
+}
+
+// contacts are the bindings of a user; none is no error.
+func (p *Portal) contacts(ctx context.Context, who aor.AOR) ([]ctlproto.Contact, error) {
+	contacts, err := p.Ctl.UlLookup(ctx, who.String())
+	if ctlproto.CodeOf(err) == ctlproto.CodeNotFound {
+		return nil, nil
+	}
+	return contacts, err
+}
+
+func newPhone(c ctlproto.Contact, now time.Time) phone {
+	f := phone{Contact: c.Address, Agent: c.UserAgent, Permanent: c.Permanent, Expires: now.Add(c.Expires)}
+	host, transport := sourceOf(c.Address)
+	if c.Socket != "" {
+		f.Source = host
+	}
+	if c.Received != "" {
+		source, t := sourceOf(c.Received)
+		f.NAT, f.Source, transport = source != host, source, t
+	}
+	if proto, _, found := strings.Cut(c.Socket, ":"); found { // what it really came by
+		transport = proto
+	}
+	f.Transport = strings.ToUpper(transport)
+	if c.Q >= 0 {
+		f.Q = strconv.FormatFloat(c.Q, 'g', 3, 64)
+	}
+	return f
+}
+
+// sourceOf takes host:port and transport out of a SIP URI, for people to read.
+func sourceOf(uri string) (host, transport string) {
+	transport = "udp"
+	scheme, rest, _ := strings.Cut(uri, ":")
+	if strings.EqualFold(scheme, "sips") {
+		transport = "tls"
+	}
+	if _, after, found := strings.Cut(rest, "@"); found {
+		rest = after
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	host, params, _ := strings.Cut(rest, ";")
+	for param := range strings.SplitSeq(params, ";") {
+		if name, value, _ := strings.Cut(param, "="); strings.EqualFold(name, "transport") && value != "" {
+			transport = strings.ToLower(value)
+		}
+	}
+	return host, transport
+}
+
+// PhoneAsk asks whether to remove a contact (GET /user/account/phones/remove?contact=URI).
+func (p *Portal) PhoneAsk(w http.ResponseWriter, r *http.Request) {
+	contact, ok := p.ownContact(w, r, r.URL.Query().Get("contact"))
+	if !ok {
+		return
+	}
+	p.View.Confirm(w, r, view.M("phones.remove_title"), tabAccount, view.Question{
+		Text: view.M("phones.remove_text", contact), Button: view.M("phones.remove_button"),
+		Action: pathPhones + "/remove", Fields: map[string]string{"contact": contact}, Back: pathPhones,
+	})
+}
+
+// PhoneRemove removes a contact (POST /user/account/phones/remove).
+func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
+	contact, ok := p.ownContact(w, r, r.PostFormValue("contact"))
+	if !ok {
+		return
+	}
+	err := p.Ctl.UlRmContact(r.Context(), owner(r).String(), contact)
+	switch {
+	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound: // it has just gone by itself
+	case err != nil:
+		p.Log.Warn("contact not removed", "user", owner(r).String(), "err", err)
+		p.done(w, r, pathPhones, view.M("phones.not_removed"))
+		return
+	}
+	p.done(w, r, pathPhones, view.M("phones.removed", contact))
+}
+
+// ownContact finds a contact among the owner's; 404 if it is none of them.
+func (p *Portal) ownContact(w http.ResponseWriter, r *http.Request, contact string) (string, bool) {
+	contacts, err := p.contacts(r.Context(), owner(r))
+	if err != nil {
+		p.showPhones(w, r, http.StatusServiceUnavailable, phonesPage{Away: true}, form.New())
+		return "", false
+	}
+	for _, c := range contacts {
+		if c.Address == contact {
+			return contact, true
+		}
+	}
+	p.View.Error(w, r, http.StatusNotFound)
+	return "", false
+}

@@ -1,0 +1,149 @@
+package user
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"seraph/sql/store"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+// Lengths of a new password; phones type it, too.
+const (
+	minPassword = 8   // characters
+	maxPassword = 128 // bytes, the store's limit
+)
+
+// securityPage is the data of security.html.
+type securityPage struct {
+	Form     *form.Form
+	Sessions []sessionRow
+}
+
+// sessionRow is one browser that is signed in.
+type sessionRow struct {
+	store.Session
+	Browser view.Msg
+	// Current says that it is the one that shows the page.
+	Current bool
+}
+
+// Security shows password and sessions (GET /user/account/security).
+func (p *Portal) Security(w http.ResponseWriter, r *http.Request) {
+	p.showSecurity(w, r, http.StatusOK, form.New())
+}
+
+func (p *Portal) showSecurity(w http.ResponseWriter, r *http.Request, status int, f *form.Form) {
+	sessions, err := p.DB.Sessions.List(r.Context(), owner(r))
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	page := securityPage{Form: f}
+	for _, s := range sessions {
+		if s.Kind == store.SessionUser {
+			row := sessionRow{Session: s, Browser: browserName(s.UserAgent), Current: s.ID == session.Of(r).Session.ID}
+			page.Sessions = append(page.Sessions, row)
+		}
+	}
+	p.View.Page(w, r, status, "security", view.Page{Title: view.M("security.title"), Tab: tabAccount, Data: page})
+}
+
+// PasswordSave changes the password (POST /user/account/security): of the portal
+// and of the phone, which is the same one.
+func (p *Portal) PasswordSave(w http.ResponseWriter, r *http.Request) {
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	password := readPassword(f)
+	if f.OK() {
+		if err := p.changePassword(r, f, password); err != nil && !f.Take(err) {
+			p.fail(w, r, err)
+			return
+		}
+	}
+	if !f.OK() {
+		p.showSecurity(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	told := view.M("security.changed")
+	if err := p.Ctl.AuthForget(r.Context(), owner(r).String()); err != nil {
+		p.Log.Warn("router not told of a new password", "user", owner(r).String(), "err", err)
+		told = view.M("security.changed_later")
+	}
+	p.done(w, r, pathSecurity, told)
+}
+
+// readPassword is the new password. It is taken as typed, with its spaces.
+func readPassword(f *form.Form) string {
+	password := f.Value("new_password")
+	switch {
+	case utf8.RuneCountInString(password) < minPassword:
+		f.Fail("new_password", "security.short", strconv.Itoa(minPassword))
+	case len(password) > maxPassword:
+		f.Fail("new_password", "security.long", strconv.Itoa(maxPassword))
+	case !utf8.ValidString(password), strings.ContainsFunc(password, unicode.IsControl):
+		f.Fail("new_password", "form.characters")
+	case password != f.Value("again"):
+		f.Fail("again", "security.differs")
+	}
+	if f.Value("old_password") == "" {
+		f.Fail("old_password", "form.empty")
+	}
+	return password
+}
+
+// changePassword checks the old password, which slows guessing down as the
+// sign-in does, sets the new one and ends the other sessions.
+func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) error {
+	v, me := session.Of(r), owner(r)
+	_, err := p.SignIn.Check(r.Context(), me.String(), f.Value("old_password"), v.Client.Addr)
+	var slow *session.SlowDownError
+	switch {
+	case errors.Is(err, session.ErrRefused):
+		f.Fail("old_password", "security.wrong")
+		return nil
+	case errors.As(err, &slow):
+		f.Fail("old_password", "security.slow_down", waitSeconds(slow.Wait))
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := p.DB.Subscribers.SetPassword(r.Context(), me, password); err != nil {
+		var field *store.FieldError
+		if errors.As(err, &field) {
+			f.Fail("new_password", "form.refused", field.Msg)
+			return nil
+		}
+		return err
+	}
+	if _, err := p.DB.Sessions.RevokeAll(r.Context(), me, v.Session.ID); err != nil {
+		return err
+	}
+	p.live.SessionsChanged(me)
+	p.Log.Info("password changed", "user", me.String(), "addr", v.Client.Addr)
+	return nil
+}
+
+// SessionEnd signs another browser out (POST /user/account/security/sessions/ID).
+func (p *Portal) SessionEnd(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil || id == session.Of(r).Session.ID { // for one's own there is "Sign out"
+		p.View.Error(w, r, http.StatusNotFound)
+		return
+	}
+	if err := p.DB.Sessions.Revoke(r.Context(), owner(r), id); err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	p.live.SessionsChanged(owner(r))
+	p.done(w, r, pathSecurity, view.M("security.ended"))
+}

@@ -1,0 +1,144 @@
+package user
+
+import (
+	"net/http"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+	"seraph/webui/internal/view"
+)
+
+// maxAttemptID is the longest id of an attempt that the router takes, in bytes.
+const maxAttemptID = 128
+
+// attemptPage is the data of attempt.html.
+type attemptPage struct {
+	// Card is nil while the router is away and nothing is known.
+	Card *callCard
+	Away bool
+	// Path of the page, and how many seconds until a browser without
+	// JavaScript asks again; 0 = not.
+	Path    string
+	Refresh int
+}
+
+// Seconds between two looks at an attempt without JavaScript.
+const (
+	refreshRunning = 2
+	refreshAway    = 5
+)
+
+// Attempt shows one of the user's click-to-dial attempts (GET /user/dial/:id).
+func (p *Portal) Attempt(w http.ResponseWriter, r *http.Request) {
+	status, err := p.attempt(r)
+	page := attemptPage{Path: attemptPath(r.PathValue("id"))}
+	switch {
+	case routerAway(err):
+		p.attemptAway(w, r, page)
+		return
+	case err != nil:
+		p.fail(w, r, err)
+		return
+	}
+	card := p.newCard(r.Context(), owner(r), status)
+	page.Card = &card
+	if !status.Ended {
+		page.Refresh = refreshRunning
+	}
+	p.View.Page(w, r, http.StatusOK, "attempt", view.Page{Title: card.Title, Tab: tabPhoneBook, Data: page})
+}
+
+// attemptAway shows what is known of an attempt while the router is away.
+func (p *Portal) attemptAway(w http.ResponseWriter, r *http.Request, page attemptPage) {
+	page.Away, page.Refresh = true, refreshAway
+	title := view.M("call.title.unknown")
+	if status, ok := p.live.calls.current(owner(r)); ok && status.ID == r.PathValue("id") {
+		card := p.newCard(r.Context(), owner(r), status)
+		card.Cancellable = false
+		page.Card, title = &card, card.Title
+	}
+	w.Header().Set("Retry-After", "5")
+	p.View.Page(w, r, http.StatusServiceUnavailable, "attempt", view.Page{Title: title, Tab: tabPhoneBook, Data: page})
+}
+
+// attempt asks for the attempt that the path names. One that is not there and
+// one of another user's are the same store.ErrNotFound.
+func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
+	id := r.PathValue("id")
+	if id == "" || len(id) > maxAttemptID {
+		return ctlproto.CtdStatus{}, store.ErrNotFound
+	}
+	status, err := p.Ctl.CtdStatus(r.Context(), id)
+	switch ctlproto.CodeOf(err) {
+	case ctlproto.CodeNotFound, ctlproto.CodeInvalidParams:
+		return ctlproto.CtdStatus{}, store.ErrNotFound
+	}
+	if err != nil {
+		return ctlproto.CtdStatus{}, err
+	}
+	if caller, err := aor.Parse(status.Caller, ""); err != nil || caller != owner(r) {
+		return ctlproto.CtdStatus{}, store.ErrNotFound
+	}
+	return status, nil
+}
+
+// AttemptCancel ends a running attempt (POST /user/dial/:id/cancel). One that
+// can no longer be cancelled shows how it stands.
+func (p *Portal) AttemptCancel(w http.ResponseWriter, r *http.Request) {
+	status, err := p.attempt(r)
+	if err == nil {
+		err = p.Ctl.CtdCancel(r.Context(), status.ID, owner(r).String())
+	}
+	switch code := ctlproto.CodeOf(err); {
+	case err == nil, code == ctlproto.CodeRefused:
+	case code == ctlproto.CodeNotFound: // forgotten between the two calls
+		p.fail(w, r, store.ErrNotFound)
+		return
+	case routerAway(err):
+		p.Log.Warn("call not cancelled", "user", owner(r).String(), "err", err)
+		p.attemptAway(w, r, attemptPage{Path: attemptPath(r.PathValue("id"))})
+		return
+	default:
+		p.fail(w, r, err)
+		return
+	}
+	p.showAttempt(w, r, status)
+}
+
+// AttemptClose takes an attempt's card off the user's pages (POST
+// /user/dial/:id/close). The attempt goes on. That there is none such is no
+// error: another page may have closed it.
+func (p *Portal) AttemptClose(w http.ResponseWriter, r *http.Request) {
+	p.live.closeCard(owner(r), r.PathValue("id"))
+	if fromHTMX(r) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	http.Redirect(w, r, pathPhoneBook, http.StatusSeeOther)
+}
+
+// showAttempt answers a form that began or changed an attempt: with the card
+// for htmx, else with the way to its page. before is what to show if the
+// router cannot be asked again.
+func (p *Portal) showAttempt(w http.ResponseWriter, r *http.Request, before ctlproto.CtdStatus) {
+	if !fromHTMX(r) {
+		http.Redirect(w, r, attemptPath(before.ID), http.StatusSeeOther)
+		return
+	}
+	status, err := p.Ctl.CtdStatus(r.Context(), before.ID)
+	if err != nil {
+		p.Log.Warn("attempt not read", "user", owner(r).String(), "err", err)
+		status = before
+	}
+	p.live.called(status) // what the feed said meanwhile may be newer
+	if known, ok := p.live.calls.current(owner(r)); ok && known.ID == status.ID {
+		status = known
+	}
+	p.View.Fragment(w, r, http.StatusOK, "call-card", p.newCard(r.Context(), owner(r), status))
+}
+
+// fromHTMX reports whether a script of ours sent the form, to replace a part
+// of the page with the answer.
+func fromHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }

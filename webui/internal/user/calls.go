@@ -1,0 +1,135 @@
+package user
+
+import (
+	"sync"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+)
+
+// Limits of what is remembered of attempts.
+const (
+	// maxCalls bounds the memory; one user has one attempt there.
+	maxCalls = 10_000
+	// showEnded is how long an attempt that has ended is shown on new pages.
+	showEnded = time.Minute
+	// staleCall is when an attempt of which nothing more was heard is dropped.
+	staleCall = 10 * time.Minute
+)
+
+// calls remembers the last click-to-dial attempt of each user, so that its
+// card stands on every page. It is safe for concurrent use.
+type calls struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	byOwner map[aor.AOR]*call
+}
+
+// call is one user's attempt.
+type call struct {
+	status ctlproto.CtdStatus
+	heard  time.Time
+	closed bool // the user does not want to see it any more
+}
+
+func newCalls(now func() time.Time) *calls {
+	return &calls{now: now, byOwner: make(map[aor.AOR]*call)}
+}
+
+// put notes how an attempt stands. It reports false for what is no news: the
+// state is known already, a later one is, or another attempt began after it.
+func (c *calls) put(who aor.AOR, status ctlproto.CtdStatus) (news bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	before := c.byOwner[who]
+	switch {
+	case before == nil:
+		c.makeRoom(now)
+	case before.status.ID == status.ID && !later(status, before.status):
+		return false
+	case before.status.ID == status.ID:
+		before.status, before.heard = status, now
+		return !before.closed
+	case began(status).Before(began(before.status)):
+		return false
+	}
+	c.byOwner[who] = &call{status: status, heard: now}
+	return true
+}
+
+// later reports that a is after b in the life of one attempt.
+func later(a, b ctlproto.CtdStatus) bool {
+	if a.Ended != b.Ended {
+		return a.Ended
+	}
+	return len(a.Steps) > len(b.Steps) || len(a.Steps) == len(b.Steps) && a.Cancellable != b.Cancellable
+}
+
+// began is when an attempt began, the zero time if it has not.
+func began(status ctlproto.CtdStatus) time.Time {
+	if len(status.Steps) == 0 {
+		return time.Time{}
+	}
+	return status.Steps[0].At
+}
+
+// makeRoom drops what is no longer shown and, if that is not enough, any one.
+func (c *calls) makeRoom(now time.Time) {
+	if len(c.byOwner) < maxCalls {
+		return
+	}
+	for who, call := range c.byOwner {
+		if !call.shown(now) {
+			delete(c.byOwner, who)
+		}
+	}
+	for who := range c.byOwner {
+		if len(c.byOwner) < maxCalls {
+			return
+		}
+		delete(c.byOwner, who)
+	}
+}
+
+func (c *call) shown(now time.Time) bool {
+	age := now.Sub(c.heard)
+	return !c.closed && age < staleCall && (!c.status.Ended || age < showEnded)
+}
+
+// current is the attempt whose card the user's pages show.
+func (c *calls) current(who aor.AOR) (ctlproto.CtdStatus, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call := c.byOwner[who]; call != nil && call.shown(c.now()) {
+		return call.status, true
+	}
+	return ctlproto.CtdStatus{}, false
+}
+
+// hide takes the card of an attempt off the user's pages for good. It reports
+// whether it was there.
+func (c *calls) hide(who aor.AOR, id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.byOwner[who]
+	if call == nil || call.status.ID != id || call.closed {
+		return false
+	}
+	call.closed = true
+	return true
+}
+
+// forget drops an attempt that the router no longer knows.
+func (c *calls) forget(who aor.AOR, id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.byOwner[who]
+	if call == nil || call.status.ID != id {
+		return false
+	}
+	delete(c.byOwner, who)
+	return !call.closed
+}

@@ -1,0 +1,175 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/view"
+)
+
+// pathDial is the page of two addresses; attempts are below it.
+const pathDial = "/user/dial"
+
+// maxCalleeName is the longest name for the caller's phone, in bytes.
+const maxCalleeName = 128
+
+// dialPage is the data of dial.html.
+type dialPage struct {
+	Form *form.Form
+	// From is the caller's own address.
+	From string
+	// Fault is what is wrong apart from the field; its key is "" if nothing is.
+	Fault view.Msg
+	Last  []dialRow
+	Away  bool
+}
+
+// dialRow is an address called before.
+type dialRow struct {
+	Name, Address, URI string
+	AOR, Status        string
+	HasName            bool
+	Time               time.Time
+}
+
+// DialPage shows the form and the addresses called last (GET /user/dial); to=
+// fills it in.
+func (p *Portal) DialPage(w http.ResponseWriter, r *http.Request) {
+	p.showDial(w, r, http.StatusOK, dialPage{Form: form.New("to", clip(r.URL.Query().Get("to"), maxEntryAddress))})
+}
+
+// Dial connects the user's phone with an address (POST /user/dial). The caller
+// is always who is signed in, whatever the form says.
+func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	to := readAddress(f, "to", owner(r).Domain)
+	if !f.OK() {
+		p.showDial(w, r, http.StatusUnprocessableEntity, dialPage{Form: f})
+		return
+	}
+	status, err := p.startCall(r.Context(), owner(r), to)
+	if err != nil {
+		p.dialFault(w, r, f, err)
+		return
+	}
+	if err := p.DB.Dials.Add(r.Context(), owner(r), to); err != nil {
+		p.Log.Warn("dialled address not remembered", "user", owner(r).String(), "err", err)
+	}
+	p.live.BookChanged(owner(r))
+	p.showAttempt(w, r, status)
+}
+
+// startCall asks the router to connect caller with callee. The status holds
+// what is known before the router has told more.
+func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee string) (ctlproto.CtdStatus, error) {
+	name := ""
+	if e, err := p.DB.Phonebook.FindAddress(ctx, caller, callee); err == nil {
+		name = cutBytes(e.Name(), maxCalleeName)
+	} else if !errors.Is(err, store.ErrNotFound) {
+		p.Log.Warn("name not looked up", "user", caller.String(), "err", err) // the call does not depend on it
+	}
+	id, err := p.Ctl.CtdDial(ctx, ctlproto.CtdDialParams{
+		Caller: caller.String(), Callee: callee, CalleeName: name, Actor: caller.String(),
+	})
+	if err != nil {
+		return ctlproto.CtdStatus{}, err
+	}
+	return ctlproto.CtdStatus{ID: id, Caller: caller.String(), Callee: callee, CalleeName: name, State: ctlproto.CtdRingingYou}, nil
+}
+
+// dialFault shows why the router did not begin a call.
+func (p *Portal) dialFault(w http.ResponseWriter, r *http.Request, f *form.Form, err error) {
+	status, page := http.StatusUnprocessableEntity, dialPage{Form: f}
+	switch ctlproto.CodeOf(err) {
+	case ctlproto.CodeInvalidParams:
+		f.Fail("to", "dial.to_refused")
+	case ctlproto.CodeBusy:
+		status, page.Fault = http.StatusTooManyRequests, view.M("dial.busy")
+	case ctlproto.CodeRefused, ctlproto.CodeNotFound:
+		page.Fault = view.M("dial.refused")
+	case ctlproto.CodeMethodNotFound:
+		status, page.Fault = http.StatusServiceUnavailable, view.M("dial.none")
+	case ctlproto.CodeInternal, ctlproto.CodeTooLarge:
+		status, page.Fault = http.StatusInternalServerError, view.M("dial.failed")
+	default:
+		status, page.Fault = http.StatusServiceUnavailable, view.M("dial.away")
+	}
+	p.Log.Warn("call not started", "user", owner(r).String(), "err", err)
+	p.showDial(w, r, status, page)
+}
+
+// DialAsk asks before the history is cleared (GET /user/dial/clear).
+func (p *Portal) DialAsk(w http.ResponseWriter, r *http.Request) {
+	p.View.Confirm(w, r, view.M("dial.clear.title"), tabPhoneBook, view.Question{
+		Text: view.M("dial.clear.text"), Button: view.M("dial.clear.button"), Action: pathDial + "/clear", Back: pathDial,
+	})
+}
+
+// DialClear forgets the addresses called last (POST /user/dial/clear).
+func (p *Portal) DialClear(w http.ResponseWriter, r *http.Request) {
+	if err := p.DB.Dials.Clear(r.Context(), owner(r)); err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	p.done(w, r, pathDial, view.M("dial.cleared"))
+}
+
+func (p *Portal) showDial(w http.ResponseWriter, r *http.Request, status int, page dialPage) {
+	page.From = owner(r).String()
+	last, err := p.DB.Dials.List(r.Context(), owner(r), store.MaxDials)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	p.addDials(r, &page, last)
+	p.View.Page(w, r, status, "dial", view.Page{Title: view.M("dial.title"), Tab: tabPhoneBook, Data: page})
+}
+
+// addDials makes the rows of the addresses called last.
+func (p *Portal) addDials(r *http.Request, page *dialPage, last []store.Dial) {
+	addresses := make([]string, 0, len(last))
+	for _, d := range last {
+		addresses = append(addresses, presenceKey(d.Address))
+	}
+	statuses, err := presenceOf(r.Context(), p.Ctl, owner(r), addresses)
+	if err != nil {
+		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
+		page.Away = true
+	}
+	for i, d := range last {
+		row := dialRow{
+			Name: shortAddress(d.Address), Address: shortAddress(d.Address), URI: d.Address,
+			AOR: addresses[i], Status: known(statuses[addresses[i]]), Time: d.Time,
+		}
+		if e, err := p.DB.Phonebook.FindAddress(r.Context(), owner(r), d.Address); err == nil {
+			row.Name, row.HasName = e.Name(), e.FirstName != "" || e.LastName != ""
+		}
+		page.Last = append(page.Last, row)
+	}
+}
+
+// cutBytes cuts text to at most most bytes, between two characters.
+func cutBytes(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}
+
+// attemptPath is the address of an attempt's page.
+func attemptPath(id string) string { return pathDial + "/" + url.PathEscape(id) }

@@ -1,0 +1,177 @@
+package user
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"seraph/sql/store"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+// Names of the events of /user/events. Their data is JSON.
+const (
+	eventState    = "state"    // stateData: everything, at the start and after a gap
+	eventPresence = "presence" // map of address to status, of those that changed
+	eventContacts = "contacts" // {}: the user's own registered contacts changed
+	eventCard     = "card"     // cardData: the click-to-dial card changed
+	eventAway     = "away"     // {}: the router cannot be reached
+	eventEnd      = "end"      // {}: the session has ended, do not come back
+)
+
+// stateData is the data of eventState.
+type stateData struct {
+	Presence map[string]string `json:"presence"`
+	Card     cardData          `json:"card"`
+}
+
+// cardData is the data of eventCard. ID is empty where there is no card.
+type cardData struct {
+	ID   string `json:"id"`
+	HTML string `json:"html"`
+}
+
+// reconnectAfter is what browsers are told to wait before they come back, in
+// milliseconds as the protocol wants it.
+const reconnectAfter = "retry: 2000\n\n"
+
+// Events is the live feed of one page (GET /user/events), server-sent events
+// in the user's own matters only. It begins with the state, and ends with the
+// session, with the program, or when the browser does not read.
+func (p *Portal) Events(w http.ResponseWriter, r *http.Request) {
+	s, err := p.live.join(owner(r))
+	switch {
+	case errors.Is(err, errTooManyStreams):
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, "Too many live pages are open.", http.StatusTooManyRequests)
+		return
+	case err != nil:
+		http.Error(w, "Shutting down.", http.StatusServiceUnavailable)
+		return
+	}
+	defer p.live.leave(s)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx hands on each event at once
+	f := &feed{portal: p, stream: s, w: w, r: r, control: http.NewResponseController(w)}
+	if f.raw(reconnectAfter) == nil {
+		f.serve()
+	}
+}
+
+// feed writes the events of one stream.
+type feed struct {
+	portal  *Portal
+	stream  *stream
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+}
+
+// serve writes until something ends the stream.
+func (f *feed) serve() {
+	opts := f.portal.live.opts
+	comment, alive := time.NewTicker(opts.Comment), time.NewTicker(opts.Alive)
+	defer comment.Stop()
+	defer alive.Stop()
+	for {
+		var err error
+		select {
+		case <-f.r.Context().Done():
+			return
+		case <-f.portal.live.ended:
+			return
+		case n := <-f.stream.queue:
+			err = f.write(f.stream.take(n))
+		case <-comment.C:
+			err = f.raw(":\n\n")
+		case <-alive.C:
+			err = f.checkSession()
+		case <-f.stream.check:
+			err = f.checkSession()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// errSessionEnded ends a stream whose session has.
+var errSessionEnded = errors.New("the session has ended")
+
+// checkSession ends the stream if its session has ended. A database that does
+// not answer ends nothing.
+func (f *feed) checkSession() error {
+	ctx, cancel := context.WithTimeout(f.r.Context(), f.portal.live.opts.Write)
+	defer cancel()
+	err := f.portal.Sessions.Alive(ctx, session.Of(f.r).Session)
+	if !errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err := f.event(eventEnd, struct{}{}); err != nil {
+		return err
+	}
+	return errSessionEnded
+}
+
+// write sends one piece of news as its event.
+func (f *feed) write(n news) error {
+	switch n.kind {
+	case newsState:
+		statuses, synced := f.portal.live.presence(f.stream.viewer)
+		if !synced {
+			return nil // away or being read; that is told by itself
+		}
+		return f.event(eventState, stateData{Presence: statuses, Card: f.card()})
+	case newsPresence:
+		return f.event(eventPresence, n.presence)
+	case newsContacts:
+		return f.event(eventContacts, struct{}{})
+	case newsCall:
+		return f.event(eventCard, f.card())
+	case newsAway:
+		return f.event(eventAway, struct{}{})
+	}
+	return nil
+}
+
+// card is the card as this page's reader sees it.
+func (f *feed) card() cardData {
+	who := f.stream.viewer.who
+	status, ok := f.portal.live.calls.current(who)
+	if !ok {
+		return cardData{}
+	}
+	html, err := f.portal.View.HTML(view.Of(f.r), "call-card", f.portal.newCard(f.r.Context(), who, status))
+	if err != nil {
+		f.portal.Log.Error("card not made", "err", err)
+		return cardData{}
+	}
+	return cardData{ID: status.ID, HTML: string(html)}
+}
+
+// event writes one event. JSON has no line ends outside of strings and escapes
+// those within, so that the data is one line.
+func (f *feed) event(name string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return f.raw("event: " + name + "\ndata: " + string(text) + "\n\n")
+}
+
+// raw writes and sends, within the time that a browser has to read.
+func (f *feed) raw(text string) error {
+	err := f.control.SetWriteDeadline(time.Now().Add(f.portal.live.opts.Write))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := f.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return f.control.Flush()
+}

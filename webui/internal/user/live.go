@@ -1,0 +1,239 @@
+package user
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+// Router is what the pages ask of the router over the control socket;
+// *ctlproto.Redialer is one. Every call of it may fail with
+// ctlproto.ErrUnreachable at once.
+type Router interface {
+	PresenceGet(ctx context.Context, viewer string, addresses []string) (map[string]ctlproto.PresenceStatus, error)
+	CtdDial(ctx context.Context, p ctlproto.CtdDialParams) (string, error)
+	CtdStatus(ctx context.Context, id string) (ctlproto.CtdStatus, error)
+	CtdCancel(ctx context.Context, id, actor string) error
+	Follow(ctx context.Context, handle func(ctlproto.Event), topics ...string) error
+}
+
+var _ Router = (*ctlproto.Redialer)(nil)
+
+// LiveOptions are the durations and limits of Live. A zero field takes the
+// default named beside it.
+type LiveOptions struct {
+	// Gap is the least time between two questions for one user's presence:
+	// changes that come within it are asked for together. 100 ms.
+	Gap time.Duration
+	// Reask is how often the whole phone book is asked for again, for what no
+	// event tells: somebody hid, an alias came on line. A minute.
+	Reask time.Duration
+	// Comment is how often a stream without news shows that it lives. 20 s.
+	Comment time.Duration
+	// Alive is how often a stream asks whether its session still is. 10 s.
+	Alive time.Duration
+	// Write is how long a browser may take to read one event. 10 s.
+	Write time.Duration
+	// StreamsPerUser and Streams bound the open streams. 10 and 10,000.
+	StreamsPerUser, Streams int
+}
+
+func (o *LiveOptions) setDefaults() {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	set(&o.Gap, 100*time.Millisecond)
+	set(&o.Reask, time.Minute)
+	set(&o.Comment, 20*time.Second)
+	set(&o.Alive, 10*time.Second)
+	set(&o.Write, 10*time.Second)
+	if o.StreamsPerUser <= 0 {
+		o.StreamsPerUser = 10
+	}
+	if o.Streams <= 0 {
+		o.Streams = 10_000
+	}
+}
+
+// Live follows the router's events once for the whole program and hands each
+// open page what concerns its user: the presence of the addresses in the
+// user's own phone book and of those called last, as far as the user may see it, the user's own
+// contacts and the user's own click-to-dial attempts. Nothing here waits for a
+// browser.
+type Live struct {
+	router Router
+	book   *store.Phonebook
+	dials  *store.Dials
+	log    *slog.Logger
+	opts   LiveOptions
+	calls  *calls
+
+	ended   chan struct{} // closed when Run ends, and with it every stream
+	workers sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	away    bool // the router cannot be reached
+	open    int  // streams
+	viewers map[aor.AOR]*viewer
+	watched map[string]map[*viewer]struct{} // who has an address on a page
+}
+
+// NewLive makes a Live. It does nothing before Run.
+func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *Live {
+	opts.setDefaults()
+	return &Live{
+		router: router, book: db.Phonebook, dials: db.Dials, log: log, opts: opts, calls: newCalls(time.Now),
+		ended: make(chan struct{}), away: true,
+		viewers: make(map[aor.AOR]*viewer), watched: make(map[string]map[*viewer]struct{}),
+	}
+}
+
+// Run follows the router until ctx ends, then ends every stream and waits for
+// what it started. It is called once, and ended before the HTTP server is shut
+// down, which would wait for the streams. Its error is the context's, or the
+// router's refusal of the feed.
+func (l *Live) Run(ctx context.Context) error {
+	err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicCtd)
+	l.mu.Lock()
+	l.closed = true
+	for _, v := range l.viewers {
+		v.cancel()
+	}
+	l.mu.Unlock()
+	close(l.ended)
+	l.workers.Wait()
+	return err
+}
+
+// handle takes one event of the router. It must be quick: while it runs the
+// router's queue for us fills.
+func (l *Live) handle(event ctlproto.Event) {
+	switch event.Topic {
+	case ctlproto.TopicAway:
+		l.setAway()
+	case ctlproto.TopicLost:
+		l.refresh()
+	case ctlproto.TopicRegistration:
+		change, err := event.Registration()
+		if err != nil {
+			l.log.Warn("live: event not understood", "err", err)
+			return
+		}
+		l.registered(change.AoR)
+	case ctlproto.TopicCtd:
+		status, err := event.Ctd()
+		if err != nil {
+			l.log.Warn("live: event not understood", "err", err)
+			return
+		}
+		l.called(status)
+	}
+}
+
+// setAway tells every page that the router cannot be reached.
+func (l *Live) setAway() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = true
+	for _, v := range l.viewers {
+		v.synced = false
+		v.tell(news{kind: newsAway})
+	}
+}
+
+// refresh makes every page's state be asked for again: events are missing.
+func (l *Live) refresh() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = false
+	for _, v := range l.viewers {
+		v.recall()
+	}
+}
+
+// registered notes that the contacts of an address changed.
+func (l *Live) registered(address string) {
+	who, err := aor.Parse(address, "")
+	if err != nil {
+		return // not one that a phone book can hold
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for v := range l.watched[who.String()] {
+		v.suspect(who.String())
+	}
+	if v := l.viewers[who]; v != nil {
+		v.tell(news{kind: newsContacts})
+	}
+}
+
+// called notes how an attempt stands and tells its caller's pages.
+func (l *Live) called(status ctlproto.CtdStatus) {
+	who, err := aor.Parse(status.Caller, "")
+	if err != nil || !l.calls.put(who, status) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[who]; v != nil {
+		v.tell(news{kind: newsCall})
+	}
+}
+
+// Away reports that the router cannot be reached at the moment.
+func (l *Live) Away() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.away
+}
+
+// BookChanged says that the owner's phone book, or list of dialled addresses,
+// was changed.
+func (l *Live) BookChanged(owner aor.AOR) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[owner]; v != nil {
+		v.recall()
+	}
+}
+
+// PrivacyChanged says that who may see the presence of a user was changed.
+func (l *Live) PrivacyChanged(who aor.AOR) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for v := range l.watched[who.String()] {
+		v.suspect(who.String())
+	}
+}
+
+// SessionsChanged says that sessions of the owner's were ended: those of the
+// streams are looked at, and closed, at once.
+func (l *Live) SessionsChanged(owner aor.AOR) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[owner]; v != nil {
+		for s := range v.streams {
+			s.checkNow()
+		}
+	}
+}
+
+// closeCard takes the card of an attempt off all of the owner's pages.
+func (l *Live) closeCard(owner aor.AOR, id string) {
+	if !l.calls.hide(owner, id) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[owner]; v != nil {
+		v.tell(news{kind: newsCall})
+	}
+}

@@ -1,0 +1,125 @@
+package user
+
+import (
+	"net/http"
+	"strings"
+
+	"seraph/sql/store"
+	"seraph/webui/internal/view"
+)
+
+// tabPhoneBook is the tab of the phone book and of what belongs to it.
+const tabPhoneBook = "phone-book"
+
+// bookRows is how many entries stand on a page.
+const bookRows = 50
+
+// maxSearch is the longest text that is searched for, in characters.
+const maxSearch = 128
+
+// bookPage is the data of phonebook.html.
+type bookPage struct {
+	List   view.List
+	Rows   []bookRow
+	Search string
+	Group  string
+	Groups []groupLink
+	All    string // the address of the list of all groups
+	// Away says that the router could not be asked: the statuses are unknown.
+	Away bool
+	// Empty says that there is no entry at all, not just none that matches.
+	Empty bool
+}
+
+// bookRow is one entry.
+type bookRow struct {
+	ID          int64
+	Name        string // of the person, or the address
+	Address     string // as people write it
+	URI         string // to be called
+	Group, Note string
+	AOR, Status string // marks of the row
+	HasName     bool
+}
+
+// groupLink narrows the list to one group.
+type groupLink struct {
+	Name, URL string
+	Current   bool
+}
+
+// PhoneBook lists the user's entries (GET /user/phone-book): q= searches,
+// group= narrows, sort= dir= page= as in every list.
+func (p *Portal) PhoneBook(w http.ResponseWriter, r *http.Request) {
+	page := bookPage{List: view.ParseList(r, bookRows, string(store.EntriesByLastName),
+		string(store.EntriesByFirstName), string(store.EntriesByAddress), string(store.EntriesByGroup))}
+	page.Search = clip(r.URL.Query().Get("q"), maxSearch)
+	page.Group = clip(r.URL.Query().Get("group"), maxSearch)
+	entries, err := p.entries(r, &page)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	groups, err := p.DB.Phonebook.Groups(r.Context(), owner(r))
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	page.All = page.List.With("group", "")
+	for _, name := range groups {
+		page.Groups = append(page.Groups, groupLink{name, page.List.With("group", name), name == page.Group})
+	}
+	page.Empty = page.List.Total == 0 && page.Search == "" && page.Group == ""
+	p.addRows(r, &page, entries)
+	p.View.Page(w, r, http.StatusOK, "phonebook", view.Page{Title: view.M("phonebook.title"), Tab: tabPhoneBook, Data: page})
+}
+
+// entries reads the page's entries; a page beyond the last one is the last.
+func (p *Portal) entries(r *http.Request, page *bookPage) ([]store.Entry, error) {
+	for {
+		l := &page.List
+		entries, total, err := p.DB.Phonebook.List(r.Context(), owner(r), store.EntryQuery{
+			Search: page.Search, Group: page.Group, Sort: store.EntrySort(l.Sort), Desc: l.Desc,
+			Limit: l.Size, Offset: l.Offset(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		l.Total = total
+		if len(entries) > 0 || l.Page <= 1 {
+			return entries, nil
+		}
+		l.Page = min(l.Page-1, l.Pages())
+	}
+}
+
+// addRows makes the rows, with the presence of all of them in one question.
+func (p *Portal) addRows(r *http.Request, page *bookPage, entries []store.Entry) {
+	addresses := make([]string, 0, len(entries))
+	for _, e := range entries {
+		addresses = append(addresses, presenceKey(e.Address))
+	}
+	statuses, err := presenceOf(r.Context(), p.Ctl, owner(r), addresses)
+	if err != nil {
+		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
+		page.Away = true
+	}
+	for i, e := range entries {
+		row := bookRow{
+			ID: e.ID, Name: e.Name(), Address: shortAddress(e.Address), URI: e.Address,
+			Group: e.Group, Note: e.Note, AOR: addresses[i], Status: known(statuses[addresses[i]]),
+			HasName: e.FirstName != "" || e.LastName != "",
+		}
+		page.Rows = append(page.Rows, row)
+	}
+}
+
+// Path is the address of the entry's own page.
+func (row bookRow) Path() string { return entryPath(row.ID) }
+
+// clip makes text from an address bar fit: valid UTF-8 without space around
+// it, cut to most characters.
+func clip(text string, most int) string {
+	runes := []rune(strings.TrimSpace(strings.ToValidUTF8(text, "")))
+	return string(runes[:min(len(runes), most)])
+}

@@ -1,0 +1,94 @@
+// Package user is the portal of the people who have a phone here: the pages
+// below /user. Each file is a page; portal.go is what they share. The server
+// gives every request its session.Visitor and view.Frame before a page sees it,
+// and has checked the CSRF token of a POST.
+package user
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Templates is the folder of this package's pages, for view.New.
+func Templates() (fs.FS, error) { return fs.Sub(templates, "templates") }
+
+// Paths of pages that others lead to.
+const (
+	pathSignIn    = "/user/sign-in"
+	pathPhoneBook = "/user/phone-book"
+	pathAccount   = "/user/account"
+	pathPhones    = "/user/account/phones"
+	pathSecurity  = "/user/account/security"
+)
+
+// Options are what the portal works with. All are needed.
+type Options struct {
+	DB       *store.DB
+	Ctl      *ctlproto.Redialer
+	View     *view.Set
+	Sessions *session.Manager
+	SignIn   *session.SignIn
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Portal has the handlers of the pages as its methods.
+type Portal struct {
+	Options
+	live *Live
+}
+
+// New makes a Portal.
+func New(o Options) *Portal {
+	return &Portal{Options: o, live: NewLive(o.Ctl, o.DB, LiveOptions{}, o.Log)}
+}
+
+// Run follows the router until ctx ends; with it end the streams.
+func (p *Portal) Run(ctx context.Context) error { return p.live.Run(ctx) }
+
+// owner is who is signed in; only for pages that the server keeps for them.
+func owner(r *http.Request) aor.AOR { return session.Of(r).Session.AOR }
+
+// fail answers for an error that no form can show: 404 for what is not there or
+// not this person's, 503 while the database is away, else 500. The reason of a
+// 500 goes to the log.
+func (p *Portal) fail(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		p.View.Error(w, r, http.StatusNotFound)
+	case r.Context().Err() != nil: // the browser has gone
+		p.View.Error(w, r, http.StatusServiceUnavailable)
+	case store.IsUnavailable(err):
+		p.Log.Warn("page not made: database", "path", r.URL.Path, "err", err)
+		p.View.Error(w, r, http.StatusServiceUnavailable)
+	default:
+		p.Log.Error("page not made", "path", r.URL.Path, "err", err)
+		p.View.Error(w, r, http.StatusInternalServerError)
+	}
+}
+
+// done ends a change: to path, which says m once.
+func (p *Portal) done(w http.ResponseWriter, r *http.Request, path string, m view.Msg) {
+	p.doneFlash(w, r, path, session.Flash{Key: m.Key, Args: m.Args})
+}
+
+// doneFlash is done with a note that may offer to undo the change.
+func (p *Portal) doneFlash(w http.ResponseWriter, r *http.Request, path string, f session.Flash) {
+	v := session.Of(r)
+	v.Session.SetFlash(w, v.Client, f)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}

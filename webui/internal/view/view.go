@@ -1,0 +1,205 @@
+// Package view makes pages: the layout around every page, the parts that pages
+// share, the texts, and how times look. README.md says how a page is added.
+package view
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"seraph/webui/internal/assets"
+)
+
+//go:embed templates/*.html texts
+var own embed.FS
+
+// Options of New. All are needed.
+type Options struct {
+	Assets *assets.Set
+	// Pages are the folders with the pages' templates.
+	Pages []fs.FS
+	// Now is the clock for what is said relative to the present ("today 14:05").
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Set is every template, parsed and checked. It is immutable, and so safe for
+// concurrent use.
+type Set struct {
+	texts *Texts
+	pages map[string]*template.Template // by file name without .html
+	parts *template.Template            // what all pages share, and fragments
+	now   func() time.Time
+	log   *slog.Logger
+}
+
+// Page is what the layout needs to know of a page.
+type Page struct {
+	// Title is the h1, and with " – Seraph" the title of the document.
+	Title Msg
+	// Tab is the name of the tab that the page belongs to: "phone-book",
+	// "account", or "".
+	Tab string
+	// Data is what the page's own template shows.
+	Data any
+}
+
+// Dot is the dot of every template that is executed as a page or fragment.
+type Dot struct {
+	Page
+	Frame Frame
+	Note  *Note
+	// Now is the present, in the reader's time zone.
+	Now time.Time
+}
+
+// New parses all templates, the own ones first. It fails if one does not
+// parse, if a page lacks its main part, or if a name that a template mentions
+// (a part, a text, an icon, a static file) does not exist.
+func New(o Options) (*Set, error) {
+	texts, err := loadTexts("en")
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{texts: texts, pages: make(map[string]*template.Template), now: o.Now, log: o.Log}
+	funcs := s.funcs(o.Assets)
+	base := template.New("").Funcs(funcs).Option("missingkey=error")
+	templates, err := fs.Sub(own, "templates")
+	if err != nil {
+		return nil, err
+	}
+	sources, err := readAll(append([]fs.FS{templates}, o.Pages...))
+	if err != nil {
+		return nil, err
+	}
+	for _, src := range sources {
+		if src.shared() {
+			if _, err := base.New(src.name).Parse(src.text); err != nil {
+				return nil, fmt.Errorf("template: %w", err)
+			}
+		}
+	}
+	for _, src := range sources {
+		if src.shared() {
+			continue
+		}
+		if err := s.addPage(base, src); err != nil {
+			return nil, err
+		}
+	}
+	s.parts = base
+	return s, s.check(o.Assets)
+}
+
+func (s *Set) addPage(base *template.Template, src source) error {
+	name := strings.TrimSuffix(src.name, ".html")
+	if s.pages[name] != nil {
+		return fmt.Errorf("template: two pages are named %s", name)
+	}
+	page, err := base.Clone()
+	if err != nil {
+		return fmt.Errorf("template %s: %w", src.name, err)
+	}
+	if _, err := page.New(src.name).Parse(src.text); err != nil {
+		return fmt.Errorf("template: %w", err)
+	}
+	s.pages[name] = page
+	return nil
+}
+
+// source is a template file.
+type source struct{ name, text string }
+
+// shared reports whether the file holds parts for all pages: its name begins
+// with an underscore.
+func (s source) shared() bool { return strings.HasPrefix(s.name, "_") }
+
+func readAll(folders []fs.FS) ([]source, error) {
+	var all []source
+	for _, folder := range folders {
+		names, err := fs.Glob(folder, "*.html")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			text, err := fs.ReadFile(folder, name)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, source{path.Base(name), string(text)})
+		}
+	}
+	return all, nil
+}
+
+// Page writes a whole page with the frame of the request.
+func (s *Set) Page(w http.ResponseWriter, r *http.Request, status int, name string, p Page) {
+	page, ok := s.pages[name]
+	if !ok {
+		s.broken(w, r, name, errors.New("there is no such page"))
+		return
+	}
+	frame := Of(r)
+	dot := Dot{Page: p, Frame: frame, Now: s.now().In(frame.zone())}
+	if frame.TakeNote != nil {
+		dot.Note = frame.TakeNote(w)
+	}
+	s.write(w, r, page, status, "layout", dot)
+}
+
+// Fragment writes one shared part, for a request that replaces a piece of a page.
+func (s *Set) Fragment(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	frame := Of(r)
+	s.write(w, r, s.parts, status, name, Dot{Page: Page{Data: data}, Frame: frame, Now: s.now().In(frame.zone())})
+}
+
+// HTML returns one shared part as text, for a live feed.
+func (s *Set) HTML(f Frame, name string, data any) ([]byte, error) {
+	var out bytes.Buffer
+	err := s.parts.ExecuteTemplate(&out, name, Dot{Page: Page{Data: data}, Frame: f, Now: s.now().In(f.zone())})
+	return out.Bytes(), err
+}
+
+// write executes a template and only then answers, so that no half page leaves.
+func (s *Set) write(w http.ResponseWriter, r *http.Request, t *template.Template, status int, name string, dot Dot) {
+	var out bytes.Buffer
+	if err := t.ExecuteTemplate(&out, name, dot); err != nil {
+		s.broken(w, r, name, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = out.WriteTo(w) // an error means that the browser has gone
+	}
+}
+
+// broken answers when a template fails: a fault of ours, whose reason is in the log only.
+func (s *Set) broken(w http.ResponseWriter, r *http.Request, name string, err error) {
+	s.log.Error("page not made", "template", name, "path", r.URL.Path, "err", err)
+	http.Error(w, s.texts.Text(M("error.500.title")), http.StatusInternalServerError)
+}
+
+// Error writes the page for an error status: 400, 403, 404, 405, 413, 500, 503.
+// Another status is shown as 500's page.
+func (s *Set) Error(w http.ResponseWriter, r *http.Request, status int) {
+	kind := fmt.Sprintf("error.%d", status)
+	if !s.texts.Has(kind + ".title") {
+		kind = "error.500"
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	s.Page(w, r, status, "error", Page{Title: M(kind + ".title"), Data: M(kind + ".text")})
+}
+
+// Texts is the catalogue.
+func (s *Set) Texts() *Texts { return s.texts }
