@@ -7,8 +7,5 @@ import _ "embed"
 //go:embed seraph.cfg
 var script string
 
-// ScriptName names the embedded script in problems.
-const ScriptName = "seraph.cfg (embedded)"
-
 // Script returns the default routing script.
 func Script() string { return script }

@@ -242,7 +242,7 @@ func registerSipsak(t *testing.T, s *stand.Stand) {
 			"-s", "sip:"+name, "-p", s.Address(), "-x", "600", "-vv").CombinedOutput()
 		return string(out), err
 	}
-	if out, err := try("pw-sipsak"); err != nil || !strings.Contains(out, "200 ") {
+	if out, err := try("pw-sipsak"); err != nil || !strings.Contains(out, "completed successful") {
 		t.Errorf("sipsak could not register: %v\n%s", err, out)
 	}
 	if out, err := try("wrong"); err == nil {

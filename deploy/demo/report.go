@@ -17,7 +17,8 @@ type report struct {
 	Ctl    string  `json:"ctl"` // path of the control socket
 	SIP    string  `json:"sip"` // IP:port of the router, UDP and TCP
 	Domain string  `json:"domain"`
-	DB     string  `json:"db"` // URL of the database
+	DB     string  `json:"db"`  // URL of the database
+	PID    int     `json:"pid"` // of the demo; a file with another one is left from a demo that was killed
 	Users  []login `json:"users"`
 }
 
@@ -28,7 +29,7 @@ type login struct {
 }
 
 func (d *demo) report() report {
-	r := report{URL: d.url(), Ctl: d.socket, SIP: d.sipAddr().String(), Domain: domain, DB: d.database}
+	r := report{URL: d.url(), Ctl: d.socket, SIP: d.sipAddr().String(), Domain: domain, DB: d.database, PID: os.Getpid()}
 	for _, p := range cast {
 		r.Users = append(r.Users, login{p.name, d.passwords[p.name]})
 	}

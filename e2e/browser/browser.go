@@ -91,6 +91,16 @@ func (b *Browser) Path() string {
 	return path
 }
 
+// Title is the page's title.
+func (b *Browser) Title() string {
+	b.t.Helper()
+	title, err := eval[string](b, "() => document.title")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return title
+}
+
 // Text is what the page shows, as a reader sees it.
 func (b *Browser) Text() string {
 	text, err := eval[string](b, "() => document.body ? document.body.innerText : ''")

@@ -10,8 +10,11 @@ import (
 	"testing"
 )
 
-// Binaries are the three programs under test.
-type Binaries struct{ Proxy, WebUI, Ctl string }
+// Binaries are the programs under test.
+type Binaries struct{ Proxy, WebUI, Ctl, Demo string }
+
+// Folder is where they are.
+func (b Binaries) Folder() string { return filepath.Dir(b.Proxy) }
 
 // build builds the programs once for a test binary, with the tag "poison": released
 // buffers are overwritten, so that a message which outlives its buffer shows. The
@@ -35,6 +38,11 @@ var build = sync.OnceValues(func() (Binaries, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return Binaries{}, fmt.Errorf("build the programs: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
+	cmd = exec.Command("go", "build", "-o", binariesIn(dir).Demo, "seraph/deploy/demo") // "demo" by itself
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return Binaries{}, fmt.Errorf("build the demo: %w\n%s", err, strings.TrimSpace(string(out)))
+	}
 	return binariesIn(dir), nil
 })
 
@@ -43,6 +51,7 @@ func binariesIn(dir string) Binaries {
 		Proxy: filepath.Join(dir, "seraph-proxy"),
 		WebUI: filepath.Join(dir, "seraph-webui"),
 		Ctl:   filepath.Join(dir, "seraphctl"),
+		Demo:  filepath.Join(dir, "seraph-demo"),
 	}
 }
 

@@ -23,6 +23,22 @@ func TestAppendCanonicalAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestAppendCanonicalToTheStack: a buffer of the caller's stack stays there.
+func TestAppendCanonicalToTheStack(t *testing.T) {
+	for _, in := range [][2]string{{"Alice", "Example.ORG"}, {"bob", "[2001:DB8::1]"}} {
+		user, host := []byte(in[0]), []byte(in[1])
+		length := 0
+		n := testing.AllocsPerRun(1000, func() {
+			var room [256]byte
+			b, _ := aor.AppendCanonical(room[:0], user, host)
+			length = len(b)
+		})
+		if n != 0 || length == 0 {
+			t.Errorf("AppendCanonical(%q, %q): %v allocations, %d bytes", in[0], in[1], n, length)
+		}
+	}
+}
+
 func BenchmarkAppendCanonical(b *testing.B) {
 	dst := make([]byte, 0, 128)
 	user, host := []byte("Alice.Keller"), []byte("sip.Example.org")

@@ -2,6 +2,7 @@ package aor
 
 import (
 	"net/netip"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -150,17 +151,27 @@ func appendDomain[T text](dst []byte, host T, most int) ([]byte, error) {
 	return dst, nil
 }
 
+// ipv6Room holds more than any text of an IPv6 address.
+const ipv6Room = 64
+
+var ipv6Rooms = sync.Pool{New: func() any { return new([ipv6Room]byte) }}
+
 // appendIPv6 appends an IPv6 reference, brackets included (RFC 5952).
 func appendIPv6[T text](dst []byte, host T) ([]byte, error) {
-	start := len(dst)
 	if len(host) < 3 || host[len(host)-1] != ']' {
 		return dst, errDomainIPv6
 	}
-	dst = append(dst, host[1:len(host)-1]...)
-	// ParseAddr keeps its argument only in the error, which goes no further, so
-	// a view of dst serves and an IPv6 address costs no allocation.
-	ip, err := netip.ParseAddr(unsafe.String(&dst[start], len(dst)-start))
-	dst = dst[:start]
+	room := ipv6Rooms.Get().(*[ipv6Room]byte)
+	if len(host)-2 > len(room) {
+		ipv6Rooms.Put(room)
+		return dst, errDomainIPv6
+	}
+	n := copy(room[:], host[1:len(host)-1])
+	// ParseAddr keeps its argument only in the error, which goes no further, so a
+	// view of bytes serves and an IPv6 address costs no allocation. They are not
+	// dst's, which could not lie on the caller's stack then.
+	ip, err := netip.ParseAddr(unsafe.String(&room[0], n))
+	ipv6Rooms.Put(room)
 	if err != nil || !ip.Is6() || ip.Zone() != "" {
 		return dst, errDomainIPv6
 	}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -73,13 +72,12 @@ func TestServerFrozen(t *testing.T) {
 	onMySQL(t, func(t *testing.T, db base) {
 		db.add(t, alice)
 		m := mariaDB(t)
-		m.signal(t, syscall.SIGSTOP)
-		thaw := func() { m.signal(t, syscall.SIGCONT) }
-		defer thaw()
+		m.freeze(t)
+		defer m.thaw(t)
 		away(t, db, func() (context.Context, context.CancelFunc) {
 			return context.WithTimeout(t.Context(), 100*time.Millisecond)
 		})
-		thaw()
+		m.thaw(t)
 		if c, err := db.Subscribers.Credentials(t.Context(), alice); err != nil || c != credentialOf(alice, "pw") {
 			t.Errorf("after the server thawed: %+v, %v", c, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -146,7 +147,28 @@ func (m *mariaServer) kill() {
 	<-m.ended
 }
 
-// signal sends SIGSTOP or SIGCONT.
+// freeze stops the server's threads: connections stay, nothing answers. It returns when the last
+// thread stands still.
+func (m *mariaServer) freeze(t *testing.T) {
+	t.Helper()
+	m.signal(t, syscall.SIGSTOP)
+	until(t, "every thread of mariadbd stands still", func() bool {
+		stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", m.cmd.Process.Pid))
+		ok(t, err)
+		return !slices.ContainsFunc(stats, func(path string) bool {
+			text, err := os.ReadFile(path)
+			_, state, found := strings.Cut(string(text), ") ") // after the name in parentheses
+			return err == nil && (!found || !strings.HasPrefix(state, "T"))
+		})
+	})
+}
+
+// thaw ends freeze.
+func (m *mariaServer) thaw(t *testing.T) {
+	t.Helper()
+	m.signal(t, syscall.SIGCONT)
+}
+
 func (m *mariaServer) signal(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	if err := m.cmd.Process.Signal(s); err != nil {

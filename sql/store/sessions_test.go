@@ -63,16 +63,16 @@ func TestSessionEnds(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ctx := t.Context()
 		db.add(t, alice)
-		token, s, err := db.Sessions.Create(ctx, newSession(alice))
+		token, _, err := db.Sessions.Create(ctx, newSession(alice))
 		ok(t, err)
 		for range 6 { // used every nine minutes it lasts until its absolute end
 			db.clock.advance(9 * time.Minute)
-			s, err = db.Sessions.Find(ctx, token, store.SessionUser)
+			s, err := db.Sessions.Find(ctx, token, store.SessionUser)
 			ok(t, err)
 			ok(t, db.Sessions.Touch(ctx, s))
 		}
 		db.clock.advance(6*time.Minute - time.Second)
-		s, err = db.Sessions.Find(ctx, token, store.SessionUser)
+		s, err := db.Sessions.Find(ctx, token, store.SessionUser)
 		ok(t, err)
 		if want := start.Add(54 * time.Minute); !s.LastSeen.Equal(want) {
 			t.Errorf("LastSeen %v, want %v", s.LastSeen, want)

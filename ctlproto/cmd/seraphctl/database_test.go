@@ -67,7 +67,7 @@ func TestDBMigrateAndStatus(t *testing.T) {
 	if out := d.must("db", "migrate"); strings.Contains(out, "applied") || !strings.Contains(out, "is up to date: version ") {
 		t.Errorf("second migration:\n%s", out)
 	}
-	var m migrated
+	var m migration
 	decode(t, d.must("db", "migrate", "-o", "json"), &m)
 	if m.Database != "sqlite://"+d.folder+"/seraph.db" || m.Version < 20 || m.Applied == nil || len(m.Applied) != 0 {
 		t.Errorf("JSON %+v", m)

@@ -24,8 +24,8 @@ func (a *app) dbCommand() *cobra.Command {
 		})
 }
 
-// migrated is the JSON of db migrate.
-type migrated struct {
+// migration is the JSON of db migrate.
+type migration struct {
 	Database string   `json:"database"`
 	Version  int64    `json:"version"`
 	Applied  []string `json:"applied"`
@@ -52,7 +52,7 @@ func (a *app) dbMigrate(ctx context.Context) error {
 		}
 	}
 	if a.asJSON() {
-		return a.writeJSON(migrated{db.String(), state.Current, append([]string{}, applied...)})
+		return a.writeJSON(migration{db.String(), state.Current, append([]string{}, applied...)})
 	}
 	if a.quiet {
 		return nil

@@ -109,8 +109,12 @@ func (d *dialing) follow(ctx context.Context) error {
 	}
 	rest, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelWait)
 	defer stop()
-	if err := d.client.CtdCancel(rest, d.id, d.actor+" by "+auditSource); err != nil && gone(err) != nil {
-		return fmt.Errorf("the call cannot be cancelled any more and goes on: %w", err)
+	refusal := gone(d.client.CtdCancel(rest, d.id, d.actor+" by "+auditSource))
+	if refusal != nil {
+		// Perhaps it has just ended; then that is what there is to say.
+		if status, err = d.client.CtdStatus(rest, d.id); err != nil || !status.Ended {
+			return fmt.Errorf("the call cannot be cancelled any more and goes on: %w", refusal)
+		}
 	}
 	status, err = d.watch(rest, true)
 	if errors.Is(err, context.DeadlineExceeded) {

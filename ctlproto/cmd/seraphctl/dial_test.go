@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -191,27 +190,30 @@ func TestDialInterrupted(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		cancel ctltest.Handler
+		then   ctlproto.CtdStatus
 		out    string
 		errs   string
+		code   int
 	}{
-		{"in time", done, "   0.0 s  calling the phone of alice@example.org\n   0.5 s  cancelled\n", ""},
-		{"too late", ctltest.Refuse(ctlproto.CodeRefused, "it is past that"), "   0.0 s  calling the phone of alice@example.org\n",
-			"seraphctl: the call cannot be cancelled any more and goes on: it is past that (-32002)\n"},
-		{"after its end", ctltest.Refuse(ctlproto.CodeNotFound, "forgotten"), "   0.0 s  calling the phone of alice@example.org\n   0.5 s  cancelled\n", ""},
+		{"in time", done, attempt(ctlproto.CtdRingingYou, ctlproto.CtdCancelled), "   0.0 s  calling the phone of alice@example.org\n   0.5 s  cancelled\n", "", exitFailed},
+		{"too late", ctltest.Refuse(ctlproto.CodeRefused, "it is past that"), attempt(ctlproto.CtdRingingYou), "   0.0 s  calling the phone of alice@example.org\n",
+			"seraphctl: the call cannot be cancelled any more and goes on: it is past that (-32002)\n", exitFailed},
+		{"when it had just connected", ctltest.Refuse(ctlproto.CodeRefused, "it has ended"), attempt(ctlproto.CtdRingingYou, ctlproto.CtdConnected),
+			"   0.0 s  calling the phone of alice@example.org\n   0.5 s  connected\n", "", exitOK},
+		{"after its end", ctltest.Refuse(ctlproto.CodeNotFound, "forgotten"), attempt(ctlproto.CtdRingingYou, ctlproto.CtdCancelled), "   0.0 s  calling the phone of alice@example.org\n   0.5 s  cancelled\n", "", exitFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t)
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
-			d.ctx = ctx
+			d.ctx, d.printed = ctx, interrupt // once a step is shown
 			var cancelled atomic.Bool
 			router := d.withRouter(map[string]ctltest.Handler{
 				"ctd.dial": ctltest.Result(ctlproto.CtdDialResult{ID: "7"}),
 				"ctd.status": func(json.RawMessage) (any, *ctlproto.Error) {
 					if cancelled.Load() {
-						return attempt(ctlproto.CtdRingingYou, ctlproto.CtdCancelled), nil
+						return c.then, nil
 					}
-					time.AfterFunc(50*time.Millisecond, interrupt) // once the step is shown
 					return attempt(ctlproto.CtdRingingYou), nil
 				},
 				"ctd.cancel": func(p json.RawMessage) (any, *ctlproto.Error) {
@@ -220,8 +222,8 @@ func TestDialInterrupted(t *testing.T) {
 				},
 			})
 			s := d.run("dial", "alice", "bob")
-			if s.code != exitFailed || s.out != c.out || s.errs != c.errs {
-				t.Errorf("exit %d\n%s%s\nwant\n%s%s", s.code, s.out, s.errs, c.out, c.errs)
+			if s.code != c.code || s.out != c.out || s.errs != c.errs {
+				t.Errorf("exit %d\n%s%s\nwant %d\n%s%s", s.code, s.out, s.errs, c.code, c.out, c.errs)
 			}
 			if got := calls(router); !strings.Contains(strings.Join(got, "\n"), `ctd.cancel {"id":"7","actor":"olga by seraphctl"}`) {
 				t.Errorf("calls %v", got)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,15 +39,47 @@ type desk struct {
 	stdin  string
 	typist asker
 	ctx    context.Context
+	// printed, if set, is called after each write to standard output.
+	printed func()
+}
+
+// paper is standard output.
+type paper struct {
+	bytes.Buffer
+	printed func()
+}
+
+func (p *paper) Write(b []byte) (int, error) {
+	defer p.printed()
+	return p.Buffer.Write(b)
 }
 
 // newDesk has a migrated database with the domain example.org, and no router.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := emptyDesk(t)
+	file := filepath.Join(d.folder, "seraph.db")
+	migrated.Lock()
+	defer migrated.Unlock()
+	if migrated.file != nil {
+		if err := os.WriteFile(file, migrated.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
 	d.must("db", "migrate")
 	d.must("domain", "add", "example.org")
+	var err error
+	if migrated.file, err = os.ReadFile(file); err != nil {
+		t.Fatal(err)
+	}
 	return d
+}
+
+// migrated is the database of newDesk, made once: migrations take their time.
+var migrated struct {
+	sync.Mutex
+	file []byte
 }
 
 func emptyDesk(t *testing.T) *desk {
@@ -71,7 +104,10 @@ type said struct {
 // run runs one command line.
 func (d *desk) run(args ...string) said {
 	d.t.Helper()
-	var out, errs bytes.Buffer
+	out, errs := paper{printed: func() {}}, bytes.Buffer{}
+	if d.printed != nil {
+		out.printed = d.printed
+	}
 	a := &app{
 		version: "9.9", actor: "olga",
 		in: strings.NewReader(d.stdin), out: &out, errs: &errs, terminal: d.typist,

@@ -165,7 +165,7 @@ func TestRPCRefuses(t *testing.T) {
 	d.refuses(exitUsage, []string{"rpc", "ul.lookup", "a=1", "a=2"}, "the parameter a is given twice")
 	d.refuses(exitUsage, []string{"rpc", "events.subscribe", "ctd"}, "which rpc cannot show")
 	d.refuses(exitFailed, []string{"rpc", "ul.lookup", "x"}, `no such\x1b[1m AoR (-32001)`)
-	d.refuses(exitFailed, []string{"rpc", "ul.lokup", "x"}, `Method not found: \"ul.lokup\"`)
+	d.refuses(exitFailed, []string{"rpc", "ul.lokup", "x"}, `Method not found: "ul.lokup"`)
 }
 
 func TestRPCRecordsWhatItChanges(t *testing.T) {

@@ -87,6 +87,9 @@ func (a *app) writeFaults(file string, result ctlproto.ScriptCheckResult) error 
 		if _, err := fmt.Fprintf(a.out, "%s:%d:%d: %s\n", safe(e.File), e.Line, e.Column, safe(e.Message)); err != nil {
 			return err
 		}
+		if e.Caret == "" {
+			continue
+		}
 		for line := range strings.SplitSeq(strings.TrimRight(e.Caret, "\n"), "\n") {
 			// A tab stays one, so that the caret stands where it points.
 			line = strings.ReplaceAll(safe(strings.ReplaceAll(line, "\t", "        ")), "\t", " ")

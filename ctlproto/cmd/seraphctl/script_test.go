@@ -21,6 +21,7 @@ func TestScriptCheck(t *testing.T) {
 	var asked ctlproto.ScriptCheckParams
 	result := ctlproto.ScriptCheckResult{OK: true, Errors: []ctlproto.ScriptError{}}
 	d.withRouter(map[string]ctltest.Handler{"script.check": func(params json.RawMessage) (any, *ctlproto.Error) {
+		asked = ctlproto.ScriptCheckParams{}
 		if err := json.Unmarshal(params, &asked); err != nil {
 			t.Error(err)
 		}

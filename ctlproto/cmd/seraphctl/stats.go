@@ -171,5 +171,28 @@ func (a *app) writeResult(result json.RawMessage) error {
 		_, err := fmt.Fprintln(a.out, safe(text))
 		return err
 	}
-	return a.writeJSON(result)
+	return a.writeJSON(json.RawMessage(plainHTML(result)))
 }
+
+// plainHTML writes <, > and & in JSON as they are, where an encoder escaped
+// them for the sake of web pages.
+func plainHTML(raw []byte) []byte {
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' || i+1 == len(raw) {
+			out = append(out, raw[i])
+			continue
+		}
+		if c, ok := htmlEscapes[string(raw[i:min(i+6, len(raw))])]; ok {
+			out = append(out, c)
+			i += 5
+			continue
+		}
+		out = append(out, raw[i], raw[i+1]) // so that \\ is not taken for the begin of an escape
+		i++
+	}
+	return out
+}
+
+// htmlEscapes are what encoding/json makes of these.
+var htmlEscapes = map[string]byte{`\u003c`: '<', `\u003e`: '>', `\u0026`: '&'}

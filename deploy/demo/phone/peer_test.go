@@ -70,7 +70,13 @@ func parseMessage(text string) message {
 // newPair makes a phone and its peer. The test ends both.
 func newPair(t *testing.T, change func(*Config)) (*Phone, *peer) {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return newPairAt(t, netip.AddrFrom4([4]byte{127, 0, 0, 1}), change)
+}
+
+// newPairAt is newPair on another address of the machine.
+func newPairAt(t *testing.T, ip netip.Addr, change func(*Config)) (*Phone, *peer) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +84,7 @@ func newPair(t *testing.T, change func(*Config)) (*Phone, *peer) {
 	cfg := Config{
 		User: "alice", Domain: "example.org", Name: "Alice", Password: "sesame",
 		Router: conn.LocalAddr().(*net.UDPAddr).AddrPort(),
-		Listen: netip.MustParseAddrPort("127.0.0.1:0"),
+		Listen: netip.AddrPortFrom(ip, 0),
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -123,7 +124,8 @@ func (p *Phone) granted(res *sip.Response) time.Duration {
 			if _, err := sip.ParseAddressValue(value, &uri, &params); err != nil {
 				continue
 			}
-			if uri.User != own.User || uri.Host != own.Host || uri.Port != own.Port {
+			// sipgo keeps the brackets of an IPv6 reference that it read.
+			if uri.User != own.User || strings.Trim(uri.Host, "[]") != own.Host || uri.Port != own.Port {
 				continue
 			}
 			if v, ok := params.Get("expires"); ok {

@@ -3,6 +3,7 @@ package phone
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,19 @@ func TestRegisterFailures(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestRegisterOverIPv6(t *testing.T) {
+	p, r := newPairAt(t, netip.IPv6Loopback(), nil)
+	done := registering(p)
+	req := r.expect("REGISTER")
+	if got, want := req.get("Contact"), fmt.Sprintf("<sip:alice@[::1]:%d>;expires=600", p.Addr().Port()); got != want {
+		t.Errorf("Contact %q, want %q", got, want)
+	}
+	r.reply(req, "200 OK", "r", contactLine(p, 60), "")
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -27,6 +27,11 @@ import (
 // writing what connections still hold, answering the control socket's callers.
 const drainTime = 3 * time.Second
 
+// maxWaiters bounds the requests that wait for a database or a resolver, in all. One
+// source may have a quarter of them (module auth): an office behind one NAT comes
+// back after a power cut.
+const maxWaiters = 1024
+
 // Daemon is a running proxy. Make it with Start.
 type Daemon struct {
 	cfg     Config
@@ -133,6 +138,7 @@ func (d *Daemon) bind(secret secret) error {
 	})
 	d.layer, err = transport.New(transport.Config{
 		Listen: listen, UDPWorkers: d.program.Globals().UDPWorkers, Malformed: d.engine.RefuseStream,
+		MaxWaiters: maxWaiters,
 	}, guard{d.engine, d.log}, d.log)
 	if err != nil {
 		return err

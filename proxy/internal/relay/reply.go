@@ -104,9 +104,8 @@ func (r *Request) ReplyStateless(rep *sip.Reply) error {
 // later himself, and ReplyFlow says where to.
 func (r *Request) BuildReply(dst []byte, rep *sip.Reply) []byte {
 	r.stamp()
-	var room [32]byte
 	if len(rep.ToTag) == 0 {
-		rep.ToTag = r.toTag(room[:0])
+		rep.ToTag = r.toTag(r.tag[:0])
 		defer func() { rep.ToTag = nil }()
 	}
 	if len(r.replyLines) > 0 && rep.Status != 100 {

@@ -88,9 +88,10 @@ type Request struct {
 	route  routeKind
 
 	key           txn.Key
-	scratch       []byte // what is being written
-	nextRoute     []byte // the Route after ours, where the request goes
-	replyLines    []byte // header lines for the replies made here
+	scratch       []byte   // what is being written
+	nextRoute     []byte   // the Route after ours, where the request goes
+	replyLines    []byte   // header lines for the replies made here
+	tag           [32]byte // of the reply that is being written
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool

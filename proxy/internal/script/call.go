@@ -41,11 +41,23 @@ func (k *compiler) call(c *call) node {
 	}
 	k.use(c.pos, c.name, f.Routes, f.MayWait)
 	k.arms(c)
-	run, err := f.Compile(args)
+	var run module.Call
+	err := guarded(func() (err error) { run, err = f.Compile(args); return err })
 	if err != nil {
 		return k.wrong(argPos(c), "%s: %v", c.name, err)
 	}
 	return moduleCall(run)
+}
+
+// guarded runs what a module does while a script is compiled. A fault in it is an
+// error: a script that is only checked must not take the router down.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("fault in the module: %v", fault)
+		}
+	}()
+	return do()
 }
 
 // argPos is where a message about a call's arguments points.

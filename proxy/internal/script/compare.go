@@ -1,8 +1,10 @@
 package script
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
+	"strings"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
@@ -125,6 +127,9 @@ func (k *compiler) compareMyself(c *compare) node {
 // memory that its length does not show.
 const maxRegexps = 1000
 
+// ignoreCase stands before each regular expression.
+const ignoreCase = "(?i)"
+
 // regexp compiles a regular expression, which ignores case as SER's do.
 func (k *compiler) regexp(v value) *regexp.Regexp {
 	if !v.quoted {
@@ -135,11 +140,12 @@ func (k *compiler) regexp(v value) *regexp.Regexp {
 		k.wrong(v.pos, "a script has at most %d regular expressions", maxRegexps)
 		return nil
 	}
-	re, err := regexp.Compile("(?i)" + v.text)
+	re, err := regexp.Compile(ignoreCase + v.text)
 	if err != nil {
 		reason := err.Error()
-		if e, ok := err.(*syntax.Error); ok {
-			reason = e.Code.String() + ": " + printable(e.Expr)
+		var e *syntax.Error
+		if errors.As(err, &e) {
+			reason = e.Code.String() + ": " + quoted(strings.TrimPrefix(e.Expr, ignoreCase))
 		}
 		k.wrong(v.pos, "the regular expression is not well formed: %s", reason)
 		return nil

@@ -77,11 +77,9 @@ func (k *compiler) compile(f *file) {
 	for _, m := range f.modparams {
 		k.modparam(m)
 	}
-	k.declare(f.routes)
-	for _, r := range f.routes {
-		if k.block = k.blockOf(r); k.block.pos == r.pos {
-			k.block.run = k.statements(r.body)
-		}
+	for i, b := range k.declare(f.routes) {
+		k.block = b
+		b.run = k.statements(f.routes[i].body)
 	}
 	k.reach()
 }

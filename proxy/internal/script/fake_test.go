@@ -37,6 +37,9 @@ func (s *stage) fn(name string, least, most int, routes module.Routes) module.Fu
 			if a.Str == "refused by the function" {
 				return nil, errors.New("the argument makes no sense")
 			}
+			if a.Str == "a fault" {
+				panic("index out of range")
+			}
 		}
 		line := name + "(" + strings.Join(texts, ",") + ")"
 		return func(*module.Ctx) int {
@@ -83,10 +86,22 @@ func (s *stage) modules() []module.Module {
 			s.fn("save", 1, 1, module.RequestRoute), s.fn("lookup", 1, 1, requests),
 		}},
 		&fake{"auth", []module.Param{s.param("secret", module.String, true)}, []module.Func{
-			s.fn("www_challenge", 2, 2, module.RequestRoute), s.fn("consume_credentials", 0, 0, module.RequestRoute),
+			s.fn("www_challenge", 2, 2, module.RequestRoute), s.fn("proxy_challenge", 2, 2, module.RequestRoute),
+			s.fn("consume_credentials", 0, 0, module.RequestRoute), s.fn("check_to", 0, 0, module.RequestRoute),
+			s.fn("check_from", 0, 0, module.RequestRoute),
 		}},
-		&fake{"auth_db", []module.Param{s.param("db_url", module.String, true)}, []module.Func{waiting}},
-		&fake{"textops", nil, []module.Func{s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute)}},
+		&fake{"auth_db", []module.Param{s.param("db_url", module.String, true)}, []module.Func{waiting, s.fn("proxy_authorize", 2, 2, module.RequestRoute)}},
+		&fake{"textops", nil, []module.Func{
+			s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute), s.fn("is_method", 1, 1, module.AnyRoute),
+		}},
+		&fake{"siputils", nil, []module.Func{s.fn("has_totag", 0, 0, module.AnyRoute)}},
+		&fake{"domain", nil, []module.Func{s.fn("is_from_local", 0, 0, module.AnyRoute)}},
+		&fake{"alias_db", nil, []module.Func{s.fn("alias_db_lookup", 1, 1, requests)}},
+		&fake{"nathelper", nil, []module.Func{
+			s.fn("nat_uac_test", 1, 1, module.AnyRoute), s.fn("add_contact_alias", 0, 0, module.AnyRoute),
+			s.fn("handle_ruri_alias", 0, 0, requests), s.fn("fix_nated_register", 0, 0, module.RequestRoute),
+		}},
+		&fake{"ctd", nil, nil},
 		&fake{"msilo", nil, []module.Func{s.fn("m_store", 1, 1, requests), s.fn("m_dump", 0, 0, module.RequestRoute)}},
 	}
 }

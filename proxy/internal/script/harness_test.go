@@ -39,8 +39,14 @@ loadmodule "msilo.so"
 // compile compiles a script that loads every module; it must have no problems.
 func compile(t testing.TB, text string, log *slog.Logger) *play {
 	t.Helper()
+	return compileWhole(t, loads+text, log)
+}
+
+// compileWhole compiles a script that says itself what it loads.
+func compileWhole(t testing.TB, text string, log *slog.Logger) *play {
+	t.Helper()
 	p := &play{stage: newStage(), t: t}
-	prog, problems := Compile("test.cfg", []byte(loads+text), Options{Modules: p.modules(), Log: log})
+	prog, problems := Compile("test.cfg", []byte(text), Options{Modules: p.modules(), Log: log})
 	for _, x := range problems {
 		t.Error(x.Error())
 	}

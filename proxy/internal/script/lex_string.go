@@ -25,6 +25,10 @@ func (l *lexer) str(t *token, quote byte) {
 		}
 	}
 	t.kind, t.text = tBad, "a string lacks its closing "+string(quote)
+	// What ends the line is hardly the string's: with it the reader finds back.
+	for l.at > t.off+1 && strings.IndexByte(" \t\r){;}", l.src[l.at-1]) >= 0 {
+		l.at--
+	}
 }
 
 // escape reads a backslash and what belongs to it. Before a character that has

@@ -1,8 +1,6 @@
 package script
 
-import (
-	"regexp"
-)
+import "regexp"
 
 // masked stands where a password stood.
 const masked = "***"

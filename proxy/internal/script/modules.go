@@ -127,7 +127,7 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		}
 		v.num = int(n)
 	}
-	if err := p.Set(v.text, v.num); err != nil {
+	if err := guarded(func() error { return p.Set(v.text, v.num) }); err != nil {
 		reason := err.Error()
 		if p.Secret && v.text != "" {
 			reason = strings.ReplaceAll(reason, v.text, masked)

@@ -147,7 +147,7 @@ func (p *parser) topStatement() bool {
 	case p.after().is("="):
 		return p.global()
 	}
-	return p.fail(t.pos, "unknown statement %s%s", t, didYouMean(t.text, slices.Concat(topWords, globalNames())))
+	return p.fail(t.pos, "unknown statement %s%s", t, didYouMean(t.text, topWords))
 }
 
 func didYouMean(word string, list []string) string {
@@ -219,7 +219,9 @@ func (p *parser) modparam() bool {
 func (p *parser) global() bool {
 	name := p.take()
 	g := global{pos: name.pos, name: name.text}
-	p.take() // =
+	if p.take(); p.tok.pos.Line > name.pos.Line {
+		return p.fail(p.behind(), "expected the value of %s", name.text)
+	}
 	for {
 		v, ok := p.setting()
 		if !ok {
@@ -251,6 +253,9 @@ func (p *parser) setting() (value, bool) {
 	if p.tok.kind == tOp && (p.tok.text == "[" || p.tok.text == ":" || p.tok.text == "*") {
 		t := p.raw(func(c byte) bool { return isHostByte(c) || c == '*' })
 		return value{pos: t.pos, text: t.text}, true
+	}
+	if p.tok.is("/") {
+		return value{}, p.fail(p.tok.pos, "a path stands in quotes")
 	}
 	return p.arg()
 }

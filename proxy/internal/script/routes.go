@@ -75,12 +75,13 @@ func (k *compiler) table(kind module.Routes) map[int]*block {
 	return k.routes
 }
 
-func (k *compiler) blockOf(r *route) *block { return k.table(r.kind)[r.number] }
-
-// declare makes the blocks, so that those that come later can be called.
-func (k *compiler) declare(list []*route) {
+// declare makes a block for each route, so that those that come later can be called.
+func (k *compiler) declare(list []*route) []*block {
 	k.prog.failure, k.prog.reply = map[int]*block{}, map[int]*block{}
-	for _, r := range list {
+	blocks := make([]*block, len(list))
+	for i, r := range list {
+		b := &block{title: r.title(), kind: r.kind, pos: r.pos}
+		blocks[i] = b
 		t := k.table(r.kind)
 		switch other := t[r.number]; {
 		case other != nil:
@@ -88,13 +89,14 @@ func (k *compiler) declare(list []*route) {
 		case r.kind == module.FailureRoute && r.number == 0:
 			k.wrong(r.pos, "a failure_route has a number from 1")
 		default:
-			t[r.number] = &block{title: r.title(), kind: r.kind, pos: r.pos}
+			t[r.number] = b
 		}
 	}
 	k.prog.main = k.routes[0]
 	if k.prog.main == nil {
 		k.wrong(Pos{1, 1}, "the script has no main route: route { … }")
 	}
+	return blocks
 }
 
 // use notes that the present block calls something.

@@ -129,17 +129,19 @@ func (x *Client) Provisional() bool { return x.state == clientProceeding }
 // Pending reports whether no final response has come.
 func (x *Client) Pending() bool { return x.state == clientCalling || x.state == clientProceeding }
 
-// Start sends the request and enters the transaction in the table. The cell is
-// locked. An error means that nothing was entered.
+// Start enters the transaction in the table and sends the request. The cell is
+// locked. An error means that nothing is left in the table. It is entered first:
+// what is sent at once can be answered before Send returns.
 func (x *Client) Start(method sip.Method, flow transport.Flow, msg []byte, out Out) error {
-	if err := out.Send(flow, msg); err != nil {
-		return err
-	}
 	x.method, x.flow, x.state = method, flow, clientCalling
 	x.sent = x.table.Buffers.Copy(msg)
 	x.table.insertClient(x)
 	if flow.Proto.Stream() {
 		x.table.streams.add(x)
+	}
+	if err := out.Send(flow, msg); err != nil {
+		x.finish()
+		return err
 	}
 	if !flow.Proto.Reliable() {
 		x.a = x.table.cfg.T1

@@ -133,11 +133,13 @@ func (x *Server) complete(msg []byte) {
 	cfg := &x.table.cfg
 	x.state = serverCompleted
 	if !x.invite {
+		x.keep(msg)
 		if x.flow.Proto.Reliable() {
-			x.finish()
+			// Timer J is 0 here (RFC 3261 §17.2.2), but a client that lost its
+			// connection repeats what it sent on a new one. SER waits as long.
+			x.end.Arm(cfg.T4)
 			return
 		}
-		x.keep(msg)
 		x.end.Arm(64 * cfg.T1) // Timer J
 		return
 	}

@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -117,6 +118,7 @@ func quoteName(name string) string {
 // cleanText makes of what somebody sent a line of at most maxText bytes of
 // printable UTF-8; other characters become blanks.
 func cleanText(b []byte) string {
+	b = bytes.TrimSpace(b)
 	b = b[:min(len(b), maxText)]
 	text := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -48,6 +48,9 @@ func (m *Main) awaitDatabase(ctx context.Context, url string, gate *server.Gate)
 
 // openReady opens a database whose schema is the one that this program knows.
 func openReady(ctx context.Context, url string) (*store.DB, error) {
+	if err := store.BecomeOwner(url); err != nil { // again, where the folder was missing at the start
+		return nil, err
+	}
 	db, err := store.Open(ctx, url, store.Options{})
 	if err != nil {
 		return nil, err

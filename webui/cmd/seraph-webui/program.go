@@ -58,7 +58,7 @@ func (m *Main) Run(ctx context.Context) error {
 	if m.listener, err = m.listen(); err != nil {
 		return err
 	}
-	if err := store.BecomeOwner(url); err != nil {
+	if err := store.BecomeOwner(url); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		m.listener.Close()
 		return err
 	}
@@ -118,7 +118,7 @@ func (m *Main) listen() (net.Listener, error) {
 		return nil, fmt.Errorf("tls_cert, tls_key: %w", err)
 	}
 	return tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}), nil
 }
 

@@ -128,7 +128,7 @@ func (s *Set) File(w http.ResponseWriter, r *http.Request, name string) bool {
 	h.Set("Content-Length", strconv.Itoa(len(f.content)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		w.Write(f.content) // an error means that the browser has gone
+		_, _ = w.Write(f.content) // an error means that the browser has gone
 	}
 	return true
 }

@@ -32,6 +32,8 @@ type Options struct {
 	Limits session.Limits
 	// Zone is the time zone of those who have not chosen one, nil is time.Local.
 	Zone *time.Location
+	// Live are the durations and limits of the live pages; zero is good.
+	Live user.LiveOptions
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -66,6 +68,7 @@ func New(o Options) *Server {
 	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
 	s.portal = user.New(user.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
+		Live: o.Live,
 	})
 	s.table = s.routes(s.portal)
 	s.handler = s.outermost(s.mount())

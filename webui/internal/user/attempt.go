@@ -46,7 +46,17 @@ func (p *Portal) Attempt(w http.ResponseWriter, r *http.Request) {
 	if !status.Ended {
 		page.Refresh = refreshRunning
 	}
-	p.View.Page(w, r, http.StatusOK, "attempt", view.Page{Title: card.Title, Tab: tabPhoneBook, Data: page})
+	p.showAttemptPage(w, r, http.StatusOK, card.Title, page)
+}
+
+// showAttemptPage shows the page without the card of the same attempt.
+func (p *Portal) showAttemptPage(w http.ResponseWriter, r *http.Request, status int, title view.Msg, page attemptPage) {
+	if shown, ok := p.live.calls.current(owner(r)); ok && shown.ID == r.PathValue("id") {
+		f := view.Of(r)
+		f.Card = nil
+		r = view.With(r, f)
+	}
+	p.View.Page(w, r, status, "attempt", view.Page{Title: title, Tab: tabPhoneBook, Data: page})
 }
 
 // attemptAway shows what is known of an attempt while the router is away.
@@ -59,7 +69,7 @@ func (p *Portal) attemptAway(w http.ResponseWriter, r *http.Request, page attemp
 		page.Card, title = &card, card.Title
 	}
 	w.Header().Set("Retry-After", "5")
-	p.View.Page(w, r, http.StatusServiceUnavailable, "attempt", view.Page{Title: title, Tab: tabPhoneBook, Data: page})
+	p.showAttemptPage(w, r, http.StatusServiceUnavailable, title, page)
 }
 
 // attempt asks for the attempt that the path names. One that is not there and
@@ -79,6 +89,9 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 	}
 	if caller, err := aor.Parse(status.Caller, ""); err != nil || caller != owner(r) {
 		return ctlproto.CtdStatus{}, store.ErrNotFound
+	}
+	if !status.Ended {
+		p.live.called(status)
 	}
 	return status, nil
 }

@@ -32,14 +32,15 @@ type callCard struct {
 	Version            int
 	Cancellable, Ended bool
 	Connected          bool
+	Cancelled          bool // by somebody's wish: no fault
+	Began              time.Time
 }
 
 // callStep is one line of the card.
 type callStep struct {
 	Text    view.Msg
-	Mark    string // "done", "now", "next" or "bad"
-	Elapsed string // since the click, "" if not reached
-	At      time.Time
+	Mark    string // "done", "now" or "next"
+	Elapsed string // since the click, "" if not reached or at once
 }
 
 // callSteps are the steps of a good attempt, in their order.
@@ -54,7 +55,8 @@ func (p *Portal) newCard(ctx context.Context, who aor.AOR, status ctlproto.CtdSt
 		ID: status.ID, Name: full, Address: shortAddress(status.Callee), To: status.Callee,
 		Code: status.Code, Reason: status.Reason, Version: 2 * len(status.Steps),
 		Cancellable: status.Cancellable && !status.Ended, Ended: status.Ended,
-		Connected: status.State == ctlproto.CtdConnected,
+		Connected: status.State == ctlproto.CtdConnected, Cancelled: status.State == ctlproto.CtdCancelled,
+		Began: began(status),
 	}
 	if c.Ended {
 		c.Version++
@@ -139,14 +141,19 @@ func cardSteps(status ctlproto.CtdStatus, name string) []callStep {
 }
 
 func reachedStep(text view.Msg, mark string, step ctlproto.CtdStep) callStep {
-	return callStep{Text: text, Mark: mark, Elapsed: elapsed(step.ElapsedMS), At: step.At}
+	return callStep{Text: text, Mark: mark, Elapsed: elapsed(step.ElapsedMS)}
 }
 
-// elapsed is a time since the click: "1.2 s", from a minute on "1:05".
+// elapsed is a time since the click: "1.2 s", from a minute on "1:05"; "" for
+// what was there at once.
 func elapsed(ms int64) string {
-	if ms < 60_000 {
-		return fmt.Sprintf("%.1f s", float64(max(ms, 0))/1000)
+	switch {
+	case ms < 50:
+		return ""
+	case ms < 59_950:
+		return fmt.Sprintf("%.1f s", float64(ms)/1000)
 	}
+	ms += 50 // as the tenths are rounded
 	return fmt.Sprintf("%d:%02d", ms/60_000, ms/1000%60)
 }
 

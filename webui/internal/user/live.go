@@ -98,10 +98,16 @@ func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *L
 
 // Run follows the router until ctx ends, then ends every stream and waits for
 // what it started. It is called once, and ended before the HTTP server is shut
-// down, which would wait for the streams. Its error is the context's, or the
-// router's refusal of the feed.
+// down, which would wait for the streams. Its error is the context's.
 func (l *Live) Run(ctx context.Context) error {
-	err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicCtd)
+	for ctx.Err() == nil {
+		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicCtd)
+		if ctx.Err() == nil { // refused; a router without such a feed may be replaced
+			l.log.Error("live: the router refuses its feed", "err", err)
+			l.setAway()
+			wait(ctx, refusedPause)
+		}
+	}
 	l.mu.Lock()
 	l.closed = true
 	for _, v := range l.viewers {
@@ -110,7 +116,20 @@ func (l *Live) Run(ctx context.Context) error {
 	l.mu.Unlock()
 	close(l.ended)
 	l.workers.Wait()
-	return err
+	return ctx.Err()
+}
+
+// refusedPause is the wait after the router refused its feed.
+const refusedPause = 10 * time.Second
+
+// wait lasts d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // handle takes one event of the router. It must be quick: while it runs the

@@ -35,7 +35,7 @@ const (
 	pathSecurity  = "/user/account/security"
 )
 
-// Options are what the portal works with. All are needed.
+// Options are what the portal works with. All but Live are needed.
 type Options struct {
 	DB       *store.DB
 	Ctl      *ctlproto.Redialer
@@ -44,6 +44,8 @@ type Options struct {
 	SignIn   *session.SignIn
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Live are the durations and limits of the live pages; zero is good.
+	Live LiveOptions
 }
 
 // Portal has the handlers of the pages as its methods.
@@ -54,7 +56,7 @@ type Portal struct {
 
 // New makes a Portal.
 func New(o Options) *Portal {
-	return &Portal{Options: o, live: NewLive(o.Ctl, o.DB, LiveOptions{}, o.Log)}
+	return &Portal{Options: o, live: NewLive(o.Ctl, o.DB, o.Live, o.Log)}
 }
 
 // Run follows the router until ctx ends; with it end the streams.

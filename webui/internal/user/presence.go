@@ -7,6 +7,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/sql/aor"
+	"seraph/sql/store"
 )
 
 // The statuses as pages and streams name them: data-status of a row.
@@ -67,9 +68,12 @@ func presenceOf(ctx context.Context, router Router, viewer aor.AOR, addresses []
 	return statuses, nil
 }
 
-// routerAway reports that err says that the router could not be asked, rather
-// than that it refused.
+// routerAway reports that err, of a call of the router, says that the router
+// could not be asked, rather than that it refused.
 func routerAway(err error) bool {
-	return err != nil && (ctlproto.CodeOf(err) == 0 || ctlproto.CodeOf(err) == ctlproto.CodeUnavailable ||
-		errors.Is(err, ctlproto.ErrUnreachable))
+	if err == nil || errors.Is(err, store.ErrNotFound) {
+		return false
+	}
+	code := ctlproto.CodeOf(err)
+	return code == 0 || code == ctlproto.CodeUnavailable
 }

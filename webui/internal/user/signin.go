@@ -106,5 +106,6 @@ func (p *Portal) SignOut(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
+	p.live.SessionsChanged(v.Session.AOR) // other tabs' streams end at once
 	http.Redirect(w, r, pathSignIn, http.StatusSeeOther)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +58,12 @@ type site struct {
 // newSite starts a portal with the users alice and bob.
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteWith(t, user.LiveOptions{})
+}
+
+func newSiteWith(t *testing.T, live user.LiveOptions) *site {
+	t.Helper()
+	t.Cleanup(func() { nothingRuns(t) }) // the last to be done
 	ctx := context.Background()
 	db, err := store.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "seraph.db"), store.Options{})
 	check(t, err)
@@ -67,11 +75,11 @@ func newSite(t *testing.T) *site {
 		check(t, db.Subscribers.Create(ctx, who, password))
 	}
 	s := &site{t: t, db: db, router: newPaperRouter(t)}
-	s.start()
+	s.start(live)
 	return s
 }
 
-func (s *site) start() {
+func (s *site) start(live user.LiveOptions) {
 	files, err := assets.Load()
 	check(s.t, err)
 	pages, err := user.Templates()
@@ -81,12 +89,17 @@ func (s *site) start() {
 	check(s.t, err)
 	ctl := ctlproto.NewRedialer(s.router.path, ctlproto.Dialer{})
 	s.server = server.New(server.Options{
-		DB: s.db, Ctl: ctl, Assets: files, View: views, DefaultDomain: "example.org", Log: log,
+		DB: s.db, Ctl: ctl, Assets: files, View: views, DefaultDomain: "example.org", Log: log, Live: live,
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan struct{})
 	go func() { defer close(ran); s.server.Run(ctx) }()
-	s.http = httptest.NewServer(s.server)
+	s.http = httptest.NewUnstartedServer(s.server)
+	s.http.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		check(s.t, c.(*net.TCPConn).SetWriteBuffer(8<<10)) // so that a browser that does not read is soon felt
+		return ctx
+	}
+	s.http.Start()
 	s.url, s.stop = s.http.URL, stop
 	s.t.Cleanup(func() {
 		stop()
@@ -94,6 +107,24 @@ func (s *site) start() {
 		s.http.Close()
 		ctl.Close()
 	})
+}
+
+// nothingRuns fails the test if a goroutine of the portal's is left.
+func nothingRuns(t *testing.T) {
+	for deadline := time.After(patience); ; {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		left := regexp.MustCompile(`seraph/webui/internal/(user|server)\.\(.*`).Find(stacks)
+		if left == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Errorf("still running: %s", left)
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 func check(t testing.TB, err error) {
@@ -359,9 +390,8 @@ type event struct{ name, data string }
 type stream struct {
 	t        *testing.T
 	response *http.Response
-	events   chan event
+	events   chan event // closed when the stream has ended
 	comments chan struct{}
-	ended    chan struct{}
 }
 
 // listen opens a stream and returns when it has begun.
@@ -372,7 +402,7 @@ func (b *browser) listen() *stream {
 	r.Header.Set("Accept-Encoding", "gzip, br")
 	response, err := b.client.Do(r)
 	check(b.t, err)
-	s := &stream{b.t, response, make(chan event, 100), make(chan struct{}, 100), make(chan struct{})}
+	s := &stream{b.t, response, make(chan event, 100), make(chan struct{}, 1000)}
 	b.t.Cleanup(func() { response.Body.Close() })
 	if response.StatusCode != http.StatusOK {
 		b.t.Fatalf("stream: status %d", response.StatusCode)
@@ -382,7 +412,7 @@ func (b *browser) listen() *stream {
 }
 
 func (s *stream) read() {
-	defer close(s.ended)
+	defer close(s.events)
 	lines := bufio.NewScanner(s.response.Body)
 	lines.Buffer(nil, 1<<20)
 	var e event
@@ -406,15 +436,16 @@ func (s *stream) read() {
 func (s *stream) next(name string, data any) {
 	s.t.Helper()
 	select {
-	case e := <-s.events:
+	case e, ok := <-s.events:
+		if !ok {
+			s.t.Fatalf("the stream ended before event %q", name)
+		}
 		if e.name != name {
 			s.t.Fatalf("event %q %s, want %q", e.name, e.data, name)
 		}
 		if data != nil {
 			check(s.t, json.Unmarshal([]byte(e.data), data))
 		}
-	case <-s.ended:
-		s.t.Fatalf("the stream ended before event %q", name)
 	case <-time.After(patience):
 		s.t.Fatalf("no event %q", name)
 	}
@@ -424,7 +455,10 @@ func (s *stream) next(name string, data any) {
 func (s *stream) ends() {
 	s.t.Helper()
 	select {
-	case <-s.ended:
+	case e, ok := <-s.events:
+		if ok {
+			s.t.Fatalf("event %q %s, want the end of the stream", e.name, e.data)
+		}
 	case <-time.After(patience):
 		s.t.Fatal("the stream does not end")
 	}

@@ -13,7 +13,7 @@ import (
 
 // viewer is a user with at least one page open. Its worker asks for the
 // presence of what changed, for all of the pages together. All fields but who,
-// wake and cancel are guarded by Live.mu.
+// wake, cancel and failing are guarded by Live.mu.
 type viewer struct {
 	who     aor.AOR
 	wake    chan struct{} // holds one token
@@ -25,6 +25,8 @@ type viewer struct {
 	all      bool                // the phone book and all of its addresses are to be read again
 	watching []string            // the addresses under which Live.watched has this viewer
 	synced   bool                // statuses are the state; false while the router is away
+
+	failing bool // the last question failed; the worker's own
 }
 
 // recall has everything read again. The caller holds Live.mu.
@@ -69,11 +71,7 @@ func (l *Live) serveViewer(ctx context.Context, v *viewer) {
 			l.mu.Unlock()
 		}
 		l.bringUpToDate(ctx, v)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(l.opts.Gap):
-		}
+		wait(ctx, l.opts.Gap)
 	}
 }
 
@@ -135,6 +133,7 @@ func (l *Live) readAll(ctx context.Context, v *viewer) {
 		l.askAgain(ctx, v, err)
 		return
 	}
+	v.failing = false
 	called := l.recheckCall(ctx, v.who)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,14 +169,11 @@ func (l *Live) askAgain(ctx context.Context, v *viewer, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.log.Warn("live: state not read", "user", v.who.String(), "err", err)
-	timer := time.NewTimer(retryPause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return
-	case <-timer.C:
+	if !v.failing {
+		l.log.Warn("live: state not read, asking again until it is", "user", v.who.String(), "err", err)
 	}
+	v.failing = true
+	wait(ctx, retryPause)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.away {

@@ -1,7 +1,9 @@
 package moduletest
 
 import (
+	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"seraph/proxy/internal/module"
@@ -73,4 +75,40 @@ func Set(t testing.TB, m module.Module, name, value string) error {
 	}
 	t.Fatalf("module %s has no parameter %s", m.Name(), name)
 	panic("unreachable")
+}
+
+// Documented checks that the page of a module, README.md in the folder of the test,
+// has a section for each of its functions and parameters, and for nothing else.
+func Documented(t *testing.T, m module.Module) {
+	t.Helper()
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for _, p := range m.Params() {
+		want[p.Name] = true
+	}
+	for _, f := range m.Funcs() {
+		want[f.Name] = true
+	}
+	for line := range strings.Lines(string(page)) {
+		title, ok := strings.CutPrefix(line, "### ")
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(strings.TrimSpace(title), "(")
+		if !want[name] {
+			t.Errorf("README.md describes %s, which module %s does not have", name, m.Name())
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		t.Errorf("README.md does not describe %s", name)
+	}
+	for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "PARAMETERS", "FUNCTIONS", "EXAMPLES"} {
+		if !strings.Contains(string(page), "\n## "+section+"\n") {
+			t.Errorf("README.md has no section %s", section)
+		}
+	}
 }

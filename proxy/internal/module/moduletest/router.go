@@ -67,6 +67,9 @@ func New(t testing.TB, s *Script, change ...func(*relay.Config)) *Router {
 	return r
 }
 
+// For makes a fuzz target's or subtest's failures its own.
+func (r *Router) For(t testing.TB) { r.t = t }
+
 func (r *Router) take(f transport.Flow, msg []byte) error {
 	if r.SendErr != nil {
 		return r.SendErr

@@ -5,7 +5,14 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/maphash"
 	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"seraph/proxy/internal/module"
 	"seraph/sql/aor"
@@ -13,7 +20,7 @@ import (
 )
 
 // Credentials is the table subscriber. store.ErrNotFound says that there is no such
-// user.
+// user; any other error that the table could not be asked.
 type Credentials interface {
 	Credentials(ctx context.Context, user aor.AOR) (store.Credential, error)
 }
@@ -25,38 +32,144 @@ type Config struct {
 	Key []byte
 	// Credentials is nil where there is no database, and so no subscriber.
 	Credentials Credentials
-	// LocalDomain says whether a host is one of our domains.
+	// LocalDomain says whether a host is one of our domains; nil for none.
 	LocalDomain func(host []byte) bool
 }
 
 // Module is auth.
-type Module struct{ cfg Config }
+type Module struct {
+	log   *slog.Logger
+	local func(host []byte) bool
+	key   []byte
+	table Credentials
 
-// New makes the module.
-func New(cfg Config) *Module { return &Module{cfg: cfg} }
+	// Settings of the script.
+	slots       int
+	life        time.Duration
+	ttl         time.Duration
+	negativeTTL time.Duration
+	cacheSize   int
+	readTimeout time.Duration
+
+	seed   maphash.Seed
+	nonces nonces
+	counts counts
+	cache  cache
+	reader reader
+	stats  counters
+
+	challenges sync.Pool // of *challenge
+}
+
+// counters are the statistics.
+type counters struct {
+	challenges, stale, accepted, rejected, cacheHits, reads, readErrors, busy atomic.Int64
+}
+
+// New makes the module. It has no memory to speak of before Init.
+func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.LocalDomain == nil {
+		cfg.LocalDomain = func([]byte) bool { return false }
+	}
+	return &Module{
+		log: cfg.Log, local: cfg.LocalDomain, key: cfg.Key, table: cfg.Credentials,
+		slots: 1 << 16, life: 5 * time.Minute, ttl: time.Minute, negativeTTL: 5 * time.Second,
+		cacheSize: 1 << 18, readTimeout: 2 * time.Second,
+		seed: maphash.MakeSeed(),
+	}
+}
 
 // Name is "auth".
 func (m *Module) Name() string { return "auth" }
 
 // Params lists the parameters.
-func (m *Module) Params() []module.Param { return nil }
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "secret", Kind: module.String, Secret: true, Set: m.setSecret,
+			Doc: "text that nonces are authenticated with, that of the state folder if not set"},
+		{Name: "nonce_expire", Kind: module.Int, Set: duration("nonce_expire", &m.life, time.Second, 5, 3600),
+			Doc: "seconds for which a nonce is good, 300 if not set"},
+		{Name: "nonce_slots", Kind: module.Int, Set: m.setSlots,
+			Doc: "nonces in use whose counts are remembered, 65536 if not set; 56 bytes each"},
+		{Name: "cache_ttl", Kind: module.Int, Set: duration("cache_ttl", &m.ttl, time.Second, 1, 3600),
+			Doc: "seconds for which a HA1 is good without asking the database, 60 if not set"},
+		{Name: "cache_negative_ttl", Kind: module.Int, Set: duration("cache_negative_ttl", &m.negativeTTL, time.Second, 1, 3600),
+			Doc: "seconds for which a user is known not to exist, 5 if not set"},
+		{Name: "cache_size", Kind: module.Int, Set: m.setCacheSize,
+			Doc: "users whose HA1 is kept, 262144 if not set; some 250 bytes each"},
+		{Name: "read_timeout", Kind: module.Int, Set: duration("read_timeout", &m.readTimeout, time.Millisecond, 50, 30000),
+			Doc: "milliseconds that a request waits for the database, 2000 if not set"},
+	}
+}
 
-// Funcs lists the functions.
-func (m *Module) Funcs() []module.Func { return nil }
+func (m *Module) setSecret(s string, _ int) error {
+	if len(s) < 8 {
+		return errors.New("the secret has less than 8 characters")
+	}
+	m.key = []byte(s)
+	return nil
+}
 
-// Init prepares the nonces.
-func (m *Module) Init() error { return nil }
+func (m *Module) setSlots(_ string, n int) error {
+	if n < 1024 || n > 1<<24 {
+		return fmt.Errorf("nonce_slots %d is not from 1024 to %d", n, 1<<24)
+	}
+	m.slots = n
+	return nil
+}
+
+func (m *Module) setCacheSize(_ string, n int) error {
+	if n < 1024 || n > 1<<26 {
+		return fmt.Errorf("cache_size %d is not from 1024 to %d", n, 1<<26)
+	}
+	m.cacheSize = n
+	return nil
+}
+
+func duration(name string, to *time.Duration, unit time.Duration, least, most int) func(string, int) error {
+	return func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
+		}
+		*to = time.Duration(n) * unit
+		return nil
+	}
+}
+
+// Init prepares nonces and cache.
+func (m *Module) Init() error {
+	key := m.key
+	if len(key) == 0 {
+		key = make([]byte, 32)
+		_, _ = rand.Read(key) // never fails
+	}
+	m.nonces.init(key, m.life)
+	m.counts.init(m.slots)
+	m.cache.init(m)
+	m.reader.init()
+	return nil
+}
 
 // Run refreshes what is cached until ctx ends.
-func (m *Module) Run(ctx context.Context) {}
+func (m *Module) Run(ctx context.Context) { m.refresh(ctx) }
 
-// Authorize checks the credentials of a request for a realm, a canonical domain, or
-// "" for that of the address that the request speaks for. It is the body of
-// auth_db's www_authorize (proxy false) and proxy_authorize (proxy true).
-func (m *Module) Authorize(c *module.Ctx, realm string, proxy bool) int { return module.False }
-
-// Forget drops what is cached for one user.
-func (m *Module) Forget(user aor.AOR) {}
+// Forget drops what is cached for one user, so that the next request reads the
+// table.
+func (m *Module) Forget(user aor.AOR) { m.cache.forget([]byte(user.String())) }
 
 // Statistics yields the counters of the group "auth".
-func (m *Module) Statistics(yield func(group, name string, value int64)) {}
+func (m *Module) Statistics(yield func(group, name string, value int64)) {
+	s := &m.stats
+	yield("auth", "challenges", s.challenges.Load())
+	yield("auth", "stale_challenges", s.stale.Load())
+	yield("auth", "accepted", s.accepted.Load())
+	yield("auth", "rejected", s.rejected.Load())
+	yield("auth", "cache_hits", s.cacheHits.Load())
+	yield("auth", "db_reads", s.reads.Load())
+	yield("auth", "db_errors", s.readErrors.Load())
+	yield("auth", "busy", s.busy.Load())
+	yield("auth", "cached", int64(m.cache.size()))
+}

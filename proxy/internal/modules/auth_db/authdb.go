@@ -2,7 +2,13 @@
 // the table subscriber. README.md is its manual page.
 package authdb
 
-import "seraph/proxy/internal/module"
+import (
+	"errors"
+	"fmt"
+
+	"seraph/proxy/internal/module"
+	"seraph/sql/aor"
+)
 
 // Authorizer checks credentials: the module auth.
 type Authorizer interface {
@@ -14,16 +20,83 @@ type Authorizer interface {
 type Config struct{ Auth Authorizer }
 
 // Module is auth_db.
-type Module struct{ cfg Config }
+type Module struct {
+	auth  Authorizer
+	dbURL string
+}
 
 // New makes the module.
-func New(cfg Config) *Module { return &Module{cfg: cfg} }
+func New(cfg Config) *Module { return &Module{auth: cfg.Auth} }
 
 // Name is "auth_db".
 func (m *Module) Name() string { return "auth_db" }
 
-// Params lists the parameters.
-func (m *Module) Params() []module.Param { return nil }
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.dbURL }
+
+// Params lists the parameters: those of SER's scripts that ask for what is done.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
+			Set: func(s string, _ int) error {
+				if s == "" {
+					return errors.New("db_url is empty")
+				}
+				m.dbURL = s
+				return nil
+			}},
+		{Name: "calculate_ha1", Kind: module.Int, Set: only("calculate_ha1", 0, "passwords are stored as hashes only"),
+			Doc: "taken if 0: hashes are read, never passwords"},
+		{Name: "use_domain", Kind: module.Int, Set: only("use_domain", 1, "a user is a user name in a domain"),
+			Doc: "taken if 1: a user is a user name in a domain"},
+		{Name: "user_column", Kind: module.String, Set: column("user_column", "username"), Doc: "taken if username"},
+		{Name: "domain_column", Kind: module.String, Set: column("domain_column", "domain"), Doc: "taken if domain"},
+		{Name: "password_column", Kind: module.String, Set: column("password_column", "ha1"), Doc: "taken if ha1"},
+		{Name: "password_column_2", Kind: module.String, Set: column("password_column_2", "ha1b"), Doc: "taken if ha1b"},
+	}
+}
+
+func only(name string, want int, why string) func(string, int) error {
+	return func(_ string, n int) error {
+		if n != want {
+			return fmt.Errorf("%s can only be %d: %s", name, want, why)
+		}
+		return nil
+	}
+}
+
+func column(name, want string) func(string, int) error {
+	return func(s string, _ int) error {
+		if s != want {
+			return fmt.Errorf("%s can only be %q", name, want)
+		}
+		return nil
+	}
+}
 
 // Funcs lists the functions.
-func (m *Module) Funcs() []module.Func { return nil }
+func (m *Module) Funcs() []module.Func {
+	return []module.Func{
+		{Name: "www_authorize", Min: 2, Max: 2, Routes: module.RequestRoute, MayWait: true, Compile: m.compile(false),
+			Doc: "true if the request bears right credentials in Authorization"},
+		{Name: "proxy_authorize", Min: 2, Max: 2, Routes: module.RequestRoute, MayWait: true, Compile: m.compile(true),
+			Doc: "true if the request bears right credentials in Proxy-Authorization"},
+	}
+}
+
+// compile compiles www_authorize(realm, table) and proxy_authorize.
+func (m *Module) compile(proxy bool) func([]module.Arg) (module.Call, error) {
+	return func(args []module.Arg) (module.Call, error) {
+		realm := args[0].Str
+		if realm != "" {
+			var err error
+			if realm, err = aor.ParseDomain(realm); err != nil {
+				return nil, fmt.Errorf("the realm is a domain of ours, because the stored hashes are made with it: %w", err)
+			}
+		}
+		if table := args[1].Str; table != "subscriber" {
+			return nil, fmt.Errorf("%q is no table of users; it is called \"subscriber\"", table)
+		}
+		return func(c *module.Ctx) int { return m.auth.Authorize(c, realm, proxy) }, nil
+	}
+}

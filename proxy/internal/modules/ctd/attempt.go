@@ -40,9 +40,9 @@ type attempt struct {
 	timedOut   bool // … because the callee did not answer
 	running    bool // the call to the callee passes us, and has no final response
 	key        txn.Key
-	finalCode  int // of the call to the callee, as the relay saw it
+	finalCode  int  // of the call to the callee, as the relay saw it
 	hungUp     bool // our BYE or CANCEL was sent
-	slow       bool // the leg is to end after a NOTIFY or notify_wait
+	closing    bool // our BYE is to go after bye_delay
 	legGone    bool // nothing is left of the call to the caller
 	released   bool
 }
@@ -170,20 +170,20 @@ func (a *attempt) hangup() {
 
 // hangupSoon ends the leg after the last NOTIFY, once our 200 to that is out.
 func (a *attempt) hangupSoon() {
-	if !a.hungUp && a.waits != waitHangup || a.slow {
-		a.slow = false
+	if !a.hungUp && !a.closing && !a.legGone {
+		a.closing = true
 		a.arm(waitHangup, a.m.set.byeDelay, a.hangup)
 	}
 }
 
 // hangupAfterNotify ends the leg when the NOTIFY has come, or does not.
 func (a *attempt) hangupAfterNotify() {
-	if a.deaf {
+	switch {
+	case a.deaf:
 		a.hangupSoon()
-		return
+	case !a.hungUp && !a.legGone:
+		a.arm(waitHangup, a.m.set.notifyWait, a.hangup)
 	}
-	a.slow = true
-	a.arm(waitHangup, a.m.set.notifyWait, a.hangup)
 }
 
 // cancel ends the attempt for somebody; see Module.Cancel.

@@ -88,7 +88,7 @@ func retried(status int) bool {
 // more within notify_wait.
 func (a *attempt) observedFinal() {
 	code := a.finalCode
-	if a.cancelling || a.deaf {
+	if a.cancelling || a.timedOut || a.deaf {
 		a.decide(code, sip.ReasonPhrase(code))
 		a.hangupAfterNotify()
 		return

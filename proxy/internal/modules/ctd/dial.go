@@ -30,7 +30,6 @@ func (m *Module) Dial(ctx context.Context, p ctlproto.CtdDialParams) (string, er
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.step(ctlproto.CtdRingingYou)
 	from := aor.AOR{User: m.set.controller, Domain: a.caller.Domain}
 	call, err := m.cfg.Agent.Invite(ua.Invite{
 		To: a.caller.URI(), From: from.URI(), FromName: p.CalleeName,
@@ -41,11 +40,11 @@ func (m *Module) Dial(ctx context.Context, p ctlproto.CtdDialParams) (string, er
 	}, a.event)
 	if err != nil {
 		m.cfg.Log.Error("click-to-dial: INVITE not made", "attempt", a.id, "caller", a.callerText, "error", err)
-		a.legGone = true
-		a.end(ctlproto.CtdFailed, ctlproto.OutcomeInternal, 0, "")
+		m.drop(a)
 		return "", ctlproto.Errorf(ctlproto.CodeUnavailable, "the caller cannot be called now")
 	}
 	a.call = call
+	a.step(ctlproto.CtdRingingYou)
 	m.cfg.Log.Info("click-to-dial", "attempt", a.id, "caller", a.callerText, "callee", a.callee, "actor", p.Actor, "call_id", call.CallID())
 	return a.id, nil
 }
@@ -108,4 +107,13 @@ func (m *Module) admit(a *attempt) error {
 	m.active++
 	m.counts.dials++
 	return nil
+}
+
+// drop takes back what admit did.
+func (m *Module) drop(a *attempt) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.attempts, a.id)
+	m.active--
+	m.counts.dials--
 }

@@ -37,6 +37,9 @@ func (m *Module) parseContact(value, expires []byte, c *usrloc.Contact) *refusal
 			}
 			c.Q = q
 		case sip.EqualFold(name, "+sip.instance"):
+			if bytes.ContainsAny(v, "\"\\") {
+				return badContact // it could not be given back in quotes
+			}
 			c.Instance = v
 		case sip.EqualFold(name, "reg-id"):
 			n, ok := sip.ParseUint(v, math.MaxInt32)

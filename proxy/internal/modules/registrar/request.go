@@ -66,10 +66,11 @@ func (s *scratch) readAoR(r *relay.Request) *refusal {
 	if s.reg.AoR, err = aor.AppendCanonical(s.reg.AoR[:0], u.User, u.Host); err != nil {
 		return badTo
 	}
-	if registrar, err := r.Msg.URI(); err == nil && sip.EqualFold(registrar.Host, string(u.Host)) {
+	domain := s.reg.AoR[bytes.IndexByte(s.reg.AoR, '@')+1:]
+	if registrar, err := r.Msg.URI(); err == nil && sip.EqualFold(registrar.Host, string(domain)) {
 		return nil
 	}
-	if !r.Engine.Myself(u.Host, u.Port) {
+	if !r.Engine.Myself(domain, u.Port) {
 		return notHere
 	}
 	return nil

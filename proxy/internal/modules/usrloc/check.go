@@ -56,7 +56,7 @@ func checkText(field string, text []byte, most int) error {
 	n := len(text)
 	if !plain {
 		if !isText(text) {
-			return &FieldError{Field: field, Problem: "is not valid UTF-8"}
+			return &FieldError{Field: field, Problem: "is not UTF-8 text"}
 		}
 		n = utf8.RuneCount(text)
 	}

@@ -2,6 +2,7 @@ package usrloc
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"seraph/ctlproto"
@@ -186,10 +187,10 @@ func (c *Control) save(ctx context.Context, reg *Registration) (bool, error) {
 
 // unavailable is what the caller of a control method learns.
 func unavailable(err error) error {
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case ErrRefused:
+	case errors.Is(err, ErrRefused):
 		return ctlproto.Errorf(ctlproto.CodeRefused, "%v", err)
 	}
 	return ctlproto.Errorf(ctlproto.CodeUnavailable, "%v", err)

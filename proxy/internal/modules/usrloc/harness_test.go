@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"seraph/proxy/internal/transport"
@@ -39,7 +38,7 @@ func (d *database) ApplyBatch(ctx context.Context, ops []store.LocationOp) error
 			return ctx.Err()
 		}
 	}
-	time.Sleep(delay)
+	<-time.After(delay)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -215,11 +214,6 @@ func wantEnd(t testing.TB, o *outcome, want string) {
 	if got := o.end(); got != want {
 		t.Errorf("the change ended %q, want %q", got, want)
 	}
-}
-
-func bubble(t *testing.T, f func(*testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
 }
 
 // loopback are the sockets of a proxy on 127.0.0.1.

@@ -15,10 +15,10 @@ func (t *Table) load(ctx context.Context) error {
 	now := t.now()
 	loaded, expired, bad := 0, 0, 0
 	err := t.cfg.Store.LoadAll(ctx, func(row store.Binding) error {
-		address := row.AOR.String()
-		if err := checkRow(&row); err != nil {
+		address, err := checkRow(&row)
+		if err != nil {
 			bad++
-			t.cfg.Log.Warn("usrloc: a row of table location cannot be used", "ruid", row.RUID, "aor", address, "error", err)
+			t.cfg.Log.Warn("usrloc: a row of table location cannot be used", "ruid", row.RUID, "error", err)
 			return nil
 		}
 		if !row.Expires.IsZero() && row.Expires.UnixMilli() <= now {

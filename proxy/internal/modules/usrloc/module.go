@@ -66,7 +66,7 @@ func New(cfg Config) *Module {
 // Name is "usrloc".
 func (m *Module) Name() string { return "usrloc" }
 
-// Funcs: the module has no functions; module registrar works on its table.
+// Funcs is empty: module registrar works on the table.
 func (m *Module) Funcs() []module.Func { return nil }
 
 // Params lists the parameters.

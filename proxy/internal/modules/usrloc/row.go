@@ -1,6 +1,7 @@
 package usrloc
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -59,11 +60,19 @@ func (t *Table) fromRow(v *version, row *store.Binding) {
 	}
 }
 
-// checkRow reports what keeps a row out of the table.
-func checkRow(row *store.Binding) error {
+// checkRow returns the address of a row, or what keeps the row out of the table.
+func checkRow(row *store.Binding) (address string, err error) {
+	a, err := aor.Parse(row.AOR.String(), "")
+	if err != nil {
+		return "", err
+	}
+	return a.String(), checkRowTexts(row)
+}
+
+func checkRowTexts(row *store.Binding) error {
 	var uri sip.URI
-	if row.Contact == "*" || sip.ParseURI([]byte(row.Contact), &uri) != nil {
-		return fmt.Errorf("contact is no URI")
+	if sip.ParseURI([]byte(row.Contact), &uri) != nil {
+		return errors.New("contact is no URI")
 	}
 	for _, text := range [...]struct {
 		field, value string
@@ -77,7 +86,7 @@ func checkRow(row *store.Binding) error {
 		}
 	}
 	if len(row.Received) > 0 && sip.ParseURI([]byte(row.Received), &uri) != nil {
-		return fmt.Errorf("received is no URI")
+		return errors.New("received is no URI")
 	}
 	return nil
 }

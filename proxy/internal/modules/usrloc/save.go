@@ -6,7 +6,7 @@ import (
 )
 
 // maxVersions bounds how many changes of one binding may wait for the database.
-const maxVersions = 16
+const maxVersions = 1024
 
 // Result is what a Registration led to.
 type Result struct {

@@ -56,7 +56,7 @@ func TestSave(t *testing.T) {
 					last = res
 				}
 				wantPresent(t, m, bob, c.want)
-				if last.Change != c.change {
+				if d == nil && last.Change != c.change { // with a database, what was removed still waits
 					t.Errorf("the last change is %d, want %d", last.Change, c.change)
 				}
 				var listed []string
@@ -161,8 +161,8 @@ func TestLimits(t *testing.T) {
 		{"one for one", limited(registration(bob, "sip:a@h 0", "sip:new@h"), 2), ""},
 		{"contact too long", registration(bob, "sip:new@h", "sip:"+long+"@h"), "Contact is longer than 512 characters"},
 		{"contact in umlauts", registration(bob, "sip:"+strings.Repeat("ü", 500)+"@h"), ""},
-		{"contact is no text", registration(bob, "sip:\xff\xfe@h"), "Contact is not valid UTF-8"},
-		{"contact with C1 controls", registration(bob, "sip:\u0085@h"), "Contact is not valid UTF-8"},
+		{"contact is no text", registration(bob, "sip:\xff\xfe@h"), "Contact is not UTF-8 text"},
+		{"contact with C1 controls", registration(bob, "sip:\u0085@h"), "Contact is not UTF-8 text"},
 		{"contact is no URI", registration(bob, "nonsense"), "Contact is no URI"},
 		{"Call-ID too long", withCallID(registration(bob, "sip:new@h"), long[:256]), "Call-ID is longer than 255 characters"},
 		{"Call-ID with a control character", withCallID(registration(bob, "sip:new@h"), "a\nb"), "Call-ID has control characters"},

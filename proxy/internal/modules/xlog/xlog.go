@@ -3,7 +3,10 @@
 package xlog
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"seraph/proxy/internal/module"
 )
@@ -31,4 +34,53 @@ func (m *Module) Name() string { return "xlog" }
 func (m *Module) Params() []module.Param { return nil }
 
 // Funcs lists the functions.
-func (m *Module) Funcs() []module.Func { return nil }
+func (m *Module) Funcs() []module.Func {
+	return []module.Func{{Name: "xlog", Min: 1, Max: 2, Routes: module.AnyRoute, Compile: m.compile,
+		Doc: "writes a line with pseudo-variables into the log"}}
+}
+
+// levels are SER's levels; L_INFO is that of a call without one.
+var levels = map[string]slog.Level{
+	"L_ALERT": slog.LevelError, "L_CRIT": slog.LevelError, "L_ERR": slog.LevelError,
+	"L_WARN": slog.LevelWarn, "L_NOTICE": slog.LevelInfo, "L_INFO": slog.LevelInfo, "L_DBG": slog.LevelDebug,
+}
+
+const levelNames = "L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO and L_DBG"
+
+// maxText bounds a line in bytes: header fields may be as long as a message.
+const maxText = 2048
+
+// compile compiles xlog(text) and xlog(level, text).
+func (m *Module) compile(args []module.Arg) (module.Call, error) {
+	level, text := slog.LevelInfo, args[0].Str
+	if len(args) == 2 {
+		var ok bool
+		if level, ok = levels[text]; !ok {
+			return nil, fmt.Errorf("%q is none of the levels %s", text, levelNames)
+		}
+		text = args[1].Str
+	}
+	parts, err := parse(strings.TrimRight(text, "\r\n"))
+	if err != nil {
+		return nil, err
+	}
+	return func(c *module.Ctx) int {
+		if m.log.Enabled(context.Background(), level) {
+			m.write(c, level, parts)
+		}
+		return module.True
+	}, nil
+}
+
+func (m *Module) write(c *module.Ctx, level slog.Level, parts []part) {
+	var room [maxText]byte
+	text := room[:0]
+	for i := range parts {
+		text = parts[i].append(text, c)
+		if len(text) > maxText {
+			text = append(text[:maxText], "…"...)
+			break
+		}
+	}
+	m.log.Log(context.Background(), level, strings.ToValidUTF8(string(text), "?"), "call_id", string(c.Msg.CallID()))
+}

@@ -70,13 +70,22 @@
 		const fresh = content.querySelector("[data-call]");
 		if (older(fresh) || !fresh && !shown()) return;
 		if (fresh && shown() && fresh.dataset.call === shown().dataset.call && versionOf(fresh) === versionOf(shown())) return;
-		const focus = body.contains(document.activeElement) ? document.activeElement.id : "";
+		const focus = focusInCard();
 		const open = body.querySelector("details[open]") !== null;
 		body.replaceChildren(content);
 		if (window.htmx) htmx.process(body);
 		const details = body.querySelector("details");
 		if (details && open) details.open = true;
-		if (focus && byID(focus)) byID(focus).focus({preventScroll: true});
+		restoreFocus(focus);
+	};
+
+	// A card takes no focus; but who is in it stays in it, and who closes it
+	// goes on at the page.
+	const focusInCard = () => body.contains(document.activeElement) ? document.activeElement : null;
+	const restoreFocus = before => {
+		if (!before) return;
+		const after = before.id && byID(before.id) || body.querySelector("button") || document.querySelector("main");
+		after.focus({preventScroll: true});
 	};
 
 	// refreshAttempt brings the attempt's own page up to date.
@@ -133,6 +142,8 @@
 
 	document.addEventListener("htmx:beforeSwap", event => {
 		if (event.detail.target !== body || !event.detail.shouldSwap) return;
+		const focus = focusInCard();
+		if (focus) body.addEventListener("htmx:afterSwap", () => restoreFocus(focus), {once: true});
 		if (older(parse(event.detail.serverResponse).querySelector("[data-call]"))) event.detail.shouldSwap = false;
 	});
 	// A refusal has a page that says why: let the browser show it.
@@ -158,6 +169,7 @@
 	let retry = 0; // waits in a row after a feed that the browser gave up
 	let timer = 0;
 	let ended = false;
+	let begun = false; // a state came before
 
 	const close = () => {
 		clearTimeout(timer);
@@ -179,7 +191,8 @@
 			document.documentElement.dataset.live = "on";
 			hideAway();
 			say("");
-			fire("live:state");
+			if (begun) fire("live:contacts"); // what changed while there was no feed
+			begun = true;
 		});
 		feed.addEventListener("presence", event => setStatuses(data(event)));
 		feed.addEventListener("card", event => { setCard(data(event)); fire("live:card"); });
@@ -187,7 +200,7 @@
 		feed.addEventListener("away", () => {
 			retry = 0;
 			for (const row of rows()) if (row.dataset.status !== "non-local") setStatus(row, "unknown");
-			say("away");
+			say(document.querySelector("main > .warn.away") ? "" : "away"); // the page may say so already
 		});
 		feed.addEventListener("end", () => {
 			ended = true;

@@ -1,0 +1,166 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"seraph/e2e/browser"
+	"seraph/e2e/proc"
+	"seraph/e2e/stand"
+	"seraph/e2e/wait"
+)
+
+// demoReport is demo.json.
+type demoReport struct {
+	URL   string
+	Ctl   string
+	Users []struct{ User, Password string }
+}
+
+// TestDemo is a newcomer's first minute: start it, sign in, click, connected, end it.
+func TestDemo(t *testing.T) {
+	p, dir := startDemo(t)
+	report := readReport(t, p, dir)
+	b := browser.Start(t, report.URL)
+	b.Open("/")
+	if alice := report.Users[0]; alice.User != "alice" {
+		t.Fatalf("the first user is %q, want alice", alice.User)
+	}
+	b.Fill("User name", report.Users[0].User)
+	b.Fill("Password", report.Users[0].Password)
+	b.Press("Sign in")
+	b.Status("bob@example.org", "online", 5*time.Second)
+	b.Status("carol@example.org", "offline", time.Second)
+	b.Press("Call Bob Keller")
+	b.ShowsWithin(20*time.Second, "You are connected with Bob Keller.")
+	if err := p.Stop(); err != nil { // SIGTERM; an error if it does not end with 0
+		t.Error(err)
+	}
+	for what, gone := range map[string]bool{
+		"the portal":         nobodyListens("tcp", strings.TrimPrefix(report.URL, "http://")),
+		"the control socket": nobodyListens("unix", report.Ctl),
+	} {
+		if !gone {
+			t.Errorf("%s still answers after the demo has ended", what)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "demo.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("demo.json is still there (%v)", err)
+	}
+}
+
+// TestDemoKilled: nothing outlives a demo that is killed.
+func TestDemoKilled(t *testing.T) {
+	p, dir := startDemo(t)
+	report := readReport(t, p, dir)
+	p.Kill()
+	wait.For(t, 10*time.Second, "the programs have ended", func() error {
+		if !nobodyListens("unix", report.Ctl) || !nobodyListens("tcp", strings.TrimPrefix(report.URL, "http://")) {
+			return errors.New("they still answer")
+		}
+		return nil
+	})
+	again, _ := startDemoIn(t, dir) // and the folder can be used again
+	readReport(t, again, dir)
+	if err := again.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDemoWrong: what a newcomer can get wrong is said in one line.
+func TestDemoWrong(t *testing.T) {
+	for _, c := range []struct{ env, says string }{
+		{"DEMO_LISTEN=localhost", "DEMO_LISTEN"},
+		{"DEMO_SIP_PORT=sip", "DEMO_SIP_PORT"},
+		{"DEMO_HTTP_PORT=70000", "DEMO_HTTP_PORT"},
+		{"DEMO_DIR=/proc/none/demo", "/proc/none"},
+	} {
+		t.Run(c.env, func(t *testing.T) {
+			programs := stand.Programs(t)
+			p, err := proc.Start(proc.Command{Name: "seraph-demo", Path: programs.Demo, Args: []string{"-bin", programs.Folder()},
+				Env: []string{"DEMO_DIR=" + t.TempDir(), c.env}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Wait(20 * time.Second); err == nil {
+				t.Error("it ended without an error")
+			}
+			if !p.Log.Contains(c.says) {
+				t.Errorf("it says\n%s\nwithout %q", p.Log.String(), c.says)
+			}
+		})
+	}
+}
+
+func startDemo(t *testing.T) (*proc.Process, string) {
+	t.Helper()
+	return startDemoIn(t, t.TempDir())
+}
+
+func startDemoIn(t *testing.T, dir string) (*proc.Process, string) {
+	t.Helper()
+	programs := stand.Programs(t)
+	p, err := proc.Start(proc.Command{
+		Name: "seraph-demo", Path: programs.Demo, Args: []string{"-bin", programs.Folder()},
+		Env: []string{"DEMO_DIR=" + dir, "DEMO_SIP_PORT=0", "DEMO_HTTP_PORT=0"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.Running() {
+			_ = p.Stop()
+		}
+		if t.Failed() {
+			t.Logf("the demo said:\n%s", p.Log.Tail(40))
+		}
+	})
+	return p, dir
+}
+
+// readReport waits for demo.json.
+func readReport(t *testing.T, p *proc.Process, dir string) demoReport {
+	t.Helper()
+	var report demoReport
+	file := filepath.Join(dir, "demo.json")
+	wait.For(t, 30*time.Second, "the demo serves", func() error {
+		if !p.Running() {
+			t.Fatalf("the demo ended:\n%s", p.Log.Tail(20))
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &report)
+	})
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("demo.json: %v, %v; want mode 0600", info.Mode(), err)
+	}
+	if len(report.Users) < 3 || report.URL == "" || report.Ctl == "" {
+		t.Fatalf("demo.json holds %+v", report)
+	}
+	for _, u := range report.Users {
+		if !p.Log.Contains(u.Password) {
+			t.Error(fmt.Errorf("the demo does not print %s's password", u.User))
+		}
+	}
+	return report
+}
+
+// nobodyListens reports whether nobody listens there.
+func nobodyListens(network, address string) bool {
+	c, err := net.DialTimeout(network, address, time.Second)
+	if err != nil {
+		return true
+	}
+	c.Close()
+	return false
+}

@@ -1,0 +1,173 @@
+package e2e_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"seraph/e2e/baresip"
+	"seraph/e2e/browser"
+	"seraph/e2e/stand"
+)
+
+// site is a browser in which alice is signed in, her phone book filled.
+type site struct {
+	*browser.Browser
+	t *testing.T
+}
+
+// signIn opens the portal and signs a user in.
+func signIn(t *testing.T, s *stand.Stand, user string) site {
+	t.Helper()
+	b := browser.Start(t, s.Portal())
+	b.Open("/user")
+	b.Fill("User name", user)
+	b.Fill("Password", stand.Password(user))
+	b.Press("Sign in")
+	b.Shows("Signed in as")
+	return site{b, t}
+}
+
+// adds writes somebody into the phone book.
+func (w site) adds(first, last, address string) {
+	w.t.Helper()
+	w.Open("/user/phone-book/new")
+	w.Fill("First name", first)
+	w.Fill("Last name", last)
+	w.Fill("Address", address)
+	w.Press("Save")
+	w.Shows(first + " " + last)
+}
+
+// withPeople signs alice in and gives her bob, carol and a foreigner.
+func withPeople(t *testing.T, s *stand.Stand) site {
+	t.Helper()
+	w := signIn(t, s, "alice")
+	w.adds("Bob", "Keller", "bob@"+stand.Domain)
+	w.adds("Carol", "Adams", "carol@"+stand.Domain)
+	w.adds("Franz", "Fern", "franz@elsewhere.example")
+	w.Open("/user/phone-book")
+	return w
+}
+
+// TestStory is what the program is for: alice signs in, sees bob's phone come and
+// go, clicks his name, and two real phones talk.
+func TestStory(t *testing.T) {
+	for _, engine := range []stand.Engine{stand.SQLite, stand.MariaDB} {
+		t.Run(string(engine), func(t *testing.T) {
+			s := stand.Start(t, stand.Options{Engine: engine, Users: []string{"alice", "bob", "carol"}})
+			w := withPeople(t, s)
+			w.seesBobComeAndGo(s)
+			w.callsBob(s)
+			s.NothingLeft()
+		})
+	}
+}
+
+// soon is how fast a phone's coming and going has to show on an open page.
+const soon = time.Second
+
+func (w site) seesBobComeAndGo(s *stand.Stand) {
+	w.t.Helper()
+	bobAddress := "bob@" + stand.Domain
+	w.Status("franz@elsewhere.example", "non-local", soon)
+	w.Shows("non-local")
+	w.Status(bobAddress, "offline", soon)
+	bob := phone(s, w.t, baresip.Account{User: "bob"})
+	w.Status(bobAddress, "online", soon)
+	w.Shows("on line")
+	bob.Quit() // it unregisters
+	w.Status(bobAddress, "offline", soon)
+	w.Status("carol@"+stand.Domain, "offline", soon)
+}
+
+func (w site) callsBob(s *stand.Stand) {
+	t := w.t
+	t.Helper()
+	bob := phone(s, t, baresip.Account{User: "bob", Tone: 600})
+	alice := phone(s, t, baresip.Account{User: "alice", Tone: 1000})
+	w.Status("bob@"+stand.Domain, "online", 5*time.Second)
+	w.Press("Call Bob Keller")
+	alice.Rings()
+	w.Shows("Your phone rings")
+	w.Accessible("the phone book with the card open")
+	alice.Accept()
+	bob.Rings()
+	w.Shows("Bob Keller's phone rings")
+	bob.Accept()
+	bob.Talks()
+	w.Shows("You are connected with Bob Keller.")
+	bob.Hears(1000)
+	alice.Hears(600)
+	wantStoryOnTheWire(t, alice)
+	alice.Hangup("")
+	bob.Closes()
+}
+
+// wantStoryOnTheWire checks what alice's phone saw: the controller's dialog in its
+// order, and her own call, which was challenged and says nothing of a referrer.
+func wantStoryOnTheWire(t *testing.T, alice *baresip.Phone) {
+	t.Helper()
+	var controller string // the Call-ID of the first INVITE
+	var order []string
+	challenged := false
+	for _, l := range alice.Trace() {
+		id := headerOf(l.Head, "Call-ID")
+		switch {
+		case controller == "" && l.Method == "INVITE":
+			controller = id
+			if !strings.Contains(l.Head, "c=IN IP4 0.0.0.0") {
+				t.Errorf("the controller's INVITE is not held by 0.0.0.0:\n%s", l.Head)
+			}
+		case id != controller && l.Method == "INVITE" && strings.HasPrefix(l.Start, "INVITE "):
+			if headerOf(l.Head, "Referred-By") != "" {
+				t.Errorf("the phone's own INVITE has a Referred-By; the test is for one without:\n%s", l.Head)
+			}
+		case id != controller && strings.HasPrefix(l.Start, "SIP/2.0 407") && l.Method == "INVITE":
+			challenged = true
+		}
+		if word := word(l); id == controller && !strings.HasPrefix(word, "1") && (len(order) == 0 || order[len(order)-1] != word) {
+			order = append(order, word)
+		}
+	}
+	want := []string{"INVITE", "200/INVITE", "ACK", "REFER", "202/REFER", "NOTIFY", "200/NOTIFY", "BYE", "200/BYE"}
+	if got := slices.Compact(withoutRepeats(order)); !slices.Equal(got, want) {
+		t.Errorf("on the wire of the controller's dialog: %v, want %v", got, want)
+	}
+	if !challenged {
+		t.Error("alice's own INVITE was not challenged with 407")
+	}
+}
+
+// word names a traced message: "INVITE", "200/INVITE".
+func word(l baresip.Line) string {
+	if status, isResponse := strings.CutPrefix(l.Start, "SIP/2.0 "); isResponse {
+		return status[:3] + "/" + l.Method
+	}
+	return l.Method
+}
+
+// withoutRepeats makes one NOTIFY with its answer of several in a row.
+func withoutRepeats(order []string) []string {
+	var out []string
+	for _, word := range order {
+		n := len(out)
+		if n >= 2 && out[n-1] == "200/NOTIFY" && word == "NOTIFY" {
+			out = out[:n-2]
+		}
+		out = append(out, word)
+	}
+	return out
+}
+
+// headerOf is the value of the first header line of a name, "" without one.
+func headerOf(message, name string) string {
+	for line := range strings.Lines(message) {
+		key, value, ok := strings.Cut(line, ":")
+		if ok && strings.EqualFold(strings.TrimSpace(key), name) {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

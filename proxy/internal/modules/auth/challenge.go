@@ -1,0 +1,82 @@
+package auth
+
+import (
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+)
+
+// challenge is the memory of one challenge.
+type challenge struct {
+	reply sip.Reply
+	room  [512]byte
+}
+
+// takeChallenge returns memory that is to go back to Module.challenges.
+func (m *Module) takeChallenge() *challenge {
+	if ch, ok := m.challenges.Get().(*challenge); ok {
+		return ch
+	}
+	return new(challenge)
+}
+
+// send answers 401 or 407 with a new nonce (RFC 2617 §3.2.1) and ends the script, as
+// SER does. A request for a realm that is not ours is refused instead: a challenge in
+// somebody else's name would collect their users' digests.
+func (m *Module) send(c *module.Ctx, realm string, qop, proxy bool) int {
+	var room [2 + aor.MaxDomain]byte
+	domain, ok := m.realm(c, realm, room[:0])
+	if !ok {
+		_ = c.ReplyStateless(&sip.Reply{Status: 403, Reason: "Not our domain"})
+		return module.Stop
+	}
+	stale := m.isStale(c, domain, proxy)
+	ch := m.takeChallenge()
+	ch.reply = sip.Reply{Status: 401}
+	field := "WWW-Authenticate"
+	if proxy {
+		ch.reply.Status, field = 407, "Proxy-Authenticate"
+	}
+	ch.reply.Extra = m.appendChallenge(ch.room[:0], field, domain, qop, stale)
+	err := c.ReplyStateless(&ch.reply)
+	m.challenges.Put(ch)
+	if err == nil && c.Msg.Method != sip.ACK {
+		m.stats.challenges.Add(1)
+		if stale {
+			m.stats.stale.Add(1)
+		}
+	}
+	return module.Stop
+}
+
+// appendChallenge writes the header line.
+func (m *Module) appendChallenge(dst []byte, field string, realm []byte, qop, stale bool) []byte {
+	var text [nonceSize]byte
+	m.nonces.make(&text, qop)
+	dst = append(append(dst, field...), ": Digest realm=\""...)
+	dst = append(append(dst, realm...), "\", nonce=\""...)
+	dst = append(append(dst, text[:]...), '"')
+	if qop {
+		dst = append(dst, ", qop=\"auth\""...)
+	}
+	if stale {
+		dst = append(dst, ", stale=true"...)
+	}
+	return append(dst, ", algorithm=MD5\r\n"...)
+}
+
+// isStale reports whether the request has credentials with a nonce that is not good,
+// or no longer: then the phone tries again by itself with the new one instead of
+// asking for the password (RFC 2617 §3.2.1, stale).
+func (m *Module) isStale(c *module.Ctx, realm []byte, proxy bool) bool {
+	var cr sip.Credentials
+	if findCredentials(c.Msg, header(proxy), realm, &cr) != present {
+		return false
+	}
+	n, ok := m.nonces.check(cr.Nonce)
+	if !ok {
+		return true
+	}
+	nc, fault := m.form(c, &cr, n)
+	return fault == "" && m.counts.used(n, nc)
+}

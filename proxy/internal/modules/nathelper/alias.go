@@ -1,0 +1,168 @@
+package nathelper
+
+import (
+	"bytes"
+	"net/netip"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// The parameter alias of a Contact URI is Kamailio's: address~port~protocol. The
+// other phone writes it into the Request-URI of what it sends within the dialog, and
+// the router takes it out again there.
+const aliasName = "alias"
+
+// notNeeded is returned, as by Kamailio, where there is nothing to do.
+const notNeeded = 2
+
+// protoNumbers are Kamailio's numbers of the protocols.
+var protoNumbers = [...]transport.Proto{1: transport.UDP, 2: transport.TCP, 3: transport.TLS, 5: transport.WS, 6: transport.WSS}
+
+func appendProto(dst []byte, p transport.Proto) []byte {
+	for n, q := range protoNumbers {
+		if q == p && p != transport.ProtoNone {
+			return append(dst, byte('0'+n))
+		}
+	}
+	return append(dst, '0')
+}
+
+// addAlias is add_contact_alias. A Contact that names the source's own address, port
+// and transport needs no alias, and one that has an alias keeps it: a router before
+// us knew better where it came from.
+func addAlias(c *module.Ctx) int {
+	if !ownContacts(c) {
+		return module.False
+	}
+	var room [96]byte
+	text := append(room[:0], ";"+aliasName+"="...)
+	text = append(appendHostPort(text, c.From.Remote, '~'), '~')
+	text = appendProto(text, c.From.Proto)
+	result := module.False
+	for w := contactsOf(c.Msg); w.next(); {
+		if result == module.False {
+			result = notNeeded
+		}
+		if _, has := w.uri.Param(aliasName); has || w.reaches(c.From) {
+			continue
+		}
+		w.insert(c.Msg, text)
+		result = module.True
+	}
+	return result
+}
+
+// reaches reports whether a contact's URI leads to where the message came from.
+func (w *contact) reaches(f transport.Flow) bool {
+	proto := transport.UDP
+	if p, ok := w.uri.Param("transport"); ok {
+		for proto = transport.UDP; proto <= transport.WSS && !sip.EqualFold(p, proto.String()); {
+			proto++
+		}
+	} else if w.uri.Scheme == sip.SchemeSIPS {
+		proto = transport.TLS
+	}
+	return proto == f.Proto && port(&w.uri) == f.Remote.Port() && hostIs(w.uri.Host, f.Remote.Addr())
+}
+
+var openBracket, closeBracket = []byte{'<'}, []byte{'>'}
+
+// insert adds a parameter to a contact's URI: before its headers, and in angle
+// brackets, without which it would be the header's (RFC 3261 §20.10).
+func (w *contact) insert(m *sip.Message, param []byte) {
+	if w.bare {
+		m.Insert(w.at, openBracket)
+		m.Insert(w.at+w.length, param, closeBracket)
+		return
+	}
+	at := w.length
+	if q := bytes.IndexByte(w.uri.Raw, '?'); q >= 0 && w.uri.Headers != nil {
+		_, end := authority(w.uri.Raw)
+		at = end + uint32(bytes.IndexByte(w.uri.Raw[end:], '?'))
+	}
+	m.Insert(w.at+at, param)
+}
+
+// handleAlias is handle_ruri_alias: the alias leaves the Request-URI, and the request
+// goes to its address. It is heard only from a sender who has shown that he may send
+// through here: within a dialog that passes us, or authenticated. Otherwise anybody
+// could aim the router.
+func handleAlias(c *module.Ctx) int {
+	u, err := c.URI()
+	if err != nil {
+		return module.False
+	}
+	value, has := u.Param(aliasName)
+	if !has {
+		return notNeeded
+	}
+	if !c.InDialog && len(c.Auth.User) == 0 && c.Local == nil {
+		return module.False
+	}
+	to, proto, ok := parseAlias(value)
+	if !ok || !plausible(c, to, proto) {
+		return module.False
+	}
+	var room [1024]byte
+	if c.SetURI(c.Keep(appendWithout(room[:0], c.Main.URI))) != nil {
+		return module.False
+	}
+	next := appendHostPort(append(room[:0], "sip:"...), to, ':')
+	if proto != transport.UDP {
+		next = append(append(next, ";transport="...), proto.String()...)
+	}
+	c.Main.Next, c.Main.Flow = c.Keep(next), transport.Flow{}
+	return module.True
+}
+
+// appendWithout appends a sip URI without its parameters called alias.
+func appendWithout(dst, uri []byte) []byte {
+	_, end := authority(uri)
+	dst = append(dst, uri[:end]...)
+	rest := uri[end:]
+	for len(rest) > 0 && rest[0] == ';' {
+		n := bytes.IndexAny(rest[1:], ";?") + 1
+		if n == 0 {
+			n = len(rest)
+		}
+		if name, _, _ := sip.NextParam(rest[1:n]); !sip.EqualFold(name, aliasName) {
+			dst = append(dst, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	return append(dst, rest...)
+}
+
+// parseAlias reads address~port~protocol; an IPv6 address may stand in brackets.
+func parseAlias(b []byte) (to netip.AddrPort, proto transport.Proto, ok bool) {
+	host, rest, _ := bytes.Cut(b, []byte{'~'})
+	portText, protoText, found := bytes.Cut(rest, []byte{'~'})
+	addr, isAddr := parseAddr(host)
+	n, isPort := sip.ParseUint(portText, 65535)
+	p, isProto := sip.ParseUint(protoText, uint32(len(protoNumbers)-1))
+	if !found || !isAddr || !isPort || n == 0 || !isProto || protoNumbers[p] == transport.ProtoNone {
+		return to, proto, false
+	}
+	return netip.AddrPortFrom(addr, uint16(n)), protoNumbers[p], true
+}
+
+// plausible reports whether a phone can be at an address: one host, not ourselves,
+// on this host only if we serve it, over a protocol that we speak.
+func plausible(c *module.Ctx, to netip.AddrPort, proto transport.Proto) bool {
+	a := to.Addr()
+	if a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return false
+	}
+	if c.Engine == nil || c.Engine.Layer().IsLocal(a, to.Port()) {
+		return false
+	}
+	for _, s := range c.Engine.Sockets() {
+		own := s.Addr.Addr()
+		if s.Proto == proto && own.Is4() == a.Is4() && (!a.IsLoopback() || own.IsLoopback() || own.IsUnspecified()) {
+			return true
+		}
+	}
+	return false
+}

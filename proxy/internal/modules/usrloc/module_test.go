@@ -1,0 +1,73 @@
+package usrloc
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestParams: each parameter takes what its line says and names what is wrong.
+func TestParams(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		value int
+		want  string // in the error; "" for none
+	}{
+		{"db_mode", 0, ""},
+		{"db_mode", 1, ""},
+		{"db_mode", 2, "write-back"},
+		{"db_mode", 3, "database only"},
+		{"db_mode", 4, "use 1 (database) or 0 (memory only)"},
+		{"db_mode", -1, "use 1 (database) or 0 (memory only)"},
+		{"timer_interval", 60, ""},
+		{"timer_interval", 0, "1 to 3600"},
+		{"cseq_delay", 0, ""},
+		{"cseq_delay", 301, "0 to 300"},
+		{"write_timeout", 500, ""},
+		{"write_timeout", 99, "100 to 30000"},
+		{"max_pending", 1, ""},
+		{"max_pending", 0, "1 to 1000000"},
+		{"use_domain", 1, ""},
+		{"use_domain", 0, "must be 1"},
+	} {
+		found := false
+		for _, p := range New(Config{}).Params() {
+			if p.Name != c.name {
+				continue
+			}
+			found = true
+			err := p.Set("", c.value)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s = %d: %v, want %q", c.name, c.value, err, c.want)
+			}
+		}
+		if !found {
+			t.Errorf("there is no parameter %s", c.name)
+		}
+	}
+}
+
+// TestModes: which database changes go to.
+func TestModes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		d       *database
+		mode    int
+		durable bool
+	}{
+		{"database", &database{}, modeUnset, true},
+		{"database, db_mode 1", &database{}, modeWriteThrough, true},
+		{"database, db_mode 0", &database{}, modeMemory, false},
+		{"none", nil, modeUnset, false},
+		{"none, db_mode 1", nil, modeWriteThrough, false},
+	} {
+		m := newModule(t, c.d)
+		m.mode = c.mode
+		if err := m.Init(); err != nil {
+			t.Fatal(err)
+		}
+		res, err := m.Table().Save(registration(bob, "sip:b@h"), nil)
+		if err != nil || (res.Ticket != nil) != c.durable {
+			t.Errorf("%s: the change waits for the database: %v (%v), want %v", c.name, res.Ticket != nil, err, c.durable)
+		}
+	}
+}

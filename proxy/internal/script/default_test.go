@@ -1,0 +1,115 @@
+package script
+
+import (
+	"strings"
+	"testing"
+
+	"seraph/deploy"
+	"seraph/proxy/internal/module"
+)
+
+// request writes a request; the router's domain is example.org.
+func request(method, uri, from, to string) string {
+	return method + " " + uri + " SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bK1\r\n" +
+		"From: <" + from + ">;tag=1\r\nTo: <" + to + ">\r\nCall-ID: call-1\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n"
+}
+
+// TestDefaultScript: what the router's own script does with each kind of request,
+// told as the functions that it calls. The questions about NAT, and what every
+// request is asked, are left out.
+func TestDefaultScript(t *testing.T) {
+	const (
+		alice, bob, eve, other = "sip:alice@example.org", "sip:bob@example.org", "sip:eve@example.net", "sip:x@example.com"
+		domain                 = "sip:example.org"
+		auth                   = "proxy_authorize(,subscriber) check_from() consume_credentials() "
+		found                  = "alias_db_lookup(dbaliases) lookup(location) t_on_reply(1) t_relay()"
+	)
+	call := request("INVITE", bob, alice, bob)
+	for _, x := range []struct {
+		name, text string
+		fails      string // functions that return false beside those of a first request without NAT
+		holds      string // functions that are true after all
+		want       string
+	}{
+		{"a call between ours", call, "", "", auth + "record_route() " + found},
+		{"the same without credentials", call, "proxy_authorize", "", "proxy_authorize(,subscriber) proxy_challenge(,1)"},
+		{"under another's name", call, "check_from", "", "proxy_authorize(,subscriber) check_from() sl_send_reply(403,Use Your Own Address in From)"},
+		{"to somebody who is not there", call, "lookup", "",
+			auth + "record_route() alias_db_lookup(dbaliases) lookup(location) sl_send_reply(480,Temporarily Unavailable)"},
+		{"that goes in circles", call, "mf_process_maxfwd_header", "", "sl_send_reply(483,Too Many Hops)"},
+		{"that cannot be sent", call, "t_relay", "", auth + "record_route() " + found + " sl_reply_error()"},
+		{"from ours to elsewhere", request("INVITE", other, alice, other), "", "", auth + "record_route() t_on_reply(1) t_relay()"},
+		{"from elsewhere to ours", request("INVITE", bob, eve, bob), "", "", "record_route() " + found},
+		{"from elsewhere to elsewhere", request("INVITE", other, eve, other), "", "", "sl_send_reply(403,Not Relaying)"},
+		{"from a scanner", request("INVITE", bob, eve, bob), "", "search", ""},
+		{"a message to nobody", request("MESSAGE", bob, eve, bob), "lookup", "",
+			"alias_db_lookup(dbaliases) lookup(location) sl_send_reply(480,Temporarily Unavailable)"},
+		{"to no user", request("MESSAGE", domain, alice, domain), "", "", auth + "sl_send_reply(484,Address Incomplete)"},
+		{"are you there", request("OPTIONS", domain, eve, domain), "", "", "sl_send_reply(200,OK)"},
+		{"are you there, bob", request("OPTIONS", bob, eve, bob), "", "", found},
+		{"a registration", request("REGISTER", domain, alice, alice), "", "", "www_authorize(,subscriber) check_to() save(location)"},
+		{"without credentials", request("REGISTER", domain, alice, alice), "www_authorize", "", "www_authorize(,subscriber) www_challenge(,1)"},
+		{"for another", request("REGISTER", domain, alice, bob), "check_to", "",
+			"www_authorize(,subscriber) check_to() sl_send_reply(403,Use Your Own Address in To)"},
+		{"that cannot be kept", request("REGISTER", domain, alice, alice), "save", "",
+			"www_authorize(,subscriber) check_to() save(location) sl_reply_error()"},
+		{"from behind a NAT", request("REGISTER", domain, alice, alice), "", "nat_uac_test",
+			"fix_nated_register() www_authorize(,subscriber) check_to() save(location)"},
+		{"at another's registrar", request("REGISTER", "sip:example.com", eve, eve), "", "", "sl_send_reply(403,Not Relaying)"},
+		{"a call from behind a NAT", call, "", "nat_uac_test", "add_contact_alias() " + auth + "record_route() " + found},
+		{"within a dialog", request("BYE", bob, alice, bob), "", "loose_route", "handle_ruri_alias() t_on_reply(1) t_relay()"},
+		{"within a dialog that is not ours", request("BYE", bob, alice, bob), "", "has_totag", "sl_send_reply(404,Not Here)"},
+		{"an ACK within a dialog that is not ours", request("ACK", bob, alice, bob), "", "has_totag", ""},
+		{"an ACK within a dialog", request("ACK", bob, alice, bob), "", "loose_route", "handle_ruri_alias() t_on_reply(1) t_relay()"},
+		{"an ACK without a To tag", request("ACK", bob, alice, bob), "", "", ""},
+		{"too long", strings.Replace(call, "\r\nContent-Length: 0\r\n\r\n", "\r\nX: "+strings.Repeat("x", 17000)+"\r\n\r\n", 1), "", "",
+			"sl_send_reply(513,Message Too Large)"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			p := compileWhole(t, deploy.Script(), nil)
+			for name := range strings.FieldsSeq("loose_route has_totag nat_uac_test search " + x.fails) {
+				p.returns[name] = module.False
+			}
+			for name := range strings.FieldsSeq(x.holds) {
+				p.returns[name] = module.True
+			}
+			if !strings.Contains(x.text, "From: <sip:alice@") {
+				p.returns["is_from_local"] = module.False
+			}
+			if !strings.HasPrefix(x.text, "INVITE") {
+				p.returns["is_method"] = module.False
+			}
+			if got := strings.Join(story(p, x.text), " "); got != x.want {
+				t.Errorf("the script calls\n%q, want\n%q", got, x.want)
+			}
+		})
+	}
+}
+
+// story is what the script calls but for the questions.
+func story(p *play, text string) []string {
+	p.prog.Request(p.message(text, stranger))
+	var list []string
+	for _, call := range p.calls {
+		switch name, _, _ := strings.Cut(call, "("); name {
+		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search":
+		default:
+			list = append(list, call)
+		}
+	}
+	return list
+}
+
+// TestDefaultScriptReplies: a phone behind a NAT that answers gets its address into Contact.
+func TestDefaultScriptReplies(t *testing.T) {
+	p := compileWhole(t, deploy.Script(), nil)
+	for nat, want := range map[int]string{module.True: "nat_uac_test(1) add_contact_alias()", module.False: "nat_uac_test(1)"} {
+		p.calls, p.returns["nat_uac_test"] = nil, nat
+		if !p.prog.Reply(p.message(ringing, stranger), 1) {
+			t.Error("the response is dropped")
+		}
+		if got := strings.Join(p.calls, " "); got != want {
+			t.Errorf("called %q, want %q", got, want)
+		}
+	}
+}

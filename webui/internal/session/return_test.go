@@ -1,0 +1,58 @@
+package session
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestLocalPath(t *testing.T) {
+	for _, c := range []struct{ name, to, want string }{
+		{"a page", "/user/phone-book", "/user/phone-book"},
+		{"with its query", "/user/phone-book?q=bob&page=2", "/user/phone-book?q=bob&page=2"},
+		{"nothing", "", "/fallback"},
+		{"another host", "https://evil.example/user/", "/fallback"},
+		{"host without scheme", "//evil.example/user/", "/fallback"},
+		{"host after our prefix", "/user//evil.example", "/fallback"},
+		{"backslashes that browsers take for slashes", `/\evil.example/user/`, "/fallback"},
+		{"backslash later", `/user/\evil.example`, "/fallback"},
+		{"escaped backslash", "/user/%5Cevil.example", "/fallback"},
+		{"climbing", "/user/../admin", "/fallback"},
+		{"climbing, escaped", "/user/%2e%2e/admin", "/fallback"},
+		{"outside /user", "/admin/users", "/fallback"},
+		{"only the prefix's letters", "/username", "/fallback"},
+		{"script", "javascript:alert(1)//user/", "/fallback"},
+		{"tab that browsers drop", "/\t/evil.example", "/fallback"},
+		{"line feed", "/user/x\r\nSet-Cookie: a=b", "/fallback"},
+		{"fragment", "/user/phone-book#x", "/fallback"},
+		{"trailing slash", "/user/", "/fallback"},
+		{"endless", "/user/" + strings.Repeat("a", 600), "/fallback"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := LocalPath(c.to, "/fallback"); got != c.want {
+				t.Errorf("LocalPath(%q) = %q, want %q", c.to, got, c.want)
+			}
+		})
+	}
+}
+
+// FuzzLocalPath: whatever comes, we never lead away from our own pages.
+func FuzzLocalPath(f *testing.F) {
+	for _, seed := range []string{"/user/phone-book", "//evil.example", `/user/\x`, "/user/%2e%2e/", "/user/a?b#c"} {
+		f.Add(seed)
+	}
+	base, err := url.Parse("https://portal.example.org/user/sign-in")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, to string) {
+		got := LocalPath(to, "/fallback")
+		if got == "/fallback" {
+			return
+		}
+		u, err := base.Parse(got)
+		if err != nil || u.Host != base.Host || u.Scheme != base.Scheme || !strings.HasPrefix(u.Path, "/user/") {
+			t.Errorf("LocalPath(%q) = %q, which leads to %v", to, got, u)
+		}
+	})
+}
