@@ -36,10 +36,10 @@ func TestDemo(t *testing.T) {
 	b.Fill("User name", report.Users[0].User)
 	b.Fill("Password", report.Users[0].Password)
 	b.Press("Sign in")
-	b.Status("bob@example.org", "online", 5*time.Second)
-	b.Status("carol@example.org", "offline", time.Second)
+	b.Status("bob@demo.test", "online", 5*time.Second)
+	b.Status("carol@demo.test", "offline", time.Second)
 	b.Press("Call Bob Keller")
-	b.ShowsWithin(20*time.Second, "You are connected with Bob Keller.")
+	b.ShowsWithin(20*time.Second, "You are connected with Bob.")
 	if err := p.Stop(); err != nil { // SIGTERM; an error if it does not end with 0
 		t.Error(err)
 	}

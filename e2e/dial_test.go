@@ -31,17 +31,17 @@ var dialScenes = []struct {
 	play    func(d *dial)
 	says    string
 }{
-	{name: "callee refuses", play: calleeAnswers(603, "Decline"), says: "Bob Keller's phone refused the call."},
-	{name: "callee is busy", play: calleeAnswers(486, "Busy Here"), says: "Bob Keller's phone is busy."},
-	{name: "callee is off line", play: calleeOffline, says: "Bob Keller's phone is not on line."},
-	{name: "callee does not answer", play: calleeSilent, says: "Bob Keller's phone did not answer."},
+	{name: "callee refuses", play: calleeAnswers(603, "Decline"), says: "Bob's phone refused the call."},
+	{name: "callee is busy", play: calleeAnswers(486, "Busy Here"), says: "Bob's phone is busy."},
+	{name: "callee is off line", play: calleeOffline, says: "Bob's phone is not on line."},
+	{name: "callee does not answer", play: calleeSilent, says: "Bob's phone did not answer."},
 	{name: "REFER is refused", play: referRefused, says: "Your phone cannot connect calls from here."},
-	{name: "phone re-INVITEs before it leaves", play: reinvites, says: "You are connected with Bob Keller."},
-	{name: "phone behind a NAT", phone: peer.Config{Claim: "10.11.12.13:5060"}, play: connects, says: "You are connected with Bob Keller."},
-	{name: "phone on TCP", phone: peer.Config{Network: "tcp"}, play: connects, says: "You are connected with Bob Keller."},
-	{name: "phone sends no NOTIFY", play: noNotify, says: "You are connected with Bob Keller."},
+	{name: "phone re-INVITEs before it leaves", play: reinvites, says: "You are connected with Bob."},
+	{name: "phone behind a NAT", phone: peer.Config{Claim: "10.11.12.13:5060"}, play: connects, says: "You are connected with Bob."},
+	{name: "phone on TCP", phone: peer.Config{Network: "tcp"}, play: connects, says: "You are connected with Bob."},
+	{name: "phone sends no NOTIFY", play: noNotify, says: "You are connected with Bob."},
 	{name: "phone takes the REFER and does nothing", play: doesNothing, says: "Your phone did not say how the call went."},
-	{name: "phone hangs its leg up at once", play: hangsUpFirst, says: "You are connected with Bob Keller."},
+	{name: "phone hangs its leg up at once", play: hangsUpFirst, says: "You are connected with Bob."},
 	{name: "caller does not answer", play: callerSilent, says: "You did not answer your phone."},
 	{name: "caller refuses", play: callerRefuses, says: "Your phone refused the call."},
 	{name: "caller is off line", offline: true, play: func(*dial) {}, says: "None of your phones is on line."},
@@ -158,7 +158,7 @@ func (d *dial) talk(bob *peer.Peer) {
 	call, invite := d.calls(bob)
 	bob.Reply(invite, 180, "Ringing")
 	call.Expects(180)
-	d.Shows("Bob Keller's phone rings")
+	d.Shows("Bob's phone rings")
 	bob.Reply(invite, 200, "OK")
 	call.Ack(call.Expects(200))
 	bob.Expect(peer.Request("ACK"))
@@ -286,7 +286,7 @@ func cancelOther(d *dial) {
 	call, invite := d.calls(bob)
 	bob.Reply(invite, 180, "Ringing", tag(bob))
 	call.Expects(180)
-	d.Shows("Bob Keller's phone rings")
+	d.Shows("Bob's phone rings")
 	d.Press("Cancel the call")
 	cancelled(d.t, bob, invite, "")
 	call.AckFailure(call.Expects(487))

@@ -12,12 +12,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
 	// SIGPIPE is here so that "seraph-demo | head" ends in order, too.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once; the kernel then kills the children
+	// A second Ctrl-C ends at once, and the kernel then kills the children; not
+	// the first one's echo, which make sends.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	os.Exit(start(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 

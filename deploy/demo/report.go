@@ -58,7 +58,7 @@ func (d *demo) introduce() {
 		}
 		fmt.Fprintf(&b, "  user %-6s password %s   %s\n", p.name, d.passwords[p.name], state)
 	}
-	ctl := d.bin + "/seraphctl --socket " + d.socket + " --state " + d.folder.path
+	ctl := shell(d.bin+"/seraphctl") + " --socket " + shell(d.socket) + " --state " + shell(d.folder.path)
 	fmt.Fprintf(&b, `
 What to try:
   1. Sign in as alice. In her phone book Bob is on line, Carol offline, Dana non-local.
@@ -74,6 +74,15 @@ Ctrl-C ends everything.
 
 `, ctl, domain, d.sipAddr(), d.reach(), d.folder.path)
 	fmt.Fprint(d.out, b.String()) // a closed terminal is noticed by its signal
+}
+
+// shell quotes a path for the shell, where that is needed.
+func shell(path string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%"
+	if strings.IndexFunc(path, func(r rune) bool { return !strings.ContainsRune(plain, r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // reach says from where a phone can come.

@@ -98,6 +98,13 @@ func newPairAt(t *testing.T, ip netip.Addr, change func(*Config)) (*Phone, *peer
 	return p, &peer{t: t, conn: conn, to: net.UDPAddrFromAddrPort(p.Addr()), seq: 100, seen: make(map[string]bool)}
 }
 
+// patience bounds how long next waits from now on; 0 makes it return at once.
+func (r *peer) patience(d time.Duration) {
+	if err := r.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
+		r.t.Error(err)
+	}
+}
+
 // next reads one message; requests that were seen already are passed over.
 func (r *peer) next() (message, bool) {
 	buf := make([]byte, 65535)
@@ -131,7 +138,7 @@ func (r *peer) expectNot(start, never string) message {
 			return m
 		}
 	}
-	r.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	r.patience(5 * time.Second)
 	for {
 		m, ok := r.next()
 		switch {
@@ -178,7 +185,6 @@ func (r *peer) reply(req message, status, tag, lines, body string) {
 type leg struct {
 	callID, own, phone string // own and phone are the From and To values, with tags
 	target             string
-	route              string // header lines
 }
 
 // invite sends an initial INVITE and returns it, for CANCEL and ACK.

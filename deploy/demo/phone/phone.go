@@ -95,8 +95,7 @@ func Listen(cfg Config) (*Phone, error) {
 	}
 	p.life, p.end = context.WithCancel(context.Background())
 	if err := p.bind(); err != nil {
-		p.closeSockets()
-		return nil, fmt.Errorf("phone %s: %w", cfg.User, err)
+		return nil, fmt.Errorf("phone %s: %w", cfg.User, errors.Join(err, p.closeSockets()))
 	}
 	p.registration.init(p)
 	return p, nil

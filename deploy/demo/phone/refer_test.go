@@ -190,16 +190,16 @@ func TestSwitchedOffWhileCalling(t *testing.T) {
 	invite := r.callee()
 	r.reply(invite, "180 Ringing", "bob", "", "")
 	r.notified("active", "SIP/2.0 180 Ringing")
-	done := make(chan error, 1)
+	done, closed := make(chan error, 1), make(chan struct{})
 	go func() { done <- p.Close() }()
 	// In any order: it hangs up the controller, cancels bob, and tells the outcome.
-	r.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	r.patience(5 * time.Second)
 	go func() {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		close(done)
-		r.conn.SetReadDeadline(time.Now())
+		close(closed)
+		r.patience(0)
 	}()
 	got := map[string]bool{}
 	for {
@@ -215,7 +215,7 @@ func TestSwitchedOffWhileCalling(t *testing.T) {
 			r.reply(invite, "487 Request Terminated", "bob", "", "")
 		}
 	}
-	<-done
+	<-closed
 	for _, method := range []string{"BYE", "CANCEL", "NOTIFY"} {
 		if !got[method] {
 			t.Errorf("no %s", method)

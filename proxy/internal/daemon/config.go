@@ -12,6 +12,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/proxy/internal/script"
 	"seraph/proxy/internal/transport"
+	"seraph/sql/store"
 )
 
 // Name is the program's name, on the control socket and in the log.
@@ -50,7 +51,9 @@ type Config struct {
 }
 
 // embedded is the URL of the embedded database.
-func (c *Config) embedded() string { return "sqlite://" + filepath.Join(c.State, "seraph.db") }
+func (c *Config) embedded() (string, error) {
+	return store.SQLiteURL(filepath.Join(c.State, "seraph.db"))
+}
 
 // control chooses the path of the control socket.
 func (c *Config) control(g *script.Globals) string {

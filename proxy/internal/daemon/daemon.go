@@ -45,9 +45,11 @@ type Daemon struct {
 	server  atomic.Pointer[control.Server]
 	socket  *control.Socket
 
-	work    sync.WaitGroup // timers and modules
-	endWork context.CancelFunc
-	served  chan error // what Serve of the control socket returned
+	timers    sync.WaitGroup // the transactions'
+	endTimers context.CancelFunc
+	work      sync.WaitGroup // the modules'
+	endWork   context.CancelFunc
+	served    chan error // what Serve of the control socket returned
 }
 
 // Start puts a proxy together and lets it serve. On an error everything that was
@@ -179,9 +181,11 @@ func (d *Daemon) serve() error {
 	}
 	server := control.New(d.controlConfig())
 	d.server.Store(server)
+	ticking, endTimers := context.WithCancel(context.Background())
+	d.endTimers = endTimers
+	d.timers.Go(func() { d.engine.Run(ticking) })
 	ctx, end := context.WithCancel(context.Background())
 	d.endWork = end
-	d.work.Go(func() { d.engine.Run(ctx) })
 	for _, m := range d.working() {
 		if r, ok := m.(module.Runner); ok {
 			d.work.Go(func() { r.Run(ctx) })
@@ -227,17 +231,16 @@ func (d *Daemon) Reload(ctx context.Context) {
 	}
 }
 
-// Close ends the proxy in order: no new dials, dialogs of its own hung up, sockets
-// closed, what must last written, the control socket last.
+// Close ends the proxy in order: no new dials, dialogs of its own hung up, what must
+// last written and its 200s sent, sockets closed, the control socket last.
 func (d *Daemon) Close() error {
 	d.log.Info("ending")
-	err := errors.Join(
-		d.step(d.modules.Ctd.Close),
-		d.step(d.agent.Close),
-		d.step(d.layer.Close),
-	)
+	err := errors.Join(d.step(d.modules.Ctd.Close), d.step(d.agent.Close))
 	d.endWork()
 	d.work.Wait()
+	err = errors.Join(err, d.step(d.layer.Close))
+	d.endTimers()
+	d.timers.Wait()
 	err = errors.Join(err, d.step(d.server.Load().Shutdown))
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())
@@ -267,7 +270,9 @@ func (d *Daemon) undo() {
 	}
 	if d.endWork != nil {
 		d.endWork()
+		d.endTimers()
 		d.work.Wait()
+		d.timers.Wait()
 	}
 	if d.db != nil {
 		_ = d.db.Close()

@@ -23,7 +23,11 @@ func openDatabase(ctx context.Context, cfg *Config) (*store.DB, error) {
 	}
 	url, own := cfg.DB, false
 	if url == "" {
-		url, own = cfg.embedded(), true
+		var err error
+		if url, err = cfg.embedded(); err != nil {
+			return nil, fmt.Errorf("state folder: %w", err)
+		}
+		own = true
 	}
 	db, err := await(ctx, cfg.Log, "database", func(ctx context.Context) (*store.DB, error) {
 		return store.Open(ctx, url, store.Options{})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,25 +19,27 @@ import (
 func TestRefresher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		var fault error
-		reads := 0
+		var fault atomic.Pointer[error]
+		fail := func(err error) { fault.Store(&err) }
+		fail(nil)
+		var reads atomic.Int64
 		r := &module.Refresher{Table: "domain", Log: slog.New(slog.NewTextHandler(&log, nil)), Interval: time.Minute,
-			Read: func(context.Context) error { reads++; return fault }}
+			Read: func(context.Context) error { reads.Add(1); return *fault.Load() }}
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
 		go func() { defer close(done); r.Run(ctx) }()
 		time.Sleep(150 * time.Second)
-		fault = errors.New("away")
+		fail(errors.New("away"))
 		time.Sleep(10 * time.Minute)
 		if err := r.Reload(ctx); err == nil || err.Error() != "reading table domain: away" {
 			t.Errorf("Reload: %v", err)
 		}
-		fault = nil
+		fail(nil)
 		time.Sleep(2 * time.Minute)
 		cancel()
 		<-done
-		if reads != 2+10+1+2 {
-			t.Errorf("read %d times in 14.5 minutes and once on demand", reads)
+		if got := reads.Load(); got != 2+10+1+2 {
+			t.Errorf("read %d times in 14.5 minutes and once on demand", got)
 		}
 		if n := strings.Count(log.String(), "\n"); n != 2 || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "level=INFO") {
 			t.Errorf("log:\n%s", log.String())

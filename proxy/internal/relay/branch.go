@@ -76,6 +76,9 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 		b.provisional(m, w)
 	case m.Status < 300:
 		b.timerC.Disarm()
+		if c.answered && (c.method != sip.INVITE || c.server.Status() >= 300) {
+			return // too late: something else was answered, and the observer told of it
+		}
 		c.forward(m, w)
 		c.cancelBranches(w, elsewhere)
 		c.dropRequest()
@@ -157,13 +160,19 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 		}
 		c.dropBest()
 		c.best.status = m.Status
-		if len(c.branches) == 1 && c.onFailure == 0 && !c.cancelled && m.Status != 503 {
+		if len(c.branches) == 1 && c.failure == failureIdle && c.onFailure == 0 && !c.cancelled && c.maySend(m.Status) {
 			c.forwardOnly(r, m, w)
 			return
 		}
 		c.best.msg = c.engine.txns.Buffers.Copy(r.edited(m))
 	}
 	c.settle(w)
+}
+
+// maySend reports whether a final status of a branch may go up as it is: 503 does not
+// (RFC 3261 §16.7 step 6), nor a 408 to what is no INVITE (RFC 4320 §4.2).
+func (c *Call) maySend(status int) bool {
+	return status != 503 && (status != 408 || c.method == sip.INVITE)
 }
 
 // forwardOnly sends the final reply of the only branch up as it is.

@@ -35,10 +35,23 @@ type Call struct {
 	relayed   bool // t_relay was called
 	answered  bool // a final reply went up
 	cancelled bool
-	failing   bool // the failure route is to run, or runs
+	failure   failure
 	watched   bool // the observer was told of it
 	best      best
 }
+
+// failure is how far the failure route is.
+type failure uint8
+
+const (
+	failureIdle    failure = iota
+	failureDue             // it is to run as soon as the lock is free
+	failureRunning         // until it has ended, nothing is settled
+)
+
+// maxFailures bounds the failure routes that run at once on goroutines of their own;
+// others wait for them.
+const maxFailures = 256
 
 // best is the best final reply of the branches so far (RFC 3261 §16.7 step 6).
 type best struct {
@@ -102,6 +115,14 @@ func (r *Request) finishCall() {
 
 func (r *Request) answer(c *Call, status int) {
 	c.replyUp(status, r.build(&sip.Reply{Status: status}), r.out())
+}
+
+// trying sends 100, once, to an INVITE that has no reply yet (RFC 3261 §17.2.1): when
+// it is sent on, or when it is repeated because it waits.
+func (c *Call) trying(r *Request) {
+	if c.method == sip.INVITE && c.local == nil && !c.answered && c.server.Status() == 0 {
+		c.replyUp(100, r.build(&sip.Reply{Status: 100}), r.out())
+	}
 }
 
 // replyUp sends a reply up through the server transaction.
@@ -172,11 +193,11 @@ func (c *Call) open() int {
 // settle ends the call when no branch is open and no 2xx was sent: the failure
 // route if one is armed, else the best reply.
 func (c *Call) settle(out txn.Out) {
-	if c.answered || c.failing || !c.relayed || c.open() > 0 {
+	if c.answered || c.failure != failureIdle || !c.relayed || c.open() > 0 {
 		return
 	}
 	if c.onFailure != 0 && !c.cancelled {
-		c.failing = true // Unlocked runs it
+		c.failure = failureDue // Unlocked runs it
 		return
 	}
 	c.replyBest(out)
@@ -185,10 +206,9 @@ func (c *Call) settle(out txn.Out) {
 // Unlocked runs the failure route, which may wait and so needs the lock free.
 func (c *Call) Unlocked(w *transport.Worker) {
 	c.Lock()
-	run := c.failing && c.onFailure != 0
-	route := c.onFailure
+	run, route := c.failure == failureDue, c.onFailure
 	if run {
-		c.onFailure = 0
+		c.failure, c.onFailure = failureRunning, 0
 	}
 	c.Unlock()
 	if !run {
@@ -197,48 +217,56 @@ func (c *Call) Unlocked(w *transport.Worker) {
 	c.Ref()
 	if w == nil {
 		// On the timers' goroutine nothing may wait.
-		go c.runFailure(nil, route)
+		go c.runFailureDetached(route)
 		return
 	}
 	c.runFailure(w, route)
 }
 
+func (c *Call) runFailureDetached(route int) {
+	e := c.engine
+	e.failures <- struct{}{}
+	w := e.layer.Detached()
+	c.runFailure(w, route)
+	e.layer.Release(w)
+	<-e.failures
+}
+
+// runFailure runs the failure route on a copy of the request, because the call gives
+// its own back as soon as it is answered, by the route itself or by a branch that the
+// route has begun. It takes a reference of the caller's.
 func (c *Call) runFailure(w *transport.Worker, route int) {
 	e := c.engine
 	r := e.spare.Get().(*Request)
-	detached := w == nil
-	if detached {
-		w = e.layer.Detached()
-	}
+	var request *txn.Buffer
 	c.Lock()
-	ok := c.restore(r, w)
+	if c.req != nil {
+		request = e.txns.Buffers.Copy(c.req.B)
+	}
+	ok := c.restore(r, w, request)
 	r.Final = c.best.status
 	c.Unlock()
 	if ok {
 		r.route = inFailure
-		c.Ref()
 		r.Call = c
 		e.cfg.Hooks.Failure(r, route)
 		r.Call = nil
-		c.Lock()
-		c.failing = false
-		c.onFailure = r.OnFailure
-		c.settle(w)
-		c.Unlock()
-		c.Unlocked(w)
-		c.Unref()
 	}
+	c.Lock()
+	c.failure = failureIdle // what is armed now, Relay armed: a route that only arms itself is at its end
+	c.settle(w)
+	c.Unlock()
 	r.own.Reset()
+	e.txns.Buffers.Give(request)
 	e.spare.Put(r)
-	if detached {
-		e.layer.Release(w)
-	}
+	c.Unlocked(w)
 	c.Unref()
 }
 
-// restore makes r the request of the call again, with its edits.
-func (c *Call) restore(r *Request, w *transport.Worker) bool {
-	if c.req == nil || r.own.Parse(c.req.B) != nil {
+// restore makes r the request of the call again, with its edits; request holds the
+// request as received.
+func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) bool {
+	if request == nil || r.own.Parse(request.B) != nil {
 		return false
 	}
 	r.reset(w, &r.own, c.from)
@@ -262,21 +290,31 @@ func (c *Call) replyBest(out txn.Out) {
 	if status == 503 {
 		status, msg = 500, nil // another element's overload is not ours
 	}
-	if msg == nil {
-		c.replyOwn(status, out)
-		return
+	if status == 408 && c.method != sip.INVITE {
+		msg = nil // whoever made it, it is too late (RFC 4320 §4.2)
 	}
+	if msg == nil || !c.replyKept(status, msg, out) {
+		c.replyOwn(status, out)
+	}
+}
+
+// replyKept sends the kept response of a branch up; false if it cannot be read, which
+// is when a reply route has blown it up.
+func (c *Call) replyKept(status int, msg *txn.Buffer, out txn.Out) bool {
 	e := c.engine
 	r := e.spare.Get().(*Request)
-	if err := r.own.Parse(msg.B); err == nil {
-		r.addChallenges(c)
-		if b, err := r.own.AppendForwardedReply(r.scratch[:0]); err == nil {
-			r.scratch = b
-			c.replyUp(status, b, out)
-		}
+	defer func() { r.own.Reset(); e.spare.Put(r) }()
+	if r.own.ParseOwn(msg.B) != nil {
+		return false
 	}
-	r.own.Reset()
-	e.spare.Put(r)
+	r.addChallenges(c)
+	b, err := r.own.AppendForwardedReply(r.scratch[:0])
+	if err != nil {
+		return false
+	}
+	r.scratch = b
+	c.replyUp(status, b, out)
+	return true
 }
 
 func keepIf(b *txn.Buffer, ok bool) *txn.Buffer {
@@ -302,18 +340,25 @@ func (r *Request) addChallenges(c *Call) {
 // replyOwn answers with a reply that the router makes.
 func (c *Call) replyOwn(status int, out txn.Out) {
 	if status == 408 && c.method != sip.INVITE && c.local == nil {
-		c.answered = true // RFC 4320 §4.2: too late to be of use
-		c.server.Abort()
-		c.dropRequest()
+		c.abort() // RFC 4320 §4.2: too late to be of use
 		return
 	}
 	e := c.engine
 	r := e.spare.Get().(*Request)
-	if c.restore(r, nil) {
+	if c.restore(r, nil, c.req) {
 		c.replyUp(status, r.build(&sip.Reply{Status: status}), out)
+	} else {
+		c.abort()
 	}
 	r.own.Reset()
 	e.spare.Put(r)
+}
+
+// abort ends the call without an answer.
+func (c *Call) abort() {
+	c.answered = true
+	c.server.Abort()
+	c.dropRequest()
 }
 
 // Release takes the memory of a call back.
@@ -348,7 +393,8 @@ func (e *Engine) takeCall() *Call {
 	}
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
-	c.relayed, c.answered, c.cancelled, c.failing, c.watched = false, false, false, false, false
+	c.relayed, c.answered, c.cancelled, c.watched = false, false, false, false
+	c.failure = failureIdle
 	c.best = best{}
 	return c
 }

@@ -72,7 +72,8 @@ type Engine struct {
 	calls    *Call
 	branches *Branch
 	cancels  *cancel
-	spare    sync.Pool // *Request of failure routes on timers
+	spare    sync.Pool     // *Request of failure routes and of replies made later
+	failures chan struct{} // a place for each failure route on a goroutine of its own
 
 	stats Stats
 }
@@ -95,6 +96,7 @@ func New(cfg Config) *Engine {
 		cfg.RouteLife = 7 * 24 * time.Hour
 	}
 	e := &Engine{cfg: cfg, Log: cfg.Log, txns: txn.New(cfg.Txn), tagSeed: maphash.MakeSeed()}
+	e.failures = make(chan struct{}, maxFailures)
 	if len(cfg.Key) > 0 {
 		copy(e.key[:], cfg.Key)
 	} else {
@@ -260,7 +262,11 @@ func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow,
 		return
 	}
 	r.reset(w, m, from)
-	_ = r.ReplyStateless(&sip.Reply{Status: 400, Reason: "Bad Request: " + err.Error()})
+	rep := sip.Reply{Status: 400, Reason: "Bad Request: " + err.Error()}
+	if err == sip.ErrVersion {
+		rep = sip.Reply{Status: 505}
+	}
+	_ = r.ReplyStateless(&rep)
 }
 
 // RefuseStream answers, where it can be answered, a message on a stream whose end
@@ -311,13 +317,17 @@ func (e *Engine) existing(r *Request, srv *txn.Server) bool {
 			srv.Ack()
 		}
 	case sip.CANCEL:
+		r.forceRPort = call != nil && call.forceRPort // the script that would say so does not run
 		_ = r.ReplyStateless(&sip.Reply{Status: 200})
 		if call != nil {
 			call.cancel(r.worker, cancelReason(r.Msg))
 		}
 	default:
 		e.stats.AbsorbedRetry.Add(1)
-		srv.Retransmitted(r.worker)
+		srv.Retransmitted(r.replyFlow(), r.worker)
+		if call != nil {
+			call.trying(r)
+		}
 	}
 	c.Unlock()
 	srv.Owner().Unlocked(r.worker)
@@ -344,10 +354,7 @@ func (e *Engine) response(r *Request, w *transport.Worker, from transport.Flow) 
 	if e.txns.Response(m, from, w) {
 		return
 	}
-	v, err := m.Via()
-	if err == nil && len(v.Branch) > len(sip.MagicCookie) && v.Branch[len(sip.MagicCookie)] == txn.StatelessMark {
-		e.forwardStray(r)
-		return
+	if !e.forwardStray(r) {
+		e.stats.StrayReplies.Add(1)
 	}
-	e.stats.StrayReplies.Add(1)
 }

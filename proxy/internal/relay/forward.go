@@ -45,10 +45,11 @@ func (r *Request) Relay() error {
 		r.answer(c, 487)
 		return nil
 	}
-	r.freeze(c)
-	if c.method == sip.INVITE && c.local == nil && c.server.Status() == 0 {
-		c.replyUp(100, r.build(&sip.Reply{Status: 100}), r.out())
+	if len(c.branches)+n > MaxBranches {
+		return ErrTooManyBranches // a failure route that goes round for ever ends here
 	}
+	r.freeze(c)
+	c.trying(r)
 	return r.start(c, &flows)
 }
 
@@ -297,7 +298,11 @@ func (r *Request) forwardStateless(t *Target) error {
 	if err != nil {
 		return err
 	}
-	r.scratch = r.appendBranch(r.scratch[:0], t, f, txn.StatelessMark, r.key.Hash())
+	id, err := r.Engine.statelessID(r.Msg)
+	if err != nil {
+		return err
+	}
+	r.scratch = r.appendBranch(r.scratch[:0], t, f, txn.StatelessMark, id)
 	return r.out().Send(f, r.scratch)
 }
 
@@ -312,44 +317,4 @@ func (r *Request) Forward(host string, port uint16) error {
 	t.Next = sip.AppendUint(next, uint64(port))
 	t.Flow = transport.Flow{}
 	return r.forwardStateless(&t)
-}
-
-// forwardStray sends the response to a statelessly forwarded request on, to
-// where its second Via says (RFC 3261 §16.11).
-func (e *Engine) forwardStray(r *Request) {
-	m := r.Msg
-	if !e.cfg.Hooks.Reply(r, 0) && m.Status < 200 {
-		return
-	}
-	msg, err := m.AppendForwardedReply(r.scratch[:0])
-	if err != nil {
-		return
-	}
-	r.scratch = msg
-	var next sip.Message
-	if next.Parse(msg) != nil {
-		return
-	}
-	v, err := next.Via()
-	if err != nil {
-		return
-	}
-	host, port := v.Host, v.Port
-	if v.Received != nil {
-		host = v.Received
-	}
-	if n, ok := sip.ParseUint(v.RPort, 65535); ok && n > 0 {
-		port = uint16(n)
-	}
-	if port == 0 {
-		port = 5060
-	}
-	addr, ok := parseAddr(host)
-	proto, known := transport.ParseProto(string(v.Transport))
-	if !ok || !known {
-		return
-	}
-	if f, err := e.layer.FlowTo(proto, netip.AddrPortFrom(addr, port), r.From.Socket); err == nil {
-		_ = r.worker.Send(f, msg)
-	}
 }

@@ -89,7 +89,7 @@ func (r *Request) ReplyStateless(rep *sip.Reply) error {
 	if r.Replied {
 		return ErrAlreadyReplied
 	}
-	if r.Call != nil || r.Local != nil {
+	if r.route == inReply || r.Call != nil || r.Local != nil {
 		return r.Reply(rep)
 	}
 	msg := r.build(rep)
@@ -142,6 +142,9 @@ func (r *Request) out() txn.Out {
 func (r *Request) Reply(rep *sip.Reply) error {
 	if r.Msg.Method == sip.ACK {
 		return nil
+	}
+	if r.route == inReply {
+		return ErrNoTransaction // a response is not answered, and its call is locked
 	}
 	if r.Call == nil && r.Local != nil {
 		if err := r.NewTransaction(); err != nil {

@@ -86,7 +86,7 @@ func (e *Engine) ourRoute(u *sip.URI) bool {
 	if u.Scheme != sip.SchemeSIP || u.HasUser {
 		return false
 	}
-	return e.isSocket(u.Host, u.Port)
+	return e.Myself(u.Host, u.Port)
 }
 
 // genuine reports whether a Route of ours was given for this dialog.
@@ -130,12 +130,13 @@ func (r *Request) genuine(u *sip.URI) bool {
 
 // LooseRoute takes our entries off the Route (RFC 3261 §16.4) and reports
 // whether the request belongs to a dialog that passes us: it has a To tag and
-// one of the entries bears our MAC for it. The next hop is then the next Route,
-// else the Request-URI (SER's loose_route).
+// one of the entries bears our MAC for it. The next hop is the next Route, else
+// the Request-URI (SER's loose_route); where the request belongs to no dialog of
+// ours, Relay takes the Route away again from senders who are not known.
 func (r *Request) LooseRoute() bool {
 	m := r.Msg
 	routes := m.Values(sip.HdrRoute)
-	proven, first := false, true
+	proven := false
 	var ours run
 	var u sip.URI
 	var a sip.NameAddr
@@ -148,30 +149,27 @@ func (r *Request) LooseRoute() bool {
 			break
 		}
 		if taken == 2 || !r.Engine.ourRoute(&u) {
-			if first {
-				return false // the first Route is a stranger's, nothing was taken
-			}
 			r.nextRoute = a.URI
 			break
 		}
-		first = false
 		proven = proven || r.genuine(&u)
 		ours.add(m, &routes)
 		if _, two := u.Param("r2"); !two && taken == 0 {
 			taken = 1
 		}
 	}
-	ours.remove(m)
 	to, err := m.To()
-	if err != nil || to.Tag == nil || !proven {
-		if !proven {
-			r.nextRoute = nil
-		}
-		return false
+	r.InDialog = err == nil && to.Tag != nil && proven
+	_, loose := u.Param("lr")
+	strict := r.InDialog && r.nextRoute != nil && !loose
+	if strict {
+		ours.add(m, &routes)
 	}
-	r.InDialog = true
-	r.strictRoute(&u, &a)
-	return true
+	ours.remove(m)
+	if strict {
+		r.strictRoute()
+	}
+	return r.InDialog
 }
 
 // run is neighbouring values of one header line that are to be removed: together,
@@ -199,23 +197,9 @@ func (x *run) remove(m *sip.Message) {
 }
 
 // strictRoute prepares the request for a next hop that is a strict router: its
-// URI becomes the Request-URI, which goes to the end of the Route (RFC 3261
-// §16.6 step 6).
-func (r *Request) strictRoute(u *sip.URI, a *sip.NameAddr) {
-	if r.nextRoute == nil {
-		return
-	}
-	if _, loose := u.Param("lr"); loose {
-		return
-	}
-	routes := r.Msg.Values(sip.HdrRoute)
-	for v := routes.Next(); v != nil; v = routes.Next() {
-		var x sip.NameAddr
-		if sip.ParseNameAddr(v, &x) == nil && len(x.URI) > 0 && &x.URI[0] == &a.URI[0] {
-			r.Msg.RemoveValue(&routes)
-			break
-		}
-	}
+// URI, taken off the Route, becomes the Request-URI, which goes to the end of the
+// Route (RFC 3261 §16.6 step 6).
+func (r *Request) strictRoute() {
 	r.Msg.Insert(r.Msg.HeadersEnd(), []byte("Route: <"), r.Main.URI, []byte(">\r\n"))
 	r.Main.URI, r.parsed = r.Keep(r.nextRoute), nil
 }

@@ -29,8 +29,9 @@ func (m *Message) Insert(off uint32, text ...[]byte) { m.Replace(off, 0, text...
 func (m *Message) Delete(off, n uint32) { m.Replace(off, n) }
 
 // Replace puts text in the place of n bytes at offset off. The text is copied.
-// Of two edits that remove the same bytes, the first one's text counts and the
-// bytes go once. Offsets are those of the message as received.
+// Bytes that two edits remove go once; of two such edits at one offset the first
+// one's text counts, and text inside the bytes that another edit removes goes with
+// them. Offsets are those of the message as received.
 func (m *Message) Replace(off, n uint32, text ...[]byte) {
 	start := uint32(len(m.arena))
 	for _, t := range text {
@@ -47,9 +48,9 @@ func (m *Message) InsertString(off uint32, s string) {
 	m.edits = append(m.edits, edit{off: off, ins: span{start, uint32(len(m.arena))}})
 }
 
-// RemoveValue deletes the current value of a walk; if it is alone in its line
-// (left and right are the bounds of the values removed already, so callers that
-// remove several adjacent values do it with RemoveValues), the line goes.
+// RemoveValue deletes the current value of a walk; if it is alone in its line, the
+// line goes. Edits do not see each other: neighbours are removed together, by
+// RemoveRange, or their line may stay behind empty.
 func (m *Message) RemoveValue(v *Values) { m.RemoveRange(v.Header, v.Start, v.End) }
 
 // RemoveRange deletes the values of line h that stand between the offsets start
@@ -80,7 +81,7 @@ func (m *Message) AppendRange(dst []byte, from, to uint32) []byte {
 	if len(m.edits) == 0 {
 		return append(dst, m.Buf[from:to]...)
 	}
-	pos := from
+	pos := m.skipOverlaps(from)
 	for {
 		e := m.nextEdit(pos, from, to)
 		if e == nil {
@@ -129,7 +130,18 @@ func (m *Message) appendAt(dst []byte, off uint32) []byte {
 	return dst
 }
 
-// skipDeleted returns where the bytes that remain go on after pos.
+// appendInserted appends the text inserted at off by edits that remove nothing.
+func (m *Message) appendInserted(dst []byte, off uint32) []byte {
+	for i := range m.edits {
+		if e := &m.edits[i]; e.off == off && e.del == 0 {
+			dst = append(dst, m.arena[e.ins.start:e.ins.end]...)
+		}
+	}
+	return dst
+}
+
+// skipDeleted returns where the bytes that remain go on after pos, at which an
+// edit stands.
 func (m *Message) skipDeleted(pos uint32) uint32 {
 	end := pos
 	for i := range m.edits {
@@ -137,7 +149,27 @@ func (m *Message) skipDeleted(pos uint32) uint32 {
 			end = e.off + e.del
 		}
 	}
-	return end
+	if end == pos {
+		return pos
+	}
+	return m.skipOverlaps(end)
+}
+
+// skipOverlaps returns where the bytes that remain go on if those before pos are
+// gone or written: behind all removals that begin before pos and reach beyond it.
+func (m *Message) skipOverlaps(pos uint32) uint32 {
+	for {
+		end := pos
+		for i := range m.edits {
+			if e := &m.edits[i]; e.off < end && e.off+e.del > end {
+				end = e.off + e.del
+			}
+		}
+		if end == pos {
+			return pos
+		}
+		pos = end
+	}
 }
 
 // AppendHeaders appends all header lines, edits applied, insertions at the end

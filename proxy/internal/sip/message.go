@@ -13,9 +13,17 @@ const MaxHeaders = 128
 // MaxSize is the largest message in bytes, the size of a UDP datagram.
 const MaxSize = 65535
 
-// The ways in which a message can be malformed. Each is answered with 400 where
-// enough of the request was read to answer at all.
+// The limits of a message that the router wrote itself: one that came with as many
+// lines and bytes as may be has gained a Via, Record-Route and what the script adds.
+const (
+	maxOwnHeaders = 254 // the index counts in one byte, and 255 is noHeader
+	maxOwnSize    = 2 * MaxSize
+)
+
+// The ways in which a message can be malformed. Each is answered with 400 (ErrVersion
+// with 505) where enough of the request was read to answer at all.
 var (
+	ErrVersion       = errors.New("SIP version is not 2.0")
 	ErrStartLine     = errors.New("malformed start line")
 	ErrLineEnd       = errors.New("line does not end in CRLF")
 	ErrHeader        = errors.New("malformed header line")
@@ -83,19 +91,28 @@ func (m *Message) clear() {
 // was understood can be answered. Parse demands CRLF line ends, a known version
 // and exactly one each of From, To, Call-ID and CSeq, and at least one Via
 // (RFC 3261 §8.1.1). Bytes after the body (RFC 3261 §18.3) are cut off.
-func (m *Message) Parse(buf []byte) error {
+func (m *Message) Parse(buf []byte) error { return m.parse(buf, MaxHeaders, MaxSize) }
+
+// ParseOwn is Parse of a message that the router wrote from one that it took, which
+// may be somewhat larger than one from outside.
+func (m *Message) ParseOwn(buf []byte) error { return m.parse(buf, maxOwnHeaders, maxOwnSize) }
+
+func (m *Message) parse(buf []byte, maxHeaders, maxSize int) error {
 	m.Buf = buf
 	m.clear()
-	if len(buf) > MaxSize {
+	if len(buf) > maxSize {
 		return ErrTooLarge
 	}
 	pos, err := m.parseStartLine()
-	if err != nil {
+	if err != nil && err != ErrVersion {
 		return err
 	}
 	m.headersAt = uint32(pos)
-	if err := m.indexHeaders(pos); err != nil {
+	if err := m.indexHeaders(pos, maxHeaders); err != nil {
 		return err
+	}
+	if err != nil {
+		return err // after the headers were read, so that it can be answered
 	}
 	if err := m.cutBody(); err != nil {
 		return err
@@ -137,14 +154,36 @@ func (m *Message) parseStartLine() (int, error) {
 		return 0, ErrStartLine
 	}
 	sp2 += sp1 + 1
-	if !EqualFold(line[sp2+1:], version) || !isToken(line[:sp1]) || !isVisible(line[sp1+1:sp2]) {
+	if !isToken(line[:sp1]) || !isVisible(line[sp1+1:sp2]) {
 		return 0, ErrStartLine
+	}
+	if !EqualFold(line[sp2+1:], version) {
+		if !isVersion(line[sp2+1:]) {
+			return 0, ErrStartLine
+		}
+		err = ErrVersion
 	}
 	m.IsRequest = true
 	m.method = span{0, uint32(sp1)}
 	m.ruri = span{uint32(sp1 + 1), uint32(sp2)}
 	m.Method = ParseMethod(line[:sp1])
-	return end + 2, nil
+	return end + 2, err
+}
+
+// isVersion reports whether b is a version of SIP, whichever (RFC 3261 §25.1).
+func isVersion(b []byte) bool {
+	if len(b) < len("SIP/") || !EqualFold(b[:len("SIP/")], "SIP/") {
+		return false
+	}
+	dots := 0
+	for i, c := range b[len("SIP/"):] {
+		if c == '.' && i > 0 {
+			dots++
+		} else if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return dots == 1 && b[len(b)-1] != '.'
 }
 
 func (m *Message) parseStatusLine(line []byte) error {
@@ -165,8 +204,8 @@ func (m *Message) parseStatusLine(line []byte) error {
 	return nil
 }
 
-// indexHeaders indexes the lines from pos to the empty line.
-func (m *Message) indexHeaders(pos int) error {
+// indexHeaders indexes the lines from pos to the empty line, at most limit.
+func (m *Message) indexHeaders(pos, limit int) error {
 	buf := m.Buf
 	for {
 		if pos+1 < len(buf) && buf[pos] == '\r' && buf[pos+1] == '\n' {
@@ -186,6 +225,9 @@ func (m *Message) indexHeaders(pos int) error {
 				return err
 			}
 		}
+		if len(m.headers) >= limit {
+			return ErrTooManyHdrs
+		}
 		if err := m.indexLine(pos, end); err != nil {
 			return err
 		}
@@ -194,9 +236,6 @@ func (m *Message) indexHeaders(pos int) error {
 }
 
 func (m *Message) indexLine(pos, end int) error {
-	if len(m.headers) >= MaxHeaders {
-		return ErrTooManyHdrs
-	}
 	line := m.Buf[pos:end]
 	colon := bytes.IndexByte(line, ':')
 	if colon <= 0 {

@@ -81,14 +81,15 @@ func (m *Message) MarkReceived(src netip.AddrPort, force bool) error {
 	if err != nil {
 		return err
 	}
+	from := src.Addr().WithZone("") // a zone means nothing beyond this host
 	rport := v.HasRPort || force
-	if !rport && v.Received == nil && hostIs(v.Host, src.Addr()) {
+	if !rport && v.Received == nil && hostIs(v.Host, from) {
 		return nil
 	}
 	m.dropParam(v, "received")
 	var room [64]byte
 	text := append(room[:0], ";received="...)
-	text = src.Addr().AppendTo(text)
+	text = from.AppendTo(text)
 	if rport {
 		m.dropParam(v, "rport")
 		text = append(text, ";rport="...)
@@ -139,6 +140,7 @@ func (m *Message) AppendForwardedReply(dst []byte) ([]byte, error) {
 		cutTo = v.End + uint32(NextValue(rest)) + 1
 	}
 	dst = m.AppendRange(dst, 0, cutFrom)
+	dst = m.appendInserted(dst, cutFrom) // what a reply route put before the Via
 	dst = m.AppendRange(dst, cutTo, m.headersEnd)
 	dst = m.appendAt(dst, m.headersEnd)
 	return append(dst, m.Buf[m.headersEnd:]...), nil

@@ -59,9 +59,10 @@ func TestTCPByteByByte(t *testing.T) {
 func TestTCPPipelined(t *testing.T) {
 	l := open(t, Config{MaxQueue: 8 << 20}, &handler{receive: echo}, "tcp:127.0.0.1:0")
 	c := dial(t, l, 0)
-	var all strings.Builder
+	var all, want strings.Builder
 	for i := range 2000 {
 		all.WriteString(padded(fmt.Sprint(i), i%1500))
+		want.WriteString(padded(fmt.Sprint(i), i%1500))
 		if i%7 == 0 {
 			all.WriteString("\r\n")
 		}
@@ -71,7 +72,7 @@ func TestTCPPipelined(t *testing.T) {
 		_, err := io.WriteString(c, all.String())
 		sent <- err
 	}()
-	expect(t, c, strings.ReplaceAll(all.String(), "\r\nMESSAGE", "MESSAGE"))
+	expect(t, c, want.String())
 	if err := next(t, sent); err != nil {
 		t.Error(err)
 	}

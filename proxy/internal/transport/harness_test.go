@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -117,8 +118,29 @@ func expect(t *testing.T, c net.Conn, want string) {
 		got += string(buf[:n])
 	}
 	if got != want {
-		t.Fatalf("got %q, want %q", got, want)
+		at := 0
+		for got[at] == want[at] {
+			at++
+		}
+		end := func(s string) string { return s[at:min(len(s), at+300)] }
+		t.Fatalf("byte %d: got %q, want %q", at, end(got), end(want))
 	}
+}
+
+// expectRefused dials socket i and expects to be hung up on. The reset may come before
+// the kernel has told us that the connection stands.
+func expectRefused(t *testing.T, l *Layer, i int) {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", l.Sockets()[i].Addr.String(), patience)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	expectEnd(t, c)
 }
 
 // expectEnd reads until the peer has closed.

@@ -130,11 +130,11 @@ func TestConnectionLimits(t *testing.T) {
 		talk(c)
 		v4 = append(v4, c)
 	}
-	expectEnd(t, dial(t, l, 0)) // the source has its three
+	expectRefused(t, l, 0) // the source has its three
 	for range 2 {
 		talk(dial(t, l, 1))
 	}
-	expectEnd(t, dial(t, l, 1)) // five in all
+	expectRefused(t, l, 1) // five in all
 	_, remote := server(t, "127.0.0.1:0")
 	if _, err := l.FlowTo(TCP, remote, NoSocket); !errors.Is(err, ErrTooManyConns) {
 		t.Errorf("a sixth: %v", err)

@@ -74,8 +74,10 @@ func AppendBranch(dst []byte, mark byte, id uint64) []byte {
 	return dst
 }
 
-func parseBranch(b []byte) (uint64, bool) {
-	if len(b) != branchSize || b[len(sip.MagicCookie)] != StatefulMark {
+// ParseBranch returns the id of a branch that AppendBranch wrote with this mark.
+func ParseBranch(b []byte, mark byte) (uint64, bool) {
+	const cookie = len(sip.MagicCookie)
+	if len(b) != branchSize || string(b[:cookie]) != sip.MagicCookie || b[cookie] != mark {
 		return 0, false
 	}
 	var id uint64
@@ -226,7 +228,7 @@ var messages = sync.Pool{New: func() any { return new(sip.Message) }}
 func (x *Client) ack(m *sip.Message, w *transport.Worker) {
 	req := messages.Get().(*sip.Message)
 	defer func() { req.Reset(); messages.Put(req) }()
-	if err := req.Parse(x.sent.B); err != nil {
+	if err := req.ParseOwn(x.sent.B); err != nil {
 		return
 	}
 	var room [2048]byte
@@ -241,7 +243,7 @@ func (x *Client) ack(m *sip.Message, w *transport.Worker) {
 func (x *Client) AppendCancel(dst, extra []byte) ([]byte, error) {
 	req := messages.Get().(*sip.Message)
 	defer func() { req.Reset(); messages.Put(req) }()
-	if err := req.Parse(x.Sent()); err != nil {
+	if err := req.ParseOwn(x.Sent()); err != nil {
 		return dst, err
 	}
 	return appendInTransaction(dst, req, "CANCEL", req.Header(sip.HdrTo), req, extra), nil

@@ -61,8 +61,13 @@ func (x *Server) Owner() Owner { return x.cell.owner }
 func (x *Server) Status() int { return x.status }
 
 // Retransmitted handles a repetition of the request (RFC 3261 §17.2.1 and
-// §17.2.2). The cell is locked.
-func (x *Server) Retransmitted(out Out) {
+// §17.2.2) whose replies would go to flow. A client that lost its connection and
+// repeats the request on another one gets the replies there from now on, if it has
+// the same address. The cell is locked.
+func (x *Server) Retransmitted(flow transport.Flow, out Out) {
+	if x.local == nil && x.flow.Proto == flow.Proto && flow.Proto.Stream() && flow.Remote.Addr() == x.flow.Remote.Addr() {
+		x.flow = flow
+	}
 	switch x.state {
 	case serverProceeding, serverCompleted:
 		if x.last != nil {

@@ -308,7 +308,7 @@ func (t *Table) Response(m *sip.Message, from transport.Flow, w *transport.Worke
 	if err != nil {
 		return false
 	}
-	id, ok := parseBranch(v.Branch)
+	id, ok := ParseBranch(v.Branch, StatefulMark)
 	if !ok {
 		return false
 	}

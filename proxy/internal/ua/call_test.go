@@ -503,6 +503,28 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestAliasIsNotSentBack: what nathelper put into the Contact stays here.
+func TestAliasIsNotSentBack(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		c := s.call()
+		s.router.reply(phoneFlow, 200, "at", route, "Contact: <sip:alice@10.0.0.5:5062;alias=203.0.113.9~41000~1;transport=udp>")
+		s.expect("ACK sip:alice@10.0.0.5:5062;transport=udp SIP/2.0")
+		c.Hangup()
+		s.bye()
+	})
+	for uri, want := range map[string]string{
+		"sip:a@b;alias=1~2~1":       "sip:a@b",
+		"sip:a@b;alias=x;y":         "sip:a@b;alias=x;y",
+		"sip:a;alias=1~2~1@b":       "sip:a;alias=1~2~1@b",
+		"sip:b;alias=1~2~1":         "sip:b",
+		"sip:a@b;x;alias=1~2~3;y=z": "sip:a@b;x;y=z",
+	} {
+		if got := withoutAlias(uri); got != want {
+			t.Errorf("%s: %s, want %s", uri, got, want)
+		}
+	}
+}
+
 // TestFlowFollowsThePhone: a phone behind NAT that got another port, or opened a
 // new connection, is reached where it was heard last.
 func TestFlowFollowsThePhone(t *testing.T) {
@@ -579,8 +601,8 @@ func TestCloseHangsUp(t *testing.T) {
 		go func() { done <- s.agent.Close(s.t.Context()) }()
 		bye := s.expect("BYE")
 		select {
-		case <-done:
-			t.Error("Close did not wait for the BYE's answer")
+		case err := <-done:
+			t.Errorf("Close did not wait for the BYE's answer: %v", err)
 		default:
 		}
 		s.answer(bye, 200)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -78,6 +79,7 @@ func (d *dialog) path() path {
 	defer d.call.mu.Unlock()
 	p := path{uri: d.target, routes: d.routes, flow: d.flow}
 	if len(d.routes) == 0 {
+		p.uri = withoutAlias(d.target)
 		return p
 	}
 	var a sip.NameAddr
@@ -91,6 +93,20 @@ func (d *dialog) path() path {
 		p.routes = append(append([]string(nil), d.routes[1:]...), "<"+d.target+">")
 	}
 	return p
+}
+
+// withoutAlias takes the parameter out of a Contact by which nathelper tells
+// where the phone sits. The script would do so with what it relays to the phone;
+// we go there by the dialog's flow, past the script.
+func withoutAlias(uri string) string {
+	host := strings.IndexByte(uri, '@') + 1 // a user part may hold ';' itself
+	var kept []string
+	for part := range strings.SplitSeq(uri[host:], ";") {
+		if len(kept) == 0 || !strings.HasPrefix(part, "alias=") || strings.Count(part, "~") != 2 {
+			kept = append(kept, part)
+		}
+	}
+	return uri[:host] + strings.Join(kept, ";")
 }
 
 // resolve finds the flow of the next hop. It may wait for a look-up.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,20 @@ import (
 
 // table is the table dbaliases: pairs of alias and target.
 type table struct {
+	mu   sync.Mutex
 	rows [][2]string
 	err  error
 }
 
+func (t *table) set(rows [][2]string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rows, t.err = rows, err
+}
+
 func (t *table) load(_ context.Context, yield func(alias, target aor.AOR)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, r := range t.rows {
 		alias, err := aor.Parse(r[0], "")
 		if err != nil {
@@ -95,20 +105,20 @@ func TestReload(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); m.Run(ctx) }()
 		known := func(alias string) bool { _, ok := m.Resolve(nil, []byte(alias)); return ok }
-		rows.rows = aliases[1:]
+		rows.set(aliases[1:], nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if known("boss@example.org") || !known("100@example.org") {
 			t.Error("a minute later the old table is in force")
 		}
-		rows.rows, rows.err = aliases[:1], errors.New("lost in the middle")
+		rows.set(aliases[:1], errors.New("lost in the middle"))
 		if err := m.Reload(ctx); err == nil || !strings.Contains(err.Error(), "table dbaliases") {
 			t.Errorf("Reload: %v", err)
 		}
 		if known("boss@example.org") || !known("100@example.org") {
 			t.Error("a half-read table is in force")
 		}
-		rows.err = nil
+		rows.set(aliases[:1], nil)
 		if err := m.Reload(ctx); err != nil || !known("boss@example.org") {
 			t.Errorf("reloaded: %v", err)
 		}

@@ -59,6 +59,7 @@ type Module struct {
 	stats  counters
 
 	challenges sync.Pool // of *challenge
+	ready      bool
 }
 
 // counters are the statistics.
@@ -74,12 +75,14 @@ func New(cfg Config) *Module {
 	if cfg.LocalDomain == nil {
 		cfg.LocalDomain = func([]byte) bool { return false }
 	}
-	return &Module{
+	m := &Module{
 		log: cfg.Log, local: cfg.LocalDomain, key: cfg.Key, table: cfg.Credentials,
 		slots: 1 << 16, life: 5 * time.Minute, ttl: time.Minute, negativeTTL: 5 * time.Second,
 		cacheSize: 1 << 18, readTimeout: 2 * time.Second,
 		seed: maphash.MakeSeed(),
 	}
+	m.cache.seed = m.seed // Forget may come where no script loads the module
+	return m
 }
 
 // Name is "auth".
@@ -150,8 +153,12 @@ func (m *Module) Init() error {
 	m.counts.init(m.slots)
 	m.cache.init(m)
 	m.reader.init()
+	m.ready = true
 	return nil
 }
+
+// Ready reports whether Init was called: whether the script loads the module.
+func (m *Module) Ready() bool { return m.ready }
 
 // Run refreshes what is cached until ctx ends.
 func (m *Module) Run(ctx context.Context) { m.refresh(ctx) }

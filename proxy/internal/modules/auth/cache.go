@@ -50,7 +50,7 @@ type cacheShard struct {
 }
 
 func (c *cache) init(m *Module) {
-	c.seed, c.ttl, c.negativeTTL = m.seed, m.ttl, m.negativeTTL
+	c.ttl, c.negativeTTL = m.ttl, m.negativeTTL
 	c.perShard = max(1, m.cacheSize/cacheShards)
 	c.refresh = make(chan string, 1024)
 	for i := range c.shards {

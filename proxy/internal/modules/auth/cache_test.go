@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,8 +13,6 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
-
-var errAway = errors.New("connection refused")
 
 // caller authenticates with a nonce of its own each time, so that only the cache
 // matters.
@@ -366,6 +363,15 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Errorf("%d unknown names are cached, want at most 8192", got)
 		}
 	})
+}
+
+// TestForgetWithoutInit: the control socket may ask though no script loads the module.
+func TestForgetWithoutInit(t *testing.T) {
+	m := auth.New(auth.Config{})
+	m.Forget(aor.AOR{User: "alice", Domain: "example.org"})
+	if got := statistic(m, "cached"); got != 0 || m.Ready() {
+		t.Errorf("%d cached, ready %v", got, m.Ready())
+	}
 }
 
 func TestNoDatabaseMeansNoSubscriber(t *testing.T) {

@@ -20,6 +20,20 @@ func (a *asked) Authorize(_ *module.Ctx, realm string, proxy bool) int {
 	return -4
 }
 
+func (a *asked) Ready() bool { return a.realm == "ready" }
+
+// TestNeedsAuth: without the module auth there are no nonces to check.
+func TestNeedsAuth(t *testing.T) {
+	if err := authdb.New(authdb.Config{Auth: &asked{realm: "ready"}}).Init(); err != nil {
+		t.Error(err)
+	}
+	for _, m := range []*authdb.Module{authdb.New(authdb.Config{}), authdb.New(authdb.Config{Auth: &asked{}})} {
+		if err := m.Init(); err == nil || err.Error() != `it needs the module auth before it: loadmodule "auth.so"` {
+			t.Errorf("Init: %v", err)
+		}
+	}
+}
+
 func TestAuthorizePassesOn(t *testing.T) {
 	for _, c := range []struct {
 		name, realm string

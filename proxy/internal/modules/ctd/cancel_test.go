@@ -130,8 +130,8 @@ func TestClose(t *testing.T) {
 	s.ended(id, ctlproto.CtdCancelled, ctlproto.OutcomeCancelled, 0)
 	s.alice.answer(s.alice.expect("CANCEL"), 200)
 	select {
-	case <-done:
-		t.Error("Close did not wait for the phone")
+	case err := <-done:
+		t.Errorf("Close did not wait for the phone: %v", err)
 	default:
 	}
 	s.alice.answer(s.alice.invite, 487)

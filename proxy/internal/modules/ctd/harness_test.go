@@ -69,11 +69,14 @@ func (s *script) Request(r *relay.Request) {
 		_ = r.ReplyStateless(&sip.Reply{Status: 404})
 		return
 	}
-	if r.Local == nil && s.secret && !s.authenticated(r) {
+	s.mu.Lock()
+	secret, drop := s.secret, s.drop
+	s.mu.Unlock()
+	if r.Local == nil && secret && !s.authenticated(r) {
 		_ = r.ReplyStateless(&sip.Reply{Status: 407, Extra: []byte("Proxy-Authenticate: Digest realm=\"example.org\", nonce=\"n\"\r\n")})
 		return
 	}
-	if s.drop {
+	if drop {
 		return
 	}
 	u, err := r.URI()

@@ -115,9 +115,9 @@ func TestRecognition(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStand(t)
 			s.module.set.outcomeTimeout = 500 * time.Millisecond
-			s.script.secret = !c.open
 			carol := s.phone("carol")
 			s.script.mu.Lock()
+			s.script.secret = !c.open
 			for _, user := range []string{"bob", "b%6Fb", "alice@", "+49301234", "+49301235"} {
 				s.script.phones[user], s.script.uris[user] = s.script.phones["carol"], "sip:carol@10.9.8.7"
 			}
@@ -181,12 +181,9 @@ func TestOrdinaryCallsCostNothing(t *testing.T) {
 	}
 	r := &relay.Request{Msg: &m, Auth: relay.Identity{User: []byte("alice"), Domain: []byte("example.org")}}
 	module := New(Config{})
-	a, err := module.newAttempt(ctlproto.CtdDialParams{Caller: "alice@example.org", Callee: "bob"})
-	if err == nil {
-		t.Fatal("a module without domains has a local caller")
-	}
 	module.cfg.Local = func(string) bool { return true }
-	if a, err = module.newAttempt(ctlproto.CtdDialParams{Caller: "alice@example.org", Callee: "bob"}); err != nil {
+	a, err := module.newAttempt(ctlproto.CtdDialParams{Caller: "alice@example.org", Callee: "bob"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, watched := range []bool{false, true} {

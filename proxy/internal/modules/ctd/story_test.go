@@ -145,13 +145,17 @@ func TestCallerDoesNotTakeTheCall(t *testing.T) {
 
 func TestCallerIsOffLine(t *testing.T) {
 	s := newStand(t)
+	s.script.mu.Lock()
 	delete(s.script.phones, "alice")
+	s.script.mu.Unlock()
 	s.ended(s.dial(), ctlproto.CtdFailed, ctlproto.OutcomeCallerOffline, 480)
 }
 
 func TestScriptDropsTheInvite(t *testing.T) {
 	s := newStand(t)
+	s.script.mu.Lock()
 	s.script.drop = true
+	s.script.mu.Unlock()
 	s.ended(s.dial(), ctlproto.CtdFailed, ctlproto.OutcomeInternal, 0)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +18,20 @@ import (
 
 // table is the table grp: pairs of user and group.
 type table struct {
+	mu   sync.Mutex
 	rows [][2]string
 	err  error
 }
 
+func (t *table) set(rows [][2]string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rows, t.err = rows, err
+}
+
 func (t *table) load(_ context.Context, yield func(user aor.AOR, group string)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, r := range t.rows {
 		user, err := aor.Parse(r[0], "")
 		if err != nil {
@@ -86,17 +96,17 @@ func TestReload(t *testing.T) {
 		go func() { defer close(done); m.Run(ctx) }()
 		in := moduletest.Compile(t, m, "is_user_in", "From", "ld")
 		ask := func() int { return in(moduletest.Message(t, moduletest.Request("INVITE", "sip:x@y"))) }
-		rows.rows = [][2]string{{"alice@example.org", "ld"}}
+		rows.set([][2]string{{"alice@example.org", "ld"}}, nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if ask() != 1 {
 			t.Error("a permission granted a minute ago is not in force")
 		}
-		rows.rows, rows.err = nil, errors.New("away")
+		rows.set(nil, errors.New("away"))
 		if err := m.Reload(ctx); err == nil || !strings.Contains(err.Error(), "table grp") || ask() != 1 {
 			t.Errorf("with the database away: %v", err)
 		}
-		rows.err = nil
+		rows.set(nil, nil)
 		if err := m.Reload(ctx); err != nil || ask() != -1 {
 			t.Errorf("revoked and reloaded: %v", err)
 		}
