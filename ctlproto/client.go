@@ -74,7 +74,7 @@ func (c *Client) Err() error {
 
 // readHello reads and judges the first line.
 func (c *Client) readHello(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { c.conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) })
 	line, err := ReadLine(c.in, MaxRequest)
 	if !stop() && err == nil {
 		err = ctx.Err()
@@ -200,13 +200,13 @@ func (c *Client) send(ctx context.Context, line []byte) error {
 	}
 	fired := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		c.conn.SetWriteDeadline(time.Unix(1, 0))
+		_ = c.conn.SetWriteDeadline(time.Unix(1, 0))
 		close(fired)
 	})
 	n, err := c.conn.Write(line)
 	if !stop() { // the deadline is not for the next writer
 		<-fired
-		c.conn.SetWriteDeadline(time.Time{})
+		_ = c.conn.SetWriteDeadline(time.Time{})
 	}
 	switch {
 	case err == nil:

@@ -76,7 +76,7 @@ func TestHello(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, b := net.Pipe()
 			defer b.Close()
-			go b.Write([]byte(tc.first + "\n"))
+			go func() { _, _ = b.Write([]byte(tc.first + "\n")) }()
 			var d Dialer
 			_, err := d.Client(t.Context(), a)
 			if err == nil || !strings.Contains(err.Error(), tc.text) || tc.want != nil && !errors.Is(err, tc.want) {
@@ -192,7 +192,7 @@ func TestCallErrors(t *testing.T) {
 			c, p := connect(t, Dialer{MaxReply: 500})
 			go func() {
 				p.receive()
-				p.nc.Write([]byte(tc.reply + "\n")) // the client may hang up midway
+				_, _ = p.nc.Write([]byte(tc.reply + "\n")) // the client may hang up midway
 			}()
 			var result string
 			if err := c.Call(t.Context(), "m", nil, &result); !tc.check(err) {
@@ -206,7 +206,7 @@ func TestConnectionBreaks(t *testing.T) {
 	c, p := connect(t, Dialer{})
 	go func() {
 		p.receive()
-		p.nc.Write([]byte(`{"jsonrpc":"2.0","id":1,"res`)) // half a reply
+		_, _ = p.nc.Write([]byte(`{"jsonrpc":"2.0","id":1,"res`)) // half a reply
 		p.nc.Close()
 	}()
 	if _, err := c.CoreVersion(t.Context()); !errors.Is(err, ErrUnreachable) {

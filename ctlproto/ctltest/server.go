@@ -220,5 +220,5 @@ func (c *conn) send(message any) {
 	if err != nil {
 		panic(err)
 	}
-	c.Write(append(line, '\n'))
+	_, _ = c.Write(append(line, '\n'))
 }

@@ -3,6 +3,7 @@
 package baresip
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -163,8 +164,11 @@ func (p *Phone) Hears(hz int) {
 	p.t.Helper()
 	wait.For(p.t, 15*time.Second, fmt.Sprintf("%s hears %d Hz", p.User, hz), func() error {
 		files, err := filepath.Glob(filepath.Join(p.dir, "dump-*-dec.wav"))
-		if err != nil || len(files) == 0 {
-			return fmt.Errorf("nothing recorded yet (%v)", err)
+		if err != nil {
+			return err
+		}
+		if len(files) == 0 {
+			return errors.New("nothing recorded yet")
 		}
 		for _, f := range files {
 			if heard, err := containsTone(f, hz); err != nil || heard {

@@ -67,7 +67,7 @@ func (c *conn) readRequests() {
 		switch {
 		case errors.Is(err, ctlproto.ErrLineTooLong):
 			// The rest of the line is unread, so nothing can follow it.
-			c.writeLine(encodeError(nil, ctlproto.Errorf(ctlproto.CodeTooLarge,
+			_ = c.writeLine(encodeError(nil, ctlproto.Errorf(ctlproto.CodeTooLarge,
 				"the request has over %d bytes; the connection ends here", ctlproto.MaxRequest)))
 			return
 		case errors.Is(err, io.ErrUnexpectedEOF):
@@ -93,7 +93,7 @@ func (c *conn) readRequests() {
 
 // stopReading makes serve finish.
 func (c *conn) stopReading() {
-	c.nc.SetReadDeadline(time.Unix(1, 0))
+	_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (c *conn) close() {
@@ -105,7 +105,7 @@ func (c *conn) close() {
 func (c *conn) answer(line []byte) {
 	request, refusal := parseRequest(line)
 	if refusal != nil {
-		c.writeLine(encodeError(request.ID, refusal))
+		_ = c.writeLine(encodeError(request.ID, refusal))
 		return
 	}
 	if request.Method == ctlproto.MethodEventSubscribe {
@@ -133,7 +133,7 @@ func (c *conn) reply(request ctlproto.Request, result any, err *ctlproto.Error) 
 		return
 	}
 	if err != nil {
-		c.writeLine(encodeError(request.ID, err))
+		_ = c.writeLine(encodeError(request.ID, err))
 		return
 	}
 	raw, ok := result.(json.RawMessage)
@@ -141,16 +141,16 @@ func (c *conn) reply(request ctlproto.Request, result any, err *ctlproto.Error) 
 		var failure error
 		if raw, failure = json.Marshal(result); failure != nil {
 			c.server.cfg.Log.Error("control: result cannot be encoded", "method", request.Method, "error", failure)
-			c.writeLine(encodeError(request.ID, internalError()))
+			_ = c.writeLine(encodeError(request.ID, internalError()))
 			return
 		}
 	}
 	head, tail := resultEnvelope(request.ID)
 	if len(head)+len(raw)+len(tail) > ctlproto.MaxReply {
-		c.writeLine(encodeError(request.ID, tooLarge()))
+		_ = c.writeLine(encodeError(request.ID, tooLarge()))
 		return
 	}
-	c.writeLine(head, raw, tail)
+	_ = c.writeLine(head, raw, tail)
 }
 
 // writeLine writes the parts of one line, LF included. If that fails or takes
@@ -162,7 +162,7 @@ func (c *conn) writeLine(parts ...[]byte) error {
 		return c.ctx.Err()
 	}
 	defer func() { c.writing <- struct{}{} }()
-	c.nc.SetWriteDeadline(time.Now().Add(c.server.cfg.Limits.WriteTimeout))
+	_ = c.nc.SetWriteDeadline(time.Now().Add(c.server.cfg.Limits.WriteTimeout))
 	buffers := net.Buffers(parts)
 	_, err := buffers.WriteTo(c.nc)
 	if err != nil {

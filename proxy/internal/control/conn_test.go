@@ -44,7 +44,7 @@ func TestFraming(t *testing.T) {
 
 func TestLineTooLong(t *testing.T) {
 	w := plug(t, start(t, newFakeProxy().config()))
-	go w.nc.Write(make([]byte, 2*ctlproto.MaxRequest)) // cut short when the server hangs up
+	go func() { _, _ = w.nc.Write(make([]byte, 2*ctlproto.MaxRequest)) }() // cut short when the server hangs up
 	if got := w.receive(); !strings.Contains(got, "-32005") {
 		t.Errorf("got %s", got)
 	}
@@ -93,7 +93,7 @@ func TestPipelined(t *testing.T) {
 		for i := range requests {
 			fmt.Fprintf(&all, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"ul.lookup\",\"params\":[\"location\",\"alice@example.org\"]}\n", i)
 		}
-		w.nc.Write([]byte(all.String()))
+		_, _ = w.nc.Write([]byte(all.String()))
 	}()
 	seen := make(map[string]bool)
 	for range requests {
@@ -152,7 +152,7 @@ func TestCallTakesTooLong(t *testing.T) {
 		proxy.gate = make(chan struct{})
 		w := plug(t, start(t, proxy.config()))
 		start := time.Now()
-		w.nc.SetReadDeadline(time.Time{})
+		_ = w.nc.SetReadDeadline(time.Time{})
 		w.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ctd.cancel\",\"params\":[\"x\"]}\n")
 		line, err := ctlproto.ReadLine(w.in, 1000)
 		if err != nil || !strings.Contains(string(line), "-32004") || time.Since(start) != callLimit {
@@ -166,7 +166,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, newFakeProxy().config())
 		w := plug(t, s)
-		w.nc.SetDeadline(time.Time{})
+		_ = w.nc.SetDeadline(time.Time{})
 		go func() {
 			for {
 				if _, err := w.nc.Write([]byte("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"core.version\"}\n")); err != nil {

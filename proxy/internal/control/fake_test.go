@@ -137,7 +137,7 @@ func (f *fakeProxy) Check(name, text string) []ctlproto.ScriptError {
 	return slices.Repeat([]ctlproto.ScriptError{{File: name, Line: 1, Column: 1, Message: "bad " + text}}, max(1, strings.Count(text, ";")))
 }
 
-func (f *fakeProxy) Forget(user aor.AOR) { f.did("forget " + user.String()) }
+func (f *fakeProxy) Forget(user aor.AOR) { _ = f.did("forget " + user.String()) }
 
 func (f *fakeProxy) Reload(context.Context) error { return f.did("reload") }
 
@@ -191,7 +191,7 @@ func newWire(t *testing.T, nc net.Conn) *wire {
 
 func (w *wire) send(text string) {
 	w.t.Helper()
-	w.nc.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	_ = w.nc.SetWriteDeadline(time.Now().Add(10 * time.Second))
 	if _, err := w.nc.Write([]byte(text)); err != nil {
 		w.t.Fatalf("send: %v", err)
 	}
@@ -200,7 +200,7 @@ func (w *wire) send(text string) {
 // receive reads one line.
 func (w *wire) receive() string {
 	w.t.Helper()
-	w.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = w.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
 	line, err := ctlproto.ReadLine(w.in, ctlproto.MaxReply)
 	if err != nil {
 		w.t.Fatalf("receive: %v", err)
@@ -211,7 +211,7 @@ func (w *wire) receive() string {
 // ended checks that the server has closed the connection.
 func (w *wire) ended() {
 	w.t.Helper()
-	w.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = w.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if line, err := ctlproto.ReadLine(w.in, ctlproto.MaxReply); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		w.t.Fatalf("the connection goes on: %q, %v", line, err)
 	}

@@ -30,7 +30,7 @@ func FuzzServerInput(f *testing.F) {
 		cfg.Limits.WriteTimeout = 5 * time.Second
 		s := New(cfg)
 		ours, theirs := net.Pipe()
-		ours.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = ours.SetDeadline(time.Now().Add(20 * time.Second))
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -39,10 +39,10 @@ func FuzzServerInput(f *testing.F) {
 		// A pipe cannot be closed on one side only, so the end of the input is
 		// a shutdown: the server still answers what it has read.
 		go func() {
-			ours.Write(input)
+			_, _ = ours.Write(input)
 			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 			defer cancel()
-			s.Shutdown(ctx)
+			_ = s.Shutdown(ctx)
 		}()
 		output, err := io.ReadAll(ours)
 		if err != nil {

@@ -76,7 +76,7 @@ func TestMethods(t *testing.T) {
 		{"stats.get_statistics", `{"names":["ctd.active"]}`, `"result":["ctd:active = 0"]`, ""},
 		{"stats.get_statistics", `{"names":"current"}`, `"result":["tm:current = 3"]`, ""},
 		{"stats.get_statistics", `[["shmem:"]]`, `"result":[]`, ""},
-		{"stats.get_statistics", `["tm:curent"]`, refusal(ctlproto.CodeNotFound, `no statistic "tm:curent"; did you mean "tm:current"?`), ""},
+		{"stats.get_statistics", `["tm:curren"]`, refusal(ctlproto.CodeNotFound, `no statistic "tm:curren"; did you mean "tm:current"?`), ""},
 		{"stats.get_statistics", `["tm:",{}]`, `"error":{"code":-32602,"message":"Invalid params: names[1]: want a string of at most 1024 bytes","data":{"field":"names","problem":"want a string of at most 1024 bytes","index":1}}`, ""},
 		{"stats.get_statistics", `[["tm:"],"core:"]`, invalid("names", "an array and further values; give one of them"), ""},
 		{"stats.get_statistics", `{"names":[` + strings.Repeat(`"all",`, 100) + `"all"]}`, invalid("names", "101 given, at most 100 are possible"), ""},

@@ -163,8 +163,8 @@ func (s *Server) isClosing() bool {
 func (s *Server) ServeConn(nc net.Conn) {
 	c, refusal := s.admit(nc)
 	if refusal != nil {
-		nc.SetWriteDeadline(time.Now().Add(time.Second))
-		nc.Write(encodeError(nil, refusal)) // best effort: it is being refused
+		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = nc.Write(encodeError(nil, refusal)) // best effort: it is being refused
 		nc.Close()
 		return
 	}

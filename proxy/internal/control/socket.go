@@ -67,7 +67,7 @@ func (s *Socket) Close() error {
 	s.once.Do(func() {
 		s.err = s.Listener.Close()
 		var now syscall.Stat_t
-		if syscall.Lstat(s.path, &now) == nil && uint64(now.Dev) == s.device && now.Ino == s.inode {
+		if syscall.Lstat(s.path, &now) == nil && now.Dev == s.device && now.Ino == s.inode {
 			s.err = errors.Join(s.err, os.Remove(s.path))
 		}
 	})
@@ -181,7 +181,7 @@ func (s *Socket) finish(fd, gid int) error {
 	if err := syscall.Lstat(s.path, &own); err != nil {
 		return fmt.Errorf("stat: %w", err)
 	}
-	s.device, s.inode = uint64(own.Dev), own.Ino
+	s.device, s.inode = own.Dev, own.Ino
 	if err := syscall.Listen(fd, backlog); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

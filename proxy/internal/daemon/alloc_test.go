@@ -67,11 +67,11 @@ func (c *caller) prepare(series string, n int) []callScript {
 // play is one call.
 func (c *caller) play(s *callScript) {
 	c.receive(c.alice, s.invite)
-	invite := parse(c.t, &c.req, c.the("INVITE "))
+	parse(c.t, &c.req, c.the("INVITE "))
 	ringing := sip.Reply{Status: 180, ToTag: tag, RecordRoute: true}
 	answer := sip.Reply{Status: 200, ToTag: tag, RecordRoute: true, Extra: c.bobContact}
 	first := append(c.out[:0], c.req.Buf...) // the rig's memory is used again by what follows
-	invite = parse(c.t, &c.req, first)
+	invite := parse(c.t, &c.req, first)
 	c.out = first
 	room := invite.AppendReply(c.out[len(first):], &ringing)
 	c.receive(c.bob, room)

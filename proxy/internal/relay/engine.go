@@ -307,15 +307,23 @@ func (e *Engine) request(r *Request) {
 // existing handles a message of a transaction that is there; false means that
 // it is not the transaction's after all (an ACK of a 2xx).
 func (e *Engine) existing(r *Request, srv *txn.Server) bool {
+	defer srv.Cell().Unref()
+	handled := e.lockedExisting(r, srv)
+	srv.Owner().Unlocked(r.worker)
+	return handled
+}
+
+func (e *Engine) lockedExisting(r *Request, srv *txn.Server) bool {
 	c := srv.Cell()
 	call, _ := srv.Owner().(*Call)
 	c.Lock()
-	handled := true
+	defer c.Unlock()
 	switch r.Msg.Method {
 	case sip.ACK:
-		if handled = srv.Status() >= 300; handled {
-			srv.Ack()
+		if srv.Status() < 300 {
+			return false
 		}
+		srv.Ack()
 	case sip.CANCEL:
 		r.forceRPort = call != nil && call.forceRPort // the script that would say so does not run
 		_ = r.ReplyStateless(&sip.Reply{Status: 200})
@@ -329,10 +337,7 @@ func (e *Engine) existing(r *Request, srv *txn.Server) bool {
 			call.trying(r)
 		}
 	}
-	c.Unlock()
-	srv.Owner().Unlocked(r.worker)
-	c.Unref()
-	return handled
+	return true
 }
 
 // cancelReason returns the Reason lines of a CANCEL, which go with ours (RFC 3326 §2).

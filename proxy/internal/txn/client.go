@@ -153,6 +153,16 @@ func (x *Client) Start(method sip.Method, flow transport.Flow, msg []byte, out O
 	return nil
 }
 
+// lockedReceive is receive under the cell's lock, which a fault in the user's code
+// gives back as well.
+func (x *Client) lockedReceive(id uint64, m *sip.Message, from transport.Flow, w *transport.Worker) {
+	x.cell.Lock()
+	defer x.cell.Unlock()
+	if x.id == id && x.state != clientDone {
+		x.receive(m, from, w)
+	}
+}
+
 func (x *Client) receive(m *sip.Message, from transport.Flow, w *transport.Worker) {
 	switch {
 	case m.Status < 200:

@@ -317,12 +317,8 @@ func (t *Table) Response(m *sip.Message, from transport.Flow, w *transport.Worke
 		return false
 	}
 	c := x.cell
-	c.Lock()
-	if x.id == id && x.state != clientDone {
-		x.receive(m, from, w)
-	}
-	c.Unlock()
+	defer c.Unref()
+	x.lockedReceive(id, m, from, w)
 	c.owner.Unlocked(w)
-	c.Unref()
 	return true
 }
