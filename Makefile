@@ -21,7 +21,7 @@ RACE = ./ctlproto/... ./deploy/... \
 FUZZTIME ?= 60s
 LINT = bin/tools/golangci-lint
 
-.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench fuzz clean
+.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench pictures fuzz clean
 
 build: ## bin/seraph-proxy, bin/seraph-webui, bin/seraphctl
 	@mkdir -p bin
@@ -84,9 +84,12 @@ test-all: deps ## everything, on both engines, with loss, long runs and faults
 	cd e2e && SERAPH_E2E=all go test -count=1 -p 1 -timeout 120m ./...
 	@$(MAKE) fuzz
 
-bench: build ## the relayed call beside Kamailio; the last line is the ratio
-	@e2e/install.sh sip-tester kamailio
+bench: build ## calls and registrations beside Kamailio; the last lines are the ratios
+	@e2e/install.sh sip-tester kamailio kamailio-sqlite-modules
 	cd e2e && go run ./bench
+
+pictures: deps ## docs/pictures, from the real pages
+	cd e2e && SERAPH_E2E_PICTURES=$(CURDIR)/docs/pictures go test -count=1 -run '^TestGuide$$' .
 
 # Every `func FuzzX` of both modules, one after the other.
 fuzz: ## FUZZTIME (60s) of each fuzz target

@@ -269,6 +269,28 @@ func TestCallTimeout(t *testing.T) {
 	})
 }
 
+// TestSendTimeout: a message may wait for a phone longer than other calls, and
+// a caller's own deadline counts.
+func TestSendTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := connect(t, Dialer{CallTimeout: 3 * time.Second})
+		go func() { p.receive(); p.receive() }()
+		for _, limit := range []time.Duration{0, 2 * time.Second} {
+			ctx, want := t.Context(), DefaultSendTimeout
+			if limit > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, limit)
+				defer cancel()
+				want = limit
+			}
+			start := time.Now()
+			if _, err := c.ImSend(ctx, ImSendParams{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != want {
+				t.Errorf("after %v, want %v: %v", time.Since(start), want, err)
+			}
+		}
+	})
+}
+
 func TestRequestTooLong(t *testing.T) {
 	c, p := connect(t, Dialer{})
 	if err := c.Call(t.Context(), "m", []string{strings.Repeat("x", MaxRequest)}, nil); CodeOf(err) != CodeTooLarge {

@@ -3,12 +3,15 @@ package ctlproto
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Topics of events.subscribe.
 const (
 	TopicRegistration = "registration" // data: RegistrationEvent
 	TopicCtd          = "ctd"          // data: CtdStatus
+	TopicMessage      = "message"      // data: MessageEvent
+	TopicMissedCall   = "missed_call"  // data: MissedCallEvent
 )
 
 // Topics that a Subscription makes itself; they cannot be subscribed to.
@@ -67,6 +70,38 @@ func (e Event) Registration() (RegistrationEvent, error) {
 func (e Event) Ctd() (CtdStatus, error) {
 	var s CtdStatus
 	return s, e.decode(TopicCtd, &s)
+}
+
+// MessageEvent tells that messages were stored for an address, delivered or
+// deleted: how many there are now. It holds nothing of them.
+type MessageEvent struct {
+	Owner  string `json:"owner"` // user@domain
+	Total  int    `json:"total"`
+	Unread int    `json:"unread"`
+}
+
+// Message decodes the data of an event of TopicMessage.
+func (e Event) Message() (MessageEvent, error) {
+	var m MessageEvent
+	return m, e.decode(TopicMessage, &m)
+}
+
+// MissedCallEvent tells that an address missed a call, once that is in the
+// table. Caller, Name and Reason are a stranger's text.
+type MissedCallEvent struct {
+	Owner        string    `json:"owner"`  // user@domain of who missed it
+	Caller       string    `json:"caller"` // URI
+	Name         string    `json:"name"`   // display name, "" = none
+	At           time.Time `json:"at"`     // when the call began, UTC
+	Code         int       `json:"code"`   // the final SIP status that the caller got
+	Reason       string    `json:"reason"`
+	MissedUnseen int       `json:"missed_unseen"` // missed calls not looked at yet, this one included
+}
+
+// MissedCall decodes the data of an event of TopicMissedCall.
+func (e Event) MissedCall() (MissedCallEvent, error) {
+	var m MissedCallEvent
+	return m, e.decode(TopicMissedCall, &m)
 }
 
 func (e Event) decode(topic string, to any) error {

@@ -191,6 +191,7 @@ func TestFollow(t *testing.T) {
 func TestTypedMethods(t *testing.T) {
 	contact := ctlproto.Contact{Address: "sip:alice@192.0.2.1", Expires: time.Hour, Q: 1, State: ctlproto.StateSync}
 	item := []ctlproto.UlContactItem{{Contact: contact}}
+	message := ctlproto.MsiloMessage{ID: 7, From: "sip:b@b", Body: []byte("\x00\xff"), Received: time.Unix(1700000000, 0).UTC(), Refused: true}
 	done := ctltest.Result(ctlproto.Done{})
 	server := ctltest.Serve(t, map[string]ctltest.Handler{
 		"core.version": ctltest.Result("v"), "core.uptime": ctltest.Result(ctlproto.CoreUptime{Uptime: 5}),
@@ -208,6 +209,9 @@ func TestTypedMethods(t *testing.T) {
 		"ul.add":    done, "ul.rm": done, "ul.rm_contact": done, "ul.flush": done,
 		"presence.get": ctltest.Result(ctlproto.PresenceResult{Presence: map[string]ctlproto.PresenceStatus{"a@b": "on line"}}),
 		"ctd.dial":     ctltest.Result(ctlproto.CtdDialResult{ID: "1"}), "ctd.status": ctltest.Result(ctlproto.CtdStatus{ID: "1"}), "ctd.cancel": done,
+		"im.send":    ctltest.Result(ctlproto.ImSendResult{Result: ctlproto.ImStored, Code: 202, Reason: "Accepted"}),
+		"msilo.list": ctltest.Result(ctlproto.MsiloListResult{Messages: []ctlproto.MsiloMessage{message}, Total: 3, Unread: 2}),
+		"msilo.rm":   ctltest.Result(ctlproto.MsiloRmResult{Removed: 2}), "msilo.dump": ctltest.Result(ctlproto.MsiloDumpResult{Pending: 3}),
 		"script.check": ctltest.Result(ctlproto.ScriptCheckResult{OK: true}),
 		"auth.forget":  done, "domain.reload": done, "alias.reload": done, "group.reload": done,
 	})
@@ -241,6 +245,14 @@ func TestTypedMethods(t *testing.T) {
 		}, "1"},
 		{"ctd.status", `{"id":"1"}`, func() (any, error) { return c.CtdStatus(ctx, "1") }, ctlproto.CtdStatus{ID: "1"}},
 		{"ctd.cancel", `{"id":"1","actor":"x"}`, func() (any, error) { return nil, c.CtdCancel(ctx, "1", "x") }, nil},
+		{"im.send", `{"from":"a@b","to":"c@b","text":"hi\n","actor":"x"}`, func() (any, error) {
+			return c.ImSend(ctx, ctlproto.ImSendParams{From: "a@b", To: "c@b", Text: "hi\n", Actor: "x"})
+		}, ctlproto.ImSendResult{Result: ctlproto.ImStored, Code: 202, Reason: "Accepted"}},
+		{"msilo.list", `{"owner":"a@b","limit":10,"offset":20}`, func() (any, error) {
+			return c.MsiloList(ctx, ctlproto.MsiloListParams{Owner: "a@b", Limit: 10, Offset: 20})
+		}, ctlproto.MsiloListResult{Messages: []ctlproto.MsiloMessage{message}, Total: 3, Unread: 2}},
+		{"msilo.rm", `{"owner":"a@b","ids":[7,8]}`, func() (any, error) { return c.MsiloRm(ctx, "a@b", 7, 8) }, 2},
+		{"msilo.dump", `{"owner":"a@b"}`, func() (any, error) { return c.MsiloDump(ctx, "a@b") }, 3},
 		{"script.check", `{"text":"x"}`, func() (any, error) { return c.ScriptCheck(ctx, ctlproto.ScriptCheckParams{Text: "x"}) }, ctlproto.ScriptCheckResult{OK: true}},
 		{"auth.forget", `{"aor":"a@b"}`, func() (any, error) { return nil, c.AuthForget(ctx, "a@b") }, nil},
 		{"domain.reload", "", func() (any, error) { return nil, c.DomainReload(ctx) }, nil},

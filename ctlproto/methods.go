@@ -22,6 +22,11 @@ const (
 	MethodCtdDial        = "ctd.dial"             // CtdDialParams → CtdDialResult
 	MethodCtdStatus      = "ctd.status"           // id → CtdStatus
 	MethodCtdCancel      = "ctd.cancel"           // id actor → Done
+	MethodImSend         = "im.send"              // ImSendParams → ImSendResult
+	MethodMsiloList      = "msilo.list"           // MsiloListParams → MsiloListResult
+	MethodMsiloRm        = "msilo.rm"             // MsiloRmParams → MsiloRmResult
+	MethodMsiloDump      = "msilo.dump"           // owner → MsiloDumpResult
+	MethodTmUacWaitBlock = "tm.t_uac_wait_block"  // TmUacParams → TmUacReply
 	MethodScriptCheck    = "script.check"         // ScriptCheckParams → ScriptCheckResult
 	MethodAuthForget     = "auth.forget"          // aor → Done
 	MethodDomainReload   = "domain.reload"        // → Done

@@ -34,6 +34,13 @@ const (
 	MaxReply = 64 << 20
 	// MaxAddresses is how many addresses one presence.get may ask about.
 	MaxAddresses = 500
+	// MaxImText is the longest text of an im.send. What fits is less by the
+	// headers: the whole MESSAGE has at most this size (RFC 3428 §8).
+	MaxImText = 1300
+	// MaxMessages is how many stored messages one msilo.list may return.
+	MaxMessages = 100
+	// MaxMessageIDs is how many messages one msilo.rm may name.
+	MaxMessageIDs = 1000
 )
 
 // Time limits of a client that is not told otherwise.
@@ -42,6 +49,8 @@ const (
 	DefaultDialTimeout = 2 * time.Second
 	// DefaultCallTimeout bounds a call whose context has no deadline.
 	DefaultCallTimeout = 10 * time.Second
+	// DefaultSendTimeout is that of im.send, which waits for the phone's answer.
+	DefaultSendTimeout = 30 * time.Second
 )
 
 // Version is the member "jsonrpc" of every message.

@@ -76,8 +76,63 @@ func TestEventDecoding(t *testing.T) {
 	if err != nil || s.State != CtdConnected || !s.Ended || s.Steps[0].At.Nanosecond() != 6 {
 		t.Errorf("%+v, %v", s, err)
 	}
+	e = Event{Topic: TopicMessage, Data: json.RawMessage(`{"owner":"a@b","total":3,"unread":1}`)}
+	if m, err := e.Message(); err != nil || m != (MessageEvent{"a@b", 3, 1}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := e.MissedCall(); err == nil {
+		t.Error("a message event was decoded as a missed call")
+	}
+	e = Event{Topic: TopicMissedCall, Data: json.RawMessage(`{"owner":"a@b","caller":"sip:c@d","name":"C","at":"2026-01-02T03:04:05Z","code":486,"reason":"Busy","missed_unseen":2}`)}
+	want := MissedCallEvent{"a@b", "sip:c@d", "C", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), 486, "Busy", 2}
+	if m, err := e.MissedCall(); err != nil || m != want {
+		t.Errorf("%+v, %v", m, err)
+	}
+	e.Topic = TopicMessage
+	e.Data = json.RawMessage(`{"total":"many"}`)
+	if _, err := e.Message(); err == nil {
+		t.Error("a word was decoded as a number")
+	}
+	e.Topic = TopicCtd
 	e.Data = json.RawMessage(`[]`)
 	if _, err := e.Ctd(); err == nil {
 		t.Error("an array was decoded as a status")
+	}
+}
+
+// TestMessagesOnTheWire: the shapes that docs/control-protocol.md shows.
+func TestMessagesOnTheWire(t *testing.T) {
+	at := time.Unix(1700000000, 0).UTC()
+	for name, tc := range map[string]struct {
+		value any
+		wire  string
+	}{
+		"im.send params": {ImSendParams{From: "a@b", To: "sip:c@b", Text: "<hi>\n"}, `{"from":"a@b","to":"sip:c@b","text":"\u003chi\u003e\n"}`},
+		"im.send result": {ImSendResult{Result: ImFailed, Code: 480, Reason: "Away"}, `{"result":"failed","code":480,"reason":"Away"}`},
+		"msilo.list":     {MsiloListParams{Owner: "a@b"}, `{"owner":"a@b"}`},
+		"unread message": {
+			MsiloMessage{ID: 7, From: "sip:c@b", FromName: "C", To: "sip:a@b", Received: at, Expires: at.Add(time.Minute), ContentType: "text/plain", Body: []byte("hi"), CallID: "x"},
+			`{"id":7,"from":"sip:c@b","from_name":"C","to":"sip:a@b","received":"2023-11-14T22:13:20Z","expires":"2023-11-14T22:14:20Z",` +
+				`"content_type":"text/plain","body":"aGk=","call_id":"x","attempts":0,"last_code":0,"refused":false}`,
+		},
+		"read message": {
+			MsiloMessage{ID: 7, Received: at, Expires: at, Body: []byte{0, 255}, Read: at.Add(time.Second), Attempts: 2, LastCode: 415, Refused: true},
+			`{"id":7,"from":"","from_name":"","to":"","received":"2023-11-14T22:13:20Z","expires":"2023-11-14T22:13:20Z","content_type":"","body":"AP8=",` +
+				`"call_id":"","read":"2023-11-14T22:13:21Z","attempts":2,"last_code":415,"refused":true}`,
+		},
+		"message event": {MessageEvent{Owner: "a@b", Total: 3, Unread: 1}, `{"owner":"a@b","total":3,"unread":1}`},
+		"missed call event": {
+			MissedCallEvent{Owner: "a@b", Caller: "sip:c@d", Name: "C", At: at, Code: 486, Reason: "Busy here", MissedUnseen: 2},
+			`{"owner":"a@b","caller":"sip:c@d","name":"C","at":"2023-11-14T22:13:20Z","code":486,"reason":"Busy here","missed_unseen":2}`,
+		},
+	} {
+		raw, err := json.Marshal(tc.value)
+		if err != nil || string(raw) != tc.wire {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, raw, tc.wire)
+		}
+	}
+	var m MsiloMessage
+	if err := json.Unmarshal([]byte(`{"body":"no base64!"}`), &m); err == nil {
+		t.Errorf("a body that is no base64 was read as %q", m.Body)
 	}
 }

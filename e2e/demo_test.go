@@ -20,8 +20,12 @@ import (
 // demoReport is demo.json.
 type demoReport struct {
 	URL   string
+	Admin string `json:"admin_url"`
 	Ctl   string
-	Users []struct{ User, Password string }
+	Users []struct {
+		User, Password string
+		Admin          bool
+	}
 }
 
 // TestDemo is a newcomer's first minute: start it, sign in, click, connected, end it.
@@ -40,6 +44,12 @@ func TestDemo(t *testing.T) {
 	b.Status("carol@demo.test", "offline", time.Second)
 	b.Press("Call Bob Keller")
 	b.ShowsWithin(20*time.Second, "You are connected with Bob.")
+	// What she missed while her phone was off: bob called and wrote.
+	b.Open("/user/missed")
+	b.Shows("Bob Keller")
+	b.Open("/user/messages")
+	b.Shows("Lunch at noon?")
+	administrate(t, report)
 	if err := p.Stop(); err != nil { // SIGTERM; an error if it does not end with 0
 		t.Error(err)
 	}
@@ -54,6 +64,26 @@ func TestDemo(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "demo.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("demo.json is still there (%v)", err)
 	}
+}
+
+// administrate signs in at admin_url and finds the users.
+func administrate(t *testing.T, report demoReport) {
+	t.Helper()
+	if report.Admin != report.URL+"/admin" {
+		t.Fatalf("admin_url is %q", report.Admin)
+	}
+	b := browser.Start(t, report.URL)
+	b.Open("/admin")
+	for _, u := range report.Users {
+		if u.Admin {
+			b.Fill("User name", u.User)
+			b.Fill("Password", u.Password)
+		}
+	}
+	b.Press("Sign in")
+	b.Shows("Overview")
+	b.Open("/admin/users")
+	b.Shows("carol")
 }
 
 // TestDemoKilled: nothing outlives a demo that is killed.

@@ -31,6 +31,7 @@ func TestPages(t *testing.T) {
 	for name, path := range map[string]string{
 		"phone-book": "/user/phone-book", "phone-book-search": "/user/phone-book?q=nobody+at+all", "entry-new": "/user/phone-book/new",
 		"entry": entry, "entry-delete": entry + "/delete", "dial": "/user/dial", "account": "/user/account",
+		"missed": "/user/missed", "messages": "/user/messages", "send": "/user/messages/new?to=bob", "aliases": "/user/account/aliases",
 		"phones": "/user/account/phones", "security": "/user/account/security", "not-found": "/user/nowhere",
 	} {
 		seen.at(name, path)

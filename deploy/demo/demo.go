@@ -107,6 +107,9 @@ func (d *demo) url() string {
 	return "http://" + netip.AddrPortFrom(d.host, uint16(d.httpPort)).String()
 }
 
+// adminURL is where administrators sign in.
+func (d *demo) adminURL() string { return d.url() + "/admin" }
+
 func (d *demo) startProxy(ctx context.Context) error {
 	at := netip.AddrPortFrom(d.listen, uint16(d.sipPort)).String()
 	args := []string{"--db", d.database, "--state", d.folder.path, "--ctl", d.socket, "--listen", "udp:" + at, "--listen", "tcp:" + at}
@@ -170,9 +173,26 @@ func (d *demo) startReady(ctx context.Context, name string, args []string, ready
 	}
 }
 
+// startPhones switches the phones on, the newcomer's last: what bob does before
+// is what she has missed.
 func (d *demo) startPhones(ctx context.Context) (err error) {
-	d.phones, err = startPhones(ctx, d.sipAddr(), d.passwords, d.out)
-	return err
+	if d.phones, err = listenPhones(d.sipAddr(), d.passwords, d.out); err != nil {
+		return err
+	}
+	owner, caller := cast[0], cast[1]
+	for _, who := range cast[1:] {
+		if err := d.phones.register(ctx, who.name); err != nil {
+			return err
+		}
+	}
+	if err := d.leaveTraces(ctx, owner, caller); err != nil {
+		return err
+	}
+	if err := d.phones.register(ctx, owner.name); err != nil {
+		return err
+	}
+	d.phones.run()
+	return nil
 }
 
 // wait returns when ctx ends, or with an error when a program has.

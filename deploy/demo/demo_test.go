@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"seraph/sql/store"
 )
 
 // show is a demo that runs as a process of its own, with fake programs.
@@ -88,7 +91,7 @@ func perform(t *testing.T, bin, folder string, env ...string) *show {
 	return s
 }
 
-// scene is a database with the demo's users, made once: migrations take their time.
+// scene is a database with the demo's users and what alice has missed, made once: migrations take their time.
 var scene = sync.OnceValues(func() ([]byte, error) {
 	folder, err := os.MkdirTemp("", "seraph-demo-test-")
 	if err != nil {
@@ -96,8 +99,17 @@ var scene = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "seraph.db")
-	passwords := map[string]string{"alice": "a", "bob": "b", "carol": "c"}
+	passwords := map[string]string{"alice": "a", "bob": "b", "carol": "c", "admin": "d"}
 	if err := setTheScene(context.Background(), "sqlite://"+file, passwords); err != nil {
+		return nil, err
+	}
+	db, err := store.Open(context.Background(), "sqlite://"+file, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	keep("INVITE", db, 1)
+	keep("MESSAGE", db, 2)
+	if err := db.Close(); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)
@@ -219,11 +231,19 @@ func TestDemoFromStartToEnd(t *testing.T) {
 	if r.Ctl != filepath.Join(folder, "ctl.sock") || r.DB != "sqlite://"+strings.ReplaceAll(folder, " ", "%20")+"/seraph.db" || r.Domain != domain {
 		t.Errorf("demo.json: %+v", r)
 	}
-	if len(r.Users) != 3 || r.Users[0].User != "alice" || r.Users[1].User != "bob" || r.Users[2].User != "carol" {
-		t.Fatalf("demo.json: users %+v", r.Users)
+	wantUsers := []string{"alice false", "bob false", "carol false", "admin true"}
+	var users []string
+	for _, u := range r.Users {
+		users = append(users, fmt.Sprint(u.User, " ", u.Admin))
+	}
+	if diff := cmp.Diff(wantUsers, users); diff != "" || r.Admin != r.URL+"/admin" {
+		t.Fatalf("demo.json: admin_url %s, users:\n%s", r.Admin, diff)
+	}
+	if missed, messages := alicesTraces(t, r.DB); missed != 1 || messages != 1 {
+		t.Errorf("alice has %d missed calls and %d messages, want one of each", missed, messages)
 	}
 	shown := s.out.String()
-	for _, text := range []string{r.URL, r.SIP, domain, r.Users[0].Password, r.Users[1].Password, r.Users[2].Password, "--socket '" + r.Ctl + "' ", "dial alice bob"} {
+	for _, text := range []string{r.URL, r.SIP, domain, r.Users[0].Password, r.Users[1].Password, r.Users[2].Password, r.Users[3].Password, r.Admin, "--socket '" + r.Ctl + "' ", "dial alice bob"} {
 		if !strings.Contains(shown, text) {
 			t.Errorf("the introduction does not say %q:\n%s", text, shown)
 		}
@@ -232,7 +252,11 @@ func TestDemoFromStartToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"alice@demo.test", "bob@demo.test", "--listen udp:" + r.SIP + " --listen tcp:" + r.SIP + "]"} {
+	// She is away while he calls and writes.
+	if a, b := strings.Index(string(log), "MESSAGE  <sip:alice@"), strings.Index(string(log), "REGISTER  <sip:alice@"); a < 0 || b < a {
+		t.Errorf("alice's phone was on when bob wrote:\n%s", log)
+	}
+	for _, text := range []string{"INVITE  <sip:alice@demo.test>", "REGISTER  <sip:bob@demo.test>", "--listen udp:" + r.SIP + " --listen tcp:" + r.SIP + "]"} {
 		if !strings.Contains(string(log), text) {
 			t.Errorf("the router never saw %q:\n%s", text, log)
 		}
@@ -259,9 +283,44 @@ func TestDemoFromStartToEnd(t *testing.T) {
 	if diff := cmp.Diff(r.Users, again.ready().Users); diff != "" {
 		t.Errorf("another run has other users:\n%s", diff)
 	}
+	if missed, messages := alicesTraces(t, r.DB); missed != 1 || messages != 1 {
+		t.Errorf("after another run alice has %d missed calls and %d messages", missed, messages)
+	}
 	again.signal(os.Interrupt)
 	again.ended(0)
 	again.nothingLeft()
+}
+
+// alicesTraces counts what alice has missed.
+func alicesTraces(t *testing.T, url string) (missed, messages int) {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	alice := cast[0].aor()
+	_, missed, err = db.Calls.ListMissed(t.Context(), alice, store.CallQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if messages, _, err = db.Silo.Count(t.Context(), alice); err != nil {
+		t.Fatal(err)
+	}
+	return missed, messages
+}
+
+// TestDemoWhoseRouterForgets: the demo says what is missing, and serves.
+func TestDemoWhoseRouterForgets(t *testing.T) {
+	s := perform(t, programs(t), filepath.Join(t.TempDir(), "new"), "FAKE_PROXY=forgets")
+	s.ready()
+	for _, text := range []string{"no missed call for alice: the router has not kept it", "no stored message for alice: the router has not kept it"} {
+		if !strings.Contains(s.out.String(), text) {
+			t.Errorf("it does not say %q:\n%s", text, s.out)
+		}
+	}
+	s.signal(syscall.SIGTERM)
+	s.ended(0)
 }
 
 func TestDemoEndsWithItsTerminal(t *testing.T) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,9 +11,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"seraph/sql/store"
 )
 
 // TestMain lets the test binary be, by the name it is called with, the demo
@@ -38,7 +44,9 @@ func arguments(args []string) map[string][]string {
 	return values
 }
 
-// fakeProxy greets on the control socket and says 200 to every REGISTER.
+// fakeProxy greets on the control socket, where it has no contact of anybody, says
+// 200 to every REGISTER, and keeps calls and messages, all of which are for people
+// who are away; with FAKE_PROXY=forgets it does not keep them.
 func fakeProxy(args map[string][]string) int {
 	if os.Getenv("FAKE_PROXY") == "dies" {
 		fmt.Fprintln(os.Stderr, "line one\nI cannot go on")
@@ -59,6 +67,7 @@ func fakeProxy(args map[string][]string) int {
 				return
 			}
 			fmt.Fprintln(c, `{"jsonrpc":"2.0","method":"hello","params":{"name":"seraph-proxy","version":"fake","protocol":1}}`)
+			go answerCalls(c)
 		}
 	}()
 	conn, err := net.ListenPacket("udp", strings.TrimPrefix(args["listen"][0], "udp:"))
@@ -66,20 +75,69 @@ func fakeProxy(args map[string][]string) int {
 		fmt.Println(err)
 		return 1
 	}
-	go registrar(conn)
+	db, err := store.Open(context.Background(), args["db"][0], store.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer db.Close()
+	go registrar(conn, db)
 	waitForEnd()
 	ctl.Close()
 	return 0
 }
 
-func registrar(conn net.PacketConn) {
+// answerCalls says to each call on the control socket that there is nothing such.
+func answerCalls(c net.Conn) {
+	in := bufio.NewScanner(c)
+	for in.Scan() {
+		var request struct {
+			ID json.RawMessage `json:"id"`
+		}
+		if err := json.Unmarshal(in.Bytes(), &request); err != nil {
+			return
+		}
+		fmt.Fprintf(c, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32001,"message":"AOR not found"}}`+"\n", request.ID)
+	}
+}
+
+// keep does with a request what a router does with one for somebody away, and
+// returns the status of the answer; "" for none.
+func keep(method string, db *store.DB, seq int) string {
+	alice, bob := cast[0].aor(), cast[1].aor()
+	forgets := os.Getenv("FAKE_PROXY") == "forgets"
+	var err error
+	switch {
+	case method == "ACK":
+		return ""
+	case method == "INVITE" && !forgets:
+		err = db.Calls.Record(context.Background(), []store.Call{{CallID: strconv.Itoa(seq), FromTag: "t", Caller: bob, CallerURI: bob.URI(), Callee: alice, Code: 480}})
+	case method == "MESSAGE" && !forgets:
+		_, err = db.Silo.Add(context.Background(), store.SiloMessage{Owner: alice, From: bob.URI(), To: alice.URI(), ContentType: "text/plain",
+			Body: []byte("hi"), CallID: "c", Expires: time.Now().Add(time.Hour)}, 0)
+	}
+	if err != nil {
+		fmt.Println(method, err)
+	}
+	return map[string]string{"INVITE": "480 Temporarily Unavailable", "MESSAGE": "202 Accepted"}[method]
+}
+
+func registrar(conn net.PacketConn, db *store.DB) {
 	buf := make([]byte, 65536)
-	for {
+	for seq := 0; ; seq++ {
 		n, from, err := conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}
-		reply := []string{"SIP/2.0 200 OK"}
+		method, _, _ := strings.Cut(string(buf[:n]), " ")
+		status := "200 OK"
+		if method != "REGISTER" {
+			status = keep(method, db, seq)
+		}
+		if status == "" {
+			continue
+		}
+		reply := []string{"SIP/2.0 " + status}
 		in := bufio.NewScanner(strings.NewReader(string(buf[:n])))
 		for in.Scan() {
 			name, value, _ := strings.Cut(in.Text(), ":")
@@ -88,7 +146,7 @@ func registrar(conn net.PacketConn) {
 				reply = append(reply, in.Text())
 			case "to":
 				reply = append(reply, in.Text()+";tag=fake")
-				fmt.Println("REGISTER", value)
+				fmt.Println(method, value)
 			}
 		}
 		if _, err := conn.WriteTo([]byte(strings.Join(reply, "\r\n")+"\r\nContent-Length: 0\r\n\r\n"), from); err != nil {

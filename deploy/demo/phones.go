@@ -22,35 +22,51 @@ const (
 // phones are the phones that run in the demo's own process.
 type phones struct {
 	log  *phoneLog
-	all  []*phone.Phone
+	all  map[string]*phone.Phone // by the name of who has it
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
-// startPhones starts the phones of those who have one, and returns when they
-// are registered at the router.
-func startPhones(ctx context.Context, router netip.AddrPort, passwords map[string]string, out io.Writer) (*phones, error) {
-	ps := &phones{log: &phoneLog{out: out}}
-	for _, who := range cast {
+// listenPhones makes the phones of those who have one. They are not registered
+// yet. The newcomer's takes no messages, as many a phone on a desk: so what is
+// stored for her stays in the message store for her to see.
+func listenPhones(router netip.AddrPort, passwords map[string]string, out io.Writer) (*phones, error) {
+	ps := &phones{log: &phoneLog{out: out}, all: map[string]*phone.Phone{}}
+	for i, who := range cast {
 		if !who.phone {
 			continue
 		}
 		p, err := phone.Listen(phone.Config{
 			User: who.name, Domain: domain, Name: who.first + " " + who.last, Password: passwords[who.name],
 			Router: router, Listen: netip.AddrPortFrom(router.Addr(), 0),
-			RingFor: ringFor, TalkFor: talkFor,
+			RingFor: ringFor, TalkFor: talkFor, NoMessages: i == 0,
 			Log: slog.New(ps.log),
 		})
 		if err != nil {
 			ps.close()
 			return nil, err
 		}
-		ps.all = append(ps.all, p)
+		ps.all[who.name] = p
 	}
-	if err := ps.register(ctx); err != nil {
-		ps.close()
-		return nil, err
+	return ps, nil
+}
+
+// register registers a phone once; run keeps it so. Who has none needs nothing.
+func (ps *phones) register(ctx context.Context, name string) error {
+	p := ps.all[name]
+	if p == nil {
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
+	defer cancel()
+	if _, err := p.Register(ctx); err != nil {
+		return fmt.Errorf("the phone of %s cannot register: %w", p.AoR(), err)
+	}
+	return nil
+}
+
+// run keeps the phones registered until close.
+func (ps *phones) run() {
 	life, stop := context.WithCancel(context.Background())
 	ps.stop = stop
 	for _, p := range ps.all {
@@ -60,19 +76,6 @@ func startPhones(ctx context.Context, router netip.AddrPort, passwords map[strin
 			}
 		})
 	}
-	return ps, nil
-}
-
-// register registers every phone once; Run keeps them so.
-func (ps *phones) register(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, registerTimeout)
-	defer cancel()
-	for _, p := range ps.all {
-		if _, err := p.Register(ctx); err != nil {
-			return fmt.Errorf("the phone of %s cannot register: %w", p.AoR(), err)
-		}
-	}
-	return nil
 }
 
 // speak lets the phones tell what they do from now on.

@@ -14,6 +14,7 @@ const reportFile = "demo.json"
 // report is the content of reportFile.
 type report struct {
 	URL    string  `json:"url"`
+	Admin  string  `json:"admin_url"`
 	Ctl    string  `json:"ctl"` // path of the control socket
 	SIP    string  `json:"sip"` // IP:port of the router, UDP and TCP
 	Domain string  `json:"domain"`
@@ -26,12 +27,13 @@ type report struct {
 type login struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Admin    bool   `json:"admin,omitempty"` // may sign in at admin_url
 }
 
 func (d *demo) report() report {
-	r := report{URL: d.url(), Ctl: d.socket, SIP: d.sipAddr().String(), Domain: domain, DB: d.database, PID: os.Getpid()}
+	r := report{URL: d.url(), Admin: d.adminURL(), Ctl: d.socket, SIP: d.sipAddr().String(), Domain: domain, DB: d.database, PID: os.Getpid()}
 	for _, p := range cast {
-		r.Users = append(r.Users, login{p.name, d.passwords[p.name]})
+		r.Users = append(r.Users, login{p.name, d.passwords[p.name], p.admin})
 	}
 	return r
 }
@@ -53,8 +55,11 @@ func (d *demo) introduce() {
 	fmt.Fprintf(&b, "\nSeraph is running. Open  %s  and sign in:\n\n", d.url())
 	for _, p := range cast {
 		state := "nobody is registered: take a phone of your own"
-		if p.phone {
+		switch {
+		case p.phone:
 			state = "has a phone that answers by itself"
+		case p.admin:
+			state = "administrates at  " + d.adminURL()
 		}
 		fmt.Fprintf(&b, "  user %-6s password %s   %s\n", p.name, d.passwords[p.name], state)
 	}
@@ -63,16 +68,19 @@ func (d *demo) introduce() {
 What to try:
   1. Sign in as alice. In her phone book Bob is on line, Carol offline, Dana non-local.
   2. Click Bob's name: alice's phone rings and answers, it calls bob's, both are connected.
-  3. In another terminal:
+  3. While her phone was off, bob called and wrote: look at her Missed calls and Messages.
+  4. Sign in as admin at %[6]s: add a user, for instance.
+  5. In another terminal:
        %[1]s online
        %[1]s dial alice bob
-  4. Register a real phone or a softphone as carol: domain %[2]s, outbound proxy %[3]s
+       %[1]s message alice bob 'Hello Bob'
+  6. Register a real phone or a softphone as carol: domain %[2]s, outbound proxy %[3]s
      (UDP or TCP). %[4]s
 
 Files: %[5]s (database, logs, demo.json); remove the folder to begin anew.
 Ctrl-C ends everything.
 
-`, ctl, domain, d.sipAddr(), d.reach(), d.folder.path)
+`, ctl, domain, d.sipAddr(), d.reach(), d.folder.path, d.adminURL())
 	fmt.Fprint(d.out, b.String()) // a closed terminal is noticed by its signal
 }
 

@@ -17,13 +17,16 @@ const domain = "demo.test"
 type person struct {
 	name, first, last string
 	phone             bool // has one that the demo runs
+	admin             bool // may open /admin
 }
 
-// cast are the users of the demo.
+// cast are the users of the demo. The first one is whom a newcomer signs in as,
+// the second one has called and written to that one.
 var cast = []person{
-	{"alice", "Alice", "Adler", true},
-	{"bob", "Bob", "Keller", true},
-	{"carol", "Carol", "Novak", false},
+	{name: "alice", first: "Alice", last: "Adler", phone: true},
+	{name: "bob", first: "Bob", last: "Keller", phone: true},
+	{name: "carol", first: "Carol", last: "Novak"},
+	{name: "admin", first: "Olga", last: "Operator", admin: true},
 }
 
 // contacts are alice's phone book.
@@ -32,6 +35,9 @@ var contacts = []store.Entry{
 	{FirstName: "Carol", LastName: "Novak", Address: "sip:carol@" + domain, Group: "Colleagues"},
 	{FirstName: "Dana", LastName: "Fox", Address: "sip:dana@example.com", Note: "not one of our domains"},
 }
+
+// uri is the person's address for a phone.
+func (p person) uri() string { return p.aor().URI() }
 
 func (p person) aor() aor.AOR { return aor.AOR{User: p.name, Domain: domain} }
 
@@ -50,6 +56,22 @@ func setTheScene(ctx context.Context, url string, passwords map[string]string) (
 	}
 	for _, p := range cast {
 		if err := p.enter(ctx, db, passwords[p.name]); err != nil {
+			return err
+		}
+		if err := p.empower(ctx, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// empower makes an administrator of one who is to be it.
+func (p person) empower(ctx context.Context, db *store.DB) error {
+	if !p.admin {
+		return nil
+	}
+	for _, privilege := range []store.Privilege{store.PrivilegeAdmin, store.PrivilegeChange} {
+		if err := db.Admins.Grant(ctx, p.aor(), privilege); err != nil {
 			return err
 		}
 	}

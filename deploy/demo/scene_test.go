@@ -20,7 +20,7 @@ func TestScene(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passwords := map[string]string{"alice": "a", "bob": "b", "carol": "c"}
+	passwords := map[string]string{"alice": "a", "bob": "b", "carol": "c", "admin": "d"}
 	if err := setTheScene(ctx, url, passwords); err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +40,10 @@ func TestScene(t *testing.T) {
 		}
 		if diff := cmp.Diff(wantBook, book(ctx, t, db, "alice")); diff != "" {
 			t.Errorf("%s: alice's phone book:\n%s", when, diff)
+		}
+		admins, err := db.Admins.All(ctx)
+		if err != nil || len(admins) != 1 || admins[0].AOR.User != "admin" || !admins[0].Has(store.PrivilegeAdmin) || !admins[0].Has(store.PrivilegeChange) {
+			t.Errorf("%s: administrators %+v, %v", when, admins, err)
 		}
 		if got := book(ctx, t, db, "bob"); len(got) != 0 {
 			t.Errorf("%s: bob's phone book: %v", when, got)

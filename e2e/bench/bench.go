@@ -20,12 +20,26 @@ const (
 	trial     = 3 * time.Second
 )
 
-// bench is one run: its servers, their callee and its rounds.
+// unit is a unit of work whose cost is measured.
+type unit struct {
+	name   string // in the last line
+	title  string // of the table
+	noun   string // of the figures, in the singular
+	answer string // the status of a REGISTER without credentials
+	// load sends the work through a server at the rate and reads the server's
+	// processor time before and after.
+	load func(b *bench, s *server, length time.Duration) (result, error)
+	// jobs are what load runs, for the report.
+	jobs func(b *bench, s *server) []sipp.Job
+}
+
+// bench is the run of one unit: its servers, their callee and its rounds.
 type bench struct {
+	unit
 	dir    string
 	out    io.Writer
 	rounds int
-	load   time.Duration
+	length time.Duration // of the load of a round
 
 	callee  int // SIP port of the callee, the same for all sides
 	servers []*server
@@ -33,13 +47,14 @@ type bench struct {
 	loads   int // loads so far, for unique names
 }
 
-// result is one load through one server.
+// result is one load through one server. SIPp counts whatever it does as calls.
 type result struct {
 	cpu   time.Duration // of the server, while the load ran
 	calls sipp.Counts
 }
 
-func (r result) perCall() float64 {
+// perUnit is the processor time of one unit of work in microseconds.
+func (r result) perUnit() float64 {
 	return float64(r.cpu.Nanoseconds()) / 1000 / float64(max(r.calls.Successful, 1))
 }
 
@@ -47,29 +62,31 @@ func (r result) failedShare() float64 {
 	return float64(r.calls.Created-r.calls.Successful) / float64(max(r.calls.Created, 1))
 }
 
-func (b *bench) run(routers []router, ladder []int) error {
+// run measures and prints the table; it returns the line with the ratio, "" if
+// only one side was measured.
+func (b *bench) run(routers []router, ladder []int) (string, error) {
 	var err error
 	if b.callee, err = proc.FreePort("127.0.0.1", 0); err != nil {
-		return err
+		return "", err
 	}
 	defer b.stop()
 	for _, r := range routers {
 		dir := filepath.Join(b.dir, strings.ReplaceAll(r.name, " ", ""))
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("folder of %s: %w", r.name, err)
+			return "", fmt.Errorf("folder of %s: %w", r.name, err)
 		}
-		s, err := r.start(dir, b.callee)
+		s, err := r.start(dir, b.callee, b.answer)
 		if err != nil {
-			return err
+			return "", err
 		}
 		b.servers = append(b.servers, s)
 	}
 	if err := b.choose(ladder); err != nil {
-		return err
+		return "", err
 	}
 	rows, err := b.alternate()
 	if err != nil {
-		return err
+		return "", err
 	}
 	return b.report(rows)
 }
@@ -91,23 +108,23 @@ func (b *bench) choose(ladder []int) error {
 		best := map[string]*server{}
 		cost := map[string]float64{}
 		for _, s := range b.servers {
-			r, err := b.callLoad(s, trial)
+			r, err := b.load(b, s, trial)
 			if err != nil {
 				return err
 			}
 			held := r.calls.Rate >= heldShare*float64(rate) && r.failedShare() <= maxFailed
-			fmt.Fprintf(b.out, "trial %-14s %5d/s: %6.1f µs/call, %d of %d calls failed, %.0f/s reached\n",
-				s.name, rate, r.perCall(), r.calls.Created-r.calls.Successful, r.calls.Created, r.calls.Rate)
-			if c, seen := cost[s.product]; held && (!seen || r.perCall() < c) {
-				best[s.product], cost[s.product] = s, r.perCall()
+			fmt.Fprintf(b.out, "trial %-14s %5d/s: %6.1f µs/%s, %d of %d failed, %.0f/s reached\n",
+				s.name, rate, r.perUnit(), b.noun, r.calls.Created-r.calls.Successful, r.calls.Created, r.calls.Rate)
+			if c, seen := cost[s.product]; held && (!seen || r.perUnit() < c) {
+				best[s.product], cost[s.product] = s, r.perUnit()
 			}
 		}
 		if b.keep(best) {
 			return nil
 		}
-		fmt.Fprintf(b.out, "%d calls/s are not held by both sides on this machine; trying less\n", rate)
+		fmt.Fprintf(b.out, "%d %ss/s are not held by both sides on this machine; trying less\n", rate, b.noun)
 	}
-	return fmt.Errorf("no rate from %d down to %d calls/s is held", ladder[0], ladder[len(ladder)-1])
+	return fmt.Errorf("no rate from %d down to %d %ss/s is held", ladder[0], ladder[len(ladder)-1], b.noun)
 }
 
 // keep stops all servers but the best of each product; false (and nothing
@@ -139,7 +156,7 @@ func (b *bench) alternate() ([][]result, error) {
 		row := make([]result, len(b.servers))
 		for i := range b.servers {
 			side := (i + round) % len(b.servers)
-			r, err := b.callLoad(b.servers[side], b.load)
+			r, err := b.load(b, b.servers[side], b.length)
 			if err != nil {
 				return nil, err
 			}
@@ -150,31 +167,18 @@ func (b *bench) alternate() ([][]result, error) {
 	return rows, nil
 }
 
-// callLoad sends record-routed calls through one server and reads its processor
-// time before and after.
-func (b *bench) callLoad(s *server, length time.Duration) (result, error) {
-	b.loads++
-	if err := s.register(b.callee); err != nil { // the binding may not expire in a long run
-		return result{}, err
-	}
-	uas, err := sipp.Start(b.calleeJob())
-	if err != nil {
-		return result{}, err
-	}
-	defer uas.Kill()
-	job, err := b.callerJob(s, length)
-	if err != nil {
-		return result{}, err
-	}
+// measure runs a client through one server and reads the processor time of the
+// server before and after.
+func measure(s *server, job sipp.Job) (result, error) {
 	before, err := proc.CPU(s.PID())
 	if err != nil {
 		return result{}, err
 	}
-	uac, err := sipp.Start(job)
+	client, err := sipp.Start(job)
 	if err != nil {
 		return result{}, err
 	}
-	counts, err := uac.Finish()
+	counts, err := client.Finish()
 	if err != nil {
 		return result{}, err
 	}
@@ -186,21 +190,4 @@ func (b *bench) callLoad(s *server, length time.Duration) (result, error) {
 		return result{}, fmt.Errorf("%s ended during the load:\n%s", s.name, s.Log.Tail(30))
 	}
 	return result{cpu: after - before, calls: counts}, nil
-}
-
-func (b *bench) calleeJob() sipp.Job {
-	return sipp.Job{
-		Scenario: "call_uas", Service: "bob", Port: b.callee, Dir: b.dir,
-		Name: fmt.Sprintf("uas-%d", b.loads),
-	}
-}
-
-func (b *bench) callerJob(s *server, length time.Duration) (sipp.Job, error) {
-	port, err := proc.FreePort("127.0.0.1", 0)
-	return sipp.Job{
-		Scenario: "call_uac", Service: "bob", Domain: "127.0.0.1", Caller: "alice@127.0.0.1", Port: port, Dir: b.dir,
-		Remote: fmt.Sprintf("127.0.0.1:%d", s.port), Rate: b.rate, Calls: b.rate * int(length/time.Second),
-		// A call may stand through every retransmission of a lost message.
-		Limit: 20000, Timeout: length + 20*time.Second, Name: fmt.Sprintf("uac-%d", b.loads),
-	}, err
 }

@@ -6,33 +6,42 @@ import (
 	"slices"
 )
 
-// report prints the table, the command lines and the ratio.
-func (b *bench) report(rows [][]result) error {
-	fmt.Fprintf(b.out, "\ncall relayed statefully, record-routed, UDP: INVITE 100 180 200 ACK BYE 200, %d calls/s, %v a round, %d processors\n",
-		b.rate, b.load, runtime.NumCPU())
-	fmt.Fprintf(b.out, "%-6s %-14s %8s %8s %8s %12s %10s\n", "round", "router", "calls", "failed", "retrans", "CPU µs/call", "calls/s")
+// report prints the table and the command lines; it returns the line with the
+// ratio, "" if only one side was measured.
+func (b *bench) report(rows [][]result) (string, error) {
+	fmt.Fprintf(b.out, "\n%s, %d %ss/s, %v a round, %d processors\n", b.title, b.rate, b.noun, b.length, runtime.NumCPU())
+	fmt.Fprintf(b.out, "%-6s %-14s %8s %8s %8s %12s %10s\n", "round", "router", "done", "failed", "retrans", "CPU µs each", "a second")
 	var tooMany error
 	for i, row := range rows {
 		for side, r := range row {
 			failed := r.calls.Created - r.calls.Successful
 			fmt.Fprintf(b.out, "%-6d %-14s %8d %8d %8d %12.1f %10.0f\n", i+1, b.servers[side].name,
-				r.calls.Created, failed, r.calls.Retransmissions, r.perCall(), r.calls.Rate)
+				r.calls.Created, failed, r.calls.Retransmissions, r.perUnit(), r.calls.Rate)
 			if r.failedShare() > maxFailed {
-				tooMany = fmt.Errorf("no ratio: %s failed %d of %d calls in round %d",
-					b.servers[side].name, failed, r.calls.Created, i+1)
+				tooMany = fmt.Errorf("no ratio of %s: %s failed %d of %d in round %d",
+					b.name, b.servers[side].name, failed, r.calls.Created, i+1)
 			}
+		}
+	}
+	for _, s := range b.servers {
+		if s.first.calls.Created > 0 {
+			fmt.Fprintf(b.out, "%-6s %-14s %8d %8d %8d %12.1f\n", "first", s.name, s.first.calls.Created,
+				s.first.calls.Created-s.first.calls.Successful, s.first.calls.Retransmissions, s.first.perUnit())
 		}
 	}
 	b.reportCommands()
 	if tooMany != nil {
-		return tooMany
+		return "", tooMany
 	}
-	if len(b.servers) != 2 {
-		return nil // one side alone has no ratio
+	if len(b.servers) < 2 || b.servers[0].product != "seraph" {
+		return "", nil // one side alone has no ratio
 	}
-	mean, spread := ratio(rows)
-	fmt.Fprintf(b.out, "RATIO call %.2f spread %.2f\n", mean, spread)
-	return nil
+	for i := 2; i < len(b.servers); i++ {
+		mean, spread := ratio(rows, i)
+		fmt.Fprintf(b.out, "%s beside %s: %.2f spread %.2f\n", b.name, b.servers[i].name, mean, spread)
+	}
+	mean, spread := ratio(rows, 1)
+	return fmt.Sprintf("RATIO %s %.2f spread %.2f", b.name, mean, spread), nil
 }
 
 func (b *bench) reportCommands() {
@@ -40,18 +49,17 @@ func (b *bench) reportCommands() {
 	for _, s := range b.servers {
 		fmt.Fprintln(b.out, " ", s.commandLine)
 	}
-	fmt.Fprintln(b.out, " ", b.calleeJob().CommandLine())
-	if job, err := b.callerJob(b.servers[0], b.load); err == nil {
+	for _, job := range b.jobs(b, b.servers[0]) {
 		fmt.Fprintln(b.out, " ", job.CommandLine())
 	}
 	fmt.Fprintln(b.out)
 }
 
-// ratio is the mean over the rounds of side 0 : side 1, and (max−min)/mean.
-func ratio(rows [][]result) (mean, spread float64) {
+// ratio is the mean over the rounds of side 0 : another side, and (max−min)/mean.
+func ratio(rows [][]result, other int) (mean, spread float64) {
 	var ratios []float64
 	for _, row := range rows {
-		r := row[0].perCall() / row[1].perCall()
+		r := row[0].perUnit() / row[other].perUnit()
 		ratios = append(ratios, r)
 		mean += r / float64(len(rows))
 	}

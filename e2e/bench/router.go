@@ -1,7 +1,7 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"net"
 	"os"
@@ -14,52 +14,59 @@ import (
 	"seraph/e2e/wait"
 )
 
-var (
-	//go:embed kamailio.cfg
-	kamailioConfig string
-	//go:embed seraph.cfg
-	seraphConfig string
-)
+//go:embed *.cfg
+var configs embed.FS
 
 // router is one server that can be measured.
 type router struct {
-	product string // "seraph" or "kamailio"
+	product string // "seraph", "kamailio", or "kamailio" and how it is set up
 	name    string // for the table
 	command func(dir string, port int) (proc.Command, error)
+	// prepare, if set, runs once the router serves.
+	prepare func(dir string) error
 }
 
-func kamailio(children int) router {
+// kamailio runs a configuration of the folder; args are further arguments.
+func kamailio(config string, children int, args ...string) router {
 	name := fmt.Sprintf("kamailio -n %d", children)
 	return router{product: "kamailio", name: name, command: func(dir string, port int) (proc.Command, error) {
-		cfg, err := write(dir, "kamailio.cfg", kamailioConfig)
+		cfg, err := write(dir, config)
 		return proc.Command{
 			Name: fmt.Sprintf("kamailio-%d", children), Path: "kamailio", Dir: dir, LogDir: dir,
-			Args: []string{"-f", cfg, "-DD", "-E", "-x", "fm", "-X", "fm", "-b", "4194304", "-m", "4096",
-				"-n", strconv.Itoa(children), "-l", listen(port), "-Y", dir},
+			Args: append([]string{"-f", cfg, "-DD", "-E", "-x", "fm", "-X", "fm", "-b", "4194304", "-m", "4096",
+				"-n", strconv.Itoa(children), "-l", listen(port), "-Y", dir}, args...),
 		}, err
 	}}
 }
 
-func seraph(binary string) router {
+// seraph runs a configuration of the folder; args are further arguments. Without
+// "--db" it has an SQLite database in its state folder.
+func seraph(binary, config string, args ...string) router {
 	return router{product: "seraph", name: "seraph", command: func(dir string, port int) (proc.Command, error) {
-		cfg, err := write(dir, "seraph.cfg", seraphConfig)
+		cfg, err := write(dir, config)
 		if err != nil {
 			return proc.Command{}, err
 		}
-		state := filepath.Join(dir, "state")
+		state := filepath.Join(dir, stateFolder)
 		return proc.Command{
 			Name: "seraph", Path: binary, Dir: dir, LogDir: dir,
-			Args: []string{"-f", cfg, "--db", "none", "--state", state, "--listen", listen(port),
-				"--ctl", filepath.Join(dir, "ctl.sock")},
+			Args: append([]string{"-f", cfg, "--state", state, "--listen", listen(port), "--ctl", filepath.Join(dir, "ctl.sock")}, args...),
 		}, os.MkdirAll(state, 0o700)
 	}}
 }
 
+const stateFolder = "state"
+
 func listen(port int) string { return fmt.Sprintf("udp:127.0.0.1:%d", port) }
 
-func write(dir, name, text string) (string, error) {
+// write copies a configuration into dir.
+func write(dir, name string) (string, error) {
+	text, err := configs.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
 	file := filepath.Join(dir, name)
-	return file, os.WriteFile(file, []byte(text), 0o644)
+	return file, os.WriteFile(file, text, 0o644)
 }
 
 // server is a running router with the address that calls go to.
@@ -68,9 +75,12 @@ type server struct {
 	*proc.Process
 	commandLine string
 	port        int
+	first       result // of work that costs more the first time
 }
 
-func (r router) start(dir string, callee int) (*server, error) {
+// start returns when the router answers a REGISTER that is sent from the port
+// callee with the wanted status.
+func (r router) start(dir string, callee int, wanted string) (*server, error) {
 	port, err := proc.FreePort("127.0.0.1", 0)
 	if err != nil {
 		return nil, err
@@ -85,7 +95,11 @@ func (r router) start(dir string, callee int) (*server, error) {
 	}
 	line := filepath.Base(c.Path) + " " + strings.ReplaceAll(strings.Join(c.Args, " "), dir+"/", "")
 	s := &server{router: r, Process: p, commandLine: line, port: port}
-	if err := s.register(callee); err != nil {
+	err = s.register(callee, wanted)
+	if err == nil && r.prepare != nil {
+		err = r.prepare(dir)
+	}
+	if err != nil {
 		_ = s.Stop()
 		return nil, fmt.Errorf("%s does not serve: %w\n%s", r.name, err, p.Log.Tail(20))
 	}
@@ -93,9 +107,9 @@ func (r router) start(dir string, callee int) (*server, error) {
 }
 
 // register binds sip:bob@127.0.0.1 to the callee's port, as soon as the router
-// answers at all: 15 seconds at most. It is sent from that very port, before the
+// answers as wanted: 15 seconds at most. It is sent from that very port, before the
 // callee takes it, because a router may call a phone where its REGISTER came from.
-func (s *server) register(callee int) error {
+func (s *server) register(callee int, wanted string) error {
 	loopback := net.IPv4(127, 0, 0, 1)
 	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: loopback, Port: callee}, &net.UDPAddr{IP: loopback, Port: s.port})
 	if err != nil {
@@ -110,7 +124,7 @@ func (s *server) register(callee int) error {
 			return true
 		}
 		cseq++
-		last = s.registerOnce(conn, callee, cseq)
+		last = s.registerOnce(conn, callee, cseq, wanted)
 		return last == nil
 	}) {
 		return last
@@ -118,7 +132,7 @@ func (s *server) register(callee int) error {
 	return last
 }
 
-func (s *server) registerOnce(conn net.Conn, callee, cseq int) error {
+func (s *server) registerOnce(conn net.Conn, callee, cseq int, wanted string) error {
 	local, unique := conn.LocalAddr().String(), time.Now().UnixNano()
 	request := strings.Join([]string{
 		fmt.Sprintf("REGISTER sip:127.0.0.1:%d SIP/2.0", s.port),
@@ -139,7 +153,7 @@ func (s *server) registerOnce(conn net.Conn, callee, cseq int) error {
 		return err
 	}
 	status, _, _ := strings.Cut(string(answer[:n]), "\r\n")
-	if !strings.HasPrefix(status, "SIP/2.0 200 ") {
+	if !strings.HasPrefix(status, "SIP/2.0 "+wanted+" ") {
 		return fmt.Errorf("REGISTER was answered %q", status)
 	}
 	return nil

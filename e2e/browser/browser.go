@@ -216,6 +216,12 @@ func (b *Browser) Wear(l Look) {
 		}))
 }
 
+// Resize changes the window's size, as Wear does with a height of 900.
+func (b *Browser) Resize(width, height int) {
+	b.t.Helper()
+	b.run("change the size", chromedp.EmulateViewport(int64(width), int64(height)))
+}
+
 // Picture saves the page as NAME.png in the folder SERAPH_E2E_PICTURES, if there is one.
 func (b *Browser) Picture(name string) {
 	b.t.Helper()

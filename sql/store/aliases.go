@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 
 	"seraph/sql/aor"
 )
@@ -65,6 +66,12 @@ func (t *Aliases) List(ctx context.Context, target aor.AOR) ([]aor.AOR, error) {
 // Add gives target another address. It fails with ErrExists if alias is an
 // alias or a subscriber already, with ErrNotFound if target is no subscriber.
 func (t *Aliases) Add(ctx context.Context, alias, target aor.AOR) error {
+	return t.AddWithin(ctx, alias, target, math.MaxInt)
+}
+
+// AddWithin is Add for a target that may have at most most aliases; ErrFull if
+// it has them. Two additions at once count each other.
+func (t *Aliases) AddWithin(ctx context.Context, alias, target aor.AOR, most int) error {
 	if err := checkAOR("alias", alias); err != nil {
 		return err
 	}
@@ -72,7 +79,14 @@ func (t *Aliases) Add(ctx context.Context, alias, target aor.AOR) error {
 		if err := t.db.lockSubscriber(ctx, tx, target); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO dbaliases (alias_username, alias_domain, username, domain) VALUES (?, ?, ?, ?)",
+		n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM dbaliases WHERE username = ? AND domain = ?", target.User, target.Domain)
+		if err != nil {
+			return err
+		}
+		if n >= most {
+			return ErrFull
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO dbaliases (alias_username, alias_domain, username, domain) VALUES (?, ?, ?, ?)",
 			alias.User, alias.Domain, target.User, target.Domain)
 		if duplicate(err) {
 			return ErrExists

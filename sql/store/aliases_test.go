@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,5 +71,34 @@ func TestAliasesAll(t *testing.T) {
 		}
 		_, err = db.Aliases.Resolve(t.Context(), aor.AOR{User: "lost", Domain: "example.org"})
 		fails(t, "Resolve an alias of nothing", err, store.ErrNotFound)
+	})
+}
+
+// TestAliasesWithinLimit: additions at once count each other.
+func TestAliasesWithinLimit(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		ctx := t.Context()
+		db.add(t, alice)
+		const tries, most = 8, 3
+		results := make(chan error, tries)
+		for i := range tries {
+			go func() {
+				results <- db.Aliases.AddWithin(ctx, aor.AOR{User: fmt.Sprintf("other%d", i), Domain: "example.org"}, alice, most)
+			}()
+		}
+		full := 0
+		for range tries {
+			if err := <-results; errors.Is(err, store.ErrFull) {
+				full++
+			} else {
+				ok(t, err)
+			}
+		}
+		list, err := db.Aliases.List(ctx, alice)
+		ok(t, err)
+		if len(list) != most || full != tries-most {
+			t.Errorf("%d aliases and %d refusals, want %d and %d", len(list), full, most, tries-most)
+		}
+		ok(t, db.Aliases.Add(ctx, aor.AOR{User: "operator-gives", Domain: "example.org"}, alice))
 	})
 }

@@ -11,6 +11,13 @@ import (
 // upsert builds an INSERT of n rows that, where the unique key exists already,
 // replaces the columns in update; with none of these it leaves the row alone.
 func upsert(d schema.Dialect, table string, columns, key, update []string, n int) string {
+	return upsertWhile(d, table, columns, key, update, "", n)
+}
+
+// upsertWhile is upsert that replaces columns of such rows only for which the
+// condition while holds, if it is not empty. A column that the condition names
+// must be the last in update: MySQL would see its new value afterwards.
+func upsertWhile(d schema.Dialect, table string, columns, key, update []string, while string, n int) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
 	row := "(" + placeholders(len(columns)) + ")"
@@ -20,32 +27,41 @@ func upsert(d schema.Dialect, table string, columns, key, update []string, n int
 		}
 		b.WriteString(row)
 	}
-	if d == schema.MySQL {
-		b.WriteString(" ON DUPLICATE KEY UPDATE ")
-		if len(update) == 0 {
-			b.WriteString(key[0] + " = " + table + "." + key[0])
-		}
-		for i, c := range update {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(c + " = VALUES(" + c + ")")
-		}
-		return b.String()
-	}
-	b.WriteString(" ON CONFLICT (" + strings.Join(key, ", ") + ") DO ")
-	if len(update) == 0 {
-		b.WriteString("NOTHING")
-		return b.String()
-	}
-	b.WriteString("UPDATE SET ")
+	b.WriteString(onConflict(d, key, len(update) == 0))
 	for i, c := range update {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(c + " = excluded." + c)
+		b.WriteString(c + " = " + incoming(d, table, c, while))
+	}
+	if len(update) == 0 && d == schema.MySQL {
+		b.WriteString(key[0] + " = " + table + "." + key[0])
 	}
 	return b.String()
+}
+
+// onConflict is what stands before the assignments of an upsert.
+func onConflict(d schema.Dialect, key []string, nothing bool) string {
+	switch {
+	case d == schema.MySQL:
+		return " ON DUPLICATE KEY UPDATE "
+	case nothing:
+		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO NOTHING"
+	}
+	return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET "
+}
+
+// incoming is the value that the row to be inserted has for a column, or the
+// present one unless the condition while holds.
+func incoming(d schema.Dialect, table, column, while string) string {
+	value := "excluded." + column
+	if d == schema.MySQL {
+		value = "VALUES(" + column + ")"
+	}
+	if while == "" {
+		return value
+	}
+	return "CASE WHEN " + while + " THEN " + value + " ELSE " + table + "." + column + " END"
 }
 
 // placeholders returns n question marks with commas between them.

@@ -19,6 +19,8 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrInUse says that other rows still need this one.
 	ErrInUse = errors.New("still in use")
+	// ErrFull says that the owner has as many rows as are allowed.
+	ErrFull = errors.New("full")
 )
 
 // FieldError says which field of a value is wrong. Its text is fit for the
@@ -45,7 +47,7 @@ func IsUnavailable(err error) bool {
 	var lite *sqlite.Error
 	switch {
 	case err == nil,
-		errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrInUse),
+		errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrInUse), errors.Is(err, ErrFull),
 		errors.Is(err, sql.ErrNoRows), errors.As(err, &field):
 		return false
 	case errors.As(err, &my):

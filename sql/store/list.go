@@ -44,6 +44,15 @@ func listPage[T any](ctx context.Context, q querier, scan func(scanner) (T, erro
 	return list, total, err
 }
 
+// affected is how many rows a statement in a transaction matched.
+func affected(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
 // matched turns "no row matched" in a transaction into ErrNotFound.
 func matched(result sql.Result, err error) error {
 	if err != nil {

@@ -116,6 +116,12 @@ func (t *Profiles) Save(ctx context.Context, p Profile) error {
 	return wrap(err, "profile of "+p.AOR.String())
 }
 
+// Check reports as a *FieldError what Save would not take.
+func (p Profile) Check() error {
+	p.trim()
+	return p.check()
+}
+
 func (p *Profile) trim() {
 	for _, text := range []*string{&p.FirstName, &p.LastName, &p.Email, &p.Phone, &p.TimeZone, &p.Language, &p.MissedMail} {
 		*text = strings.TrimSpace(*text)
@@ -174,6 +180,7 @@ func isTimeZone(s string) bool {
 }
 
 // SetDisabled closes or reopens an account; closing ends its sessions.
+// ErrLastAdmin if nobody could administrate without it.
 func (t *Profiles) SetDisabled(ctx context.Context, a aor.AOR, disabled bool) error {
 	columns := []string{"username", "domain", "disabled", "modified", "search", "created"}
 	statement := upsert(t.db.target.dialect, "profile", columns, columns[:2], columns[2:4], 1)
@@ -181,6 +188,11 @@ func (t *Profiles) SetDisabled(ctx context.Context, a aor.AOR, disabled bool) er
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, a); err != nil {
 			return err
+		}
+		if disabled {
+			if err := t.db.keepAdmin(ctx, tx, a); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.ExecContext(ctx, statement, a.User, a.Domain, disabled, now, fold(a.User), now); err != nil || !disabled {
 			return err

@@ -135,5 +135,12 @@ func all[T any](ctx context.Context, q querier, scan func(scanner) (T, error), q
 func scanInt(s scanner) (n int, err error)     { return n, s.Scan(&n) }
 func scanText(s scanner) (t string, err error) { return t, s.Scan(&t) }
 
+// scanID reads an id as an argument of the next statement.
+func scanID(s scanner) (id any, err error) {
+	var n int64
+	err = s.Scan(&n)
+	return n, err
+}
+
 // scanAOR reads the columns username and domain as they stand.
 func scanAOR(s scanner) (a aor.AOR, err error) { return a, s.Scan(&a.User, &a.Domain) }

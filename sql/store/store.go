@@ -2,7 +2,7 @@
 // same queries on MySQL (MariaDB) and SQLite.
 //
 // Every method takes a context, is safe for concurrent use, and returns an
-// error that IsUnavailable, errors.Is (ErrNotFound, ErrExists, ErrInUse) and
+// error that IsUnavailable, errors.Is (ErrNotFound, ErrExists, ErrInUse, ErrFull) and
 // errors.As (*FieldError) sort. Transactions that lose against another one are
 // repeated, a bounded number of times. Times go in and come out in UTC with
 // whole seconds.
@@ -30,6 +30,10 @@ type DB struct {
 	Sessions    *Sessions
 	Audit       *Audit
 	Dials       *Dials
+	Silo        *Silo
+	Calls       *Calls
+	Accounting  *Accounting
+	Admins      *Admins
 
 	target target
 	masked string
@@ -78,6 +82,8 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	db.Domains, db.Aliases, db.Groups = &Domains{db}, &Aliases{db}, &Groups{db}
 	db.Phonebook, db.Sessions = &Phonebook{db}, &Sessions{db}
 	db.Audit, db.Dials = &Audit{db}, &Dials{db}
+	db.Admins = &Admins{db}
+	db.Silo, db.Calls, db.Accounting = &Silo{db}, &Calls{db}, &Accounting{db}
 	return db, nil
 }
 

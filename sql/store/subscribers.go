@@ -47,8 +47,8 @@ const (
 
 // SubscriberQuery selects a page of subscribers.
 type SubscriberQuery struct {
-	// Search is looked for, without regard to case, in user name, names and
-	// e-mail. Empty matches all.
+	// Search is looked for, without regard to case, in user name, names, e-mail
+	// and aliases, and around the "@" of address and aliases. Empty matches all.
 	Search string
 	// Domain narrows to one domain, if not empty.
 	Domain string
@@ -158,8 +158,12 @@ func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256 st
 // Delete removes a subscriber and everything that is theirs, in one
 // transaction: profile, phone book, sessions, groups, aliases, bindings,
 // stored messages, hashes, privileges, history. The proxy must be told apart.
+// ErrLastAdmin if nobody could administrate without the account.
 func (t *Subscribers) Delete(ctx context.Context, a aor.AOR) error {
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := t.db.keepAdmin(ctx, tx, a); err != nil {
+			return err
+		}
 		if err := matched(tx.ExecContext(ctx, "DELETE FROM subscriber WHERE username = ? AND domain = ?", a.User, a.Domain)); err != nil {
 			return err
 		}
@@ -254,8 +258,7 @@ func (t *Subscribers) List(ctx context.Context, q SubscriberQuery) ([]Subscriber
 		f.and("s.domain = ?", q.Domain)
 	}
 	if q.Search != "" {
-		pattern := contains(q.Search)
-		f.and("(p.search LIKE ? ESCAPE '!' OR LOWER(s.username) LIKE ? ESCAPE '!')", pattern, pattern)
+		f.searchFor(q.Search)
 	}
 	list, total, err := listPage(ctx, t.db.read, scanSubscriber, subscriberColumns, subscriberTables, f, orderBy(keys, q.Desc), q.Limit, q.Offset)
 	return list, total, wrap(err, "list subscribers")

@@ -1,8 +1,12 @@
 package store
 
 import (
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -79,6 +83,73 @@ func cut(text string, most int) string {
 		n++
 	}
 	return text
+}
+
+// line is cut for texts of one line: control characters are replaced, too,
+// and space around it goes.
+func line(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, cut(strings.TrimSpace(text), most))
+	return strings.TrimSpace(text)
+}
+
+// identity makes a stranger's identifier fit a column of most characters so
+// that two different ones stay different: one that line would change gets a
+// hash of the whole for its end.
+func identity(text string, most int) string {
+	if fit := line(text, most); fit == text {
+		return fit
+	}
+	sum := sha256.Sum256([]byte(text))
+	end := "~" + hex.EncodeToString(sum[:16])
+	return line(text, most-len(end)) + end
+}
+
+// whole returns text, or nothing where the column has no room for all of it or
+// line would change it: for what a part of would name something else.
+func whole(text string, most int) string {
+	if line(text, most) != text {
+		return ""
+	}
+	return text
+}
+
+// codeText is how a SIP status goes into a column; what is none goes as "".
+func codeText(code int) string {
+	if code < 100 || code > 699 {
+		return ""
+	}
+	return strconv.Itoa(code)
+}
+
+// status scans such a column; "" and what is no number become 0.
+type status struct{ code *int }
+
+// Scan implements sql.Scanner.
+func (s status) Scan(src any) error {
+	var text sql.NullString
+	if err := text.Scan(src); err != nil {
+		return err
+	}
+	*s.code, _ = strconv.Atoi(text.String)
+	return nil
+}
+
+// idArgs are the ids in order, each once, as arguments of a statement. More
+// than most are a *FieldError.
+func idArgs(ids []int64, most int) ([]any, error) {
+	if len(ids) > most {
+		return nil, &FieldError{"ids", fmt.Sprintf("are more than %d", most)}
+	}
+	args := make([]any, 0, len(ids))
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		args = append(args, id)
+	}
+	return args, nil
 }
 
 // fold makes texts comparable without regard to case, for the columns search.

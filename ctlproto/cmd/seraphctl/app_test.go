@@ -17,7 +17,7 @@ func TestWrongUse(t *testing.T) {
 		args []string
 	}{
 		{`seraphctl has no command "ad"; did you mean "add"?`, []string{"ad", "alice"}},
-		{`seraphctl has no command "frobnicate"; there is add, `, []string{"frobnicate"}},
+		{`seraphctl has no command "frobnicate"; there is acl, add, `, []string{"frobnicate"}},
 		{"unknown flag: --colour", []string{"--colour"}},
 		{"unknown shorthand flag: 'x' in -x", []string{"show", "-x"}},
 		{`--output: "xml" is neither table nor json`, []string{"-o", "xml", "version"}},

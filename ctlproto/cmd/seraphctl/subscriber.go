@@ -92,18 +92,10 @@ func (a *app) add(ctx context.Context, db *store.DB, user aor.AOR, password *new
 
 // checkNew refuses a user whom nothing could reach, before a password is asked for.
 func checkNew(ctx context.Context, db *store.DB, user aor.AOR) error {
-	domains, err := db.Domains.List(ctx)
-	if err != nil {
-		return databaseError(err)
+	if err := checkOurs(ctx, db, user.Domain); err != nil {
+		return err
 	}
-	ours := false
-	for _, d := range domains {
-		ours = ours || d.Name == user.Domain
-	}
-	if !ours {
-		return fmt.Errorf("%s is none of the router's domains: add it with \"seraphctl domain add %s\" first", user.Domain, user.Domain)
-	}
-	_, err = db.Subscribers.Find(ctx, user)
+	_, err := db.Subscribers.Find(ctx, user)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
@@ -111,6 +103,20 @@ func checkNew(ctx context.Context, db *store.DB, user aor.AOR) error {
 		return databaseError(err)
 	}
 	return fmt.Errorf("%s is a user already; \"seraphctl passwd %s\" sets a new password", user, user)
+}
+
+// checkOurs refuses a domain that the router does not serve.
+func checkOurs(ctx context.Context, db *store.DB, domain string) error {
+	domains, err := db.Domains.List(ctx)
+	if err != nil {
+		return databaseError(err)
+	}
+	for _, d := range domains {
+		if d.Name == domain {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is none of the router's domains: add it with \"seraphctl domain add %s\" first", domain, domain)
 }
 
 func (a *app) passwdCommand() *cobra.Command {
@@ -179,6 +185,9 @@ func (a *app) rm(ctx context.Context, db *store.DB, user aor.AOR) error {
 		return notThere(err, user)
 	}
 	if err := db.Subscribers.Delete(ctx, user); err != nil {
+		if errors.Is(err, store.ErrLastAdmin) {
+			return lastAdmin(user)
+		}
 		return notThere(err, user)
 	}
 	err = a.audit(ctx, db, store.Record{Action: "subscriber.delete", Object: user.String(), Before: describe(before)})

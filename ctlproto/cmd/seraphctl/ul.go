@@ -199,7 +199,9 @@ func (a *app) ulRmContact(ctx context.Context, text, contact string) error {
 type liveChange struct {
 	action        string
 	before, after string // for the record
-	call          func(ctx context.Context, c *ctlproto.Client, user aor.AOR) error
+	// describe, if set, gives after once the change is made.
+	describe func() string
+	call     func(ctx context.Context, c *ctlproto.Client, user aor.AOR) error
 }
 
 func (a *app) changeLive(ctx context.Context, text string, change *liveChange) (user aor.AOR, err error) {
@@ -224,6 +226,9 @@ func (a *app) changeLive(ctx context.Context, text string, change *liveChange) (
 	}
 	if db == nil {
 		return user, nil
+	}
+	if change.describe != nil {
+		change.after = change.describe()
 	}
 	return user, a.audit(ctx, db, store.Record{Action: change.action, Object: user.String(), Before: change.before, After: change.after})
 }

@@ -76,7 +76,7 @@ func (p *Phone) ring(c *call, req *sip.Request, tx sip.ServerTransaction) bool {
 		return false
 	}
 	p.log.Info("rings", "peer", c.peer)
-	p.respond(req, tx, 180, "Ringing", p.contact(), sip.NewHeader("Allow", methods))
+	p.respond(req, tx, 180, "Ringing", p.contact(), sip.NewHeader("Allow", p.methods()))
 	t := time.NewTimer(p.cfg.RingFor)
 	defer t.Stop()
 	select {
@@ -104,7 +104,7 @@ func (p *Phone) ring(c *call, req *sip.Request, tx sip.ServerTransaction) bool {
 func (p *Phone) accept(c *call, req *sip.Request, tx sip.ServerTransaction, body []byte) bool {
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", body)
 	for _, h := range []sip.Header{
-		p.contact(), sip.NewHeader("Allow", methods), sip.NewHeader("Content-Type", "application/sdp"),
+		p.contact(), sip.NewHeader("Allow", p.methods()), sip.NewHeader("Content-Type", "application/sdp"),
 	} {
 		res.AppendHeader(h)
 	}
@@ -202,7 +202,7 @@ func (p *Phone) onBye(req *sip.Request, tx sip.ServerTransaction) {
 // onOptions answers as an INVITE would be answered (RFC 3261 §11.2), without a body.
 func (p *Phone) onOptions(req *sip.Request, tx sip.ServerTransaction) {
 	p.respond(req, tx, sip.StatusOK, "OK",
-		sip.NewHeader("Allow", methods), sip.NewHeader("Accept", "application/sdp, text/plain"))
+		sip.NewHeader("Allow", p.methods()), sip.NewHeader("Accept", "application/sdp, text/plain"))
 }
 
 // onMessage takes a text message (RFC 3428 §7) and shows its length: what it says is nobody's

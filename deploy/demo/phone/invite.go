@@ -51,7 +51,7 @@ func (p *Phone) invite(ctx context.Context, c *call, extra []sip.Header, tell pr
 	for attempt := 0; ; attempt++ {
 		req := c.request(sip.INVITE, c.nextSeq())
 		for _, h := range append([]sip.Header{
-			p.contact(), sip.NewHeader("Allow", methods), sip.NewHeader("Content-Type", "application/sdp"),
+			p.contact(), sip.NewHeader("Allow", p.methods()), sip.NewHeader("Content-Type", "application/sdp"),
 		}, extra...) {
 			req.AppendHeader(h)
 		}

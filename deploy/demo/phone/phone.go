@@ -36,6 +36,9 @@ type Config struct {
 	// TalkFor is how long a call that this phone placed lasts before it hangs up; 0 waits for the
 	// other side.
 	TalkFor time.Duration
+	// NoMessages makes it a phone that takes no text messages, as many on desks are: it says so when
+	// it registers.
+	NoMessages bool
 	// GiveUp is how long a call that this phone placed may ring; 0 is one minute.
 	GiveUp time.Duration
 
@@ -48,8 +51,16 @@ const (
 	maxAnswered   = 10 * time.Minute // a call that somebody else placed is hung up after this
 	hangUpTimeout = 2 * time.Second  // for each request sent while the phone is being switched off
 	agent         = "Seraph demo phone"
-	methods       = "INVITE, ACK, CANCEL, BYE, REFER, OPTIONS, MESSAGE"
+	callMethods   = "INVITE, ACK, CANCEL, BYE, REFER, OPTIONS"
 )
+
+// methods are what the phone takes.
+func (p *Phone) methods() string {
+	if p.cfg.NoMessages {
+		return callMethods
+	}
+	return callMethods + ", MESSAGE"
+}
 
 // Phone is one registered telephone. Make it with Listen.
 type Phone struct {
@@ -160,13 +171,15 @@ func (p *Phone) handle(s *sipgo.Server) {
 	s.OnBye(p.onBye)
 	s.OnRefer(p.onRefer)
 	s.OnOptions(p.onOptions)
-	s.OnMessage(p.onMessage)
+	if !p.cfg.NoMessages {
+		s.OnMessage(p.onMessage)
+	}
 	// sipgo answers a CANCEL that matches; only the others arrive here.
 	s.OnCancel(func(req *sip.Request, tx sip.ServerTransaction) {
 		p.respond(req, tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	})
 	s.OnNoRoute(func(req *sip.Request, tx sip.ServerTransaction) {
-		p.respond(req, tx, sip.StatusMethodNotAllowed, "Method Not Allowed", sip.NewHeader("Allow", methods))
+		p.respond(req, tx, sip.StatusMethodNotAllowed, "Method Not Allowed", sip.NewHeader("Allow", p.methods()))
 	})
 }
 

@@ -90,7 +90,7 @@ func (p *Phone) newRegister(expires time.Duration, credentials sip.Header) *sip.
 	for _, h := range []sip.Header{
 		from, &sip.ToHeader{Address: p.aor()}, &callID,
 		&sip.CSeqHeader{SeqNo: r.seq, MethodName: sip.REGISTER},
-		contact, sip.NewHeader("Allow", methods),
+		contact, sip.NewHeader("Allow", p.methods()),
 	} {
 		req.AppendHeader(h)
 	}

@@ -63,6 +63,17 @@ func (s *Server) addMethods() {
 		add(ctlproto.MethodCtdStatus, s.ctdStatus, "id")
 		add(ctlproto.MethodCtdCancel, s.ctdCancel, "id", "actor")
 	}
+	if s.cfg.Messages != nil {
+		add(ctlproto.MethodImSend, s.imSend, "from", "to", "text", "actor")
+	}
+	if s.cfg.Silo != nil {
+		add(ctlproto.MethodMsiloList, s.msiloList, "owner", "limit", "offset")
+		add(ctlproto.MethodMsiloRm, s.msiloRm, "owner", "ids…")
+		add(ctlproto.MethodMsiloDump, s.msiloDump, "owner")
+	}
+	if s.cfg.Uac != nil {
+		add(ctlproto.MethodTmUacWaitBlock, s.uacWait, "method", "ruri", "nexthop", "socket", "headers", "body")
+	}
 	if s.cfg.Script != nil {
 		add(ctlproto.MethodScriptCheck, s.scriptCheck, "file", "text")
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -113,6 +114,41 @@ func (f *fakeProxy) Cancel(ctx context.Context, id, actor string) error {
 	return f.did("cancel " + id + " " + actor)
 }
 
+func (f *fakeProxy) Send(_ context.Context, p ctlproto.ImSendParams) (ctlproto.ImSendResult, error) {
+	if p.To == "sip:away@example.org" {
+		return ctlproto.ImSendResult{Result: ctlproto.ImStored, Code: 202, Reason: "Accepted"}, f.broken
+	}
+	return ctlproto.ImSendResult{Result: ctlproto.ImDelivered, Code: 200, Reason: "OK"}, f.did(strings.Join([]string{"send", p.From, p.To, p.Text, p.Actor}, "|"))
+}
+
+// fakeSilo is fakeProxy as a Silo. Alice has one message, 7.
+type fakeSilo struct{ *fakeProxy }
+
+func (f fakeSilo) List(_ context.Context, owner aor.AOR, limit, offset int) (ctlproto.MsiloListResult, error) {
+	var r ctlproto.MsiloListResult
+	if owner.User == "alice" {
+		r.Total, r.Unread = 1, 1
+		r.Messages = []ctlproto.MsiloMessage{{ID: 7, From: "sip:bob@example.org", FromName: "<b>Bob", To: "sip:alice@example.org",
+			Received: time.Unix(1700000000, 0).UTC(), Expires: time.Unix(1700000600, 0).UTC(), ContentType: "text/plain", Body: []byte("hi\xff"), CallID: "c7"}}
+	}
+	return r, f.did(fmt.Sprintf("list %s %d %d", owner, limit, offset))
+}
+
+func (f fakeSilo) Remove(_ context.Context, owner aor.AOR, ids []int64) (int, error) {
+	removed := 0
+	if owner.User == "alice" && slices.Contains(ids, 7) {
+		removed = 1
+	}
+	return removed, f.did(fmt.Sprintf("msilo.rm %s %v", owner, ids))
+}
+
+func (f fakeSilo) Dump(_ context.Context, owner aor.AOR) (int, error) {
+	if f.contacts[owner.String()] == nil {
+		return 0, ctlproto.Errorf(ctlproto.CodeRefused, "%s has no phone registered", owner)
+	}
+	return 1, f.did("msilo.dump " + owner.String())
+}
+
 func (f *fakeProxy) Statuses(_ context.Context, viewer aor.AOR, addresses []aor.AOR) ([]ctlproto.PresenceStatus, error) {
 	statuses := make([]ctlproto.PresenceStatus, len(addresses))
 	for i, a := range addresses {
@@ -145,7 +181,7 @@ func (f *fakeProxy) Reload(context.Context) error { return f.did("reload") }
 func (f *fakeProxy) config() Config {
 	return Config{
 		Name: "seraph-proxy", Version: "0.1.0", Log: slog.New(slog.DiscardHandler),
-		Usrloc: f, Statistics: f, Tm: f, Sl: f, Ctd: f, Presence: f, Script: f, Credentials: f, Domains: f, Aliases: f, Groups: f,
+		Usrloc: f, Statistics: f, Tm: f, Sl: f, Ctd: f, Messages: f, Silo: fakeSilo{f}, Uac: f, Presence: f, Script: f, Credentials: f, Domains: f, Aliases: f, Groups: f,
 	}
 }
 

@@ -20,6 +20,10 @@ func FuzzServerInput(f *testing.F) {
 		"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ctd.dial\",\"params\":[\"a@b\",\"c\"]}\n",
 		"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"events.subscribe\",\"params\":[\"ctd\"]}\n{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"events.subscribe\",\"params\":[[\"registration\"]]}\n",
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"script.check\",\"params\":{\"text\":\"x\"}}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"im.send\",\"params\":{\"from\":\"a@b\",\"to\":\"c\",\"text\":\"\u0000\\u00ff\\r\\n\"}}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"msilo.list\",\"params\":[\"alice@b\",\"100\",1e9]}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"msilo.rm\",\"params\":[\"alice@b\",7,\"8\"]}\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"msilo.rm\",\"params\":{\"owner\":\"a@b\",\"ids\":[1e99]}}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"msilo.dump\",\"params\":[\"a@b\"]}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"events.subscribe\",\"params\":[\"message\",\"missed_call\"]}\n",
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats.get_statistics\",\"params\":[\"tm:\",\"core:x\"]}\n",
 	} {
 		f.Add([]byte(seed))

@@ -26,6 +26,14 @@ func invalid(field, problem string) string {
 	return `"error":` + string(raw)
 }
 
+// wrongID is the reply for an element of ids that is no id.
+func wrongID(index int) string {
+	const problem = "want the number of a message"
+	raw, _ := json.Marshal(&ctlproto.Error{Code: ctlproto.CodeInvalidParams, Message: fmt.Sprintf("Invalid params: ids[%d]: %s", index, problem),
+		Data: ctlproto.ParamProblem{Field: "ids", Problem: problem, Index: &index}})
+	return `"error":` + string(raw)
+}
+
 func refusal(code ctlproto.Code, message string) string {
 	raw, _ := json.Marshal(ctlproto.Errorf(code, "%s", message))
 	return `"error":` + string(raw)
@@ -152,6 +160,63 @@ func TestMethods(t *testing.T) {
 		{"ctd.cancel", `{"actor":"alice"}`, invalid("id", "missing"), ""},
 		{"ctd.cancel", `{"identity":"x"}`, invalid("identity", "unknown parameter; known are id, actor"), ""},
 
+		{"tm.t_uac_wait_block", `["OPTIONS","SIP:Alice@Example.org",".",".","From: <sip:daemon@example.org>;tag=1\r\nContact: <sip:daemon@example.org>\r\n","."]`,
+			`"result":{"code":200,"text":"OK"}`, "options sip:alice@example.org"},
+		{"tm.t_uac_wait_block", `{"method":"OPTIONS","ruri":"alice@example.org"}`, `"result":{"code":200,"text":"OK"}`, "options sip:alice@example.org"},
+		{"tm.t_uac_wait_block", `["OPTIONS"]`, invalid("ruri", "missing"), ""},
+		{"tm.t_uac_wait_block", `["INVITE","sip:alice@example.org"]`, invalid("method", "want OPTIONS; other requests are not sent by this method"), ""},
+		{"tm.t_uac_wait_block", `["OPTIONS","alice"]`, invalid("ruri", noDomain), ""},
+		{"tm.t_uac_wait_block", `["OPTIONS","tel:+4930"]`, invalid("ruri", "want a sip address"), ""},
+		{"tm.t_uac_wait_block", `["OPTIONS","sip:alice@example.org","sip:192.0.2.1"]`,
+			invalid("nexthop", `want ".": requests go where the routing script sends them, without a body`), ""},
+		{"tm.t_uac_wait_block", `{"method":"OPTIONS","ruri":"sip:alice@example.org","body":"x"}`,
+			invalid("body", `want ".": requests go where the routing script sends them, without a body`), ""},
+
+		{"im.send", `{"from":"Alice@example.org","to":"bob","text":"Hi <b>\r\n\tžofie","actor":"alice@example.org"}`,
+			`"result":{"result":"delivered","code":200,"reason":"OK"}`, "send|alice@example.org|sip:bob@example.org|Hi <b>\r\n\tžofie|alice@example.org"},
+		{"im.send", `["alice@example.org","SIPS:Dora@example.com:5071;transport=tcp",12]`, `"result":{"result":"delivered","code":200,"reason":"OK"}`,
+			"send|alice@example.org|sips:dora@example.com:5071;transport=tcp|12|"},
+		{"im.send", `["alice@example.org","away@example.org","hi"]`, `"result":{"result":"stored","code":202,"reason":"Accepted"}`, ""},
+		{"im.send", `["alice@example.org","bob@example.org"]`, invalid("text", "missing"), ""},
+		{"im.send", `["alice@example.org","bob@example.org",""]`, invalid("text", "missing"), ""},
+		{"im.send", `["alice@example.org","bob@example.org","` + strings.Repeat("x", 1301) + `"]`, invalid("text", "1301 bytes long, at most 1300 are possible"), ""},
+		{"im.send", `["alice@example.org","bob@example.org","a\u0000"]`, invalid("text", "control character at byte 1"), ""},
+		{"im.send", `["alice@example.org","bob@example.org","a\u009bm"]`, invalid("text", "control character at byte 1"), ""},
+		{"im.send", `["alice@example.org","bob@example.org",["a"]]`, invalid("text", "want a string"), ""},
+		{"im.send", `["alice@example.org","tel:+4930","hi"]`, invalid("to", "want a sip address: a tel address takes no messages"), ""},
+		{"im.send", `["alice@example.org","bob@example.org\r\nVia: x","hi"]`, invalid("to", "control character at byte 15"), ""},
+		{"im.send", `["alice@example.org","@","hi"]`, invalid("to", badAddress), ""},
+		{"im.send", `["alice@example.org","","hi"]`, invalid("to", "missing"), ""},
+		{"im.send", `["alice","bob@example.org","hi"]`, invalid("from", noDomain), ""},
+		{"im.send", `{"to":"bob@example.org","text":"hi"}`, invalid("from", "missing"), ""},
+		{"im.send", `{"from":"alice@example.org","to":"bob","body":"hi"}`, invalid("body", "unknown parameter; known are from, to, text, actor"), ""},
+
+		{"msilo.list", `["Alice@example.org"]`, `"result":{"messages":[{"id":7,"from":"sip:bob@example.org","from_name":"\u003cb\u003eBob","to":"sip:alice@example.org",` +
+			`"received":"2023-11-14T22:13:20Z","expires":"2023-11-14T22:23:20Z","content_type":"text/plain","body":"aGn/","call_id":"c7","attempts":0,"last_code":0,"refused":false}],` +
+			`"total":1,"unread":1}`, "list alice@example.org 50 0"},
+		{"msilo.list", `{"owner":"bob@example.org","limit":100,"offset":"20"}`, `"result":{"messages":[],"total":0,"unread":0}`, "list bob@example.org 100 20"},
+		{"msilo.list", `["bob@example.org",101]`, invalid("limit", "101 is not from 0 to 100"), ""},
+		{"msilo.list", `["bob@example.org",-1]`, invalid("limit", "-1 is not from 0 to 100"), ""},
+		{"msilo.list", `["bob@example.org",1,-1]`, invalid("offset", "-1 is not from 0 to 2147483647"), ""},
+		{"msilo.list", `["bob@example.org",1,1.5]`, invalid("offset", "want a whole number"), ""},
+		{"msilo.list", ``, invalid("owner", "missing"), ""},
+		{"msilo.list", `["bob"]`, invalid("owner", `address "bob": bad domain: there is none, and no default is known`), ""},
+		{"msilo.rm", `{"owner":"Alice@example.org","ids":[7,8]}`, `"result":{"removed":1}`, "msilo.rm alice@example.org [7 8]"},
+		{"msilo.rm", `["alice@example.org",8,"7"]`, `"result":{"removed":1}`, "msilo.rm alice@example.org [8 7]"},
+		{"msilo.rm", `["bob@example.org",[7]]`, refusal(ctlproto.CodeNotFound, "none of these messages is stored for bob@example.org"), "msilo.rm bob@example.org [7]"},
+		{"msilo.rm", `["alice@example.org"]`, invalid("ids", "missing"), ""},
+		{"msilo.rm", `["alice@example.org",[]]`, invalid("ids", "missing"), ""},
+		{"msilo.rm", `["alice@example.org",[7,0]]`, wrongID(1), ""},
+		{"msilo.rm", `["alice@example.org",7.5]`, wrongID(0), ""},
+		{"msilo.rm", `["alice@example.org","7 OR 1=1"]`, wrongID(0), ""},
+		{"msilo.rm", `["alice@example.org",9223372036854775808]`, wrongID(0), ""},
+		{"msilo.rm", `{"owner":"alice@example.org","ids":[` + strings.Repeat("7,", 1000) + `7]}`, invalid("ids", "1001 given, at most 1000 are possible"), ""},
+		{"msilo.rm", `{"ids":[7]}`, invalid("owner", "missing"), ""},
+		{"msilo.dump", `["alice@example.org"]`, `"result":{"pending":1}`, "msilo.dump alice@example.org"},
+		{"msilo.dump", `["carol@example.org"]`, refusal(ctlproto.CodeRefused, "carol@example.org has no phone registered"), ""},
+		{"msilo.dump", ``, invalid("owner", "missing"), ""},
+		{"msilo.dump", `["alice@example.org",1]`, invalid("", "2 given, at most 1 are known: owner"), ""},
+
 		{"script.check", `{"text":"good"}`, `"result":{"ok":true,"errors":[]}`, ""},
 		{"script.check", `{"text":"","file":"a.cfg"}`, `"result":{"ok":false,"errors":[{"file":"a.cfg","line":1,"column":1,"message":"bad ","caret":""}]}`, ""},
 		{"script.check", `["` + good + `"]`, `"result":{"ok":true,"errors":[]}`, ""},
@@ -172,9 +237,9 @@ func TestMethods(t *testing.T) {
 		{"group.reload", ``, `"result":{}`, "reload"},
 		{"group.reload", `[1]`, invalid("", tooMany), ""},
 
-		{"events.subscribe", ``, invalid("topics", "missing; known are ctd, registration"), ""},
-		{"events.subscribe", `["ctd","registraton"]`, `"error":{"code":-32602,"message":"Invalid params: topics[1]: unknown topic \"registraton\"; known are ctd, registration",` +
-			`"data":{"field":"topics","problem":"unknown topic \"registraton\"; known are ctd, registration","index":1}}`, ""},
+		{"events.subscribe", ``, invalid("topics", "missing; known are ctd, message, missed_call, registration"), ""},
+		{"events.subscribe", `["ctd","registraton"]`, `"error":{"code":-32602,"message":"Invalid params: topics[1]: unknown topic \"registraton\"; known are ctd, message, missed_call, registration",` +
+			`"data":{"field":"topics","problem":"unknown topic \"registraton\"; known are ctd, message, missed_call, registration","index":1}}`, ""},
 		{"ul.dmup", ``, `"error":{"code":-32601,"message":"Method not found: \"ul.dmup\"; did you mean \"ul.dump\"?","data":{"method":"ul.dmup","nearest":"ul.dump"}}`, ""},
 		{"reboot", ``, `"error":{"code":-32601,"message":"Method not found: \"reboot\"","data":{"method":"reboot"}}`, ""},
 	} {
@@ -204,6 +269,11 @@ func TestProviderFails(t *testing.T) {
 		{"ul.flush", ``, internal},
 		{"presence.get", `[["a@b.org"]]`, internal},
 		{"ctd.cancel", `["id-1"]`, internal},
+		{"im.send", `["alice@example.org","bob","hi"]`, internal},
+		{"msilo.list", `["alice@example.org"]`, internal},
+		{"msilo.rm", `["carol@example.org",7]`, internal},
+		{"msilo.dump", `["alice@example.org"]`, internal},
+		{"tm.t_uac_wait_block", `["OPTIONS","sip:alice@example.org"]`, internal},
 		{"domain.reload", ``, refusal(ctlproto.CodeUnavailable, "the domains could not be read again and stay as they were; the proxy's log has the reason")},
 	} {
 		if got := w.call(tc.method, tc.params); got != tc.want {
@@ -223,7 +293,7 @@ func TestMethodsOfParts(t *testing.T) {
 		{"none", Config{Name: "seraph-proxy", Version: "0.1.0"}, bare},
 		{"all", newFakeProxy().config(), append(slices.Clone(bare), "stats.get_statistics", "stats.fetch", "tm.stats", "sl.stats",
 			"ul.dump", "ul.lookup", "ul.add", "ul.rm", "ul.rm_contact", "ul.flush", "presence.get", "ctd.dial", "ctd.status", "ctd.cancel",
-			"script.check", "auth.forget", "domain.reload", "alias.reload", "group.reload")},
+			"im.send", "msilo.list", "msilo.rm", "msilo.dump", "tm.t_uac_wait_block", "script.check", "auth.forget", "domain.reload", "alias.reload", "group.reload")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			slices.Sort(tc.want)

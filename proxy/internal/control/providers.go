@@ -12,7 +12,7 @@ import (
 // goroutines at once. An error that is a *ctlproto.Error goes to the caller as
 // it is; any other is logged, and the caller learns only that it failed.
 // Strings that control passes on are bounded, valid UTF-8 and free of control
-// characters.
+// characters, the text of a message excepted.
 
 // Usrloc is the location table. Addresses are canonical (aor.AOR.String).
 type Usrloc interface {
@@ -68,6 +68,36 @@ type Ctd interface {
 	Status(id string) (ctlproto.CtdStatus, bool)
 	// Cancel ends an attempt; CodeNotFound or CodeRefused if that cannot be.
 	Cancel(ctx context.Context, id, actor string) error
+}
+
+// Messages sends messages.
+type Messages interface {
+	// Send sends p.Text, which may have tabs and line breaks, and waits for what
+	// becomes of it; that nobody took it is a result. From is canonical, To a sip
+	// or sips URI as aor.CanonicalURI makes it. A text that does not fit one
+	// request is CodeInvalidParams.
+	Send(ctx context.Context, p ctlproto.ImSendParams) (ctlproto.ImSendResult, error)
+}
+
+// Silo is the message store.
+type Silo interface {
+	// List returns a page of the owner's messages, oldest first, and counts all.
+	// Limit is from 1 to ctlproto.MaxMessages.
+	List(ctx context.Context, owner aor.AOR, limit, offset int) (ctlproto.MsiloListResult, error)
+	// Remove removes messages and returns how many of them were the owner's
+	// and still there.
+	Remove(ctx context.Context, owner aor.AOR, ids []int64) (int, error)
+	// Dump starts to deliver what is stored for owner, and returns how many
+	// messages that are, without waiting for a phone; CodeRefused if owner has
+	// none registered.
+	Dump(ctx context.Context, owner aor.AOR) (int, error)
+}
+
+// Uac sends requests of the router's own outside any dialog.
+type Uac interface {
+	// Options sends OPTIONS to a sip or sips URI through the routing script and
+	// waits for the final response.
+	Options(ctx context.Context, uri string) (status int, reason string, err error)
 }
 
 // Presence tells who is on line, after its owner's privacy.

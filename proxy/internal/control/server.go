@@ -31,6 +31,9 @@ type Config struct {
 	Tm          Tm
 	Sl          Sl
 	Ctd         Ctd
+	Messages    Messages
+	Silo        Silo
+	Uac         Uac
 	Presence    Presence
 	Script      Script
 	Credentials Credentials

@@ -115,7 +115,8 @@ func (c *caller) settle() {
 
 // mallocs plays calls and counts what was allocated meanwhile in the whole program.
 func mallocs(t *testing.T, proto transport.Proto, extra string) uint64 {
-	r := newRig(t, proto, extra)
+	// The accounts are made; that they are written to the database is put off.
+	r := newRig(t, proto, "modparam(\"acc\", \"write_interval\", 3600000)\n"+extra)
 	c := &caller{rig: r, alicePort: r.port(), bobPort: r.port(), out: make([]byte, 0, 64<<10)}
 	c.alice, c.bob = r.flow(uint16(c.alicePort)), r.flow(uint16(c.bobPort))
 	c.bobContact = []byte(c.contact("bob", c.bobPort))

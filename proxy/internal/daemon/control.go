@@ -14,19 +14,22 @@ func (d *Daemon) controlConfig() control.Config {
 	cfg := control.Config{
 		Log: d.log, Name: Name, Version: d.cfg.Version, Info: buildInfo(d.cfg.Version),
 		Usrloc: d.modules.Usrloc.Control(), Statistics: control.StatisticsFunc(d.statistics),
-		Tm: counters{d.engine}, Sl: counters{d.engine},
+		Tm: counters{d.engine}, Sl: counters{d.engine}, Uac: uac{d.agent},
 		Presence: &presence{
 			local: d.modules.Domain.Local, alias: d.modules.Alias.Resolve, online: d.modules.Usrloc.Table().Online,
 		},
-		Script: control.ScriptFunc(scriptFaults), Credentials: d.modules.Auth,
+		Messages: d.modules.Msilo, Script: control.ScriptFunc(scriptFaults), Credentials: d.modules.Auth,
 		Domains: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group,
 	}
 	if d.db != nil {
 		cfg.Presence.(*presence).levels = d.db.Profiles.Presences
 	}
 	for _, m := range d.program.Modules() {
-		if m == d.modules.Ctd {
+		switch {
+		case m == d.modules.Ctd:
 			cfg.Ctd = d.modules.Ctd
+		case m == d.modules.Msilo && d.db != nil:
+			cfg.Silo = d.modules.Msilo
 		}
 	}
 	return cfg

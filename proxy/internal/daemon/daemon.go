@@ -76,6 +76,9 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.chooseDatabase(); err != nil {
+		return err
+	}
 	if d.db, err = openDatabase(ctx, &d.cfg); err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func (d *Daemon) bind(secret secret) error {
 		Txn:    txn.Config{T1: timers.T1, T2: timers.T2, FrTimer: timers.FrTimer},
 		TimerC: timers.FrInvTimer, Key: secret.key("record-route"),
 		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
-		Observer: d.modules.Ctd, Hooks: d.program, Log: d.log,
+		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Hooks: d.program, Log: d.log,
 	})
 	d.layer, err = transport.New(transport.Config{
 		Listen: listen, UDPWorkers: d.program.Globals().UDPWorkers, Malformed: d.engine.RefuseStream,
@@ -241,7 +244,7 @@ func (d *Daemon) Close() error {
 	err = errors.Join(err, d.step(d.layer.Close))
 	d.endTimers()
 	d.timers.Wait()
-	err = errors.Join(err, d.step(d.server.Load().Shutdown))
+	err = errors.Join(err, d.step(d.modules.Acc.Close), d.step(d.server.Load().Shutdown))
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())
 	}

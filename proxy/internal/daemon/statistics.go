@@ -61,6 +61,8 @@ func (d *Daemon) statistics(yield func(group, name string, value int64)) {
 	d.modules.Auth.Statistics(yield)
 	d.agent.Statistics(yield)
 	d.modules.Ctd.Statistics(yield)
+	d.modules.Acc.Statistics(yield)
+	d.modules.Msilo.Statistics(yield)
 }
 
 // coreStatistics are those of messages, sockets and memory.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/modules/acc"
 	aliasdb "seraph/proxy/internal/modules/alias_db"
 	"seraph/proxy/internal/modules/auth"
 	authdb "seraph/proxy/internal/modules/auth_db"
@@ -14,6 +15,7 @@ import (
 	"seraph/proxy/internal/modules/domain"
 	"seraph/proxy/internal/modules/group"
 	"seraph/proxy/internal/modules/maxfwd"
+	"seraph/proxy/internal/modules/msilo"
 	"seraph/proxy/internal/modules/nathelper"
 	"seraph/proxy/internal/modules/registrar"
 	"seraph/proxy/internal/modules/rr"
@@ -59,6 +61,8 @@ type Set struct {
 	Group  *group.Module
 	Tm     *tm.Module
 	Ctd    *ctd.Module
+	Acc    *acc.Module
+	Msilo  *msilo.Module
 
 	all []module.Module
 }
@@ -76,17 +80,21 @@ func New(cfg Config) *Set {
 		Alias:  aliasdb.New(aliasdb.Config{Log: cfg.Log, Load: loadAliases(cfg.DB)}),
 		Group:  group.New(group.Config{Log: cfg.Log, Load: loadGroups(cfg.DB)}),
 		Tm:     tm.New(tm.Config{}),
-		Usrloc: usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
-			Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID}),
+		Acc:    acc.New(accounting(cfg)),
 	}
+	s.Usrloc = usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
+		Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID, Released: func(aor string) { s.Msilo.Released(aor) }})
+	s.Msilo = msilo.New(msilo.Config{Silo: silo(cfg.DB), Sender: cfg.Agent, Locations: s.Usrloc.Table(), Alias: s.Alias.Resolve,
+		Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log})
 	s.Auth = auth.New(auth.Config{Log: cfg.Log, Key: cfg.NonceKey, Credentials: credentials(cfg.DB), LocalDomain: s.Domain.Local})
 	s.Ctd = ctd.New(ctd.Config{Agent: cfg.Agent, Local: func(d string) bool { return s.Domain.Local([]byte(d)) },
-		Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
+		AutoAnswer: autoAnswer(cfg.DB), Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
 	s.all = []module.Module{
 		sl.New(sl.Config{}), s.Tm, rr.New(rr.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
 		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
 		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), nathelper.New(nathelper.Config{}), s.Usrloc,
 		registrar.New(registrar.Config{Usrloc: s.Usrloc, Now: cfg.Now, Log: cfg.Log}), s.Ctd,
+		s.Acc, s.Msilo,
 	}
 	return s
 }
@@ -109,6 +117,42 @@ func credentials(db *store.DB) auth.Credentials {
 		return nil
 	}
 	return db.Subscribers
+}
+
+func silo(db *store.DB) msilo.Silo {
+	if db == nil {
+		return nil
+	}
+	return db.Silo
+}
+
+func accounting(cfg Config) acc.Config {
+	c := acc.Config{Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log}
+	if cfg.DB == nil {
+		return c
+	}
+	c.Accounting, c.Calls = cfg.DB.Accounting, cfg.DB.Calls
+	c.Subscribers = func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error) {
+		found, err := cfg.DB.Profiles.Presences(ctx, list)
+		ours := make(map[aor.AOR]bool, len(found))
+		for a := range found {
+			ours[a] = true
+		}
+		return ours, err
+	}
+	return c
+}
+
+// autoAnswer reads whether a user wants click-to-dial answered by itself; a
+// database that is away says no.
+func autoAnswer(db *store.DB) func(ctx context.Context, user, domain string) bool {
+	if db == nil {
+		return nil
+	}
+	return func(ctx context.Context, user, domain string) bool {
+		profile, err := db.Profiles.Load(ctx, aor.AOR{User: user, Domain: domain})
+		return err == nil && profile.AutoAnswer
+	}
 }
 
 func loadDomains(db *store.DB) func(context.Context) ([]string, error) {

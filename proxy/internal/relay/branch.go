@@ -14,6 +14,7 @@ type Branch struct {
 	next   *Branch // in the free list
 
 	cancelling bool
+	rangOut    bool // Timer C cancelled it
 	isBest     bool
 	reason     []byte
 	challenges []byte // of a 401 or 407, as header lines
@@ -36,7 +37,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 		b = &Branch{}
 	}
 	b.call = c
-	b.cancelling, b.isBest = false, false
+	b.cancelling, b.rangOut, b.isBest = false, false, false
 	b.reason, b.challenges = b.reason[:0], b.challenges[:0]
 	b.timerC.Init(&c.Cell, b)
 	return b
@@ -148,6 +149,10 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 	}
 	r := w.Scratch().(*Request)
 	c.replyRoute(r, m)
+	if b.rangOut && m.Status == 487 {
+		b.failed(408, w) // nobody gave up: it rang too long (RFC 3261 §16.8)
+		return
+	}
 	if m.Status == 401 || m.Status == 407 {
 		b.keepChallenges(m)
 	}
@@ -261,7 +266,7 @@ func (b *Branch) Expired(_ *txn.Timer, out txn.Out) {
 		return
 	}
 	if !b.cancelling && b.client.Provisional() {
-		b.cancelling = true
+		b.cancelling, b.rangOut = true, true
 		b.sendCancel(out)
 		b.timerC.Arm(64 * b.call.engine.txns.Config().T1)
 		return

@@ -28,6 +28,9 @@ type Call struct {
 	flags              uint32
 	auth               Identity
 	authRoom           [128]byte
+	callee             []byte // who is called, in calleeRoom if it fits
+	calleeRoom         [192]byte
+	began              time.Time
 	recordRouted       bool
 	inDialog           bool
 	forceRPort         bool
@@ -35,6 +38,7 @@ type Call struct {
 	relayed   bool // t_relay was called
 	answered  bool // a final reply went up
 	cancelled bool
+	elsewhere bool // the caller cancelled because somebody else answered
 	failure   failure
 	watched   bool // the observer was told of it
 	best      best
@@ -74,6 +78,9 @@ func (r *Request) NewTransaction() error {
 	c.from, c.local, c.method = r.From, r.Local, r.Msg.Method
 	c.forceRPort = r.forceRPort
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
+	if e.cfg.Accountant != nil && c.method == sip.INVITE {
+		c.began = e.Now()
+	}
 	var replies txn.LocalReplies
 	if r.Local != nil {
 		replies = r.Local
@@ -114,6 +121,7 @@ func (r *Request) finishCall() {
 }
 
 func (r *Request) answer(c *Call, status int) {
+	r.remember(c)
 	c.replyUp(status, r.build(&sip.Reply{Status: status}), r.out())
 }
 
@@ -129,6 +137,7 @@ func (c *Call) trying(r *Request) {
 func (c *Call) replyUp(status int, msg []byte, out txn.Out) {
 	if status >= 200 {
 		c.engine.stats.Class[status/100].Add(1)
+		c.account(status, msg)
 		c.answered = true
 		c.dropRequest()
 	}
@@ -156,6 +165,7 @@ func (c *Call) cancel(out txn.Out, reason []byte) {
 		return
 	}
 	c.cancelled = true
+	c.elsewhere = completedElsewhere(reason)
 	c.cancelBranches(out, reason)
 }
 
@@ -274,6 +284,9 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	r.stamped, r.forceRPort = true, c.forceRPort
 	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
 	r.RecordRouted, r.InDialog = c.recordRouted, c.inDialog
+	if len(c.callee) > 0 {
+		r.Callee = r.Keep(c.callee)
+	}
 	r.OnReply = c.onReply
 	return true
 }
@@ -393,7 +406,8 @@ func (e *Engine) takeCall() *Call {
 	}
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
-	c.relayed, c.answered, c.cancelled, c.watched = false, false, false, false
+	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false
+	c.callee = nil
 	c.failure = failureIdle
 	c.best = best{}
 	return c

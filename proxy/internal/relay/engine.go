@@ -37,6 +37,16 @@ type Observer interface {
 	Progress(c *Call, status int)
 }
 
+// Accountant is told how the requests that are accounted end, once each and where
+// the reply is sent: it returns at once and keeps nothing.
+type Accountant interface {
+	// Ended tells, under the call's lock, of the final reply that goes up to an
+	// INVITE or a BYE: the first one, 2xx or not.
+	Ended(c *Call, status int, reply []byte)
+	// Refused tells of a final reply to an INVITE that has no transaction.
+	Refused(r *Request, status int, reply []byte)
+}
+
 // Config is what the engine needs to know.
 type Config struct {
 	Txn txn.Config
@@ -53,8 +63,10 @@ type Config struct {
 	// router's own user agent; nil for none.
 	UserAgent func(r *Request) bool
 	Observer  Observer
-	Hooks     Hooks
-	Log       *slog.Logger
+	// Accountant is told of ends; nil for none.
+	Accountant Accountant
+	Hooks      Hooks
+	Log        *slog.Logger
 }
 
 // Engine is the relay.

@@ -90,7 +90,11 @@ func (r *Request) firstTarget() int {
 
 // freeze keeps in the call what failure and reply routes start from.
 func (r *Request) freeze(c *Call) {
-	c.onFailure, c.onReply, c.flags = r.OnFailure, r.OnReply, r.Flags
+	c.onFailure, c.onReply = r.OnFailure, r.OnReply
+	r.remember(c)
+	if r.Local != nil {
+		r.Local.Bound = r.Found
+	}
 	c.recordRouted, c.inDialog = r.RecordRouted, r.InDialog
 	if len(r.Auth.User)+len(r.Auth.Domain) <= len(c.authRoom) {
 		u := copy(c.authRoom[:], r.Auth.User)

@@ -13,9 +13,13 @@ type Local struct {
 	// Replied takes each response; msg is valid during the call, which is made
 	// under the call's lock and so must not call back into the relay.
 	Replied func(status int, msg []byte)
-	// From is, during Replied, the flow that the response came on; it means
-	// nothing for a final response that is not a 2xx.
+	// From is, during Replied, the flow that the response came on, the zero Flow
+	// for a script's own. For a final response that is not a 2xx it only says
+	// that some element has answered.
 	From transport.Flow
+	// Bound says, during Replied, that lookup found a binding for the request
+	// and it was sent on.
+	Bound bool
 
 	call *Call
 }

@@ -96,6 +96,9 @@ func (r *Request) ReplyStateless(rep *sip.Reply) error {
 	if rep.Status >= 200 {
 		r.Replied = true
 		r.Engine.stats.Stateless[rep.Status/100].Add(1)
+		if a := r.Engine.cfg.Accountant; a != nil && r.Msg.Method == sip.INVITE {
+			a.Refused(r, rep.Status, msg)
+		}
 	}
 	return r.out().Send(r.replyFlow(), msg)
 }
@@ -160,6 +163,10 @@ func (r *Request) Reply(rep *sip.Reply) error {
 	defer c.Unlock()
 	if c.answered {
 		return ErrAlreadyReplied
+	}
+	r.remember(c)
+	if c.local != nil {
+		c.local.From = transport.Flow{}
 	}
 	c.replyUp(rep.Status, msg, r.out())
 	if rep.Status >= 200 {

@@ -67,6 +67,14 @@ type Request struct {
 	// The routes armed for the transaction, as numbered by the script; 0 is none.
 	OnFailure, OnReply, OnBranch int
 
+	// Callee is the canonical address that lookup looked for, the first one if it was
+	// called more than once: who is called. It is nil before lookup.
+	Callee []byte
+	// Found says that lookup has found where that is.
+	Found bool
+	// Saved says that save has taken this REGISTER, be the change durable yet or not.
+	Saved bool
+
 	// RecordRouted says that record_route was called.
 	RecordRouted bool
 	// InDialog says that loose_route took a Route of ours whose MAC fits.
@@ -115,6 +123,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.Auth = Identity{}
 	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
+	r.Callee, r.Found, r.Saved = nil, false, false
 	r.Final = 0
 	r.parsed, r.nextRoute = nil, nil
 	r.replyLines = r.replyLines[:0]

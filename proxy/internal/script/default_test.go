@@ -23,6 +23,7 @@ func TestDefaultScript(t *testing.T) {
 		domain                 = "sip:example.org"
 		auth                   = "proxy_authorize(,subscriber) check_from() consume_credentials() "
 		found                  = "alias_db_lookup(dbaliases) lookup(location) t_on_reply(1) t_relay()"
+		away                   = "alias_db_lookup(dbaliases) lookup(location) t_newtran() "
 	)
 	call := request("INVITE", bob, alice, bob)
 	for _, x := range []struct {
@@ -42,19 +43,21 @@ func TestDefaultScript(t *testing.T) {
 		{"from elsewhere to ours", request("INVITE", bob, eve, bob), "", "", "record_route() " + found},
 		{"from elsewhere to elsewhere", request("INVITE", other, eve, other), "", "", "sl_send_reply(403,Not Relaying)"},
 		{"from a scanner", request("INVITE", bob, eve, bob), "", "search", ""},
-		{"a message to nobody", request("MESSAGE", bob, eve, bob), "lookup", "",
-			"alias_db_lookup(dbaliases) lookup(location) sl_send_reply(480,Temporarily Unavailable)"},
+		{"a message", request("MESSAGE", bob, eve, bob), "", "", "alias_db_lookup(dbaliases) lookup(location) t_on_failure(1) t_on_reply(1) t_relay()"},
+		{"a message to somebody who is not there", request("MESSAGE", bob, eve, bob), "lookup", "", away + "m_store(0) t_reply(202,Accepted for Later Delivery)"},
+		{"a message that cannot be kept", request("MESSAGE", bob, eve, bob), "lookup m_store", "", away + "m_store(0) t_reply(503,Service Unavailable)"},
+		{"a message that is there already", request("MESSAGE", bob, eve, bob), "lookup t_newtran", "", away + "sl_reply_error()"},
 		{"to no user", request("MESSAGE", domain, alice, domain), "", "", auth + "sl_send_reply(484,Address Incomplete)"},
 		{"are you there", request("OPTIONS", domain, eve, domain), "", "", "sl_send_reply(200,OK)"},
 		{"are you there, bob", request("OPTIONS", bob, eve, bob), "", "", found},
-		{"a registration", request("REGISTER", domain, alice, alice), "", "", "www_authorize(,subscriber) check_to() save(location)"},
+		{"a registration", request("REGISTER", domain, alice, alice), "", "", "www_authorize(,subscriber) check_to() save(location) m_dump()"},
 		{"without credentials", request("REGISTER", domain, alice, alice), "www_authorize", "", "www_authorize(,subscriber) www_challenge(,1)"},
 		{"for another", request("REGISTER", domain, alice, bob), "check_to", "",
 			"www_authorize(,subscriber) check_to() sl_send_reply(403,Use Your Own Address in To)"},
 		{"that cannot be kept", request("REGISTER", domain, alice, alice), "save", "",
-			"www_authorize(,subscriber) check_to() save(location) sl_reply_error()"},
+			"www_authorize(,subscriber) check_to() save(location) sl_reply_error() m_dump()"},
 		{"from behind a NAT", request("REGISTER", domain, alice, alice), "", "nat_uac_test",
-			"fix_nated_register() www_authorize(,subscriber) check_to() save(location)"},
+			"fix_nated_register() www_authorize(,subscriber) check_to() save(location) m_dump()"},
 		{"at another's registrar", request("REGISTER", "sip:example.com", eve, eve), "", "", "sl_send_reply(403,Not Relaying)"},
 		{"a call from behind a NAT", call, "", "nat_uac_test", "add_contact_alias() " + auth + "record_route() " + found},
 		{"within a dialog", request("BYE", bob, alice, bob), "", "loose_route", "handle_ruri_alias() t_on_reply(1) t_relay()"},
@@ -110,6 +113,24 @@ func TestDefaultScriptReplies(t *testing.T) {
 		}
 		if got := strings.Join(p.calls, " "); got != want {
 			t.Errorf("called %q, want %q", got, want)
+		}
+	}
+}
+
+// TestDefaultScriptFailures: a message that no phone took is kept, and only where it
+// can be kept the sender is told so.
+func TestDefaultScriptFailures(t *testing.T) {
+	message := request("MESSAGE", "sip:bob@example.org", "sip:alice@example.org", "sip:bob@example.org")
+	for fails, want := range map[string]string{
+		"":               "t_check_status(405|408|480|501) m_store(0) t_reply(202,Accepted for Later Delivery)",
+		"m_store":        "t_check_status(405|408|480|501) m_store(0)",
+		"t_check_status": "t_check_status(405|408|480|501)",
+	} {
+		p := compileWhole(t, deploy.Script(), nil)
+		p.returns[fails] = module.False
+		p.prog.Failure(p.message(message, stranger), 1)
+		if got := strings.Join(p.calls, " "); got != want {
+			t.Errorf("with %q failing it calls %q, want %q", fails, got, want)
 		}
 	}
 }

@@ -77,6 +77,7 @@ func (s *stage) modules() []module.Module {
 		&fake{"tm", []module.Param{s.param("fr_timer", module.Int, false)}, []module.Func{
 			s.fn("t_relay", 0, 0, requests), s.fn("t_newtran", 0, 0, module.RequestRoute),
 			s.fn("t_reply", 2, 2, requests), s.fn("t_on_failure", 1, 1, requests), s.fn("t_on_reply", 1, 1, requests),
+			s.fn("t_check_status", 1, 1, module.FailureRoute|module.ReplyRoute),
 		}},
 		&fake{"sl", nil, []module.Func{s.fn("sl_send_reply", 2, 2, module.RequestRoute), s.fn("sl_reply_error", 0, 0, module.RequestRoute)}},
 		&fake{"rr", nil, []module.Func{s.fn("record_route", 0, 1, module.RequestRoute), s.fn("loose_route", 0, 0, module.RequestRoute)}},
@@ -102,6 +103,7 @@ func (s *stage) modules() []module.Module {
 			s.fn("handle_ruri_alias", 0, 0, requests), s.fn("fix_nated_register", 0, 0, module.RequestRoute),
 		}},
 		&fake{"ctd", nil, nil},
+		&fake{"acc", []module.Param{s.param("db_missed_flag", module.Int, false)}, nil},
 		&fake{"msilo", nil, []module.Func{s.fn("m_store", 1, 1, requests), s.fn("m_dump", 0, 0, module.RequestRoute)}},
 	}
 }

@@ -32,6 +32,10 @@ type Router interface {
 	// both are valid during the call only, which is made under locks of the
 	// router and returns at once. msg may be used again when Inject returns.
 	Inject(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow)) error
+	// Submit is Inject of a request outside any dialog. bound says that lookup found
+	// bindings for it and it was sent on; from is the zero Flow where the script
+	// answered by itself.
+	Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error
 	// Cancel cancels an injected INVITE that has no final response, with further
 	// header lines for the CANCELs; false if there is none.
 	Cancel(key txn.Key, extra []byte) bool

@@ -128,6 +128,7 @@ type fakeRouter struct {
 	server    txn.Server
 	cell      txn.Cell
 	from      transport.Flow
+	bound     bool // what Submit tells of the request
 	cancelled int
 	extra     string
 }
@@ -157,6 +158,10 @@ func (r *fakeRouter) Inject(msg, user, domain []byte, replied func(status int, m
 	t.Init(&r.cell, key.Hash(), r)
 	r.server.Start(t, &r.cell, key, r.invite, transport.Flow{Proto: transport.Local}, r)
 	return nil
+}
+
+func (r *fakeRouter) Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
+	return r.Inject(msg, user, domain, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound) })
 }
 
 func (r *fakeRouter) Cancel(_ txn.Key, extra []byte) bool {

@@ -8,6 +8,7 @@ type stats struct {
 	invites, answered, failed, spare         atomic.Int64
 	refers, refersAccepted, notifies         atomic.Int64
 	byesSent, byesReceived, unknown, refused atomic.Int64
+	messages                                 atomic.Int64
 }
 
 // Dialogs returns how many dialogs there are, early ones included.
@@ -32,6 +33,7 @@ func (a *Agent) Statistics(yield func(group, name string, value int64)) {
 		{"byes_received", &a.stats.byesReceived},
 		{"unknown_dialog", &a.stats.unknown}, // requests for no dialog of ours: 481
 		{"refused", &a.stats.refused},        // INVITEs not made: too many dialogs
+		{"messages", &a.stats.messages},      // MESSAGEs made
 	} {
 		yield("ua", s.name, s.value.Load())
 	}

@@ -35,6 +35,15 @@ type Config struct {
 	TLSKey        string   `toml:"tls_key"`
 	TimeZone      string   `toml:"time_zone"`
 	Sessions      Sessions `toml:"sessions"`
+	Aliases       Aliases  `toml:"aliases"`
+}
+
+// Aliases are the rules by which people give themselves aliases; see
+// user.AliasRules.
+type Aliases struct {
+	Limit    int      `toml:"limit"`
+	Pattern  string   `toml:"pattern"`
+	Reserved []string `toml:"reserved"`
 }
 
 // Sessions are the limits of sessions; see session.Limits.
@@ -43,6 +52,9 @@ type Sessions struct {
 	Absolute     duration `toml:"absolute"`
 	KeepIdle     duration `toml:"keep_idle"`
 	KeepAbsolute duration `toml:"keep_absolute"`
+	// AdminIdle and AdminAbsolute are for the administrators' pages.
+	AdminIdle     duration `toml:"admin_idle"`
+	AdminAbsolute duration `toml:"admin_absolute"`
 }
 
 // duration is a time.Duration written as "8h" or "90m".
@@ -60,10 +72,14 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // defaults are the settings of a program that is told nothing.
 func defaults() Config {
-	l := session.DefaultLimits()
+	l, admin := session.DefaultLimits(), session.AdminLimits()
 	return Config{
 		Listen: "127.0.0.1:8080", State: defaultState, Ctl: ctlproto.DefaultSocket,
-		Sessions: Sessions{duration(l.Idle), duration(l.Absolute), duration(l.KeepIdle), duration(l.KeepAbsolute)},
+		Aliases: defaultAliases(),
+		Sessions: Sessions{
+			duration(l.Idle), duration(l.Absolute), duration(l.KeepIdle), duration(l.KeepAbsolute),
+			duration(admin.Idle), duration(admin.Absolute),
+		},
 	}
 }
 
@@ -159,6 +175,9 @@ func (c *Config) check() error {
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
 		return fmt.Errorf("time_zone: %q is no IANA name such as \"Europe/Prague\"", c.TimeZone)
 	}
+	if _, err := c.Aliases.rules(); err != nil {
+		return err
+	}
 	_, err := c.proxies()
 	return err
 }
@@ -202,4 +221,9 @@ func (c *Config) limits() session.Limits {
 		Idle: time.Duration(s.Idle), Absolute: time.Duration(s.Absolute),
 		KeepIdle: time.Duration(s.KeepIdle), KeepAbsolute: time.Duration(s.KeepAbsolute),
 	}
+}
+
+// adminLimits are those of administrators' sessions.
+func (c *Config) adminLimits() session.Limits {
+	return session.Limits{Idle: time.Duration(c.Sessions.AdminIdle), Absolute: time.Duration(c.Sessions.AdminAbsolute)}
 }

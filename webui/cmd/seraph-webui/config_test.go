@@ -118,6 +118,9 @@ func TestSampleIsRight(t *testing.T) {
 	if diff := cmp.Diff(defaults().Sessions, cfg.Sessions); diff != "" {
 		t.Errorf("the sample's [sessions] are not the defaults: %s", diff)
 	}
+	if diff := cmp.Diff(defaults().Aliases, cfg.Aliases); diff != "" {
+		t.Errorf("the sample's [aliases] are not the defaults: %s", diff)
+	}
 }
 
 func TestWrongSettings(t *testing.T) {
@@ -134,6 +137,9 @@ func TestWrongSettings(t *testing.T) {
 		{"proxy", "trusted_proxies = [\"everybody\"]", `trusted_proxies: "everybody"`},
 		{"zone", "time_zone = \"Middle/Earth\"", `time_zone: "Middle/Earth"`},
 		{"duration", "[sessions]\nidle = \"soon\"", `"soon" is no duration`},
+		{"negative limit", "[aliases]\nlimit = -1", "aliases.limit: -1 is not between 0 and 100"},
+		{"high limit", "[aliases]\nlimit = 101", "aliases.limit: 101 is not between 0 and 100"},
+		{"pattern", "[aliases]\npattern = \"[a-\"", "aliases.pattern: "},
 		{"short duration", "[sessions]\nidle = \"5s\"", `"5s" is no duration of a minute or more`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,6 +148,22 @@ func TestWrongSettings(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestAliasPatternIsForTheWholeName: and an alternative in it does not change that.
+func TestAliasPatternIsForTheWholeName(t *testing.T) {
+	rules, err := Aliases{Limit: 1, Pattern: "[a-z]+|[0-9]{3}", Reserved: []string{"ROOT"}}.rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"alice": true, "555": true, "alice1": false, "5555": false, "x555": false, "a\nb": false, "": false} {
+		if got := rules.Pattern.MatchString(name); got != want {
+			t.Errorf("%q fits: %v, want %v", name, got, want)
+		}
+	}
+	if diff := cmp.Diff([]string{"root"}, rules.Reserved); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/sql/store"
+	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
 	"seraph/webui/internal/server"
 	"seraph/webui/internal/user"
@@ -85,6 +86,10 @@ func (m *Main) options() (o server.Options, err error) {
 	if err != nil {
 		return o, err
 	}
+	aliases, err := m.Config.Aliases.rules()
+	if err != nil {
+		return o, err
+	}
 	files, err := assets.Load()
 	if err != nil {
 		return o, err
@@ -93,13 +98,17 @@ func (m *Main) options() (o server.Options, err error) {
 	if err != nil {
 		return o, err
 	}
-	pages, err := view.New(view.Options{Assets: files, Pages: []fs.FS{templates}, Now: time.Now, Log: m.Log})
+	adminTemplates, err := admin.Templates()
+	if err != nil {
+		return o, err
+	}
+	pages, err := view.New(view.Options{Assets: files, Pages: []fs.FS{templates, adminTemplates}, Now: time.Now, Log: m.Log})
 	if err != nil {
 		return o, err
 	}
 	return server.Options{
 		Ctl: ctlproto.NewRedialer(m.Config.Ctl, ctlproto.Dialer{}), Assets: files, View: pages,
-		DefaultDomain: m.Config.DefaultDomain, Proxies: proxies, Limits: m.Config.limits(), Zone: zone,
+		DefaultDomain: m.Config.DefaultDomain, Proxies: proxies, Limits: m.Config.limits(), AliasRules: aliases, AdminLimits: m.Config.adminLimits(), Zone: zone,
 		Now: time.Now, Log: m.Log,
 	}, nil
 }

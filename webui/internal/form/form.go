@@ -47,6 +47,9 @@ func New(pairs ...string) *Form {
 // Value is what was typed into a field.
 func (f *Form) Value(name string) string { return f.values.Get(name) }
 
+// Set replaces what is shown in a field.
+func (f *Form) Set(name, value string) { f.values.Set(name, value) }
+
 // Error is what is wrong with a field; "" as key if nothing is.
 func (f *Form) Error(name string) (key string, args []string) {
 	found := f.faults[name]

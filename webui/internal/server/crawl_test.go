@@ -7,12 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
+	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/server"
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -23,12 +26,24 @@ func TestCrawl(t *testing.T) {
 	s := newStand(t, map[string]ctltest.Handler{
 		ctlproto.MethodUlLookup:    contacts(phones...),
 		ctlproto.MethodPresenceGet: ctltest.Result(ctlproto.PresenceResult{Presence: map[string]ctlproto.PresenceStatus{"bob@example.org": ctlproto.StatusOnLine}}),
-	})
+	}, func(o *server.Options) { o.AliasRules.Limit = 3 })
 	for _, e := range []store.Entry{{FirstName: "Bob", LastName: hostile, Address: "bob", Group: hostile, Note: hostile}, {Address: "erin@iptel.org"}} {
 		_, err := s.db.Phonebook.Add(t.Context(), alice, e)
 		check(t, err)
 	}
 	check(t, s.db.Dials.Add(t.Context(), alice, "sip:bob@example.org"))
+	check(t, s.db.Aliases.Add(t.Context(), aor.AOR{User: "marsh", Domain: "example.org"}, alice))
+	check(t, s.db.Groups.Grant(t.Context(), alice, "int"))
+	check(t, s.db.Calls.Record(t.Context(), []store.Call{{
+		CallID: "1", CallerURI: "sip:erin@iptel.org", CallerName: hostile, Callee: alice, Started: s.clock.now(), Code: 480, Reason: hostile,
+	}}))
+	for range 2 {
+		_, err := s.db.Silo.Add(t.Context(), store.SiloMessage{
+			Owner: alice, From: "sip:bob@example.org", FromName: hostile, To: alice.URI(), Expires: s.clock.now().Add(time.Hour),
+			ContentType: "text/plain", Body: []byte(hostile),
+		}, 0)
+		check(t, err)
+	}
 
 	stranger := s.browser()
 	inspect(t, stranger.get("/user/sign-in").is(200))
@@ -105,14 +120,17 @@ func title(a *answer) (text string) {
 
 // links are the addresses that a page leads to; what its script may show later
 // stands in templates, which each does not look into.
-func links(a *answer) (all []string) {
+func links(a *answer) []string { return linksBelow(a, "/user/") }
+
+// linksBelow is links for the portal below a path.
+func linksBelow(a *answer, portal string) (all []string) {
 	each(a.doc, func(n *html.Node) {
 		to := attr(n, "href")
 		if n.Type != html.ElementNode || n.Data != "a" || strings.HasPrefix(to, "#") {
 			return
 		}
 		u, err := url.Parse(to)
-		if err != nil || u.Host != "" || !strings.HasPrefix(to, "/user/") {
+		if err != nil || u.Host != "" || !strings.HasPrefix(to+"/", portal) {
 			a.t.Errorf("%s: a link to %q", a.what, to)
 			return
 		}

@@ -13,9 +13,10 @@ import (
 
 // frame gives a request its visitor and its frame.
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, v session.Visitor) *http.Request {
+	at := s.partOf(r)
 	f := view.Frame{
-		Theme: session.Theme(r, v.Client), Zone: s.opts.Zone,
-		Path: session.LocalPath(r.URL.RequestURI(), ""),
+		Theme: session.Theme(r, v.Client), Zone: s.opts.Zone, Admin: at.admin,
+		Path: at.local(r.URL.RequestURI(), ""),
 	}
 	if r.Method != http.MethodGet {
 		f.Path = "" // not a page to come back to
@@ -29,9 +30,13 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request, v session.Visitor
 	if zone, err := time.LoadLocation(v.Profile.TimeZone); err == nil && v.Profile.TimeZone != "" {
 		f.Zone = zone
 	}
+	f.TakeNote = func(w http.ResponseWriter) *view.Note { return takeNote(w, r, v) }
+	if at.admin {
+		return view.With(session.With(r, v), f)
+	}
 	bare := f
 	f.Card = func() template.HTML { return s.portal.Card(r.Context(), bare, v.Session.AOR) }
-	f.TakeNote = func(w http.ResponseWriter) *view.Note { return takeNote(w, r, v) }
+	f.Badges = func() view.Badges { return s.portal.Badges(r.Context(), v.Session.AOR) }
 	return view.With(session.With(r, v), f)
 }
 

@@ -100,7 +100,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 		}
 	}
 	if signedIn && counts(r, route) {
-		if err := s.sessions.Touch(r.Context(), visitor.Session); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.partOf(r).sessions.Touch(r.Context(), visitor.Session); err != nil && !errors.Is(err, store.ErrNotFound) {
 			s.opts.Log.Warn("session not touched", "user", visitor.Session.AOR.String(), "err", err)
 		}
 	}
@@ -116,9 +116,14 @@ func counts(r *http.Request, route Route) bool {
 // visitor finds out who sent r. On an error it knows the client at least.
 func (s *Server) visitor(r *http.Request) (session.Visitor, error) {
 	v := session.Visitor{Client: s.opts.Proxies.Client(r)}
-	found, err := s.sessions.Find(r.Context(), r, v.Client)
+	found, err := s.partOf(r).sessions.Find(r.Context(), r, v.Client)
 	if err != nil {
 		return v, ignoreNotFound(err)
+	}
+	if s.partOf(r).admin {
+		if v.Privileges, err = s.privileges(r, found); err != nil {
+			return v, ignoreNotFound(err)
+		}
 	}
 	profile, err := s.opts.DB.Profiles.Load(r.Context(), found.AOR)
 	if err != nil {
@@ -147,9 +152,10 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request) *http.Request {
 // askToSignIn leads to the sign-in page, and back to where the person wanted to
 // go if that can be gone to again.
 func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route) {
-	to := "/user/sign-in"
+	at := s.partOf(r)
+	to := at.signIn
 	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" && !route.Stream {
-		if back := session.LocalPath(r.URL.RequestURI(), ""); back != "" {
+		if back := at.local(r.URL.RequestURI(), ""); back != "" {
 			to += "?return=" + url.QueryEscape(back)
 		}
 	}

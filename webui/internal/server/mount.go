@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 )
@@ -17,7 +18,7 @@ func (s *Server) mount() http.Handler {
 		handler := func(c echo.Context) error {
 			r := c.Request()
 			for _, name := range c.ParamNames() {
-				r.SetPathValue(name, c.Param(name))
+				r.SetPathValue(name, pathValue(r, c.Param(name)))
 			}
 			serve(c.Response().Writer, r)
 			return nil
@@ -28,6 +29,19 @@ func (s *Server) mount() http.Handler {
 		}
 	}
 	return e
+}
+
+// pathValue is a part of the path as text. echo cuts it out of the path as it
+// was sent where that has escapes that matter, such as a slash in a user name.
+func pathValue(r *http.Request, value string) string {
+	if r.URL.RawPath == "" {
+		return value
+	}
+	text, err := url.PathUnescape(value)
+	if err != nil { // net/url has read the path before: cannot be
+		return value
+	}
+	return text
 }
 
 // echoError answers what no route takes: 404, and 405, for which echo has set Allow.

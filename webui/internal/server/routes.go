@@ -49,6 +49,10 @@ func (s *Server) routes(p *user.Portal) []Route {
 		{Method: "POST", Path: "/user/account/phones", Handler: p.PhoneAdd},
 		{Method: "GET", Path: "/user/account/phones/remove", Handler: p.PhoneAsk},
 		{Method: "POST", Path: "/user/account/phones/remove", Handler: p.PhoneRemove},
+		{Method: "GET", Path: "/user/account/aliases", Handler: p.Aliases},
+		{Method: "POST", Path: "/user/account/aliases", Handler: p.AliasAdd},
+		{Method: "GET", Path: "/user/account/aliases/remove", Handler: p.AliasAsk},
+		{Method: "POST", Path: "/user/account/aliases/remove", Handler: p.AliasRemove},
 		{Method: "GET", Path: "/user/account/security", Handler: p.Security},
 		{Method: "POST", Path: "/user/account/security", Handler: p.PasswordSave},
 		{Method: "POST", Path: "/user/account/security/sessions/:id", Handler: p.SessionEnd},
@@ -68,6 +72,19 @@ func (s *Server) routes(p *user.Portal) []Route {
 		{Method: "GET", Path: "/user/dial/:id", Handler: p.Attempt},
 		{Method: "POST", Path: "/user/dial/:id/cancel", Handler: p.AttemptCancel},
 		{Method: "POST", Path: "/user/dial/:id/close", Handler: p.AttemptClose},
+
+		{Method: "GET", Path: "/user/missed", Handler: p.Missed},
+		{Method: "GET", Path: "/user/missed/delete", Handler: p.MissedAsk},
+		{Method: "POST", Path: "/user/missed/delete", Handler: p.MissedDelete},
+
+		{Method: "GET", Path: "/user/messages", Handler: p.Messages},
+		{Method: "POST", Path: "/user/messages/read", Handler: p.MessagesRead},
+		{Method: "POST", Path: "/user/messages/deliver", Handler: p.MessagesDeliver},
+		{Method: "GET", Path: "/user/messages/delete", Handler: p.MessagesAsk},
+		{Method: "POST", Path: "/user/messages/delete", Handler: p.MessagesDelete},
+		{Method: "GET", Path: "/user/messages/new", Handler: p.SendPage},
+		{Method: "POST", Path: "/user/messages/new", Handler: p.Send},
+		{Method: "POST", Path: "/user/messages/new/room", Handler: p.SendRoom},
 
 		{Method: "GET", Path: "/user/events", Stream: true, Handler: p.Events},
 	}

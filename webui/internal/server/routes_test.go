@@ -7,18 +7,36 @@ import (
 	"strings"
 	"testing"
 
+	"seraph/sql/store"
 	"seraph/webui/internal/server"
 )
 
 // path fills the variable parts of a route.
 func path(r server.Route) string {
-	return strings.NewReplacer(":id", "4711", ":name", "seraph.css").Replace(r.Path)
+	return strings.NewReplacer(":id", "4711", ":name", "seraph.css", ":aor", "bob@example.org").Replace(r.Path)
+}
+
+// portal is where a route belongs: its sign-in page, and a page of those who
+// are signed in that has a form for itself.
+func portal(r server.Route) (signIn, page string) {
+	if r.Path == "/admin" || strings.HasPrefix(r.Path, "/admin/") {
+		return "/admin/sign-in", "/admin/users/new"
+	}
+	return "/user/sign-in", "/user/account"
+}
+
+// signInBoth signs alice in to both portals; she administrates.
+func (b *browser) signInBoth() *browser {
+	b.t.Helper()
+	check(b.t, b.db.Admins.Grant(b.t.Context(), alice, store.PrivilegeAdmin))
+	b.post("/admin/sign-in", "/admin/sign-in", "user", "alice", "password", "wonderland").leads("/admin")
+	return b.signIn("alice", "wonderland")
 }
 
 // TestEveryAnswerBearsTheHeaders: pages, redirects, refusals, files.
 func TestEveryAnswerBearsTheHeaders(t *testing.T) {
 	s := newStand(t, nil)
-	alice := s.browser().signIn("alice", "wonderland")
+	alice := s.browser().signInBoth()
 	check := func(a *answer) {
 		t.Helper()
 		for name, want := range map[string]string{
@@ -53,9 +71,10 @@ func TestWhoMayComeIn(t *testing.T) {
 	s := newStand(t, nil)
 	for _, r := range s.server.Routes() {
 		stranger := s.browser()
+		signIn, _ := portal(r)
 		var form url.Values
 		if r.Method == http.MethodPost {
-			form = url.Values{"csrf": {stranger.get("/user/sign-in").form("/user/sign-in").Get("csrf")}}
+			form = url.Values{"csrf": {stranger.get(signIn).form(signIn).Get("csrf")}}
 		}
 		if r.Access == server.Anyone {
 			continue
@@ -65,15 +84,15 @@ func TestWhoMayComeIn(t *testing.T) {
 		case r.Stream:
 			a.is(http.StatusUnauthorized)
 		case r.Method == http.MethodGet:
-			a.leads("/user/sign-in?return=" + url.QueryEscape(path(r)))
+			a.leads(signIn + "?return=" + url.QueryEscape(path(r)))
 		default:
-			a.leads("/user/sign-in")
+			a.leads(signIn)
 		}
 		if r.Stream {
 			continue
 		}
 		stranger.header.Set("HX-Request", "true")
-		if a := stranger.do(r.Method, path(r), form).is(http.StatusUnauthorized); a.Header.Get("HX-Redirect") != "/user/sign-in" {
+		if a := stranger.do(r.Method, path(r), form).is(http.StatusUnauthorized); a.Header.Get("HX-Redirect") != signIn {
 			t.Errorf("%s to htmx: HX-Redirect %q", a.what, a.Header.Get("HX-Redirect"))
 		}
 	}
@@ -92,10 +111,10 @@ func TestEveryPostIsProtected(t *testing.T) {
 		}
 		posts++
 		b := s.browser()
-		page := "/user/sign-in"
+		page, inside := portal(r)
 		if r.Path != page {
-			b.signIn("alice", "wonderland")
-			page = "/user/account"
+			b.signInBoth()
+			page = inside
 		}
 		token := b.get(page).form(page).Get("csrf")
 		for what, form := range map[string]url.Values{

@@ -12,6 +12,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/sql/store"
+	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/user"
@@ -30,10 +31,15 @@ type Options struct {
 	Proxies session.Proxies
 	// Limits of sessions; zero means session.DefaultLimits.
 	Limits session.Limits
+	// AdminLimits are those of administrators' sessions; zero means
+	// session.AdminLimits.
+	AdminLimits session.Limits
 	// Zone is the time zone of those who have not chosen one, nil is time.Local.
 	Zone *time.Location
 	// Live are the durations and limits of the live pages; zero is good.
 	Live user.LiveOptions
+	// AliasRules say which aliases people may give themselves; zero is none.
+	AliasRules user.AliasRules
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -41,15 +47,16 @@ type Options struct {
 
 // Server serves the pages. Make it with New, Run it, and serve it.
 type Server struct {
-	opts     Options
-	sessions *session.Manager
-	signIn   *session.SignIn
-	portal   *user.Portal
-	domain   domainName
-	table    []Route
-	handler  http.Handler
-	streams  context.Context // ends when streams have to
-	stop     context.CancelFunc
+	opts    Options
+	users   part
+	admins  part
+	signIn  *session.SignIn
+	portal  *user.Portal
+	domain  domainName
+	table   []Route
+	handler http.Handler
+	streams context.Context // ends when streams have to
+	stop    context.CancelFunc
 }
 
 // New makes a Server.
@@ -63,14 +70,22 @@ func New(o Options) *Server {
 	if o.Limits == (session.Limits{}) {
 		o.Limits = session.DefaultLimits()
 	}
-	s := &Server{opts: o, sessions: session.NewManager(o.DB.Sessions, o.Limits, o.Now)}
+	if o.AdminLimits == (session.Limits{}) {
+		o.AdminLimits = session.AdminLimits()
+	}
+	s := &Server{opts: o}
+	s.users, s.admins = newParts(o)
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
 	s.portal = user.New(user.Options{
-		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		Live: o.Live,
+		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.users.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
+		Live: o.Live, AliasRules: o.AliasRules,
 	})
-	s.table = s.routes(s.portal)
+	admins := admin.New(admin.Options{
+		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.admins.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
+		SessionsChanged: s.portal.SessionsChanged, PrivacyChanged: s.portal.PrivacyChanged,
+	})
+	s.table = append(s.routes(s.portal), adminRoutes(admins)...)
 	s.handler = s.outermost(s.mount())
 	return s
 }

@@ -23,6 +23,7 @@ import (
 	"seraph/ctlproto/ctltest"
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
 	"seraph/webui/internal/server"
 	"seraph/webui/internal/session"
@@ -84,6 +85,8 @@ type stand struct {
 	clock  *clock
 	log    *logs
 	pages  *view.Set
+	// options are those of the server.
+	options server.Options
 }
 
 // newStand makes a stand whose router has these methods; change alters the options.
@@ -99,13 +102,15 @@ func newStand(t *testing.T, methods map[string]ctltest.Handler, change ...func(*
 	templates, err := user.Templates()
 	check(t, err)
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.pages, err = view.New(view.Options{Assets: files, Pages: []fs.FS{templates}, Now: s.clock.now, Log: log})
+	adminTemplates, err := admin.Templates()
+	check(t, err)
+	s.pages, err = view.New(view.Options{Assets: files, Pages: []fs.FS{templates, adminTemplates}, Now: s.clock.now, Log: log})
 	check(t, err)
 	o := server.Options{DB: s.db, Ctl: ctl, Assets: files, View: s.pages, Zone: time.UTC, Now: s.clock.now, Log: log}
 	for _, f := range change {
 		f(&o)
 	}
-	s.server = server.New(o)
+	s.options, s.server = o, server.New(o)
 	return s
 }
 

@@ -94,7 +94,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 
 func goFiles(t *testing.T, visit func(path string, file *ast.File)) {
 	t.Helper()
-	for _, pattern := range []string{"*.go", "../user/*.go", "../view/*.go", "../../cmd/*/*.go"} {
+	for _, pattern := range []string{"*.go", "../user/*.go", "../admin/*.go", "../view/*.go", "../../cmd/*/*.go"} {
 		paths, err := filepath.Glob(pattern)
 		check(t, err)
 		for _, path := range paths {

@@ -76,10 +76,10 @@ func CheckToken(want, got string) error {
 // Visit returns the CSRF token for a browser that is not signed in, and sets
 // the cookie that it hangs on if the browser has none yet.
 func Visit(w http.ResponseWriter, r *http.Request, c Client) (csrf string) {
-	secret := tokenCookie(r, c, cookieVisit)
+	secret := site.token(r, c, cookieVisit)
 	if secret == "" {
 		secret = newSecret()
-		setCookie(w, c, cookieVisit, secret, 0)
+		site.set(w, c, cookieVisit, secret, 0)
 	}
 	return csrfToken(secret)
 }
@@ -87,7 +87,7 @@ func Visit(w http.ResponseWriter, r *http.Request, c Client) (csrf string) {
 // VisitToken is the token that a form of this visit must carry, "" if the
 // browser has no visit.
 func VisitToken(r *http.Request, c Client) string {
-	secret := tokenCookie(r, c, cookieVisit)
+	secret := site.token(r, c, cookieVisit)
 	if secret == "" {
 		return ""
 	}

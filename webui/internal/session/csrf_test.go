@@ -71,7 +71,7 @@ func TestVisitToken(t *testing.T) {
 }
 
 func TestFlash(t *testing.T) {
-	mine, other := &Current{token: "mine"}, &Current{token: "other"}
+	mine, other := &Current{token: "mine", scope: userScope}, &Current{token: "other", scope: userScope}
 	note := Flash{Key: "phonebook.deleted", Args: []string{"<b>Bob</b>"}, UndoPath: "/user/phone-book/new", Undo: map[string]string{"address": "bob"}}
 	send := func(f Flash) *http.Request {
 		w := httptest.NewRecorder()
@@ -92,6 +92,9 @@ func TestFlash(t *testing.T) {
 	}
 	if _, ok := other.TakeFlash(httptest.NewRecorder(), send(note), plain); ok {
 		t.Error("another session takes it")
+	}
+	if _, ok := (&Current{token: "mine", scope: adminScope}).TakeFlash(httptest.NewRecorder(), send(note), plain); ok {
+		t.Error("the administrators' portal takes it")
 	}
 	forged := httptest.NewRequest(http.MethodGet, "/", nil)
 	for _, value := range []string{"", ".", "x", encodeFlash(note), encodeFlash(note) + "." + strings.Repeat("a", 43), strings.Repeat("a", 43)} {

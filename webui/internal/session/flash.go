@@ -36,7 +36,7 @@ func (s *Current) SetFlash(w http.ResponseWriter, c Client, f Flash) {
 	if len(text) > flashLimit {
 		return
 	}
-	setCookie(w, c, cookieFlash, text+"."+derive(s.token, "flash", text), flashLifetime)
+	s.scope.set(w, c, s.scope.flash, text+"."+derive(s.token, "flash", text), flashLifetime)
 }
 
 func encodeFlash(f Flash) string {
@@ -49,11 +49,11 @@ func encodeFlash(f Flash) string {
 
 // TakeFlash returns the note left for this page, if there is one, and removes it.
 func (s *Current) TakeFlash(w http.ResponseWriter, r *http.Request, c Client) (Flash, bool) {
-	value := cookie(r, c, cookieFlash)
+	value := s.scope.get(r, c, s.scope.flash)
 	if value == "" {
 		return Flash{}, false
 	}
-	dropCookie(w, c, cookieFlash)
+	s.scope.drop(w, c, s.scope.flash)
 	var f Flash
 	mac := len(value) - tokenLength
 	if mac < 1 || value[mac-1] != '.' {

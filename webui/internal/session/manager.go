@@ -33,21 +33,34 @@ const touchEvery = time.Minute
 type Current struct {
 	store.Session
 	token string
+	scope scope
 }
 
 // CSRF is the token that this session's forms carry.
 func (s *Current) CSRF() string { return csrfToken(s.token) }
 
-// Manager starts, finds and ends the sessions of users.
+// AdminLimits are the limits of administrators' sessions; there is no keeping
+// signed in. Because use is written down once a minute, a session may end up to
+// a minute before the 15 are over.
+func AdminLimits() Limits { return Limits{Idle: 15 * time.Minute, Absolute: 12 * time.Hour} }
+
+// Manager starts, finds and ends the sessions of one part of the site.
 type Manager struct {
 	sessions *store.Sessions
+	scope    scope
 	limits   Limits
 	now      func() time.Time
 }
 
-// NewManager makes a Manager with the clock now.
+// NewManager makes a Manager of users' sessions with the clock now.
 func NewManager(sessions *store.Sessions, limits Limits, now func() time.Time) *Manager {
-	return &Manager{sessions: sessions, limits: limits, now: now}
+	return &Manager{sessions: sessions, scope: userScope, limits: limits, now: now}
+}
+
+// NewAdminManager makes a Manager of administrators' sessions: they have
+// nothing to do with the same person's session as a user.
+func NewAdminManager(sessions *store.Sessions, limits Limits, now func() time.Time) *Manager {
+	return &Manager{sessions: sessions, scope: adminScope, limits: limits, now: now}
 }
 
 // Start signs who in: a new session with a new token, whatever the browser sent
@@ -59,7 +72,7 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		lifetime = absolute
 	}
 	token, _, err := m.sessions.Create(ctx, store.Session{
-		AOR: who, Kind: store.SessionUser, Expires: m.now().Add(absolute), Idle: idle,
+		AOR: who, Kind: m.scope.kind, Expires: m.now().Add(absolute), Idle: idle,
 		UserAgent: r.UserAgent(), IP: c.Addr.String(),
 	})
 	if err != nil {
@@ -70,29 +83,29 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, r *http.Requ
 			return err
 		}
 	}
-	setCookie(w, c, cookieSession, token, lifetime)
-	dropCookie(w, c, cookieVisit)
+	m.scope.set(w, c, m.scope.session, token, lifetime)
+	site.drop(w, c, cookieVisit)
 	return nil
 }
 
 // Find returns the session of the request, store.ErrNotFound if it has none
 // that is alive.
 func (m *Manager) Find(ctx context.Context, r *http.Request, c Client) (*Current, error) {
-	token := tokenCookie(r, c, cookieSession)
+	token := m.scope.token(r, c, m.scope.session)
 	if token == "" {
 		return nil, store.ErrNotFound
 	}
-	found, err := m.sessions.Find(ctx, token, store.SessionUser)
+	found, err := m.sessions.Find(ctx, token, m.scope.kind)
 	if err != nil {
 		return nil, err
 	}
-	return &Current{found, token}, nil
+	return &Current{found, token, m.scope}, nil
 }
 
 // Alive reports, as store.ErrNotFound, that a session has ended meanwhile. It
 // does not count as use.
 func (m *Manager) Alive(ctx context.Context, s *Current) error {
-	_, err := m.sessions.Find(ctx, s.token, store.SessionUser)
+	_, err := m.sessions.Find(ctx, s.token, m.scope.kind)
 	return err
 }
 
@@ -110,14 +123,9 @@ func (m *Manager) End(ctx context.Context, w http.ResponseWriter, c Client, s *C
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	Forget(w, c)
+	m.scope.drop(w, c, m.scope.session)
+	m.scope.drop(w, c, m.scope.flash)
 	return nil
-}
-
-// Forget removes the cookies of a session that has ended.
-func Forget(w http.ResponseWriter, c Client) {
-	dropCookie(w, c, cookieSession)
-	dropCookie(w, c, cookieFlash)
 }
 
 // contextKey is where a request carries its Visitor.
@@ -130,6 +138,8 @@ type Visitor struct {
 	Session *Current
 	// Profile is that of who is signed in.
 	Profile store.Profile
+	// Privileges are an administrator's; none on the pages of users.
+	Privileges []store.Privilege
 }
 
 // With returns r with its visitor.

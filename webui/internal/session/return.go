@@ -10,17 +10,32 @@ import (
 // sign-in, and fallback if it is anything else: another host's, a scheme's, a
 // backslash that a browser takes for a slash, a path that climbs.
 func LocalPath(to, fallback string) string {
-	if len(to) > 500 || !strings.HasPrefix(to, "/user/") || strings.ContainsFunc(to, unfit) {
-		return fallback
-	}
-	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" {
-		return fallback
-	}
-	if path.Clean(u.Path) != u.Path || strings.Contains(u.Path, `\`) {
+	if !strings.HasPrefix(to, "/user/") || !isPath(to) {
 		return fallback
 	}
 	return to
+}
+
+// AdminPath is LocalPath for the administrators' pages.
+func AdminPath(to, fallback string) string {
+	at, _, _ := strings.Cut(to, "?")
+	if at != "/admin" && !strings.HasPrefix(at, "/admin/") || !isPath(to) {
+		return fallback
+	}
+	return to
+}
+
+// isPath reports whether to is a path, perhaps with a query, and nothing else
+// to any browser.
+func isPath(to string) bool {
+	if len(to) > 500 || strings.ContainsFunc(to, unfit) {
+		return false
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	return path.Clean(u.Path) == u.Path && !strings.Contains(u.Path, `\`)
 }
 
 func unfit(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }

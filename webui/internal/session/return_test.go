@@ -56,3 +56,17 @@ func FuzzLocalPath(f *testing.F) {
 		}
 	})
 }
+
+func TestAdminPath(t *testing.T) {
+	for _, to := range []string{"/admin", "/admin?x=1", "/admin/users?q=bob&page=2", "/admin/users/alice@example.org", "/admin/users/a%2Fb@example.org"} {
+		if got := AdminPath(to, "/fallback"); got != to {
+			t.Errorf("AdminPath(%q) = %q", to, got)
+		}
+	}
+	for _, to := range []string{"", "/", "/administrator", "/user/account", "//admin", "/admin/../user/x", "/admin//x", `/admin/\x`, "/admin/#x", "/admin/\n",
+		"https://example.org/admin", "admin", "/admin/" + strings.Repeat("x", 500)} {
+		if got := AdminPath(to, "/fallback"); got != "/fallback" {
+			t.Errorf("AdminPath(%q) = %q, want the fallback", to, got)
+		}
+	}
+}

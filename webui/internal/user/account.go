@@ -23,6 +23,11 @@ var zoneList string
 type accountPage struct {
 	Form            *form.Form
 	Zones, Presence []view.Option
+	// Aliases and Groups are the other addresses and the permissions.
+	Aliases []aliasRow
+	Groups  []view.Msg
+	// MayRequest says that people give themselves aliases here.
+	MayRequest bool
 	// Phones is how many are registered; Away says that it is not known.
 	Phones int
 	Away   bool
@@ -37,6 +42,7 @@ func (p *Portal) Account(w http.ResponseWriter, r *http.Request) {
 	f := form.New(
 		"first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
 		"time_zone", me.TimeZone, "presence", string(me.Presence), "findable", checked(me.Findable),
+		"auto_answer", checked(me.AutoAnswer),
 	)
 	p.showAccount(w, r, http.StatusOK, f)
 }
@@ -92,7 +98,7 @@ func readProfile(f *form.Form, me store.Profile) store.Profile {
 		levels = append(levels, string(level))
 	}
 	me.Presence = store.Presence(f.Choice("presence", levels...))
-	me.Findable = f.Checked("findable")
+	me.Findable, me.AutoAnswer = f.Checked("findable"), f.Checked("auto_answer")
 	return me
 }
 
@@ -103,14 +109,49 @@ func looksLikeMail(s string) bool {
 }
 
 func (p *Portal) showAccount(w http.ResponseWriter, r *http.Request, status int, f *form.Form) {
+	aliases, err := p.aliases(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	groups, err := p.DB.Groups.List(r.Context(), owner(r))
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	phones := p.phones(r)
 	page := accountPage{
 		Form: f, Zones: p.zoneOptions(session.Of(r).Profile.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
+		Aliases: aliases, Groups: p.permissions(groups), MayRequest: p.AliasRules.Limit > 0,
 	}
 	for _, level := range presences {
 		page.Presence = append(page.Presence, view.Option{Value: string(level), Label: p.View.Texts().Text(view.M("presence." + string(level)))})
 	}
 	p.View.Page(w, r, status, "account", view.Page{Title: view.M("account.title"), Tab: tabAccount, Data: page})
+}
+
+// permissionOrder is the order in which people think of permissions; others
+// follow.
+var permissionOrder = []string{"local", "ld", "int", "voicemail"}
+
+// permissions are the groups in plain words; one that we have no word for has
+// its own name.
+func (p *Portal) permissions(groups []string) (words []view.Msg) {
+	place := func(name string) int {
+		if i := slices.Index(permissionOrder, name); i >= 0 {
+			return i
+		}
+		return len(permissionOrder)
+	}
+	slices.SortStableFunc(groups, func(a, b string) int { return place(a) - place(b) })
+	for _, name := range groups {
+		word := view.Msg{Key: "group." + name}
+		if !p.View.Texts().Has(word.Key) {
+			word = view.M("group", name)
+		}
+		words = append(words, word)
+	}
+	return words
 }
 
 // zones are the names of the time zones that can be chosen.

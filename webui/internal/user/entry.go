@@ -27,6 +27,8 @@ type entryPage struct {
 	Groups []string // offered while typing
 	// Action is where the form is sent; Delete is empty for a new entry.
 	Action, Delete string
+	// Write is the address of the form for a message, "" if it cannot be sent one.
+	Write string
 }
 
 // EntryNew shows the form for a new entry (GET /user/phone-book/new). The
@@ -166,6 +168,9 @@ func (p *Portal) showEntry(w http.ResponseWriter, r *http.Request, status int, i
 	if id != 0 {
 		page.Action, page.Delete = entryPath(id), entryPath(id)+"/delete"
 		title = view.M("phonebook.edit.title")
+		if uri, err := aor.CanonicalURI(f.Value("address"), owner(r).Domain); err == nil {
+			page.Write = writePath(uri)
+		}
 	}
 	groups, err := p.DB.Phonebook.Groups(r.Context(), owner(r))
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	eventPresence = "presence" // map of address to status, of those that changed
 	eventContacts = "contacts" // {}: the user's own registered contacts changed
 	eventCard     = "card"     // cardData: the click-to-dial card changed
+	eventBadges   = "badges"   // badgesData: a number on a tab changed, perhaps with the list behind it
 	eventAway     = "away"     // {}: the router cannot be reached
 	eventEnd      = "end"      // {}: the session has ended, do not come back
 )
@@ -26,12 +27,22 @@ const (
 type stateData struct {
 	Presence map[string]string `json:"presence"`
 	Card     cardData          `json:"card"`
+	Badges   *badgesData       `json:"badges,omitempty"` // nil if they are not known
 }
 
 // cardData is the data of eventCard. ID is empty where there is no card.
 type cardData struct {
 	ID   string `json:"id"`
 	HTML string `json:"html"`
+}
+
+// badgesData is the data of eventBadges.
+type badgesData struct {
+	Missed   int `json:"missed"`
+	Messages int `json:"messages"`
+	// Changed is the list that a page showing it reads again: "missed",
+	// "messages", or "" for none.
+	Changed string `json:"changed,omitempty"`
 }
 
 // reconnectAfter is what browsers are told to wait before they come back, in
@@ -126,7 +137,7 @@ func (f *feed) write(n news) error {
 		if !synced {
 			return nil // away or being read; that is told by itself
 		}
-		return f.event(eventState, stateData{Presence: statuses, Card: f.card()})
+		return f.event(eventState, stateData{Presence: statuses, Card: f.card(), Badges: f.badges("")})
 	case newsPresence:
 		return f.event(eventPresence, n.presence)
 	case newsContacts:
@@ -135,8 +146,24 @@ func (f *feed) write(n news) error {
 		return f.event(eventCard, f.card())
 	case newsAway:
 		return f.event(eventAway, struct{}{})
+	case newsBadges, newsMissed, newsMessages:
+		if data := f.badges(n.kind.changed()); data != nil {
+			return f.event(eventBadges, data)
+		}
 	}
 	return nil
+}
+
+// badges are the numbers on the tabs, nil while the database does not say.
+func (f *feed) badges(changed string) *badgesData {
+	ctx, cancel := context.WithTimeout(f.r.Context(), f.portal.live.opts.Write)
+	defer cancel()
+	b, err := f.portal.badges(ctx, f.stream.viewer.who)
+	if err != nil {
+		f.portal.Log.Warn("badges unknown", "user", f.stream.viewer.who.String(), "err", err)
+		return nil
+	}
+	return &badgesData{Missed: b.Missed, Messages: b.Messages, Changed: changed}
 }
 
 // card is the card as this page's reader sees it.

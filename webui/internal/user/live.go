@@ -71,6 +71,8 @@ type Live struct {
 	router Router
 	book   *store.Phonebook
 	dials  *store.Dials
+	missed *store.Calls
+	silo   *store.Silo
 	log    *slog.Logger
 	opts   LiveOptions
 	calls  *calls
@@ -90,7 +92,7 @@ type Live struct {
 func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *Live {
 	opts.setDefaults()
 	return &Live{
-		router: router, book: db.Phonebook, dials: db.Dials, log: log, opts: opts, calls: newCalls(time.Now),
+		router: router, book: db.Phonebook, dials: db.Dials, missed: db.Calls, silo: db.Silo, log: log, opts: opts, calls: newCalls(time.Now),
 		ended: make(chan struct{}), away: true,
 		viewers: make(map[aor.AOR]*viewer), watched: make(map[string]map[*viewer]struct{}),
 	}
@@ -101,7 +103,7 @@ func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *L
 // down, which would wait for the streams. Its error is the context's.
 func (l *Live) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicCtd)
+		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicCtd, ctlproto.TopicMissedCall, ctlproto.TopicMessage)
 		if ctx.Err() == nil { // refused; a router without such a feed may be replaced
 			l.log.Error("live: the router refuses its feed", "err", err)
 			l.setAway()
@@ -154,6 +156,50 @@ func (l *Live) handle(event ctlproto.Event) {
 			return
 		}
 		l.called(status)
+	case ctlproto.TopicMissedCall:
+		call, err := event.MissedCall()
+		if err != nil {
+			l.log.Warn("live: event not understood", "err", err)
+			return
+		}
+		l.listChanged(call.Owner, newsMissed)
+	case ctlproto.TopicMessage:
+		message, err := event.Message()
+		if err != nil {
+			l.log.Warn("live: event not understood", "err", err)
+			return
+		}
+		l.listChanged(message.Owner, newsMessages)
+	}
+}
+
+// listChanged notes that the missed calls or the messages of an address
+// changed: its pages learn it, and whose status they now show is asked for.
+func (l *Live) listChanged(owner string, kind newsKind) {
+	if who, err := aor.Parse(owner, ""); err == nil {
+		l.tell(who, kind, true)
+	}
+}
+
+// MissedChanged says that calls were removed from the owner's list.
+func (l *Live) MissedChanged(owner aor.AOR) { l.tell(owner, newsMissed, false) }
+
+// MessagesChanged says that the owner's messages were removed or sent on.
+func (l *Live) MessagesChanged(owner aor.AOR) { l.tell(owner, newsMessages, false) }
+
+// BadgesChanged says that the owner looked at calls or read messages.
+func (l *Live) BadgesChanged(owner aor.AOR) { l.tell(owner, newsBadges, false) }
+
+// tell queues news for the pages of a user; recall has everything that they
+// show asked for again, too.
+func (l *Live) tell(owner aor.AOR, kind newsKind, recall bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[owner]; v != nil {
+		v.tell(news{kind: kind})
+		if recall {
+			v.recall()
+		}
 	}
 }
 

@@ -117,6 +117,9 @@ func (p *Portal) addRows(r *http.Request, page *bookPage, entries []store.Entry)
 // Path is the address of the entry's own page.
 func (row bookRow) Path() string { return entryPath(row.ID) }
 
+// Write is the address of the form for a message to the entry, "" if it takes none.
+func (row bookRow) Write() string { return writePath(row.URI) }
+
 // clip makes text from an address bar fit: valid UTF-8 without space around
 // it, cut to most characters.
 func clip(text string, most int) string {

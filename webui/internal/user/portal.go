@@ -46,21 +46,33 @@ type Options struct {
 	Log      *slog.Logger
 	// Live are the durations and limits of the live pages; zero is good.
 	Live LiveOptions
+	// AliasRules say which aliases people may give themselves; zero is none.
+	AliasRules AliasRules
 }
 
 // Portal has the handlers of the pages as its methods.
 type Portal struct {
 	Options
-	live *Live
+	live       *Live
+	aliasTries *session.Throttle // by user
 }
 
 // New makes a Portal.
 func New(o Options) *Portal {
-	return &Portal{Options: o, live: NewLive(o.Ctl, o.DB, o.Live, o.Log)}
+	return &Portal{
+		Options: o, live: NewLive(o.Ctl, o.DB, o.Live, o.Log), aliasTries: session.NewThrottle(aliasTries, o.Now),
+	}
 }
 
 // Run follows the router until ctx ends; with it end the streams.
 func (p *Portal) Run(ctx context.Context) error { return p.live.Run(ctx) }
+
+// SessionsChanged closes the live pages of sessions that somebody else ended:
+// an administrator.
+func (p *Portal) SessionsChanged(who aor.AOR) { p.live.SessionsChanged(who) }
+
+// PrivacyChanged says that somebody else changed who may see a user's presence.
+func (p *Portal) PrivacyChanged(who aor.AOR) { p.live.PrivacyChanged(who) }
 
 // owner is who is signed in; only for pages that the server keeps for them.
 func owner(r *http.Request) aor.AOR { return session.Of(r).Session.AOR }

@@ -1,6 +1,7 @@
 package user_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
 	"seraph/sql/aor"
+	"seraph/sql/store"
 )
 
 // paperRouter answers presence and click-to-dial from what the test wrote on it.
@@ -23,6 +25,9 @@ type paperRouter struct {
 	presence map[string]ctlproto.PresenceStatus // by viewer and address: "alice@example.org bob@example.org"
 	attempts map[string]ctlproto.CtdStatus
 	refuse   map[string]*ctlproto.Error // by method
+	sent     ctlproto.ImSendResult      // what becomes of every message
+	silo     *store.Silo                // from which it deletes, as the proxy does
+	phones   bool                       // some are registered
 }
 
 func newPaperRouter(t *testing.T) *paperRouter {
@@ -42,6 +47,8 @@ func (r *paperRouter) listen(t *testing.T) {
 	r.Server = ctltest.ServeAt(t, r.path, ctlproto.Hello{Name: "paper", Version: "0", Protocol: ctlproto.ProtocolVersion}, map[string]ctltest.Handler{
 		ctlproto.MethodPresenceGet: r.presenceGet, ctlproto.MethodCtdDial: r.dial,
 		ctlproto.MethodCtdStatus: r.status, ctlproto.MethodCtdCancel: r.cancel,
+		ctlproto.MethodImSend: r.imSend, ctlproto.MethodMsiloRm: r.msiloRm, ctlproto.MethodMsiloDump: r.msiloDump,
+		ctlproto.MethodAliasReload: r.aliasReload,
 	})
 }
 
@@ -148,4 +155,86 @@ func called[T any](t *testing.T, r *paperRouter, method string) []T {
 		all = append(all, p)
 	}
 	return all
+}
+
+// refusing is what the test has a method refuse with.
+func (r *paperRouter) refusing(method string) *ctlproto.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refuse[method]
+}
+
+// refuses makes a method refuse, nil makes it work again.
+func (r *paperRouter) refuses(method string, with *ctlproto.Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse[method] = with
+}
+
+// answers says what becomes of every message from now on.
+func (r *paperRouter) answers(result ctlproto.ImOutcome, code int, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent = ctlproto.ImSendResult{Result: result, Code: code, Reason: reason}
+}
+
+func (r *paperRouter) imSend(json.RawMessage) (any, *ctlproto.Error) {
+	if refusal := r.refusing(ctlproto.MethodImSend); refusal != nil {
+		return nil, refusal
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent, nil
+}
+
+// msiloRm deletes from the database, whose only deleter the router is.
+func (r *paperRouter) msiloRm(params json.RawMessage) (any, *ctlproto.Error) {
+	var p ctlproto.MsiloRmParams
+	if err := json.Unmarshal(params, &p); err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	if refusal := r.refusing(ctlproto.MethodMsiloRm); refusal != nil {
+		return nil, refusal
+	}
+	who, err := aor.Parse(p.Owner, "")
+	if err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	n, err := r.silo.Delete(context.Background(), who, p.IDs...)
+	switch {
+	case err != nil:
+		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%v", err)
+	case n == 0:
+		return nil, ctlproto.Errorf(ctlproto.CodeNotFound, "no such message")
+	}
+	return ctlproto.MsiloRmResult{Removed: n}, nil
+}
+
+func (r *paperRouter) msiloDump(params json.RawMessage) (any, *ctlproto.Error) {
+	var p ctlproto.MsiloRmParams
+	if err := json.Unmarshal(params, &p); err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	r.mu.Lock()
+	registered := r.phones
+	r.mu.Unlock()
+	if !registered {
+		return nil, ctlproto.Errorf(ctlproto.CodeRefused, "no phone is registered")
+	}
+	who, err := aor.Parse(p.Owner, "")
+	if err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	list, err := r.silo.Pending(context.Background(), who, 0)
+	if err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%v", err)
+	}
+	return ctlproto.MsiloDumpResult{Pending: len(list)}, nil
+}
+
+func (r *paperRouter) aliasReload(json.RawMessage) (any, *ctlproto.Error) {
+	if refusal := r.refusing(ctlproto.MethodAliasReload); refusal != nil {
+		return nil, refusal
+	}
+	return ctlproto.Done{}, nil
 }

@@ -42,6 +42,7 @@ type site struct {
 	server *server.Server
 	stop   context.CancelFunc
 	http   *httptest.Server
+	calls  int // written into the log so far
 }
 
 // newSite starts a portal with the users alice and bob.
@@ -64,6 +65,7 @@ func newSiteWith(t *testing.T, live user.LiveOptions) *site {
 		check(t, db.Subscribers.Create(ctx, who, password))
 	}
 	s := &site{t: t, db: db, router: newPaperRouter(t)}
+	s.router.silo = db.Silo
 	s.start(live)
 	return s
 }
@@ -79,6 +81,7 @@ func (s *site) start(live user.LiveOptions) {
 	ctl := ctlproto.NewRedialer(s.router.path, ctlproto.Dialer{})
 	s.server = server.New(server.Options{
 		DB: s.db, Ctl: ctl, Assets: files, View: views, DefaultDomain: "example.org", Log: log, Live: live,
+		AliasRules: user.AliasRules{Limit: 2, Pattern: regexp.MustCompile(`\A[a-z][a-z0-9.]+\z`), Reserved: []string{"operator"}},
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan struct{})

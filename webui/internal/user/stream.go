@@ -27,7 +27,21 @@ const (
 	newsContacts                 // the user's own contacts changed
 	newsCall                     // the user's attempt went on
 	newsAway                     // the router cannot be reached
+	newsBadges                   // calls were looked at or messages read
+	newsMissed                   // the list of missed calls changed
+	newsMessages                 // the stored messages changed
 )
+
+// changed names the list that a page reads again.
+func (k newsKind) changed() string {
+	switch k {
+	case newsMissed:
+		return tabMissed
+	case newsMessages:
+		return tabMessages
+	}
+	return ""
+}
 
 // news is one piece of news on its way to one page. Its map is shared between
 // streams and not changed any more.

@@ -94,6 +94,13 @@ func (s *stream) ends() {
 type state struct {
 	Presence map[string]string
 	Card     card
+	Badges   *badges
+}
+
+// badges is the data of the event "badges".
+type badges struct {
+	Missed, Messages int
+	Changed          string
 }
 
 // card is the data of the event "card".

@@ -184,8 +184,8 @@ func (l *Live) askAgain(ctx context.Context, v *viewer, err error) {
 // retryPause is the wait after a state that could not be read.
 const retryPause = time.Second
 
-// addressesOf lists the addresses of a user's phone book and those called
-// last, each one once, in the form that presence is asked in and rows are
+// addressesOf lists the addresses of a user's phone book, those called last,
+// and those whose calls were missed or messages stored, each one once, in the form that presence is asked in and rows are
 // marked with.
 func (l *Live) addressesOf(ctx context.Context, owner aor.AOR) ([]string, error) {
 	seen := make(map[string]struct{})
@@ -207,6 +207,13 @@ func (l *Live) addressesOf(ctx context.Context, owner aor.AOR) ([]string, error)
 	}
 	for _, d := range last {
 		seen[presenceKey(d.Address)] = struct{}{}
+	}
+	strangers, err := strangerKeys(ctx, l.missed, l.silo, owner)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range strangers {
+		seen[key] = struct{}{}
 	}
 	return slices.Sorted(maps.Keys(seen)), nil
 }

@@ -20,7 +20,9 @@ type Field struct {
 	// Attributes of the input.
 	Type, Autocomplete, InputMode, Placeholder, MaxLength string
 	Required, AutoFocus, Checked                          bool
-	Options                                               []Option
+	// Described is the id of something else on the page that describes the field.
+	Described string
+	Options   []Option
 }
 
 // Option is one choice of a select.
@@ -29,7 +31,7 @@ type Option struct {
 	Selected     bool
 }
 
-// DescribedBy are the ids of hint and error for aria-describedby.
+// DescribedBy are the ids of hint, error and what else describes the field, for aria-describedby.
 func (f Field) DescribedBy() string {
 	var ids []string
 	if f.Hint != "" {
@@ -38,13 +40,16 @@ func (f Field) DescribedBy() string {
 	if f.Error != "" {
 		ids = append(ids, f.ID+"-error")
 	}
+	if f.Described != "" {
+		ids = append(ids, f.Described)
+	}
 	return strings.Join(ids, " ")
 }
 
 // field makes a Field: {{template "field" (field .Data.Form "email" "type=email" "maxlength=254")}}.
 // Its label is the text field.NAME unless label= names another one. Options:
-// type= autocomplete= inputmode= placeholder= maxlength= label= hint= id= required autofocus;
-// label, hint and placeholder are keys of texts.
+// type= autocomplete= inputmode= placeholder= maxlength= label= hint= id= describe= required autofocus;
+// describe is the id of something else that describes it; label, hint and placeholder are keys of texts.
 func (s *Set) field(form Fields, name string, options ...string) (Field, error) {
 	f := Field{ID: "f-" + name, Name: name, Value: form.Value(name), Label: "field." + name, Type: "text"}
 	for _, option := range options {
@@ -88,6 +93,8 @@ func (f *Field) set(option string) error {
 		f.Hint = value
 	case "id":
 		f.ID = value
+	case "describe":
+		f.Described = value
 	case "required":
 		f.Required = true
 	case "autofocus":

@@ -12,6 +12,8 @@ import (
 type Frame struct {
 	// Name and Address of who is signed in; both empty if nobody is.
 	Name, Address string
+	// Admin says that the page is one of the administrators'.
+	Admin bool
 	// Domain stands beside the product's name.
 	Domain string
 	// CSRF is the token that every form carries.
@@ -28,6 +30,14 @@ type Frame struct {
 	// Card makes the card of the user's click-to-dial attempt for the layout; it
 	// may be nil.
 	Card func() template.HTML
+	// Badges counts what the tabs tell of; it may be nil.
+	Badges func() Badges
+}
+
+// Badges are the numbers on the tabs: what is new to the user.
+type Badges struct {
+	Missed   int // missed calls that were not looked at
+	Messages int // stored messages that were not read
 }
 
 // Note is what a change leaves for the page after it to say once.
@@ -41,6 +51,15 @@ type Note struct {
 
 // SignedIn reports whether somebody is.
 func (f Frame) SignedIn() bool { return f.Address != "" }
+
+// Base is the path of the portal that the page belongs to, without a slash at
+// its end.
+func (f Frame) Base() string {
+	if f.Admin {
+		return "/admin"
+	}
+	return "/user"
+}
 
 func (f Frame) zone() *time.Location {
 	if f.Zone == nil {

@@ -71,6 +71,14 @@ func (l List) After() string {
 	return l.url("page", strconv.Itoa(l.Page+1))
 }
 
+// Here is the address of the page itself.
+func (l List) Here() string {
+	if l.Page <= 1 {
+		return l.url("page", "")
+	}
+	return l.url("page", strconv.Itoa(l.Page))
+}
+
 // SortURL is the address that sorts by column, the other way round if the list
 // already is.
 func (l List) SortURL(column string) string {

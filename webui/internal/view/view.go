@@ -46,7 +46,7 @@ type Page struct {
 	// Title is the h1, and with " – Seraph" the title of the document.
 	Title Msg
 	// Tab is the name of the tab that the page belongs to: "phone-book",
-	// "account", or "".
+	// "missed", "messages", "account", or "".
 	Tab string
 	// Data is what the page's own template shows.
 	Data any
@@ -57,6 +57,8 @@ type Dot struct {
 	Page
 	Frame Frame
 	Note  *Note
+	// Badges are the numbers on the tabs; a fragment has none.
+	Badges Badges
 	// Now is the present, in the reader's time zone.
 	Now time.Time
 }
@@ -151,6 +153,9 @@ func (s *Set) Page(w http.ResponseWriter, r *http.Request, status int, name stri
 	dot := Dot{Page: p, Frame: frame, Now: s.now().In(frame.zone())}
 	if frame.TakeNote != nil {
 		dot.Note = frame.TakeNote(w)
+	}
+	if frame.Badges != nil {
+		dot.Badges = frame.Badges()
 	}
 	s.write(w, r, page, status, "layout", dot)
 }

@@ -17,6 +17,13 @@ func (r Router) Inject(msg, user, domain []byte, replied func(status int, msg []
 	return r.Engine.Inject(msg, l)
 }
 
+// Submit runs the script on a request of the user agent outside any dialog.
+func (r Router) Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
+	l := &relay.Local{User: user, Domain: domain}
+	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From, l.Bound) }
+	return r.Engine.Inject(msg, l)
+}
+
 // UserAgent is relay.Config.UserAgent for an agent: it takes, before the script,
 // the requests for the agent's dialogs. Those of others cost no allocation.
 func UserAgent(a *ua.Agent) func(r *relay.Request) bool {

@@ -24,6 +24,9 @@ func (m *Module) lookup(c *module.Ctx) int {
 	if !s.targetAoR(r) {
 		return module.False
 	}
+	if r.Callee == nil {
+		r.Callee = r.Keep(s.reg.AoR)
+	}
 	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
 	if len(s.bindings) == 0 {
 		return module.False
@@ -49,6 +52,7 @@ func (m *Module) lookup(c *module.Ctx) int {
 	if found == 0 {
 		return methodNotAllowed
 	}
+	r.Found = true
 	if c.Route == module.FailureRoute && len(r.More) > 0 {
 		// With branches beside it, the R-URI of a failure route is only their
 		// pattern and is not sent to.

@@ -58,6 +58,7 @@ func (m *Module) save(r *relay.Request, flags int) int {
 	}
 	s.bindings = res.Bindings
 	m.accepted.Add(1)
+	r.Saved = true
 	m.answer(r, s, res, silent)
 	return code(&res)
 }

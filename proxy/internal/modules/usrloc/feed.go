@@ -5,6 +5,9 @@ import "seraph/ctlproto"
 // Announce tells those who listen which contacts an address has: those that were
 // promised.
 func (t *Table) Announce(aor string) {
+	if t.cfg.Released != nil {
+		t.cfg.Released(aor)
+	}
 	if t.cfg.Publish == nil || t.cfg.Wanted == nil || !t.cfg.Wanted(ctlproto.TopicRegistration) {
 		return
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	// does; nil for no events. Publish returns at once.
 	Publish func(topic string, data any)
 	Wanted  func(topic string) bool
+	// Released is told of an address when a change of its bindings is known to its
+	// phone; nil for nobody. It returns at once.
+	Released func(aor string)
 	// Sockets are the listening sockets, by which the flow of a binding is
 	// found again after a restart; nil or empty: bindings of rows are reached
 	// by their URIs.
@@ -46,6 +49,7 @@ type Module struct {
 	cfg   Config
 	table *Table
 
+	dbURL    string
 	mode     int
 	interval time.Duration // between two sweeps
 }
@@ -72,6 +76,8 @@ func (m *Module) Funcs() []module.Func { return nil }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Set: m.setURL,
+			Doc: "the database, the router's own if not set"},
 		{Name: "db_mode", Kind: module.Int, Set: m.setMode,
 			Doc: "0: in memory only; 1: in the database before the REGISTER is answered (default with a database)"},
 		{Name: "timer_interval", Kind: module.Int, Set: m.setInterval,
@@ -86,6 +92,17 @@ func (m *Module) Params() []module.Param {
 			Doc: "only 1: an address is user and domain"},
 	}
 }
+
+func (m *Module) setURL(s string, _ int) error {
+	if s == "" {
+		return errors.New("db_url is empty")
+	}
+	m.dbURL = s
+	return nil
+}
+
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.dbURL }
 
 func (m *Module) setMode(_ string, n int) error {
 	switch n {

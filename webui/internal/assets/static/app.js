@@ -44,6 +44,17 @@
 		}
 	};
 
+	// ---- the numbers on the tabs ----
+
+	const setBadges = ({missed, messages}) => {
+		for (const [name, count] of Object.entries({missed, messages})) {
+			const badge = document.querySelector(`[data-badge="${name}"]`);
+			if (!badge || count === undefined) continue;
+			badge.querySelector(".badge-count").textContent = count > 99 ? "99+" : count;
+			badge.hidden = count === 0;
+		}
+	};
+
 	// ---- the card ----
 
 	const shown = () => body.querySelector("[data-call]");
@@ -147,9 +158,11 @@
 		if (older(parse(event.detail.serverResponse).querySelector("[data-call]"))) event.detail.shouldSwap = false;
 	});
 	// A refusal has a page that says why: let the browser show it.
+	// A part that asks for itself and gets no answer stays as it is.
 	document.addEventListener("htmx:responseError", event => {
 		const status = event.detail.xhr.status;
-		if (event.detail.elt instanceof HTMLFormElement && status !== 401 && status < 500) event.detail.elt.submit();
+		if (!(event.detail.elt instanceof HTMLFormElement)) return;
+		if (status !== 401 && status < 500) event.detail.elt.submit();
 		else if (status >= 500) showAnswer(event.detail.xhr);
 	});
 	// showAnswer puts the page that the server answered with in place of this
@@ -161,7 +174,7 @@
 		if (window.htmx) htmx.process(answer);
 		answer.focus();
 	};
-	document.addEventListener("htmx:sendError", () => say("unsent"));
+	document.addEventListener("htmx:sendError", event => { if (event.detail.elt instanceof HTMLFormElement) say("unsent"); });
 
 	// ---- the feed ----
 
@@ -188,14 +201,20 @@
 			const state = data(event);
 			setStatuses(state.presence);
 			setCard(state.card);
+			if (state.badges) setBadges(state.badges);
 			document.documentElement.dataset.live = "on";
 			hideAway();
 			say("");
-			if (begun) fire("live:contacts"); // what changed while there was no feed
+			if (begun) ["contacts", "missed", "messages"].forEach(what => fire("live:" + what)); // what changed while there was no feed
 			begun = true;
 		});
 		feed.addEventListener("presence", event => setStatuses(data(event)));
 		feed.addEventListener("card", event => { setCard(data(event)); fire("live:card"); });
+		feed.addEventListener("badges", event => {
+			const badges = data(event);
+			setBadges(badges);
+			if (badges.changed) fire("live:" + badges.changed);
+		});
 		feed.addEventListener("contacts", () => fire("live:contacts"));
 		feed.addEventListener("away", () => {
 			retry = 0;

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seraph/sql/aor"
+)
+
+func (a *app) pingCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "ping URI",
+		Short: "Ask a phone for a sign of life (SIP OPTIONS)",
+		Long: `Send OPTIONS through the router to a SIP address, such as a user's, and show the answer.
+The exit code is 0 if the answer is a success (2xx).`,
+		Args: arguments("ping", "URI"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if wait < time.Second {
+				return usagef("--wait: want at least 1s")
+			}
+			return a.ping(cmd.Context(), args[0], wait)
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Second, "`LIMIT` of the wait for an answer, as 10s")
+	return cmd
+}
+
+// pingResult is the JSON of ping.
+type pingResult struct {
+	URI  string `json:"uri"`
+	Code int    `json:"code"`
+	Text string `json:"text"`
+	MS   int64  `json:"ms"` // from the command to the answer
+}
+
+func (a *app) ping(ctx context.Context, text string, wait time.Duration) error {
+	uri, err := a.pingAddress(ctx, text)
+	if err != nil {
+		return err
+	}
+	c, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	limited, stop := context.WithTimeout(ctx, wait)
+	defer stop()
+	start := time.Now()
+	reply, err := c.Ping(limited, uri)
+	elapsed := time.Since(start)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return fmt.Errorf("no answer from %s within %s", uri, wait)
+		}
+		return err
+	}
+	r := pingResult{URI: uri, Code: reply.Code, Text: reply.Text, MS: elapsed.Milliseconds()}
+	said := fmt.Sprintf("%s answered %d %s in %d ms", uri, r.Code, r.Text, r.MS)
+	if err := a.done(r, "%s", said); err != nil {
+		return err
+	}
+	if reply.Code < 200 || reply.Code > 299 {
+		return a.failed(said)
+	}
+	return nil
+}
+
+// pingAddress is the URI of a user, or any other SIP URI.
+func (a *app) pingAddress(ctx context.Context, text string) (string, error) {
+	if bare(text) {
+		user, err := a.liveAddress(ctx, text)
+		return user.URI(), err
+	}
+	uri, err := aor.CanonicalURI(text, "")
+	if err != nil {
+		return "", usagef("%v", err)
+	}
+	return uri, nil
+}

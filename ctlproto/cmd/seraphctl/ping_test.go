@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seraph/ctlproto"
+	"seraph/ctlproto/ctltest"
+)
+
+func TestPing(t *testing.T) {
+	d := newDesk(t)
+	router := d.withRouter(map[string]ctltest.Handler{"tm.t_uac_wait_block": ctltest.Result(ctlproto.TmUacReply{Code: 200, Text: "OK"})})
+	if out := d.must("ping", "alice"); !regexp.MustCompile(`^sip:alice@example\.org answered 200 OK in \d+ ms\n$`).MatchString(out) {
+		t.Errorf("output %q", out)
+	}
+	d.must("ping", "SIP:Desk@192.0.2.7:5062;transport=tcp", "-q")
+	want := []string{`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sip:alice@example.org"}`,
+		`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sip:desk@192.0.2.7:5062;transport=tcp"}`}
+	if diff := cmp.Diff(want, calls(router)); diff != "" {
+		t.Errorf("calls:\n%s", diff)
+	}
+	var r pingResult
+	decode(t, d.must("ping", "alice", "-o", "json"), &r)
+	if r.MS < 0 || r.Code != 200 || r.Text != "OK" || r.URI != "sip:alice@example.org" {
+		t.Errorf("JSON %+v", r)
+	}
+	if got := d.audited(); len(got) != 0 {
+		t.Errorf("audit %v", got)
+	}
+}
+
+func TestPingRefuses(t *testing.T) {
+	d := newDesk(t)
+	d.refuses(exitUnreachable, []string{"ping", "alice"}, "seraph-proxy is not running")
+	d.withRouter(map[string]ctltest.Handler{"tm.t_uac_wait_block": ctltest.Result(ctlproto.TmUacReply{Code: 480, Text: "Away\x1b[1m"})})
+	if s := d.refuses(exitFailed, []string{"ping", "alice"}); !regexp.MustCompile(`answered 480 Away\\x1b\[1m in \d+ ms\n$`).MatchString(s.out) || s.errs != "" {
+		t.Errorf("a refusal: %q, %q", s.out, s.errs)
+	}
+	d.refuses(exitFailed, []string{"ping", "-q", "alice"}, "answered 480")
+	d.refuses(exitUsage, []string{"ping"}, "ping: URI is missing")
+	d.refuses(exitUsage, []string{"ping", "a", "b"}, "one argument too many")
+	d.refuses(exitUsage, []string{"ping", "http://x"}, "bad scheme")
+	d.refuses(exitUsage, []string{"ping", "alice", "--wait", "10ms"}, "--wait: want at least 1s")
+	d.withRouter(map[string]ctltest.Handler{"tm.t_uac_wait_block": ctltest.Refuse(ctlproto.CodeUnavailable, "took too long")})
+	d.refuses(exitFailed, []string{"ping", "alice"}, "took too long")
+}
+
+// TestPingGivesUp: a phone that says nothing is no reason to wait for ever.
+func TestPingGivesUp(t *testing.T) {
+	d := newDesk(t)
+	release := make(chan struct{})
+	defer close(release)
+	d.withRouter(map[string]ctltest.Handler{"tm.t_uac_wait_block": func(json.RawMessage) (any, *ctlproto.Error) {
+		<-release
+		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "unheard")
+	}})
+	start := time.Now()
+	d.refuses(exitFailed, []string{"ping", "alice", "--wait", "1s"}, "no answer from sip:alice@example.org within 1s")
+	if waited := time.Since(start); waited > 20*time.Second {
+		t.Errorf("it waited %s", waited)
+	}
+}

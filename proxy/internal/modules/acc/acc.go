@@ -1,0 +1,100 @@
+// Package acc is SER's module acc: a row for each call that was answered and for its
+// end, and one for each call that somebody missed. README.md is its manual page.
+//
+// What the relay tells is packed into a buffer under a mutex, without allocation;
+// one goroutine unpacks it and writes it to the database in batches.
+package acc
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+// Accounting is the tables acc and missed_calls, a *store.Accounting.
+type Accounting interface {
+	Write(ctx context.Context, acc []store.AccRow, missed []store.MissedRow) error
+	WriteAgain(ctx context.Context, acc []store.AccRow, missed []store.MissedRow) error
+}
+
+// Calls is the table call_log, a *store.Calls.
+type Calls interface {
+	Record(ctx context.Context, calls []store.Call) error
+	CountMissedUnseen(ctx context.Context, owner aor.AOR) (int, error)
+}
+
+// Config is what the module needs of the rest of the proxy.
+type Config struct {
+	// Accounting, Calls and Subscribers are the database's; without one, all are nil
+	// and nothing is accounted.
+	Accounting Accounting
+	Calls      Calls
+	// Subscribers says which of the addresses are subscribers.
+	Subscribers func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
+	// Publish sends an event to who listens, and Wanted says whether anybody does;
+	// nil for no events.
+	Publish func(topic string, data any)
+	Wanted  func(topic string) bool
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: nothing is logged
+}
+
+// Module is module acc, and the relay's Accountant.
+type Module struct {
+	cfg Config
+	set settings
+	on  bool // there is a database, and the script has loaded the module
+
+	scratch sync.Pool // *scratch
+	seen    seen
+	queue   queue
+	writing sync.Mutex // held while a batch is written
+	again   bool       // what was put back may be written already; guarded by writing
+
+	written, missed, lost atomic.Int64
+}
+
+// New makes the module. It starts nothing.
+func New(cfg Config) *Module {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Module{cfg: cfg, set: defaults(), scratch: sync.Pool{New: func() any { return new(scratch) }}}
+	m.seen.seed = maphash.MakeSeed()
+	m.queue.ready = make(chan struct{}, 1)
+	return m
+}
+
+// Name is "acc".
+func (m *Module) Name() string { return "acc" }
+
+// Init begins the accounting.
+func (m *Module) Init() error {
+	m.on = m.cfg.Accounting != nil
+	m.queue.most = m.set.maxQueue
+	if !m.on {
+		m.cfg.Log.Warn("acc: there is no database; nothing is accounted")
+	}
+	return nil
+}
+
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.set.dbURL }
+
+// Statistics calls yield for each counter of the group "acc": queued rows wait for
+// the database now, the others only rise.
+func (m *Module) Statistics(yield func(group, name string, value int64)) {
+	yield("acc", "queued", int64(m.queue.len()))
+	yield("acc", "rows", m.written.Load())
+	yield("acc", "missed_calls", m.missed.Load())
+	yield("acc", "lost", m.lost.Load())
+}

@@ -1,0 +1,177 @@
+package acc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/modules/acc"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+// tables are the database of a test.
+type tables struct {
+	mu     sync.Mutex
+	away   bool
+	refuse string // a Call-ID that is refused
+	acc    []store.AccRow
+	missed []store.MissedRow
+	calls  []store.Call
+	again  int // uses of WriteAgain
+	events []ctlproto.MissedCallEvent
+}
+
+var errAway = errors.New("connection refused") // any error but a few is one of a database that is away
+
+func (x *tables) set(f func(x *tables)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f(x)
+}
+
+// seen is what is in the tables now.
+func (b *bench) seen() *tables {
+	b.tables.mu.Lock()
+	defer b.tables.mu.Unlock()
+	return &tables{acc: slices.Clone(b.tables.acc), missed: slices.Clone(b.tables.missed), calls: slices.Clone(b.tables.calls),
+		events: slices.Clone(b.tables.events), again: b.tables.again}
+}
+
+func (x *tables) write(rows, missed []store.AccRow) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.away {
+		return errAway
+	}
+	for _, r := range append(append([]store.AccRow(nil), rows...), missed...) {
+		if r.CallID == x.refuse {
+			return &store.FieldError{Field: "callid", Msg: "is refused"}
+		}
+	}
+	x.acc = append(x.acc, rows...)
+	x.missed = append(x.missed, missed...)
+	return nil
+}
+
+func (x *tables) Write(_ context.Context, rows, missed []store.AccRow) error {
+	return x.write(rows, missed)
+}
+
+func (x *tables) WriteAgain(_ context.Context, rows, missed []store.AccRow) error {
+	x.set(func(x *tables) { x.again++ })
+	return x.write(rows, missed)
+}
+
+func (x *tables) Record(_ context.Context, calls []store.Call) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.away {
+		return errAway
+	}
+	x.calls = append(x.calls, calls...)
+	return nil
+}
+
+func (x *tables) CountMissedUnseen(context.Context, aor.AOR) (int, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.calls), nil
+}
+
+func (x *tables) subscribers(_ context.Context, list []aor.AOR) (map[aor.AOR]bool, error) {
+	ours := map[aor.AOR]bool{}
+	for _, a := range list {
+		ours[a] = a.User == "bob"
+	}
+	return ours, nil
+}
+
+// bench is the module in a router whose script refuses with a status after a lookup.
+type bench struct {
+	t      *testing.T
+	m      *acc.Module
+	tables *tables
+	router *moduletest.Router
+	n      int
+}
+
+// newBench makes the module with parameters "name value".
+func newBench(t *testing.T, script func(c *module.Ctx), params ...string) *bench {
+	t.Helper()
+	b := &bench{t: t, tables: &tables{}}
+	b.m = acc.New(acc.Config{
+		Accounting: b.tables, Calls: b.tables, Subscribers: b.tables.subscribers,
+		Wanted: func(topic string) bool { return topic == ctlproto.TopicMissedCall },
+		Publish: func(_ string, data any) {
+			b.tables.set(func(x *tables) { x.events = append(x.events, data.(ctlproto.MissedCallEvent)) })
+		},
+	})
+	for _, p := range params {
+		name, value, _ := strings.Cut(p, " ")
+		if err := moduletest.Set(t, b.m, name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.m.Init(); err != nil {
+		t.Fatal(err)
+	}
+	b.router = moduletest.New(t, &moduletest.Script{Request: script}, func(c *relay.Config) { c.Accountant = b.m })
+	return b
+}
+
+// refusing is a script that refuses with a status once it has looked the callee up.
+func refusing(status int) func(c *module.Ctx) {
+	return func(c *module.Ctx) {
+		if u, err := c.URI(); err == nil {
+			c.Callee, _ = aor.AppendCanonical(nil, u.User, u.Host)
+		}
+		_ = c.ReplyStateless(&sip.Reply{Status: status})
+	}
+}
+
+// call makes a call with a Call-ID of its own and returns that.
+func (b *bench) call(uri string, lines ...string) string {
+	b.t.Helper()
+	b.n++
+	id := fmt.Sprintf("call-%d", b.n)
+	b.again(id, uri, lines...)
+	return id
+}
+
+func (b *bench) again(id, uri string, lines ...string) {
+	b.t.Helper()
+	text := strings.Replace(moduletest.Request("INVITE", uri, lines...), "call-1\n", id+"\n", 1)
+	b.router.Receive("udp:192.0.2.7:5060", text)
+}
+
+// run runs the writer until the returned function is called.
+func (b *bench) run() func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); b.m.Run(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+func (b *bench) statistic(name string) int64 {
+	var n int64
+	b.m.Statistics(func(_, key string, v int64) {
+		if key == name {
+			n = v
+		}
+	})
+	return n
+}
+
+// soon is longer than a batch waits.
+const soon = time.Second

@@ -1,0 +1,137 @@
+package acc
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+)
+
+// scratch is the memory of one look at a request and its reply.
+type scratch struct{ request, reply sip.Message }
+
+// ending is what is known when a request has got its final reply.
+type ending struct {
+	request, reply *sip.Message
+	source         netip.Addr
+	callee         []byte
+	flags          uint32
+	status         int
+	began, now     time.Time
+}
+
+// Ended takes the end of an INVITE or a BYE (relay.Accountant). The controller's own
+// leg of a click-to-dial is nobody's call.
+func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
+	if !m.on || c.Local() != nil {
+		return
+	}
+	if c.Method() == sip.BYE && (status/100 != 2 && !asked(c.Flags(), m.set.failedFlag) || !c.Relayed()) {
+		return
+	}
+	s := m.scratch.Get().(*scratch)
+	defer m.give(s)
+	if s.request.Parse(c.Request()) != nil || s.reply.Parse(reply) != nil {
+		return
+	}
+	e := ending{
+		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(),
+		flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
+	}
+	if c.Method() == sip.BYE {
+		m.account(&e)
+		return
+	}
+	m.invite(&e, c.Elsewhere())
+}
+
+// Refused takes a stateless final reply to an INVITE (relay.Accountant).
+func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
+	if !m.on || len(r.Callee) == 0 || r.Local != nil {
+		return
+	}
+	s := m.scratch.Get().(*scratch)
+	defer m.give(s)
+	if s.reply.Parse(reply) != nil {
+		return
+	}
+	now := m.cfg.Now()
+	e := ending{
+		request: r.Msg, reply: &s.reply, source: r.From.Remote.Addr(), callee: r.Callee,
+		flags: r.Flags, status: status, began: now, now: now,
+	}
+	m.invite(&e, false)
+}
+
+func (m *Module) give(s *scratch) {
+	s.request.Reset()
+	s.reply.Reset()
+	m.scratch.Put(s)
+}
+
+// invite accounts for an INVITE if it is an initial one.
+func (m *Module) invite(e *ending, elsewhere bool) {
+	to, err := e.request.To()
+	if err != nil || to.Tag != nil {
+		return
+	}
+	if e.status < 300 {
+		m.account(e)
+		m.answered(e)
+		return
+	}
+	if asked(e.flags, m.set.failedFlag) {
+		m.account(e)
+	}
+	if elsewhere || !counts(e.status) || len(e.callee) == 0 || !has(e.flags, m.set.dbMissedFlag) {
+		return
+	}
+	if !m.seen.first(m.seen.keyOf(e), e.now, m.set.remember) {
+		return
+	}
+	m.put(kindMissed, e)
+	if asked(e.flags, m.set.logMissedFlag) && m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
+		m.cfg.Log.Info("missed call", "callee", string(e.callee), "status", e.status, "call_id", string(e.request.CallID()))
+	}
+}
+
+// counts reports whether a call that ended so was missed. The other statuses say
+// that the caller has to try again or better, that the call went round in a circle,
+// or that it met another one of the same (RFC 3261 §21, RFC 5393).
+func counts(status int) bool {
+	switch status {
+	case 401, 407, 420, 482, 483, 484, 491:
+		return false
+	}
+	return status >= 300
+}
+
+// account makes a row of table acc.
+func (m *Module) account(e *ending) {
+	if e.status >= 300 || has(e.flags, m.set.dbFlag) {
+		m.put(kindAcc, e)
+	}
+	if asked(e.flags, m.set.logFlag) && m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
+		m.cfg.Log.Info("accounted", "method", string(e.request.MethodText()), "status", e.status, "call_id", string(e.request.CallID()))
+	}
+}
+
+// answered takes back that a call was missed: the caller's phone has tried again, and
+// better, within the same call.
+func (m *Module) answered(e *ending) {
+	if len(e.callee) > 0 && m.seen.any() && m.seen.has(m.seen.keyOf(e), e.now) {
+		m.put(kindAnswered, e)
+	}
+}
+
+func (m *Module) put(k kind, e *ending) {
+	if m.queue.put(k, e) {
+		return
+	}
+	if n := m.lost.Add(1); n == 1 || n%1000 == 0 {
+		m.cfg.Log.Error("acc: the queue is full and a row is lost", "lost", n, "waiting", m.queue.len(), "call_id", string(e.request.CallID()))
+	}
+}

@@ -1,0 +1,89 @@
+package acc
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"seraph/proxy/internal/module"
+)
+
+// noFlag as a flag's number: the script sets none, and every request counts.
+const noFlag = -1
+
+// settings are the parameters.
+type settings struct {
+	dbURL                            string
+	dbFlag, dbMissedFlag, failedFlag int
+	logFlag, logMissedFlag           int
+	maxQueue                         int
+	writeInterval, remember          time.Duration
+}
+
+func defaults() settings {
+	return settings{
+		dbFlag: noFlag, dbMissedFlag: noFlag, failedFlag: noFlag, logFlag: noFlag, logMissedFlag: noFlag,
+		maxQueue: 20000, writeInterval: 100 * time.Millisecond, remember: 64 * time.Second,
+	}
+}
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	s := &m.set
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
+			Set: func(v string, _ int) error {
+				if v == "" {
+					return errors.New("db_url is empty")
+				}
+				s.dbURL = v
+				return nil
+			}},
+		flag("db_flag", &s.dbFlag, "only requests with this flag get a row in acc; all of them if not set"),
+		flag("db_missed_flag", &s.dbMissedFlag, "only calls with this flag count as missed; all of them if not set"),
+		flag("failed_transaction_flag", &s.failedFlag, "requests with this flag get a row in acc when they fail too"),
+		flag("log_flag", &s.logFlag, "requests with this flag are logged when they succeed"),
+		flag("log_missed_flag", &s.logMissedFlag, "missed calls with this flag are logged"),
+		table("db_table_acc", "acc"),
+		table("db_table_missed_calls", "missed_calls"),
+		number("max_queue", &s.maxQueue, 100, 1000000, "rows that wait while the database is away (default 20000)"),
+		{Name: "write_interval", Kind: module.Int, Doc: "milliseconds from the first row of a batch to its writing (default 100)",
+			Set: func(_ string, n int) error {
+				if n < 1 || n > 3600000 {
+					return fmt.Errorf("write_interval %d is not from 1 to 3600000 milliseconds", n)
+				}
+				s.writeInterval = time.Duration(n) * time.Millisecond
+				return nil
+			}},
+	}
+}
+
+func flag(name string, to *int, doc string) module.Param { return number(name, to, 0, 31, doc) }
+
+func number(name string, to *int, least, most int, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
+		}
+		*to = n
+		return nil
+	}}
+}
+
+func table(name, want string) module.Param {
+	return module.Param{Name: name, Kind: module.String, Doc: "taken if " + want, Set: func(v string, _ int) error {
+		if v != want {
+			return fmt.Errorf("%s can only be %q", name, want)
+		}
+		return nil
+	}}
+}
+
+// Funcs is empty: a script sets flags, if anything.
+func (m *Module) Funcs() []module.Func { return nil }
+
+// has reports whether a request's flags have flag number n, or n is not set.
+func has(flags uint32, n int) bool { return n == noFlag || flags>>n&1 == 1 }
+
+// asked is has for flags that must be set by the script.
+func asked(flags uint32, n int) bool { return n != noFlag && flags>>n&1 == 1 }

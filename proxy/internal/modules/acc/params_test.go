@@ -1,0 +1,27 @@
+package acc_test
+
+import (
+	"strings"
+	"testing"
+
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/modules/acc"
+)
+
+func TestParams(t *testing.T) {
+	for _, x := range []struct{ name, value, want string }{
+		{"db_url", "", "empty"}, {"db_url", "sql://u:p@h/d", ""},
+		{"db_flag", "0", ""}, {"db_flag", "31", ""}, {"db_flag", "32", "from 0 to 31"}, {"db_flag", "-1", "from 0 to 31"},
+		{"db_missed_flag", "3", ""}, {"db_missed_flag", "99", "from 0 to 31"},
+		{"failed_transaction_flag", "4", ""}, {"log_flag", "1", ""}, {"log_missed_flag", "32", "from 0 to 31"},
+		{"db_table_acc", "acc", ""}, {"db_table_acc", "calls", `can only be "acc"`},
+		{"db_table_missed_calls", "missed_calls", ""}, {"db_table_missed_calls", "x", "can only be"},
+		{"max_queue", "99", "from 100"}, {"max_queue", "100", ""},
+		{"write_interval", "0", "from 1"}, {"write_interval", "250", ""},
+	} {
+		err := moduletest.Set(t, acc.New(acc.Config{}), x.name, x.value)
+		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s = %q: %v, want %q", x.name, x.value, err, x.want)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package acc
+
+import (
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+// row is an unpacked row.
+type row struct {
+	kind                                   kind
+	status                                 int
+	began, now                             time.Time
+	method, callID, fromTag, toTag         string
+	fromURI, display, target, callee, text string
+	source                                 string
+}
+
+// unpack reads one row that appendRow made and returns what follows it.
+func unpack(b []byte) (row, []byte) {
+	r := row{
+		kind: kind(b[0]), status: int(binary.LittleEndian.Uint16(b[1:])),
+		began: time.Unix(0, int64(binary.LittleEndian.Uint64(b[3:]))).UTC(),
+		now:   time.Unix(0, int64(binary.LittleEndian.Uint64(b[11:]))).UTC(),
+	}
+	b = b[19:]
+	for _, to := range [...]*string{&r.method, &r.callID, &r.fromTag, &r.toTag, &r.fromURI, &r.display, &r.target, &r.callee, &r.text, &r.source} {
+		n := int(binary.LittleEndian.Uint16(b))
+		*to = string(b[2 : 2+n])
+		b = b[2+n:]
+	}
+	return r, b
+}
+
+// accRow is the row of table acc or missed_calls. The destination is the callee's own
+// address, where that is known: a phone's contact tells nobody who was called.
+func (r *row) accRow() store.AccRow {
+	a := store.AccRow{
+		Method: r.method, CallID: r.callID, FromTag: r.fromTag, ToTag: r.toTag, Code: r.status, Reason: r.text,
+		Time: r.now, SrcIP: r.source,
+	}
+	if r.kind == kindMissed {
+		a.Time = r.began
+	}
+	a.SrcUser, a.SrcDomain = userHost(r.fromURI)
+	a.DstOUser, a.DstDomain = userHost(r.target)
+	a.DstUser = a.DstOUser
+	if callee, err := aor.Parse(r.callee, ""); err == nil {
+		a.DstUser, a.DstDomain = callee.User, callee.Domain
+	}
+	return a
+}
+
+// call is the row of table call_log; owner is the callee.
+func (r *row) call(owner aor.AOR) store.Call {
+	c := store.Call{
+		CallID: r.callID, FromTag: r.fromTag, CallerURI: r.fromURI, CallerName: unquote(r.display),
+		Callee: owner, TargetURI: r.target, Started: r.began, Ended: r.now, Code: r.status, Reason: r.text,
+	}
+	if caller, err := aor.Parse(r.fromURI, ""); err == nil {
+		c.Caller = caller
+	}
+	if r.kind == kindAnswered {
+		c.Answered, c.Ended = r.now, time.Time{}
+	}
+	return c
+}
+
+// userHost takes a URI apart, as far as it has the parts.
+func userHost(uri string) (user, host string) {
+	var u sip.URI
+	if sip.ParseURI([]byte(uri), &u) != nil {
+		return "", ""
+	}
+	if a, err := aor.New(string(u.User), string(u.Host)); err == nil {
+		return a.User, a.Domain
+	}
+	return string(u.User), string(u.Host)
+}
+
+// unquote is the text of a display name (RFC 3261 §25.1).
+func unquote(display string) string {
+	if len(display) < 2 || display[0] != '"' || display[len(display)-1] != '"' {
+		return display
+	}
+	var b strings.Builder
+	for text := display[1 : len(display)-1]; text != ""; text = text[1:] {
+		if text[0] == '\\' && len(text) > 1 {
+			text = text[1:]
+		}
+		b.WriteByte(text[0])
+	}
+	return b.String()
+}

@@ -1,0 +1,86 @@
+package acc
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxSeen bounds the missed calls that are remembered; beyond it the oldest is
+// forgotten.
+const maxSeen = 1 << 16
+
+// keyOf is what makes a missed call the same one: Call-ID, From tag and callee.
+func (s *seen) keyOf(e *ending) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	_, _ = h.Write(e.request.CallID())
+	_ = h.WriteByte(0)
+	if from, err := e.request.From(); err == nil {
+		_, _ = h.Write(from.Tag)
+	}
+	_ = h.WriteByte(0)
+	_, _ = h.Write(e.callee)
+	return h.Sum64()
+}
+
+// seen remembers missed calls, so that a repeated refusal makes no second row.
+type seen struct {
+	seed maphash.Seed
+	size atomic.Int32
+
+	mu    sync.Mutex
+	until map[uint64]time.Time
+	order []uint64 // by time, oldest first, from head on
+	head  int
+}
+
+// first reports whether the call is a new one, and remembers it.
+func (s *seen) first(key uint64, now time.Time, life time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now)
+	if _, known := s.until[key]; known {
+		return false
+	}
+	if s.until == nil {
+		s.until = map[uint64]time.Time{}
+	}
+	if len(s.until) >= maxSeen {
+		s.drop()
+	}
+	s.until[key] = now.Add(life)
+	s.order = append(s.order, key)
+	s.size.Store(int32(len(s.until)))
+	return true
+}
+
+// any reports whether anything is remembered, without the lock.
+func (s *seen) any() bool { return s.size.Load() > 0 }
+
+// has reports whether the call is remembered.
+func (s *seen) has(key uint64, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now)
+	_, known := s.until[key]
+	return known
+}
+
+func (s *seen) expire(now time.Time) {
+	for s.head < len(s.order) && !s.until[s.order[s.head]].After(now) {
+		s.drop()
+	}
+	s.size.Store(int32(len(s.until)))
+}
+
+// drop forgets the oldest.
+func (s *seen) drop() {
+	delete(s.until, s.order[s.head])
+	s.head++
+	if s.head*2 > len(s.order) {
+		s.order = s.order[:copy(s.order, s.order[s.head:])]
+		s.head = 0
+	}
+}

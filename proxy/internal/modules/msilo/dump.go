@@ -1,0 +1,207 @@
+package msilo
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+)
+
+// maxAwaiting bounds the REGISTERs with m_dump whose 200 is still to go out.
+const maxAwaiting = 1 << 16
+
+// compileDump compiles m_dump([owner]); the argument is SER's, "0".
+func (m *Module) compileDump(args []module.Arg) (module.Call, error) {
+	if len(args) > 0 && args[0].Str != "0" && args[0].Str != "" {
+		return nil, errors.New(`m_dump takes no argument, or SER's "0"`)
+	}
+	return m.dump, nil
+}
+
+// dump is m_dump: true if what is stored will be delivered, or nothing is.
+func (m *Module) dump(c *module.Ctx) int {
+	r := &c.Request
+	if !m.on || r.Msg.Method != sip.REGISTER || !r.Saved || !registersMessages(r.Msg) {
+		return module.False
+	}
+	to, err := r.Msg.To()
+	if err != nil {
+		return module.False
+	}
+	var u sip.URI
+	if sip.ParseURI(to.URI, &u) != nil || !u.HasUser {
+		return module.False
+	}
+	var room [512]byte
+	name, err := aor.AppendCanonical(room[:0], u.User, u.Host)
+	if err != nil {
+		return module.False
+	}
+	if !m.owners.has(name) {
+		return module.True
+	}
+	address := string(name)
+	if !m.dumps.expect(address) {
+		return module.False
+	}
+	// The change may be durable, and told, already.
+	m.Released(address)
+	return module.True
+}
+
+// registersMessages reports whether a REGISTER registers a contact that takes
+// MESSAGE: by its parameter methods (RFC 3840), else the Allow of the request.
+func registersMessages(req *sip.Message) bool {
+	expires := req.HeaderValue(sip.HdrExpires)
+	allow := req.Header(sip.HdrAllow)
+	allowed := allow == nil
+	for h := allow; h != nil; h = req.Next(h) {
+		allowed = allowed || lists(req.Value(h))
+	}
+	values := req.Values(sip.HdrContact)
+	for v := values.Next(); v != nil; v = values.Next() {
+		var a sip.NameAddr
+		if sip.ParseNameAddr(v, &a) != nil {
+			continue
+		}
+		life := expires
+		if own, ok := sip.Param(a.Params, "expires"); ok {
+			life = own
+		}
+		if n, ok := sip.ParseUint(life, math.MaxUint32); ok && n == 0 {
+			continue
+		}
+		takes := allowed
+		if methods, ok := sip.Param(a.Params, "methods"); ok {
+			takes = lists(methods)
+		}
+		if takes {
+			return true
+		}
+	}
+	return false
+}
+
+// lists reports whether a list of methods names MESSAGE.
+func lists(methods []byte) bool {
+	for len(methods) > 0 {
+		var one []byte
+		one, methods, _ = bytes.Cut(methods, []byte{','})
+		if sip.ParseMethod(bytes.TrimSpace(one)) == sip.MESSAGE {
+			return true
+		}
+	}
+	return false
+}
+
+// Released begins the delivery for an address whose REGISTER called m_dump and has
+// its 200 now. While a change still waits, this is the news of an earlier one. It
+// returns at once.
+func (m *Module) Released(address string) {
+	if m.dumps.waiting.Load() == 0 || !m.cfg.Locations.Settled(address) || !m.dumps.due(address) {
+		return
+	}
+	if owner, err := aor.Parse(address, ""); err == nil {
+		m.dumps.start(owner)
+	}
+}
+
+// dumps are the deliveries that are due or under way, one at a time for each user.
+type dumps struct {
+	waiting atomic.Int32  // the size of awaiting, for a look without the lock
+	ready   chan struct{} // a token when queue is not empty
+
+	mu       sync.Mutex
+	awaiting map[string]struct{}
+	queue    []aor.AOR
+	state    map[aor.AOR]dumpState
+}
+
+type dumpState uint8
+
+const (
+	dumpQueued  dumpState = iota + 1
+	dumpRunning           // somebody delivers
+	dumpAgain             // … and has to look again when it is done
+)
+
+func (d *dumps) init() {
+	d.ready = make(chan struct{}, 1)
+	d.awaiting, d.state = map[string]struct{}{}, map[aor.AOR]dumpState{}
+}
+
+// expect notes that a delivery is to begin when the address's 200 is out.
+func (d *dumps) expect(address string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.awaiting[address]; !known && len(d.awaiting) >= maxAwaiting {
+		return false
+	}
+	d.awaiting[address] = struct{}{}
+	d.waiting.Store(int32(len(d.awaiting)))
+	return true
+}
+
+// due reports whether a delivery was expected, once.
+func (d *dumps) due(address string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.awaiting[address]
+	delete(d.awaiting, address)
+	d.waiting.Store(int32(len(d.awaiting)))
+	return ok
+}
+
+// start queues a delivery. Every owner is a subscriber with something stored, so
+// there are not more of them than rows.
+func (d *dumps) start(owner aor.AOR) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch d.state[owner] {
+	case 0:
+		d.state[owner] = dumpQueued
+		d.queue = append(d.queue, owner)
+		d.signal()
+	case dumpRunning:
+		d.state[owner] = dumpAgain
+	}
+}
+
+func (d *dumps) signal() {
+	select {
+	case d.ready <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the next delivery out of the queue.
+func (d *dumps) next() (aor.AOR, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.queue) == 0 {
+		d.queue = nil
+		return aor.AOR{}, false
+	}
+	owner := d.queue[0]
+	d.queue = d.queue[1:]
+	d.state[owner] = dumpRunning
+	return owner, true
+}
+
+// finish ends a delivery, or queues it again.
+func (d *dumps) finish(owner aor.AOR) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state[owner] == dumpAgain {
+		d.state[owner] = dumpQueued
+		d.queue = append(d.queue, owner)
+		d.signal()
+		return
+	}
+	delete(d.state, owner)
+}

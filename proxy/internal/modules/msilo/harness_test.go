@@ -1,0 +1,268 @@
+package msilo
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/ua"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+var (
+	bobAOR  = aor.AOR{User: "bob", Domain: "example.org"}
+	errAway = errors.New("connection refused")
+)
+
+// table is the silo of a test.
+type table struct {
+	mu       sync.Mutex
+	rows     []store.SiloMessage
+	away     bool // nothing works
+	keeps    bool // Delete does not work
+	pendings int  // reads
+}
+
+func (x *table) locked(f func() error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.away {
+		return errAway
+	}
+	return f()
+}
+
+func (x *table) Add(_ context.Context, m store.SiloMessage, most int) (id int64, err error) {
+	err = x.locked(func() error {
+		if m.Owner != bobAOR {
+			return store.ErrNotFound
+		}
+		if most > 0 && len(x.rows) >= most {
+			return store.ErrFull
+		}
+		m.ID = int64(len(x.rows) + 1)
+		m.Body = slices.Clone(m.Body)
+		x.rows = append(x.rows, m)
+		id = m.ID
+		return nil
+	})
+	return id, err
+}
+
+func (x *table) List(_ context.Context, owner aor.AOR, _ store.SiloQuery) (list []store.SiloMessage, n int, err error) {
+	err = x.locked(func() error { list, n = slices.Clone(x.rows), len(x.rows); return nil })
+	return list, n, err
+}
+
+func (x *table) Pending(_ context.Context, owner aor.AOR, limit int) (list []store.SiloMessage, err error) {
+	err = x.locked(func() error {
+		x.pendings++
+		for _, m := range x.rows {
+			if m.Owner == owner && !m.Refused && len(list) < limit {
+				list = append(list, m)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (x *table) Delete(_ context.Context, owner aor.AOR, ids ...int64) (n int, err error) {
+	err = x.locked(func() error {
+		if x.keeps {
+			return errAway
+		}
+		had := len(x.rows)
+		x.rows = slices.DeleteFunc(x.rows, func(m store.SiloMessage) bool { return m.Owner == owner && slices.Contains(ids, m.ID) })
+		n = had - len(x.rows)
+		return nil
+	})
+	return n, err
+}
+
+func (x *table) Attempt(_ context.Context, _ aor.AOR, id int64, code int, refused bool) error {
+	return x.locked(func() error {
+		for i := range x.rows {
+			if m := &x.rows[i]; m.ID == id {
+				m.Attempts++
+				m.LastCode, m.Refused = code, refused
+				return nil
+			}
+		}
+		return store.ErrNotFound
+	})
+}
+
+func (x *table) Count(context.Context, aor.AOR) (total, unread int, err error) {
+	err = x.locked(func() error { total, unread = len(x.rows), len(x.rows); return nil })
+	return total, unread, err
+}
+
+func (x *table) DeleteExpired(_ context.Context, now time.Time) (gone map[aor.AOR]int, err error) {
+	gone = map[aor.AOR]int{}
+	err = x.locked(func() error {
+		x.rows = slices.DeleteFunc(x.rows, func(m store.SiloMessage) bool {
+			over := !m.Expires.After(now)
+			if over {
+				gone[m.Owner]++
+			}
+			return over
+		})
+		return nil
+	})
+	return gone, err
+}
+
+func (x *table) Owners(context.Context) (list []aor.AOR, err error) {
+	err = x.locked(func() error {
+		for _, m := range x.rows {
+			list = append(list, m.Owner)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// locations has phones of bob.
+type locations struct {
+	mu      sync.Mutex
+	phones  int
+	pending bool
+}
+
+func (l *locations) Settled(string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.pending
+}
+
+func (l *locations) Taking(string, uint32) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.phones
+}
+
+func (l *locations) set(phones int, pending bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.phones, l.pending = phones, pending
+}
+
+// wire is what the module sends, and what is answered.
+type wire struct {
+	mu      sync.Mutex
+	sent    []ua.Message
+	answers []ua.Answer // in turn; the last one stays
+	err     error
+	delay   time.Duration
+}
+
+func (w *wire) Message(ctx context.Context, p ua.Message) (ua.Answer, error) {
+	w.mu.Lock()
+	w.sent = append(w.sent, p)
+	answer, err, delay := w.answers[0], w.err, w.delay
+	if len(w.answers) > 1 {
+		w.answers = w.answers[1:]
+	}
+	w.mu.Unlock()
+	if delay > 0 {
+		select {
+		case <-ctx.Done():
+			return ua.Answer{}, ctx.Err()
+		case <-time.After(delay):
+		}
+	}
+	return answer, err
+}
+
+func (w *wire) bodies() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []string
+	for _, m := range w.sent {
+		list = append(list, string(m.Body))
+	}
+	return list
+}
+
+// bench is the module between a table, a location table and a wire, in a bubble.
+type bench struct {
+	t      *testing.T
+	m      *Module
+	silo   *table
+	phones *locations
+	wire   *wire
+	events []ctlproto.MessageEvent
+	end    func()
+}
+
+func taken() ua.Answer { return ua.Answer{Status: 200, Bound: true, Relayed: true} }
+
+func bubble(t *testing.T, test func(b *bench), params ...[2]string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{t: t, silo: &table{}, phones: &locations{phones: 1}, wire: &wire{answers: []ua.Answer{taken()}}}
+		var mu sync.Mutex
+		b.m = New(Config{
+			Silo: b.silo, Sender: b.wire, Locations: b.phones, Wanted: func(string) bool { return true },
+			Publish: func(_ string, data any) {
+				mu.Lock()
+				defer mu.Unlock()
+				b.events = append(b.events, data.(ctlproto.MessageEvent))
+			},
+		})
+		for _, p := range params {
+			if err := moduletest.Set(t, b.m, p[0], p[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.m.Init(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); b.m.Run(ctx) }()
+		b.end = func() { cancel(); <-done }
+		synctest.Wait()
+		test(b)
+		b.end()
+	})
+}
+
+// keep puts messages for bob into the table, as another run of the router has.
+func (b *bench) keep(texts ...string) {
+	for _, text := range texts {
+		_, err := b.silo.Add(b.t.Context(), store.SiloMessage{
+			Owner: bobAOR, From: "sip:alice@example.org", Body: []byte(text), ContentType: "text/html",
+			Received: time.Now(), Expires: time.Now().Add(time.Hour),
+		}, 0)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	b.m.owners.add(bobAOR.String())
+}
+
+// registers runs m_dump on a REGISTER of bob's that save has taken.
+func (b *bench) registers(lines ...string) int {
+	b.t.Helper()
+	c := moduletest.Message(b.t, moduletest.Request("REGISTER", "sip:example.org", append(lines, "Contact: <sip:bob@192.0.2.7>")...))
+	c.Saved = true
+	return moduletest.Compile(b.t, b.m, "m_dump")(c)
+}
+
+func (b *bench) rows() []store.SiloMessage {
+	b.silo.mu.Lock()
+	defer b.silo.mu.Unlock()
+	return slices.Clone(b.silo.rows)
+}
+
+var _ module.Runner = (*Module)(nil)

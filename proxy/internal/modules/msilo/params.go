@@ -1,0 +1,205 @@
+package msilo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/store"
+)
+
+// settings are the parameters.
+type settings struct {
+	dbURL          string
+	from           string // from_address and registrar
+	extraHdrs      string
+	offlineMessage string
+	contentType    string // of offlineMessage
+	outboundProxy  string
+
+	expireTime, checkTime time.Duration
+	cleanPeriod           int
+	addDate               bool
+	maxMessages           int
+	storeForeign          bool
+	foreignQuota          int
+	foreignPeriod         time.Duration
+	maxDeliveries         int
+	maxAttempts           int
+}
+
+func defaults() settings {
+	return settings{
+		contentType: "text/plain", expireTime: 72 * time.Hour, checkTime: time.Minute, cleanPeriod: 10, addDate: true,
+		maxMessages: 500, storeForeign: true, foreignQuota: 60, foreignPeriod: time.Hour, maxDeliveries: 64, maxAttempts: 3,
+	}
+}
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	s := &m.set
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Set: s.setURL, Doc: "the database, the router's own if not set"},
+		{Name: "db_table", Kind: module.String, Doc: "taken if silo", Set: func(v string, _ int) error {
+			if v != "silo" {
+				return errors.New(`db_table can only be "silo"`)
+			}
+			return nil
+		}},
+		{Name: "registrar", Kind: module.String, Set: uri("registrar", &s.from), Doc: "From of what is sent to senders; SER's name of from_address"},
+		{Name: "from_address", Kind: module.String, Set: uri("from_address", &s.from), Doc: "From of what is sent to senders"},
+		{Name: "offline_message", Kind: module.String, Set: s.setOfflineMessage, Doc: "text for a sender whose message was stored; none if not set"},
+		{Name: "content_type_hdr", Kind: module.String, Set: s.setContentType, Doc: "Content-Type of offline_message, text/plain if not set"},
+		{Name: "extra_hdrs", Kind: module.String, Set: s.setExtraHdrs, Doc: "header lines for everything that is sent"},
+		{Name: "contact_hdr", Kind: module.String, Set: lines("contact_hdr"), Doc: "taken and not sent: a MESSAGE has no Contact (RFC 3428)"},
+		{Name: "outbound_proxy", Kind: module.String, Set: uri("outbound_proxy", &s.outboundProxy), Doc: "taken and not used: all goes through this router's script"},
+		{Name: "expire_time", Kind: module.Int, Set: seconds("expire_time", &s.expireTime, 60, 31536000), Doc: "seconds that a message is kept at most (default 259200)"},
+		{Name: "check_time", Kind: module.Int, Set: seconds("check_time", &s.checkTime, 1, 3600), Doc: "seconds of one period of the clean-up (default 60)"},
+		number("clean_period", &s.cleanPeriod, 1, 1000, "periods between removals of expired messages (default 10)"),
+		number("max_messages", &s.maxMessages, 0, store.MaxStored, "messages that one user may have; 0 for as many as the table allows (default 500)"),
+		flag("add_date", &s.addDate, "put the time when it came before a text (1, default) or not"),
+		only("use_contact", "the sender is reached at the address in From"),
+		zero("add_contact", "a MESSAGE has no Contact (RFC 3428 section 4)"),
+		flag("store_foreign", &s.storeForeign, "store messages of senders who are not authenticated (1, default) or not"),
+		number("foreign_quota", &s.foreignQuota, 1, 1000000, "messages of such senders that are stored from one address in foreign_period (default 60)"),
+		{Name: "foreign_period", Kind: module.Int, Set: seconds("foreign_period", &s.foreignPeriod, 1, 86400), Doc: "seconds over which foreign_quota counts (default 3600)"},
+		number("max_deliveries", &s.maxDeliveries, 1, 1000, "users to whom is delivered at once (default 64)"),
+		number("max_attempts", &s.maxAttempts, 1, 1000, "refusals for good after which a message is not tried again although there are several phones (default 3)"),
+	}
+}
+
+func (s *settings) setURL(v string, _ int) error {
+	if v == "" {
+		return errors.New("db_url is empty")
+	}
+	s.dbURL = v
+	return nil
+}
+
+func (s *settings) setOfflineMessage(v string, _ int) error {
+	if len(v) > 1000 {
+		return errors.New("offline_message is longer than 1000 bytes")
+	}
+	s.offlineMessage = v
+	return nil
+}
+
+// setContentType takes the whole header line, as SER does, or its value.
+func (s *settings) setContentType(v string, _ int) error {
+	v = strings.TrimRight(v, "\r\n")
+	if name, value, ok := strings.Cut(v, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "Content-Type") {
+		v = strings.TrimSpace(value)
+	}
+	if !goodType([]byte(v)) {
+		return fmt.Errorf("%q is no media type", v)
+	}
+	s.contentType = v
+	return nil
+}
+
+func (s *settings) setExtraHdrs(v string, _ int) error {
+	if err := lines("extra_hdrs")(v, 0); err != nil {
+		return err
+	}
+	s.extraHdrs = v
+	return nil
+}
+
+// lines checks header lines that end in CRLF each and are none of those that we make.
+func lines(name string) func(string, int) error {
+	return func(v string, _ int) error {
+		if len(v) > 1024 {
+			return fmt.Errorf("%s is longer than 1024 bytes", name)
+		}
+		for rest := v; rest != ""; {
+			line, next, ended := strings.Cut(rest, "\r\n")
+			field, _, ok := strings.Cut(line, ":")
+			if !ended || !ok || field == "" || strings.ContainsAny(field, " \t") || strings.ContainsAny(line, "\r\n\x00") {
+				return fmt.Errorf(`%s wants header lines, each ending in \r\n`, name)
+			}
+			if id := sip.ParseHeaderID([]byte(field)); id != sip.HdrOther && id != sip.HdrContact && id != sip.HdrSubject && id != sip.HdrSupported {
+				return fmt.Errorf("%s may not hold %s: that is the router's", name, field)
+			}
+			rest = next
+		}
+		return nil
+	}
+}
+
+// uri checks an address; "registrar@example.org" counts as a sip URI.
+func uri(name string, to *string) func(string, int) error {
+	return func(v string, _ int) error {
+		if !strings.HasPrefix(v, "sip:") && !strings.HasPrefix(v, "sips:") {
+			v = "sip:" + v
+		}
+		var u sip.URI
+		if sip.ParseURI([]byte(v), &u) != nil || len(u.Host) == 0 {
+			return fmt.Errorf("%s: %q is no SIP address", name, v)
+		}
+		*to = v
+		return nil
+	}
+}
+
+func seconds(name string, to *time.Duration, least, most int) func(string, int) error {
+	return func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
+		}
+		*to = time.Duration(n) * time.Second
+		return nil
+	}
+}
+
+func number(name string, to *int, least, most int, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
+		}
+		*to = n
+		return nil
+	}}
+}
+
+func flag(name string, to *bool, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n != 0 && n != 1 {
+			return fmt.Errorf("%s must be 0 or 1", name)
+		}
+		*to = n == 1
+		return nil
+	}}
+}
+
+// only is a parameter of old scripts that makes no difference.
+func only(name, why string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: "taken and not used: " + why, Set: func(_ string, n int) error {
+		if n != 0 && n != 1 {
+			return fmt.Errorf("%s must be 0 or 1", name)
+		}
+		return nil
+	}}
+}
+
+// zero is a parameter that can only be off.
+func zero(name, why string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: "taken if 0: " + why, Set: func(_ string, n int) error {
+		if n != 0 {
+			return fmt.Errorf("%s can only be 0: %s", name, why)
+		}
+		return nil
+	}}
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	return []module.Func{
+		{Name: "m_store", Max: 1, Routes: module.RequestRoute | module.FailureRoute, MayWait: true, Compile: m.compileStore,
+			Doc: "stores the MESSAGE for its recipient; true once it is committed"},
+		{Name: "m_dump", Max: 1, Routes: module.RequestRoute, Compile: m.compileDump,
+			Doc: "delivers what is stored for who registers, once the 200 is out"},
+	}
+}

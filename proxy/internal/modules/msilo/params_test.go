@@ -1,0 +1,51 @@
+package msilo_test
+
+import (
+	"strings"
+	"testing"
+
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/modules/msilo"
+)
+
+func TestParams(t *testing.T) {
+	for _, x := range []struct{ name, value, want string }{
+		{"db_url", "", "empty"}, {"db_url", "sql://u:p@h/d", ""},
+		{"db_table", "silo", ""}, {"db_table", "messages", `can only be "silo"`},
+		{"registrar", "sip:registrar@example.org", ""}, {"registrar", "registrar@example.org", ""}, {"registrar", "sip:a b", "no SIP address"},
+		{"from_address", "", "no SIP address"},
+		{"offline_message", "Not here.", ""}, {"offline_message", strings.Repeat("x", 1001), "longer than 1000"},
+		{"content_type_hdr", "Content-Type: text/plain\r\n", ""}, {"content_type_hdr", "text/html", ""}, {"content_type_hdr", "text", "no media type"},
+		{"extra_hdrs", "Organization: x\r\nX-A: b\r\n", ""}, {"extra_hdrs", "Organization: x", `ending in \r\n`},
+		{"extra_hdrs", "From: x\r\n", "may not hold From"}, {"extra_hdrs", "no colon\r\n", "header lines"}, {"extra_hdrs", "A: b\nVia: x\r\n", "header lines"},
+		{"contact_hdr", "Contact: registrar@example.org:5060;msilo=yes\r\n", ""}, {"outbound_proxy", "sip:proxy.example.org", ""},
+		{"expire_time", "59", "from 60"}, {"expire_time", "36000", ""}, {"check_time", "0", "from 1"}, {"check_time", "10", ""},
+		{"clean_period", "0", "from 1"}, {"clean_period", "3", ""},
+		{"max_messages", "0", ""}, {"max_messages", "5001", "from 0 to 5000"},
+		{"add_date", "0", ""}, {"add_date", "2", "must be 0 or 1"}, {"use_contact", "1", ""}, {"use_contact", "7", "must be 0 or 1"},
+		{"add_contact", "0", ""}, {"add_contact", "1", "RFC 3428"}, {"store_foreign", "0", ""}, {"store_foreign", "3", "must be 0 or 1"},
+		{"foreign_quota", "0", "from 1"}, {"foreign_quota", "5", ""}, {"foreign_period", "0", "from 1"}, {"foreign_period", "60", ""},
+		{"max_deliveries", "0", "from 1"}, {"max_deliveries", "2", ""}, {"max_attempts", "0", "from 1"}, {"max_attempts", "2", ""},
+	} {
+		err := moduletest.Set(t, msilo.New(msilo.Config{}), x.name, x.value)
+		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s = %q: %v, want %q", x.name, x.value, err, x.want)
+		}
+	}
+}
+
+func TestFunctionArguments(t *testing.T) {
+	m := msilo.New(msilo.Config{})
+	for _, good := range []string{"0", "1", "2", "$ru", "$ou", "$tu"} {
+		moduletest.Compile(t, m, "m_store", good)
+	}
+	moduletest.Compile(t, m, "m_store")
+	moduletest.Compile(t, m, "m_dump")
+	moduletest.Compile(t, m, "m_dump", "0")
+	if why := moduletest.Refused(t, m, "m_store", "$fu"); !strings.Contains(why, `not "$fu"`) {
+		t.Error(why)
+	}
+	if why := moduletest.Refused(t, m, "m_dump", "bob"); !strings.Contains(why, "no argument") {
+		t.Error(why)
+	}
+}

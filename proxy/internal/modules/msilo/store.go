@@ -1,0 +1,292 @@
+package msilo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+const (
+	// storeTimeout bounds the wait for the commit.
+	storeTimeout = 2 * time.Second
+	// maxBody bounds a stored body, so that it can be delivered with the headers of
+	// then, in bytes.
+	maxBody = 32 << 10
+	// maxKept bounds the header lines that are kept with a body.
+	maxKept = 4096
+)
+
+// Whom a message is stored for.
+type owner uint8
+
+const (
+	ownerRequest  owner = iota // the address in the present Request-URI
+	ownerReceived              // in the Request-URI as received
+	ownerTo                    // in To
+)
+
+// compileStore compiles m_store([whom]).
+func (m *Module) compileStore(args []module.Arg) (module.Call, error) {
+	whom := ownerRequest
+	if len(args) > 0 {
+		switch args[0].Str {
+		case "0", "$ru", "":
+		case "1", "$ou":
+			whom = ownerReceived
+		case "2", "$tu":
+			whom = ownerTo
+		default:
+			return nil, fmt.Errorf(`m_store is for the address in the Request-URI ("0" or "$ru"), in the one received ("1", "$ou") or in To ("2", "$tu"), not %q`, args[0].Str)
+		}
+	}
+	return func(c *module.Ctx) int { return m.store(c, whom) }, nil
+}
+
+// reason is why a message is not stored. The sender learns only that it is not.
+type reason string
+
+// Error implements error.
+func (r reason) Error() string { return string(r) }
+
+// The reasons that are no fault of the database's.
+const (
+	errNotStored reason = "it is one that this module sends itself"
+	errNoBody    reason = "it has no body"
+	errLongBody  reason = "its body is larger than 32 KiB"
+	errType      reason = "its Content-Type is missing or bad"
+	errExpires   reason = "it expires at once"
+	errSender    reason = "its From is no address"
+	errOwner     reason = "it is for nobody who could have messages"
+	errForeign   reason = "its sender is not authenticated, and store_foreign is off"
+	errQuota     reason = "too many messages of strangers came from this address"
+	errKept      reason = "its headers about the body are too large"
+	errWaiters   reason = "too many requests wait for the database"
+)
+
+// store is m_store.
+func (m *Module) store(c *module.Ctx, whom owner) int {
+	r := &c.Request
+	if !m.on || r.Msg.Method != sip.MESSAGE {
+		return module.False
+	}
+	msg, err := m.read(r, whom)
+	if err == nil {
+		err = m.admit(r)
+	}
+	if err == nil && !r.Park() {
+		err = errWaiters
+	}
+	if err == nil {
+		err = m.commit(msg)
+	}
+	if err != nil {
+		m.refuse(r, err)
+		return module.False
+	}
+	m.stored.Add(1)
+	m.owners.add(msg.Owner.String())
+	m.news.add(msg.Owner)
+	m.notify(r, msg)
+	// The phone may have come back since the script looked. In a failure route it has
+	// been tried just now.
+	if c.Route == module.RequestRoute && m.reachable(msg.Owner) > 0 {
+		m.dumps.start(msg.Owner)
+	}
+	return module.True
+}
+
+func (m *Module) refuse(r *relay.Request, err error) {
+	m.refusedToStore.Add(1)
+	level := slog.LevelInfo
+	var known reason
+	if !errors.As(err, &known) && store.IsUnavailable(err) {
+		level = slog.LevelWarn
+	}
+	if m.cfg.Log.Enabled(context.Background(), level) {
+		m.cfg.Log.Log(context.Background(), level, "msilo: message not stored", "reason", err.Error(), "source", r.From.Remote, "call_id", string(r.Msg.CallID()))
+	}
+}
+
+// commit waits for the database.
+func (m *Module) commit(msg store.SiloMessage) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	_, err := m.cfg.Silo.Add(ctx, msg, m.set.maxMessages)
+	return err
+}
+
+// read makes of a MESSAGE what is stored.
+func (m *Module) read(r *relay.Request, whom owner) (store.SiloMessage, error) {
+	req := r.Msg
+	s := store.SiloMessage{Received: m.cfg.Now().UTC(), Body: req.Body(), CallID: string(req.CallID())}
+	switch {
+	case m.own.has(req.CallID()):
+		return s, errNotStored
+	case len(s.Body) == 0:
+		return s, errNoBody
+	case len(s.Body) > maxBody:
+		return s, errLongBody
+	case !goodType(req.HeaderValue(sip.HdrContentType)):
+		return s, errType
+	}
+	s.ContentType = string(req.HeaderValue(sip.HdrContentType))
+	life := m.life(req)
+	if life <= 0 {
+		return s, errExpires
+	}
+	s.Expires = s.Received.Add(life)
+	from, err := req.From()
+	if err != nil || !goodURI(from.URI) {
+		return s, errSender
+	}
+	s.From, s.FromName = string(from.URI), unquote(string(from.Display))
+	if s.Owner, s.To, err = m.owner(r, whom); err != nil {
+		return s, err
+	}
+	s.ExtraHeaders, err = kept(req)
+	return s, err
+}
+
+// life is how long a message is kept.
+func (m *Module) life(req *sip.Message) time.Duration {
+	h := req.Header(sip.HdrExpires)
+	if h == nil {
+		return m.set.expireTime
+	}
+	n, ok := sip.ParseUint(req.Value(h), math.MaxUint32)
+	if !ok {
+		return m.set.expireTime // no number: as if it were not there (RFC 3261 §20.19)
+	}
+	return min(time.Duration(n)*time.Second, m.set.expireTime)
+}
+
+// owner finds whose message it is: an alias's subscriber. Whether there is such a one
+// the database says when it stores.
+func (m *Module) owner(r *relay.Request, whom owner) (aor.AOR, string, error) {
+	text := r.Main.URI
+	switch whom {
+	case ownerReceived:
+		text = r.Msg.RequestURI()
+	case ownerTo:
+		to, err := r.Msg.To()
+		if err != nil {
+			return aor.AOR{}, "", errOwner
+		}
+		text = to.URI
+	}
+	var u sip.URI
+	if sip.ParseURI(text, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser {
+		return aor.AOR{}, "", errOwner
+	}
+	a, err := aor.New(string(u.User), string(u.Host))
+	if err != nil {
+		return aor.AOR{}, "", errOwner
+	}
+	if m.cfg.Alias != nil {
+		if name, ok := m.cfg.Alias(nil, []byte(a.String())); ok {
+			if target, err := aor.Parse(string(name), ""); err == nil {
+				a = target
+			}
+		}
+	}
+	return a, string(text), nil
+}
+
+// admit decides about senders who have not shown who they are.
+func (m *Module) admit(r *relay.Request) error {
+	switch {
+	case r.Local != nil || len(r.Auth.User) > 0:
+		return nil
+	case !m.set.storeForeign:
+		return errForeign
+	case !m.quota.take(r.From.Remote.Addr(), m.cfg.Now()):
+		return errQuota
+	}
+	return nil
+}
+
+// keptFields are the headers without which a body cannot be read, or read rightly.
+var keptFields = [...]string{"Content-Encoding", "Content-Language", "Content-Disposition", "MIME-Version", "Subject", "Priority", "Reply-To", "In-Reply-To"}
+
+// kept returns the header lines that are delivered with the body.
+func kept(req *sip.Message) (string, error) {
+	var b strings.Builder
+	for _, name := range keptFields {
+		h := req.Named(name)
+		if h == nil {
+			continue
+		}
+		value := req.Value(h)
+		if len(value) == 0 || bytes.ContainsAny(value, "\x00") {
+			continue
+		}
+		b.WriteString(name + ": ")
+		for _, line := range bytes.FieldsFunc(value, func(c rune) bool { return c == '\r' || c == '\n' }) {
+			b.Write(line)
+		}
+		b.WriteString("\r\n")
+		if b.Len() > maxKept {
+			return "", errKept
+		}
+	}
+	return b.String(), nil
+}
+
+// goodType reports whether text is a media type: ASCII with a slash.
+func goodType(text []byte) bool {
+	if len(text) == 0 || len(text) > 1024 {
+		return false
+	}
+	for _, c := range text {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	slash := bytes.IndexByte(text, '/')
+	end := bytes.IndexAny(text, "; ")
+	if end < 0 {
+		end = len(text)
+	}
+	return slash > 0 && slash < end-1
+}
+
+// goodURI reports whether a sender's URI can be written into a message of ours and is
+// not too long for the table.
+func goodURI(uri []byte) bool {
+	var u sip.URI
+	if len(uri) > 255 || sip.ParseURI(uri, &u) != nil || u.Scheme == sip.SchemeOther {
+		return false
+	}
+	for _, c := range uri {
+		if c <= ' ' || c >= 0x7f || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// unquote is the text of a display name (RFC 3261 §25.1).
+func unquote(display string) string {
+	if len(display) < 2 || display[0] != '"' || display[len(display)-1] != '"' {
+		return display
+	}
+	var b strings.Builder
+	for text := display[1 : len(display)-1]; text != ""; text = text[1:] {
+		if text[0] == '\\' && len(text) > 1 {
+			text = text[1:]
+		}
+		b.WriteByte(text[0])
+	}
+	return b.String()
+}

@@ -1,0 +1,209 @@
+package msilo
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/ua"
+	"seraph/sql/store"
+)
+
+func message(at time.Time, kind string) store.SiloMessage {
+	return store.SiloMessage{Owner: bobAOR, From: "sip:alice@example.org", ContentType: kind, Body: []byte("hello"), Received: at}
+}
+
+// stores runs m_store on a MESSAGE; lines replace the usual ones.
+func (b *bench) stores(body string, lines ...string) int {
+	b.t.Helper()
+	return b.storesFor("sip:bob@example.org", "0", body, lines...)
+}
+
+func (b *bench) storesFor(uri, whom, body string, lines ...string) int {
+	b.t.Helper()
+	text := moduletest.Request("MESSAGE", uri, append([]string{"Content-Type: text/plain"}, lines...)...)
+	text = strings.Replace(text, "Content-Length: 0", fmt.Sprintf("Content-Length: %d", len(body)), 1) + "\n" + body
+	for _, l := range lines {
+		if name, _, _ := strings.Cut(l, ":"); name == "Content-Type" {
+			text = strings.Replace(text, "Content-Type: text/plain\n", "", 1)
+		}
+	}
+	router := moduletest.New(b.t, &moduletest.Script{Request: func(c *module.Ctx) {
+		store := moduletest.Compile(b.t, b.m, "m_store", whom)
+		status := 503
+		if store(c) == module.True {
+			status = 202
+		}
+		_ = c.Reply(&sip.Reply{Status: status})
+	}})
+	sent := router.Receive("udp:192.0.2.7:5060", text)
+	var status int
+	if _, err := fmt.Sscanf(sent[len(sent)-1].Text, "SIP/2.0 %d", &status); err != nil {
+		b.t.Fatalf("%v in %q", err, sent[len(sent)-1].Text)
+	}
+	return status
+}
+
+// TestWhatIsStored: the message with everything that its delivery needs.
+func TestWhatIsStored(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		status := b.stores("hello", "Expires: 60", "Content-Encoding: identity", "Subject: a\r\n b", "X-Other: y")
+		rows := b.rows()
+		if status != 202 || len(rows) != 1 {
+			t.Fatalf("answered %d, %d rows", status, len(rows))
+		}
+		m := rows[0]
+		if m.Owner != bobAOR || m.From != "sip:alice@example.org" || m.FromName != "Alice" || m.To != "sip:bob@example.org" ||
+			m.ContentType != "text/plain" || string(m.Body) != "hello" || m.CallID != "call-1" ||
+			m.ExtraHeaders != "Content-Encoding: identity\r\nSubject: a b\r\n" || m.Expires.Sub(m.Received) != time.Minute {
+			t.Errorf("stored %+v", m)
+		}
+		b.stores("hello", "Expires: 99999999")
+		b.stores("hello", "Expires: soon")
+		for _, m := range b.rows()[1:] {
+			if m.Expires.Sub(m.Received) != 72*time.Hour {
+				t.Errorf("kept for %v, want three days", m.Expires.Sub(m.Received))
+			}
+		}
+	})
+}
+
+// TestWhomItIsFor: which address of the request counts.
+func TestWhomItIsFor(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		for _, x := range []struct {
+			uri, whom string
+			want      int
+		}{
+			{"sip:bob@example.org", "0", 202}, {"sip:BOB@Example.org;transport=tcp", "1", 202}, {"sip:other@example.org", "2", 202},
+			{"sip:other@example.org", "0", 503}, {"sip:example.org", "0", 503}, {"tel:+49123", "0", 503},
+		} {
+			if got := b.storesFor(x.uri, x.whom, "hello"); got != x.want {
+				t.Errorf("m_store(%s) for %s: %d, want %d", x.whom, x.uri, got, x.want)
+			}
+		}
+	})
+}
+
+// TestRefusedToStore: wrong input, each kind.
+func TestRefusedToStore(t *testing.T) {
+	bubble(t, func(b *bench) {
+		for name, x := range map[string]struct {
+			body  string
+			lines []string
+		}{
+			"no body":              {"", nil},
+			"a body too large":     {strings.Repeat("x", maxBody+1), nil},
+			"no type":              {"x", []string{"Content-Type: "}},
+			"a bad type":           {"x", []string{"Content-Type: plain"}},
+			"a type of half":       {"x", []string{"Content-Type: text/"}},
+			"expired":              {"x", []string{"Expires: 0"}},
+			"kept headers too big": {"x", []string{"Subject: " + strings.Repeat("s", 5000)}},
+		} {
+			if status := b.stores(x.body, x.lines...); status != 503 {
+				t.Errorf("%s: %d, want 503", name, status)
+			}
+		}
+		b.m.own.add("call-1")
+		if status := b.stores("x"); status != 503 {
+			t.Errorf("one of our own: %d, want 503", status)
+		}
+		b.m.own.remove("call-1")
+		b.silo.away = true
+		if status := b.stores("x"); status != 503 {
+			t.Errorf("with the database away: %d, want 503", status)
+		}
+		if n := len(b.rows()); n != 0 {
+			t.Errorf("%d rows", n)
+		}
+	})
+}
+
+// TestForeign: strangers' messages are counted by source, or not taken at all.
+func TestForeign(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		got := []int{b.stores("1"), b.stores("2"), b.stores("3")}
+		time.Sleep(11 * time.Second)
+		if got = append(got, b.stores("4")); fmt.Sprint(got) != "[202 202 503 202]" {
+			t.Errorf("answered %v", got)
+		}
+	}, [2]string{"foreign_quota", "2"}, [2]string{"foreign_period", "10"})
+	bubble(t, func(b *bench) {
+		if status := b.stores("x"); status != 503 {
+			t.Errorf("answered %d although store_foreign is off", status)
+		}
+	}, [2]string{"store_foreign", "0"})
+}
+
+// TestQuotaIsBounded: more sources than are counted get nothing stored, until some
+// have been quiet for the period; neighbours in IPv6 are one.
+func TestQuotaIsBounded(t *testing.T) {
+	q := quota{most: 1, period: time.Minute}
+	now := time.Now()
+	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) }
+	for i := range maxSources {
+		if !q.take(at(i), now) {
+			t.Fatalf("source %d is refused", i)
+		}
+	}
+	if q.take(at(maxSources), now) {
+		t.Error("one source too many is counted")
+	}
+	if !q.take(at(maxSources), now.Add(2*time.Minute)) || len(q.sources) != 1 {
+		t.Errorf("%d sources are left after two minutes", len(q.sources))
+	}
+	if !q.take(netip.MustParseAddr("2001:db8::1"), now) || q.take(netip.MustParseAddr("2001:db8::ffff"), now) {
+		t.Error("two addresses of one network count apart")
+	}
+}
+
+// TestStoredAndBack: a phone that came back while the message was stored gets it at once.
+func TestStoredAndBack(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.stores("hello")
+		synctest.Wait()
+		if got := b.wire.bodies(); len(got) != 1 || len(b.rows()) != 0 {
+			t.Errorf("sent %q, left %+v", got, b.rows())
+		}
+	})
+}
+
+// TestNotice: an authenticated sender is told, a stranger is not.
+func TestNotice(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		b.stores("from a stranger")
+		synctest.Wait()
+		if n := len(b.wire.bodies()); n != 0 {
+			t.Errorf("%d notices to a stranger", n)
+		}
+		c := moduletest.Message(t, moduletest.Request("MESSAGE", "sip:bob@example.org"))
+		c.Auth.User, c.Auth.Domain = []byte("alice"), []byte("example.org")
+		b.m.notify(&c.Request, message(time.Now(), "text/plain"))
+		synctest.Wait()
+		if len(b.wire.sent) != 1 || b.wire.sent[0].To != "sip:alice@example.org" || b.wire.sent[0].From != "sip:registrar@example.org" || string(b.wire.sent[0].Body) != "Later." {
+			t.Errorf("sent %+v", b.wire.sent)
+		}
+	}, [2]string{"registrar", "sip:registrar@example.org"}, [2]string{"offline_message", "Later."})
+}
+
+// TestWithoutDatabase: nothing is stored, and the script hears it.
+func TestWithoutDatabase(t *testing.T) {
+	m := New(Config{Sender: &wire{answers: []ua.Answer{taken()}}})
+	if err := m.Init(); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, m: m}
+	if status := b.stores("x"); status != 503 {
+		t.Errorf("answered %d", status)
+	}
+}

@@ -1,0 +1,39 @@
+package usrloc
+
+// Settled reports whether no change of the bindings of a canonical address waits for
+// the database.
+func (t *Table) Settled(aor string) bool {
+	sh := t.shardOf(aor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.entries[aor]
+	if e == nil {
+		return true
+	}
+	for _, head := range e.heads {
+		if head.pending {
+			return false
+		}
+	}
+	return true
+}
+
+// Taking counts the bindings of a canonical address that were promised and take one
+// of the methods in the set (see Binding.Methods).
+func (t *Table) Taking(aor string, methods uint32) int {
+	now := t.now()
+	sh := t.shardOf(aor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.entries[aor]
+	if e == nil {
+		return 0
+	}
+	n := 0
+	for _, head := range e.heads {
+		if v := head.settled(); v != nil && v.counts(now) && v.Methods&methods != 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,74 @@
+package relay
+
+import (
+	"bytes"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// Source is where the call's request came from.
+func (c *Call) Source() transport.Flow { return c.from }
+
+// Local is the identity that the router's own user agent speaks for in this call,
+// nil for a call from the network.
+func (c *Call) Local() *Local { return c.local }
+
+// Method is the request's.
+func (c *Call) Method() sip.Method { return c.method }
+
+// Request is the request as received. It is there until a final reply has gone up,
+// in Accountant.Ended still.
+func (c *Call) Request() []byte {
+	if c.req == nil {
+		return nil
+	}
+	return c.req.B
+}
+
+// Began is when an INVITE came in; it is noted where there is an accountant.
+func (c *Call) Began() time.Time { return c.began }
+
+// Callee is the canonical address that lookup looked for first, empty without one.
+func (c *Call) Callee() []byte { return c.callee }
+
+// Flags are the script's.
+func (c *Call) Flags() uint32 { return c.flags }
+
+// Relayed reports whether the request was sent on.
+func (c *Call) Relayed() bool { return c.relayed }
+
+// Elsewhere reports whether the caller gave up because another phone, which the
+// router may know nothing of, took the call: its CANCEL had a Reason with cause=200
+// (RFC 3326 §2).
+func (c *Call) Elsewhere() bool { return c.cancelled && c.elsewhere }
+
+// remember keeps in the call what the accounts want to know of the request.
+func (r *Request) remember(c *Call) {
+	c.flags = r.Flags
+	if len(c.callee) == 0 {
+		c.callee = append(c.calleeRoom[:0], r.Callee...)
+	}
+}
+
+// account tells the accountant of a final reply, which is the first one.
+func (c *Call) account(status int, reply []byte) {
+	a := c.engine.cfg.Accountant
+	if a == nil || c.answered || c.method != sip.INVITE && c.method != sip.BYE {
+		return
+	}
+	a.Ended(c, status, reply)
+}
+
+var reasonCause = []byte("cause=200")
+
+// completedElsewhere reads the Reason line of a CANCEL.
+func completedElsewhere(reason []byte) bool {
+	i := bytes.Index(reason, reasonCause)
+	if i < 0 {
+		return false
+	}
+	rest := reason[i+len(reasonCause):]
+	return len(rest) == 0 || rest[0] < '0' || rest[0] > '9'
+}

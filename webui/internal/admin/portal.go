@@ -1,0 +1,99 @@
+// Package admin is the portal of those who run the service: the pages below
+// /admin. Each file is a page or a part of one; portal.go is what they share.
+// The server gives every request its session.Visitor and view.Frame before a
+// page sees it, and has checked the CSRF token of a POST; who comes this far
+// has a session of kind admin and a privilege.
+package admin
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Templates is the folder of this package's pages, for view.New.
+func Templates() (fs.FS, error) { return fs.Sub(templates, "templates") }
+
+// Paths of pages that others lead to.
+const (
+	pathSignIn   = "/admin/sign-in"
+	pathOverview = "/admin"
+	pathUsers    = "/admin/users"
+)
+
+// Options are what the portal works with. All are needed.
+type Options struct {
+	DB       *store.DB
+	Ctl      *ctlproto.Redialer
+	View     *view.Set
+	Sessions *session.Manager // of administrators
+	SignIn   *session.SignIn
+	Now      func() time.Time
+	Log      *slog.Logger
+	// SessionsChanged closes live pages of a user whose sessions were ended.
+	SessionsChanged func(aor.AOR)
+	// PrivacyChanged says that others may see a user's presence no more, or
+	// again.
+	PrivacyChanged func(aor.AOR)
+}
+
+// Portal has the handlers of the pages as its methods.
+type Portal struct{ Options }
+
+// New makes a Portal.
+func New(o Options) *Portal { return &Portal{Options: o} }
+
+// actor is who is signed in; only for pages that the server keeps for them.
+func actor(r *http.Request) aor.AOR { return session.Of(r).Session.AOR }
+
+// rights are what the actor may do.
+func rights(r *http.Request) Rights {
+	v := session.Of(r)
+	return RightsOf(v.Session.AOR, v.Privileges)
+}
+
+// fail answers for an error that no form can show: 404 for what is not there,
+// 503 while the database is away, else 500. The reason of a 500 goes to the log.
+func (p *Portal) fail(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		p.View.Error(w, r, http.StatusNotFound)
+	case r.Context().Err() != nil: // the browser has gone
+		p.View.Error(w, r, http.StatusServiceUnavailable)
+	case store.IsUnavailable(err):
+		p.Log.Warn("page not made: database", "path", r.URL.Path, "err", err)
+		p.View.Error(w, r, http.StatusServiceUnavailable)
+	default:
+		p.Log.Error("page not made", "path", r.URL.Path, "err", err)
+		p.View.Error(w, r, http.StatusInternalServerError)
+	}
+}
+
+// done ends a change: to path, which says the note once.
+func (p *Portal) done(w http.ResponseWriter, r *http.Request, path string, f session.Flash) {
+	v := session.Of(r)
+	v.Session.SetFlash(w, v.Client, f)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}
+
+// afterwards is a context for what must follow a change that is made, even if
+// the browser goes away meanwhile.
+func afterwards(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), afterTime)
+}
+
+// afterTime bounds each of those steps.
+const afterTime = 5 * time.Second

@@ -1,0 +1,47 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+)
+
+// What the router is told after a change, so that it does not wait for its
+// caches to run out. A part of the router that is not loaded has nothing to
+// forget, and an address without bindings none to lose.
+
+// forget makes the router read the credentials of a user again.
+func (p *Portal) forget(ctx context.Context, who aor.AOR) error {
+	return told(p.Ctl.AuthForget(ctx, who.String()))
+}
+
+// unregister takes a user's phones off, after the credentials, so that none
+// comes back in between.
+func (p *Portal) unregister(ctx context.Context, who aor.AOR) error {
+	return errors.Join(p.forget(ctx, who), told(p.Ctl.UlRm(ctx, who.String())))
+}
+
+// reloadAliases makes the router read all aliases again.
+func (p *Portal) reloadAliases(ctx context.Context, _ aor.AOR) error {
+	return told(p.Ctl.AliasReload(ctx))
+}
+
+// reloadGroups makes the router read all groups again.
+func (p *Portal) reloadGroups(ctx context.Context, _ aor.AOR) error {
+	return told(p.Ctl.GroupReload(ctx))
+}
+
+// dismiss makes the router forget a user who is no more.
+func (p *Portal) dismiss(ctx context.Context, who aor.AOR) error {
+	return errors.Join(p.unregister(ctx, who), p.reloadAliases(ctx, who), p.reloadGroups(ctx, who))
+}
+
+func told(err error) error {
+	switch ctlproto.CodeOf(err) {
+	case ctlproto.CodeNotFound, ctlproto.CodeMethodNotFound:
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,250 @@
+package user
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/store"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+// tabMessages is the tab of the message store and of what belongs to it.
+const tabMessages = "messages"
+
+// pathMessages is the message store.
+const pathMessages = "/user/messages"
+
+// messageRows is how many messages stand on a page.
+const messageRows = 20
+
+// messagesPage is the data of messages.html and of its part "messages".
+type messagesPage struct {
+	List view.List
+	Rows []messageRow
+	// IDs are those of the rows, Unread those that were not read.
+	IDs, Unread string
+	// Away says that the router could not be asked: the statuses are unknown,
+	// and nothing can be deleted or delivered.
+	Away bool
+}
+
+// messageRow is one stored message.
+type messageRow struct {
+	person
+	ID   int64
+	Time time.Time
+	Read bool
+	// Text is what it says; if it is no text, Type says what it is and Size how
+	// long, in bytes.
+	Text, Type string
+	Size       int
+	Cut        bool // Text is the beginning only
+	// Fate is what became of its delivery, its key "" if nothing did.
+	Fate view.Msg
+}
+
+// Messages lists the messages that are stored for the user, newest first (GET
+// /user/messages): the page, or to htmx the list alone. They are read from the
+// database and so are there while the router is away; only the router changes
+// them.
+func (p *Portal) Messages(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "HX-Request")
+	page, err := p.messagesPage(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	if r.Header.Get("HX-Request") != "" {
+		p.View.Fragment(w, r, http.StatusOK, "messages", page)
+		return
+	}
+	p.View.Page(w, r, http.StatusOK, "messages", view.Page{Title: view.M("messages.title"), Tab: tabMessages, Data: page})
+}
+
+func (p *Portal) messagesPage(r *http.Request) (messagesPage, error) {
+	page := messagesPage{List: view.ParseList(r, messageRows)}
+	messages, err := p.messages(r, &page.List)
+	if err != nil {
+		return page, err
+	}
+	senders := make([]stranger, len(messages))
+	for i, m := range messages {
+		senders[i] = stranger{URI: m.From, Name: m.FromName}
+	}
+	people, away, err := p.people(r, senders)
+	if err != nil {
+		return page, err
+	}
+	page.Away = away
+	var all, unread []int64
+	for i, m := range messages {
+		row := newMessageRow(m, people[i])
+		page.Rows = append(page.Rows, row)
+		all = append(all, m.ID)
+		if !row.Read {
+			unread = append(unread, m.ID)
+		}
+	}
+	page.IDs, page.Unread = joinIDs(all), joinIDs(unread)
+	return page, nil
+}
+
+// messages reads the page's messages; a page beyond the last one is the last.
+func (p *Portal) messages(r *http.Request, l *view.List) ([]store.SiloMessage, error) {
+	for {
+		list, total, err := p.DB.Silo.List(r.Context(), owner(r), store.SiloQuery{Newest: true, Limit: l.Size, Offset: l.Offset()})
+		if err != nil {
+			return nil, err
+		}
+		l.Total = total
+		if len(list) > 0 || l.Page <= 1 {
+			return list, nil
+		}
+		l.Page = min(l.Page-1, l.Pages())
+	}
+}
+
+// newMessageRow words a message for its owner.
+func newMessageRow(m store.SiloMessage, sender person) messageRow {
+	row := messageRow{person: sender, ID: m.ID, Time: m.Received, Read: !m.Read.IsZero(), Fate: fate(m)}
+	text, ok := textOf(m)
+	if !ok {
+		row.Type, row.Size = clip(printable(m.ContentType), maxName), len(m.Body)
+		return row
+	}
+	row.Text = clip(text, maxShown)
+	row.Cut = len(row.Text) < len(text)
+	return row
+}
+
+// fate says what became of a message's delivery.
+func fate(m store.SiloMessage) view.Msg {
+	code := sipDetail(m.LastCode, "")
+	switch {
+	case m.Refused:
+		return view.M("messages.refused", code)
+	case m.Attempts > 0 && m.LastCode > 0:
+		return view.M("messages.tried_code", strconv.Itoa(m.Attempts), code)
+	case m.Attempts > 0:
+		return view.M("messages.tried", strconv.Itoa(m.Attempts))
+	}
+	return view.Msg{}
+}
+
+// MessagesRead marks messages as read (POST /user/messages/read).
+func (p *Portal) MessagesRead(w http.ResponseWriter, r *http.Request) {
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	ids, err := selection(r.PostForm)
+	if err == nil && len(ids) == 0 {
+		err = store.ErrNotFound
+	}
+	if err == nil {
+		err = p.markRead(r, ids)
+	}
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, session.LocalPath(f.Value("return"), pathMessages), http.StatusSeeOther)
+}
+
+// markRead marks the user's messages; store.ErrNotFound if none of them is
+// theirs. Those that were read before are no fault.
+func (p *Portal) markRead(r *http.Request, ids []int64) error {
+	if len(ids) == 1 {
+		if _, err := p.DB.Silo.Find(r.Context(), owner(r), ids[0]); err != nil {
+			return err
+		}
+	}
+	n, err := p.DB.Silo.MarkRead(r.Context(), owner(r), ids...)
+	if err == nil && n > 0 {
+		p.live.MessagesChanged(owner(r))
+	}
+	return err
+}
+
+// MessagesAsk asks before messages are deleted (GET /user/messages/delete):
+// ids= names them.
+func (p *Portal) MessagesAsk(w http.ResponseWriter, r *http.Request) {
+	ids, err := selection(r.URL.Query())
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	if len(ids) == 0 {
+		p.done(w, r, pathMessages, view.M("messages.none_selected"))
+		return
+	}
+	title, text := view.M("messages.delete.some_title", strconv.Itoa(len(ids))), view.M("messages.delete.some_text")
+	m, err := p.DB.Silo.Find(r.Context(), owner(r), ids[0])
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	if len(ids) == 1 {
+		people, _, err := p.people(r, []stranger{{URI: m.From, Name: m.FromName}})
+		if err != nil {
+			p.fail(w, r, err)
+			return
+		}
+		title, text = view.M("messages.delete.title", people[0].Name), view.M("messages.delete.text")
+	}
+	p.View.Confirm(w, r, title, tabMessages, view.Question{
+		Text: text, Button: view.M("messages.delete.button"), Action: pathMessages + "/delete", Back: pathMessages,
+		Fields: map[string]string{fieldIDs: joinIDs(ids)},
+	})
+}
+
+// MessagesDelete has the router delete messages (POST /user/messages/delete):
+// it may be delivering them.
+func (p *Portal) MessagesDelete(w http.ResponseWriter, r *http.Request) {
+	if _, err := form.Parse(r); err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	ids, err := selection(r.PostForm)
+	if err == nil && len(ids) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	n, err := p.Ctl.MsiloRm(r.Context(), owner(r).String(), ids...)
+	switch {
+	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound:
+		p.fail(w, r, store.ErrNotFound)
+		return
+	case err != nil:
+		p.Log.Warn("messages not deleted", "user", owner(r).String(), "err", err)
+		p.done(w, r, pathMessages, view.M("messages.not_deleted"))
+		return
+	}
+	p.live.MessagesChanged(owner(r))
+	p.done(w, r, pathMessages, p.counted("messages.deleted", n))
+}
+
+// MessagesDeliver has the router deliver what is stored (POST
+// /user/messages/deliver). The list empties by itself as phones take it.
+func (p *Portal) MessagesDeliver(w http.ResponseWriter, r *http.Request) {
+	n, err := p.Ctl.MsiloDump(r.Context(), owner(r).String())
+	told := p.counted("messages.delivering", n)
+	switch {
+	case ctlproto.CodeOf(err) == ctlproto.CodeRefused:
+		told = view.M("messages.no_phone")
+	case err != nil:
+		p.Log.Warn("messages not delivered", "user", owner(r).String(), "err", err)
+		told = view.M("messages.deliver_away")
+	case n == 0:
+		told = view.M("messages.nothing_to_deliver")
+	}
+	p.done(w, r, pathMessages, told)
+}
