@@ -21,6 +21,7 @@ import (
 type demoReport struct {
 	URL   string
 	Ctl   string
+	PID   int
 	Users []struct{ User, Password string }
 }
 
@@ -138,7 +139,13 @@ func readReport(t *testing.T, p *proc.Process, dir string) demoReport {
 		if err != nil {
 			return err
 		}
-		return json.Unmarshal(text, &report)
+		if err := json.Unmarshal(text, &report); err != nil {
+			return err
+		}
+		if report.PID != p.PID() {
+			return errors.New("demo.json is of an earlier run, which was killed")
+		}
+		return nil
 	})
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {

@@ -37,24 +37,39 @@ func toPhones(phones *[]*phone) func(r *Request) {
 	}
 }
 
-func setup(t *testing.T, callees int) (*bench, *phone, []*phone) {
+func setup(t *testing.T, callees int, change ...func(*Config)) (*bench, *phone, []*phone) {
+	t.Helper()
+	b, alice, phones := prepare(t, callees, change...)
+	b.start()
+	return b, alice, phones
+}
+
+// prepare is setup of a bench that waits for start.
+func prepare(t *testing.T, callees int, change ...func(*Config)) (*bench, *phone, []*phone) {
 	t.Helper()
 	var phones []*phone
-	b := newBench(t, &hooks{request: toPhones(&phones)})
+	b := newBench(t, &hooks{request: toPhones(&phones)}, change...)
 	for range callees {
 		phones = append(phones, b.phone())
 	}
 	return b, b.phone(), phones
 }
 
-// empty waits until no transaction is left.
+// empty waits until no server transaction is left. (A client transaction that got a
+// refusal stays for Timer D, 32 s.)
 func (b *bench) empty() {
 	b.t.Helper()
-	look := time.NewTicker(10 * time.Millisecond)
+	eventually(b.t, "transactions are left", func() bool { return b.engine.Transactions() == 0 })
+}
+
+// eventually waits until ok, at most ten seconds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for end := time.Now().Add(10 * time.Second); b.engine.Transactions() > 0; <-look.C {
+	for end := time.Now().Add(10 * time.Second); !ok(); <-look.C {
 		if time.Now().After(end) {
-			b.t.Fatalf("%d transactions are left", b.engine.Transactions())
+			t.Fatal(what)
 		}
 	}
 }
