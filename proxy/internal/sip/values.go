@@ -94,7 +94,7 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 			a.Params = tail[1:]
 		}
 	}
-	if !isVisible(a.URI) {
+	if !isVisible(a.URI) || bytes.IndexByte(a.URI, '"') >= 0 || bytes.IndexByte(a.URI, '<') >= 0 || bytes.IndexByte(a.URI, '>') >= 0 {
 		return ErrNameAddr
 	}
 	a.Tag, _ = Param(a.Params, "tag")
