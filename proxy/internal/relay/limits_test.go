@@ -191,7 +191,7 @@ func TestHostileRequests(t *testing.T) {
 func TestNothingIsLeft(t *testing.T) {
 	b, alice, phones := setup(t, 2, fast)
 	before := 0
-	for i := range 20 {
+	for i := range 6 {
 		id := fmt.Sprint("left-", i)
 		alice.invite(id)
 		a, c := phones[0].expect("INVITE"), phones[1].expect("INVITE")
