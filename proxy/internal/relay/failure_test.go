@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -133,7 +134,7 @@ func TestFailureRouteGoesRoundForever(t *testing.T) {
 		phones[0].answer(phones[0].expect("INVITE"), 486, "t0")
 	}
 	alice.expect("SIP/2.0 486")
-	if err, _ := last.Load().(error); err != ErrTooManyBranches {
+	if err, _ := last.Load().(error); !errors.Is(err, ErrTooManyBranches) {
 		t.Errorf("the route was told %v", err)
 	}
 	alice.ack("round")
@@ -148,8 +149,10 @@ func TestFailureRouteKeepsItsRequest(t *testing.T) {
 		if err := r.Reply(&sip.Reply{Status: 480}); err != nil {
 			t.Error(err)
 		}
-		other := r.Engine.Table().Buffers.Copy([]byte(strings.Repeat("other call ", 40))) // takes what is free
-		defer r.Engine.Table().Buffers.Give(other)
+		for range 20 { // takes what is free
+			other := r.Engine.Table().Buffers.Copy([]byte(strings.Repeat("other call ", 40)))
+			defer r.Engine.Table().Buffers.Give(other)
+		}
 		m := &sip.Message{}
 		if err := m.Parse(append([]byte(nil), r.Msg.Buf...)); err != nil {
 			t.Errorf("%v in %.80q", err, r.Msg.Buf)

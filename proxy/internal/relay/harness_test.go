@@ -129,8 +129,14 @@ func (p *phone) send(lines ...string) {
 // expect reads messages until one begins with want, at most two seconds.
 func (p *phone) expect(want string) *sip.Message {
 	p.t.Helper()
+	return p.expectWithin(2*time.Second, want)
+}
+
+// expectWithin is expect with another deadline.
+func (p *phone) expectWithin(d time.Duration, want string) *sip.Message {
+	p.t.Helper()
 	var seen []string
-	_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	_ = p.conn.SetReadDeadline(time.Now().Add(d))
 	for {
 		buf := make([]byte, 65536)
 		n, err := p.conn.Read(buf)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -99,7 +100,7 @@ func TestTooLargeToSend(t *testing.T) {
 	}
 	b.start()
 	alice.invite("huge", "Subject: "+strings.Repeat("x", 65507-300))
-	if err := <-told; err != transport.ErrTooLarge {
+	if err := <-told; !errors.Is(err, transport.ErrTooLarge) {
 		t.Errorf("the script was told %v", err)
 	}
 	b.empty()
@@ -120,7 +121,7 @@ func TestManyBranches(t *testing.T) {
 	}
 	b.start()
 	alice.invite("many")
-	if err := <-full; err != ErrTooManyBranches {
+	if err := <-full; !errors.Is(err, ErrTooManyBranches) {
 		t.Errorf("the script was told %v", err)
 	}
 	branches := map[string]bool{}

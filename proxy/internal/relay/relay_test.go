@@ -210,6 +210,44 @@ func TestForeignRouteIsNotFollowed(t *testing.T) {
 	bob.nothing("BYE", 100*time.Millisecond)
 }
 
+// TestRefusalProvesNothing: a refusal goes up without our Record-Route, whose MAC would
+// take later requests of its receiver through us, and keeps that of others.
+func TestRefusalProvesNothing(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	alice.request("INVITE", "sip:bob@example.org", "refused", 1, "refused", "")
+	phones[0].answer(phones[0].expect("INVITE"), 486, "bt", "Record-Route: <sip:192.0.2.1;lr>")
+	up := alice.expect("SIP/2.0 486")
+	if rr := value(up, sip.HdrRecordRoute); rr != "<sip:192.0.2.1;lr>" || strings.Contains(string(up.Buf), routeParam+"=") {
+		t.Errorf("the refusal went up as\n%s", up.Buf)
+	}
+}
+
+// TestUnsupportedIs420: an extension that a proxy has to understand (RFC 3261 §16.3).
+func TestUnsupportedIs420(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	alice.request("INVITE", "sip:bob@example.org", "ext", 1, "ext", "", "Proxy-Require: foo")
+	refused := alice.expect("SIP/2.0 420")
+	if h := refused.Named("Unsupported"); h == nil || string(refused.Value(h)) != "foo" {
+		t.Errorf("the refusal does not name what is not supported:\n%s", refused.Buf)
+	}
+	phones[0].nothing("INVITE", 60*time.Millisecond)
+}
+
+// TestResponseToAnotherMethod does not end the INVITE (RFC 3261 §17.1.3).
+func TestResponseToAnotherMethod(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	bob := phones[0]
+	alice.request("INVITE", "sip:bob@example.org", "method", 1, "method", "")
+	inv := bob.expect("INVITE")
+	wrong := strings.Replace(string(inv.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt")})), "1 INVITE", "1 BYE", 1)
+	if _, err := bob.conn.WriteToUDPAddrPort([]byte(wrong), bob.to); err != nil {
+		t.Fatal(err)
+	}
+	alice.nothing("SIP/2.0 200", 60*time.Millisecond)
+	bob.answer(inv, 486, "bt")
+	alice.expect("SIP/2.0 486")
+}
+
 // TestRoutesInOneLine: entries of ours that stand in one Route line leave no empty
 // line behind (RFC 3261 §20.34 wants a value), and one beside them stays.
 func TestRoutesInOneLine(t *testing.T) {

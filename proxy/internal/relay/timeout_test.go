@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func TestFullTable(t *testing.T) {
 	b, alice, phones := prepare(t, 1, fast, func(c *Config) { c.Txn.Max = 2 })
 	relay := b.hooks.request
 	b.hooks.request = func(r *Request) {
-		if r.NewTransaction() == ErrOverload {
+		if errors.Is(r.NewTransaction(), ErrOverload) {
 			_ = r.ReplyStateless(&sip.Reply{Status: 503})
 			return
 		}

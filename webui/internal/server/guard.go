@@ -95,6 +95,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 			want = visitor.Session.CSRF()
 		}
 		if session.CheckToken(want, r.PostForm.Get(session.FieldCSRF)) != nil {
+			if signedIn && route.Path == pathSignIn { // in another tab, meanwhile
+				toPhoneBook(w, r)
+				return
+			}
 			s.refuse(w, r, http.StatusForbidden)
 			return
 		}
@@ -147,7 +151,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request) *http.Request {
 // askToSignIn leads to the sign-in page, and back to where the person wanted to
 // go if that can be gone to again.
 func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route) {
-	to := "/user/sign-in"
+	to := pathSignIn
 	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" && !route.Stream {
 		if back := session.LocalPath(r.URL.RequestURI(), ""); back != "" {
 			to += "?return=" + url.QueryEscape(back)

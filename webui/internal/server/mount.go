@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -37,6 +38,10 @@ func (s *Server) echoError(err error, c echo.Context) {
 	if errors.As(err, &known) {
 		status = known.Code
 	}
-	w := c.Response().Writer
-	s.refuse(w, s.visit(w, c.Request()), status)
+	w, r := c.Response().Writer, c.Request()
+	if to := strings.TrimRight(r.URL.Path, "/"); status == http.StatusNotFound && to != r.URL.Path && r.Method == http.MethodGet && (to == "/user" || s.isPage(to)) {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
+	s.refuse(w, s.visit(w, r), status)
 }

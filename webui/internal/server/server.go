@@ -68,7 +68,7 @@ func New(o Options) *Server {
 	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
 	s.portal = user.New(user.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		Live: o.Live,
+		Live: o.Live, IsPage: s.isPage,
 	})
 	s.table = s.routes(s.portal)
 	s.handler = s.outermost(s.mount())
