@@ -22,6 +22,7 @@ type demoReport struct {
 	URL   string
 	Admin string `json:"admin_url"`
 	Ctl   string
+	PID   int
 	Users []struct {
 		User, Password string
 		Admin          bool
@@ -168,7 +169,13 @@ func readReport(t *testing.T, p *proc.Process, dir string) demoReport {
 		if err != nil {
 			return err
 		}
-		return json.Unmarshal(text, &report)
+		if err := json.Unmarshal(text, &report); err != nil {
+			return err
+		}
+		if report.PID != p.PID() {
+			return errors.New("demo.json is of an earlier run, which was killed")
+		}
+		return nil
 	})
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {

@@ -29,13 +29,15 @@ func TestPages(t *testing.T) {
 	w.Shows("Edit entry")
 	entry := w.Path()
 	for name, path := range map[string]string{
-		"phone-book": "/user/phone-book", "phone-book-search": "/user/phone-book?q=nobody+at+all", "entry-new": "/user/phone-book/new",
+		"phone-book": "/user/phone-book", "entry-new": "/user/phone-book/new",
 		"entry": entry, "entry-delete": entry + "/delete", "dial": "/user/dial", "account": "/user/account",
 		"missed": "/user/missed", "messages": "/user/messages", "send": "/user/messages/new?to=bob", "aliases": "/user/account/aliases",
 		"phones": "/user/account/phones", "security": "/user/account/security", "not-found": "/user/nowhere",
 	} {
 		seen.at(name, path)
 	}
+	w.Open("/user/phone-book?q=nobody+at+all")
+	seen.here("phone-book-nobody")
 	w.Open("/user/phone-book/new")
 	w.Fill("Address", "not an address")
 	w.Press("Save")

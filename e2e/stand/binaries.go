@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -63,4 +64,41 @@ func Programs(t testing.TB) Binaries {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// Planted builds the router, with the tag "poison", with a fault in it: in the file,
+// named from the root, the text old, which must stand there once, becomes text. The
+// file itself stays as it is.
+func Planted(t testing.TB, file, old, text string) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, file)
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), old); n != 1 {
+		t.Fatalf("%s holds %q %d times: the fault cannot be planted", file, old, n)
+	}
+	dir := t.TempDir()
+	changed := filepath.Join(dir, "changed.go")
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{changed: []byte(strings.Replace(string(source), old, text, 1)), filepath.Join(dir, "overlay.json"): overlay} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := filepath.Join(dir, "seraph-proxy")
+	cmd := exec.Command("go", "build", "-tags", "poison", "-overlay", filepath.Join(dir, "overlay.json"), "-o", bin, "seraph/proxy/cmd/seraph-proxy")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build with the fault: %v\n%s", err, out)
+	}
+	return bin
 }

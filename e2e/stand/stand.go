@@ -34,6 +34,8 @@ type Options struct {
 	IPs []string
 	// Args are added to the router's command line.
 	Args []string
+	// Proxy is a router's binary in place of the built one.
+	Proxy string
 }
 
 // Stand is a running router with what belongs to it.
@@ -70,6 +72,9 @@ func Start(t testing.TB, o Options) *Stand {
 	s := &Stand{Dir: dir, t: t, options: o, ports: map[string]int{}}
 	if !OnKamailio() {
 		s.bin = Programs(t)
+		if o.Proxy != "" {
+			s.bin.Proxy = o.Proxy
+		}
 	}
 	t.Cleanup(func() { s.clean() })
 	s.db = openDatabase(t, o.Engine, dir)

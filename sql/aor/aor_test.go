@@ -203,8 +203,9 @@ func TestHA1(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"alice@example.org", "sip:a%40b:pw@[::1]:5060;x?y", "%C5%BE@d", "tel:+1-2;x=y", "a@b@c", "sip::@", "[", "@[]"} {
+	for _, s := range []string{"alice@example.org", "sip:a%40b:pw@[::1]:5060;x?y", "%C5%BE@d", "tel:+1-2;x=y", "a@b@c", "sip::@", "[", "@[]", "a@b.."} {
 		f.Add(s, "example.org")
+		f.Add("a", s)
 	}
 	f.Fuzz(func(t *testing.T, s, domain string) {
 		if a, err := aor.Parse(s, domain); err == nil {

@@ -140,7 +140,7 @@ func appendDomain[T text](dst []byte, host T, most int) ([]byte, error) {
 		case c == '-' || c == '.':
 			first := i == 0 || host[i-1] == '.'
 			last := i == len(host)-1 || host[i+1] == '.'
-			if first || c == '-' && last {
+			if first || last {
 				return dst[:start], errDomainLabel
 			}
 		default:

@@ -36,6 +36,12 @@ type FieldError struct {
 // Error implements error.
 func (e *FieldError) Error() string { return fmt.Sprintf("%s %s", e.Field, e.Msg) }
 
+// urlError is what is wrong with a database URL: no waiting mends it.
+type urlError struct{ error }
+
+// Unwrap gives the error itself.
+func (e urlError) Unwrap() error { return e.error }
+
 // IsUnavailable reports whether err says that the database could not be asked
 // or could not answer: away, frozen, full, locked, out of time. The same call
 // may succeed later. It is false for what is wrong with the rows themselves
@@ -43,10 +49,11 @@ func (e *FieldError) Error() string { return fmt.Sprintf("%s %s", e.Field, e.Msg
 // of this package; such a batch is worth splitting.
 func IsUnavailable(err error) bool {
 	var field *FieldError
+	var url urlError
 	var my *mysql.MySQLError
 	var lite *sqlite.Error
 	switch {
-	case err == nil,
+	case err == nil, errors.As(err, &url),
 		errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrInUse), errors.Is(err, ErrFull),
 		errors.Is(err, sql.ErrNoRows), errors.As(err, &field):
 		return false

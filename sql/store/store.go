@@ -66,7 +66,7 @@ type Options struct {
 func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	t, err := parseURL(url)
 	if err != nil {
-		return nil, err
+		return nil, urlError{err}
 	}
 	db := &DB{target: t, masked: MaskURL(url), now: opts.Now}
 	if db.now == nil {

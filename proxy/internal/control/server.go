@@ -26,6 +26,8 @@ type Config struct {
 	Info    ctlproto.CoreInfo // result of core.info; an empty Version is filled in
 	Now     func() time.Time  // nil = time.Now; core.uptime counts from New
 
+	// Local says whether a domain is ours; nil takes any for one.
+	Local       func(domain string) bool
 	Usrloc      Usrloc
 	Statistics  Statistics
 	Tm          Tm

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
 	"strings"
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/sip"
 )
 
 // Lengths of the columns contact, path, received and socket, in bytes.
@@ -177,10 +179,38 @@ func (s *Server) ulAdd(ctx context.Context, p *params) (any, error) {
 	if contact.Methods == 0 {
 		contact.Methods = allMethods
 	}
+	s.checkAdded(p, address, &contact)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
 	return ctlproto.Done{}, s.cfg.Usrloc.Add(ctx, address, contact)
+}
+
+// checkAdded finds what is wrong with the texts of a contact: whether they could be
+// what a phone's REGISTER leaves behind.
+func (s *Server) checkAdded(p *params, address string, c *ctlproto.Contact) {
+	if domain := address[strings.LastIndexByte(address, '@')+1:]; s.cfg.Local != nil && address != "" && !s.cfg.Local(domain) {
+		p.wrong("aor", "its domain is none of ours")
+	}
+	var u sip.URI
+	if c.Received != "" && (sip.ParseURI([]byte(c.Received), &u) != nil || u.Scheme == sip.SchemeOther) {
+		p.wrong("received", "want the URI of a source, such as sip:192.0.2.1:5060")
+	}
+	if c.Socket != "" {
+		name, rest, _ := strings.Cut(c.Socket, ":")
+		if _, err := netip.ParseAddrPort(rest); err != nil || name != "udp" && name != "tcp" {
+			p.wrong("socket", "want a socket of the proxy, such as udp:192.0.2.1:5060")
+		}
+	}
+	var a sip.NameAddr
+	for path := []byte(c.Path); len(path) > 0; {
+		n := sip.NextValue(path)
+		if sip.ParseNameAddr(path[:n], &a) != nil || sip.ParseURI(a.URI, &u) != nil {
+			p.wrong("path", "want a Path's value (RFC 3327), such as <sip:192.0.2.1;lr>")
+			return
+		}
+		path = path[min(n+1, len(path)):]
+	}
 }
 
 // noneIfDot is how Kamailio's tools leave out a parameter that stands before

@@ -13,6 +13,7 @@ import (
 func (d *Daemon) controlConfig() control.Config {
 	cfg := control.Config{
 		Log: d.log, Name: Name, Version: d.cfg.Version, Info: buildInfo(d.cfg.Version),
+		Local:  func(domain string) bool { return d.modules.Domain.Local([]byte(domain)) },
 		Usrloc: d.modules.Usrloc.Control(), Statistics: control.StatisticsFunc(d.statistics),
 		Tm: counters{d.engine}, Sl: counters{d.engine}, Uac: uac{d.agent},
 		Presence: &presence{

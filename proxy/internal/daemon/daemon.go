@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,7 @@ const maxWaiters = 1024
 type Daemon struct {
 	cfg     Config
 	log     *slog.Logger
+	lock    *os.File // on the state folder
 	db      *store.DB
 	modules *modules.Set
 	program *script.Program
@@ -70,6 +72,10 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 // start does the steps of Start.
 func (d *Daemon) start(ctx context.Context) error {
 	if err := makeState(d.cfg.State); err != nil {
+		return err
+	}
+	var err error
+	if d.lock, err = lockState(d.cfg.State); err != nil {
 		return err
 	}
 	secret, err := loadSecret(d.cfg.State)
@@ -178,7 +184,10 @@ func (d *Daemon) initModules(ctx context.Context) error {
 // serve opens the control socket and begins to read from the network.
 func (d *Daemon) serve() error {
 	path := d.cfg.control(d.program.Globals())
-	var err error
+	err := makeControlFolder(path)
+	if err != nil {
+		return err
+	}
 	if d.socket, err = control.Listen(path, ""); err != nil {
 		return err
 	}
@@ -248,6 +257,7 @@ func (d *Daemon) Close() error {
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())
 	}
+	d.lock.Close()
 	return err
 }
 
@@ -279,6 +289,9 @@ func (d *Daemon) undo() {
 	}
 	if d.db != nil {
 		_ = d.db.Close()
+	}
+	if d.lock != nil {
+		d.lock.Close()
 	}
 }
 

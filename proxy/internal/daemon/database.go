@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"syscall"
 	"time"
 
+	"seraph/ctlproto"
 	"seraph/sql/schema"
 	"seraph/sql/store"
 )
@@ -47,8 +50,8 @@ func openDatabase(ctx context.Context, cfg *Config) (*store.DB, error) {
 }
 
 // await calls f until it succeeds, fails for good, or databaseWait is over.
-func await[T any](ctx context.Context, log *slog.Logger, what string, f func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, databaseWait)
+func await[T any](outer context.Context, log *slog.Logger, what string, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(outer, databaseWait)
 	defer cancel()
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		v, err := f(ctx)
@@ -58,6 +61,9 @@ func await[T any](ctx context.Context, log *slog.Logger, what string, f func(con
 		log.Warn("waiting for the database", "for", what, "error", err)
 		select {
 		case <-ctx.Done():
+			if outer.Err() != nil {
+				return v, fmt.Errorf("%s: told to end while waiting: %w", what, err)
+			}
 			return v, fmt.Errorf("%s: gave up after %v: %w", what, databaseWait, err)
 		case <-time.After(pause):
 		}
@@ -112,4 +118,34 @@ func makeState(path string) error {
 		return fmt.Errorf("state folder %s is not a folder", path)
 	}
 	return nil
+}
+
+// lockState keeps a second proxy out of the state folder: each would take the other's
+// bindings for expired ones. The lock goes with the process.
+func lockState(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("state folder %s: another seraph-proxy works with it", path)
+		}
+		return nil, fmt.Errorf("state folder %s: lock: %w", path, err)
+	}
+	return f, nil
+}
+
+// makeControlFolder makes the folder of the default control socket, which on many
+// machines does not outlive a boot. Another one is the operator's.
+func makeControlFolder(socket string) error {
+	if socket != ctlproto.DefaultSocket {
+		return nil
+	}
+	err := os.Mkdir(filepath.Dir(socket), 0o750)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return fmt.Errorf("folder of the control socket (--ctl names another): %w", err)
 }

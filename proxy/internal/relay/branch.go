@@ -1,6 +1,9 @@
 package relay
 
 import (
+	"bytes"
+	"errors"
+
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/txn"
@@ -153,6 +156,7 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 		b.failed(408, w) // nobody gave up: it rang too long (RFC 3261 §16.8)
 		return
 	}
+	dropOurRoutes(m)
 	if m.Status == 401 || m.Status == 407 {
 		b.keepChallenges(m)
 	}
@@ -172,6 +176,16 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 		c.best.msg = c.engine.txns.Buffers.Copy(r.edited(m))
 	}
 	c.settle(w)
+}
+
+// dropOurRoutes takes our Record-Route out of a refusal: no dialog comes of it, and
+// who was refused needs no proof that one passes us.
+func dropOurRoutes(m *sip.Message) {
+	for h := m.Header(sip.HdrRecordRoute); h != nil; h = m.Next(h) {
+		if bytes.Contains(m.Value(h), ourRouteParam) {
+			m.Delete(h.Start, h.End-h.Start)
+		}
+	}
 }
 
 // maySend reports whether a final status of a branch may go up as it is: 503 does not
@@ -240,7 +254,7 @@ func rank(status int) int {
 // Failed handles a branch that got no final response (RFC 3261 §16.8, §16.9).
 func (b *Branch) Failed(_ *txn.Client, err error, out txn.Out) {
 	status := 503
-	if err == txn.ErrTimeout {
+	if errors.Is(err, txn.ErrTimeout) {
 		status = 408
 	}
 	b.failed(status, out)

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"net/netip"
@@ -275,7 +276,7 @@ func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow,
 	}
 	r.reset(w, m, from)
 	rep := sip.Reply{Status: 400, Reason: "Bad Request: " + err.Error()}
-	if err == sip.ErrVersion {
+	if errors.Is(err, sip.ErrVersion) {
 		rep = sip.Reply{Status: 505}
 	}
 	_ = r.ReplyStateless(&rep)
@@ -313,7 +314,18 @@ func (e *Engine) request(r *Request) {
 	if e.cfg.UserAgent != nil && e.cfg.UserAgent(r) {
 		return
 	}
+	if h := m.Header(sip.HdrProxyRequire); h != nil && m.Method != sip.ACK {
+		e.unsupported(r, h)
+		return
+	}
 	e.cfg.Hooks.Request(r)
+}
+
+// unsupported refuses what the sender says a proxy has to understand; we understand
+// no extension of that kind (RFC 3261 §16.3 step 5).
+func (e *Engine) unsupported(r *Request, h *sip.Header) {
+	extra := append([]byte("Unsupported: "), r.Msg.Value(h)...)
+	_ = r.ReplyStateless(&sip.Reply{Status: 420, Extra: append(extra, "\r\n"...)})
 }
 
 // existing handles a message of a transaction that is there; false means that

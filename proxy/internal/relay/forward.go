@@ -23,6 +23,9 @@ func (r *Request) Relay() error {
 	if err := r.guard(); err != nil {
 		return err
 	}
+	if err := r.circles(); err != nil {
+		return err
+	}
 	if err := r.NewTransaction(); err != nil {
 		return err
 	}
@@ -47,6 +50,9 @@ func (r *Request) Relay() error {
 	}
 	if len(c.branches)+n > MaxBranches {
 		return ErrTooManyBranches // a failure route that goes round for ever ends here
+	}
+	if err := r.spread(n); err != nil {
+		return err
 	}
 	r.freeze(c)
 	c.trying(r)
@@ -277,6 +283,10 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 	if r.RecordRouted || r.Local != nil {
 		dst = r.appendRecordRoute(dst, f)
 	}
+	if r.share > 0 {
+		dst = append(dst, headerMaxBreadth+": "...)
+		dst = append(sip.AppendUint(dst, uint64(r.share)), "\r\n"...)
+	}
 	if len(t.Route) > 0 {
 		dst = append(dst, "Route: "...)
 		dst = append(dst, t.Route...)
@@ -295,6 +305,9 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 // forwardStateless sends the request on without a transaction.
 func (r *Request) forwardStateless(t *Target) error {
 	if err := r.guard(); err != nil {
+		return err
+	}
+	if err := r.circles(); err != nil {
 		return err
 	}
 	r.stamp()

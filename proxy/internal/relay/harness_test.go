@@ -40,11 +40,17 @@ type bench struct {
 	hooks  *hooks
 }
 
-func newBench(t testing.TB, h *hooks) *bench {
+// newBench makes a bench that does not read yet, so that phones and settings can be
+// made first; start begins.
+func newBench(t testing.TB, h *hooks, change ...func(*Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, hooks: h}
 	log := slog.New(slog.DiscardHandler)
-	b.engine = New(Config{Hooks: h, Log: log, Txn: txn.Config{T1: 50 * time.Millisecond, T4: 100 * time.Millisecond}})
+	cfg := Config{Hooks: h, Log: log, Txn: txn.Config{T1: 50 * time.Millisecond, T4: 100 * time.Millisecond}}
+	for _, f := range change {
+		f(&cfg)
+	}
+	b.engine = New(cfg)
 	layer, err := transport.New(transport.Config{Listen: []transport.Listen{
 		{Proto: transport.UDP, Addr: "127.0.0.1:0"}, {Proto: transport.TCP, Addr: "127.0.0.1:0"},
 	}}, b.engine, log)
@@ -54,17 +60,45 @@ func newBench(t testing.TB, h *hooks) *bench {
 	b.layer = layer
 	b.engine.Attach(layer, transport.NewResolver(transport.ResolverConfig{}))
 	b.addr = layer.Sockets()[0].Addr
+	t.Cleanup(func() { _ = layer.Close(context.Background()) })
+	return b
+}
+
+func (b *bench) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); b.engine.Run(ctx) }()
-	layer.Start()
-	t.Cleanup(func() {
-		_ = layer.Close(context.Background())
+	b.layer.Start()
+	b.t.Cleanup(func() {
+		_ = b.layer.Close(context.Background())
 		cancel()
 		<-done
 	})
-	return b
 }
+
+// fast makes the timers of transactions short: 64·T1 is 640 ms.
+func fast(c *Config) { c.Txn = txn.Config{T1: 10 * time.Millisecond, T4: 50 * time.Millisecond} }
+
+// invite sends an INVITE for bob with this Call-ID and more header lines.
+func (p *phone) invite(callID string, extra ...string) {
+	p.t.Helper()
+	p.request("INVITE", "sip:bob@example.org", callID, 1, "inv-"+callID, "", extra...)
+}
+
+// cancel sends the CANCEL of invite.
+func (p *phone) cancel(callID string) {
+	p.t.Helper()
+	p.request("CANCEL", "sip:bob@example.org", callID, 1, "inv-"+callID, "")
+}
+
+// ack acknowledges a final reply other than 2xx to invite.
+func (p *phone) ack(callID string) {
+	p.t.Helper()
+	p.request("ACK", "sip:bob@example.org", callID, 1, "inv-"+callID, "x")
+}
+
+// uri is where the phone is reached.
+func (p *phone) uri() string { return fmt.Sprintf("sip:bob@127.0.0.1:%d", p.port()) }
 
 // phone is a UDP socket that sends and expects SIP.
 type phone struct {
@@ -95,8 +129,14 @@ func (p *phone) send(lines ...string) {
 // expect reads messages until one begins with want, at most two seconds.
 func (p *phone) expect(want string) *sip.Message {
 	p.t.Helper()
+	return p.expectWithin(2*time.Second, want)
+}
+
+// expectWithin is expect with another deadline.
+func (p *phone) expectWithin(d time.Duration, want string) *sip.Message {
+	p.t.Helper()
 	var seen []string
-	_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	_ = p.conn.SetReadDeadline(time.Now().Add(d))
 	for {
 		buf := make([]byte, 65536)
 		n, err := p.conn.Read(buf)

@@ -37,24 +37,39 @@ func toPhones(phones *[]*phone) func(r *Request) {
 	}
 }
 
-func setup(t *testing.T, callees int) (*bench, *phone, []*phone) {
+func setup(t *testing.T, callees int, change ...func(*Config)) (*bench, *phone, []*phone) {
+	t.Helper()
+	b, alice, phones := prepare(t, callees, change...)
+	b.start()
+	return b, alice, phones
+}
+
+// prepare is setup of a bench that waits for start.
+func prepare(t *testing.T, callees int, change ...func(*Config)) (*bench, *phone, []*phone) {
 	t.Helper()
 	var phones []*phone
-	b := newBench(t, &hooks{request: toPhones(&phones)})
+	b := newBench(t, &hooks{request: toPhones(&phones)}, change...)
 	for range callees {
 		phones = append(phones, b.phone())
 	}
 	return b, b.phone(), phones
 }
 
-// empty waits until no transaction is left.
+// empty waits until no server transaction is left. (A client transaction that got a
+// refusal stays for Timer D, 32 s.)
 func (b *bench) empty() {
 	b.t.Helper()
-	look := time.NewTicker(10 * time.Millisecond)
+	eventually(b.t, "transactions are left", func() bool { return b.engine.Transactions() == 0 })
+}
+
+// eventually waits until ok, at most ten seconds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for end := time.Now().Add(10 * time.Second); b.engine.Transactions() > 0; <-look.C {
+	for end := time.Now().Add(10 * time.Second); !ok(); <-look.C {
 		if time.Now().After(end) {
-			b.t.Fatalf("%d transactions are left", b.engine.Transactions())
+			t.Fatal(what)
 		}
 	}
 }
@@ -193,6 +208,44 @@ func TestForeignRouteIsNotFollowed(t *testing.T) {
 		alice.expect("SIP/2.0 404")
 	}
 	bob.nothing("BYE", 100*time.Millisecond)
+}
+
+// TestRefusalProvesNothing: a refusal goes up without our Record-Route, whose MAC would
+// take later requests of its receiver through us, and keeps that of others.
+func TestRefusalProvesNothing(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	alice.request("INVITE", "sip:bob@example.org", "refused", 1, "refused", "")
+	phones[0].answer(phones[0].expect("INVITE"), 486, "bt", "Record-Route: <sip:192.0.2.1;lr>")
+	up := alice.expect("SIP/2.0 486")
+	if rr := value(up, sip.HdrRecordRoute); rr != "<sip:192.0.2.1;lr>" || strings.Contains(string(up.Buf), routeParam+"=") {
+		t.Errorf("the refusal went up as\n%s", up.Buf)
+	}
+}
+
+// TestUnsupportedIs420: an extension that a proxy has to understand (RFC 3261 §16.3).
+func TestUnsupportedIs420(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	alice.request("INVITE", "sip:bob@example.org", "ext", 1, "ext", "", "Proxy-Require: foo")
+	refused := alice.expect("SIP/2.0 420")
+	if h := refused.Named("Unsupported"); h == nil || string(refused.Value(h)) != "foo" {
+		t.Errorf("the refusal does not name what is not supported:\n%s", refused.Buf)
+	}
+	phones[0].nothing("INVITE", 60*time.Millisecond)
+}
+
+// TestResponseToAnotherMethod does not end the INVITE (RFC 3261 §17.1.3).
+func TestResponseToAnotherMethod(t *testing.T) {
+	_, alice, phones := setup(t, 1)
+	bob := phones[0]
+	alice.request("INVITE", "sip:bob@example.org", "method", 1, "method", "")
+	inv := bob.expect("INVITE")
+	wrong := strings.Replace(string(inv.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt")})), "1 INVITE", "1 BYE", 1)
+	if _, err := bob.conn.WriteToUDPAddrPort([]byte(wrong), bob.to); err != nil {
+		t.Fatal(err)
+	}
+	alice.nothing("SIP/2.0 200", 60*time.Millisecond)
+	bob.answer(inv, 486, "bt")
+	alice.expect("SIP/2.0 486")
 }
 
 // TestRoutesInOneLine: entries of ours that stand in one Route line leave no empty

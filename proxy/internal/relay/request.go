@@ -100,6 +100,7 @@ type Request struct {
 	nextRoute     []byte   // the Route after ours, where the request goes
 	replyLines    []byte   // header lines for the replies made here
 	tag           [32]byte // of the reply that is being written
+	share         uint32   // what Max-Breadth each branch gets, 0 for what came
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool
@@ -125,7 +126,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
 	r.Callee, r.Found, r.Saved = nil, false, false
 	r.Final = 0
-	r.parsed, r.nextRoute = nil, nil
+	r.parsed, r.nextRoute, r.share = nil, nil, 0
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.arena.reset()

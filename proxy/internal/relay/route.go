@@ -19,6 +19,8 @@ var ErrForeignRoute = errors.New("the Route is not one of ours")
 // the dialog's initiator and that time.
 const routeParam = "srm"
 
+var ourRouteParam = []byte(";" + routeParam + "=")
+
 const (
 	routeTime = 8
 	routeMAC  = 20

@@ -104,7 +104,7 @@ func (m *Message) parse(buf []byte, maxHeaders, maxSize int) error {
 		return ErrTooLarge
 	}
 	pos, err := m.parseStartLine()
-	if err != nil && err != ErrVersion {
+	if err != nil && !errors.Is(err, ErrVersion) {
 		return err
 	}
 	m.headersAt = uint32(pos)

@@ -94,11 +94,26 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 			a.Params = tail[1:]
 		}
 	}
-	if !isVisible(a.URI) {
+	if !isVisible(a.URI) || bytes.IndexByte(a.URI, '"') >= 0 || bytes.IndexByte(a.URI, '<') >= 0 || bytes.IndexByte(a.URI, '>') >= 0 || !quotesClose(a.Params) {
 		return ErrNameAddr
 	}
 	a.Tag, _ = Param(a.Params, "tag")
 	return nil
+}
+
+// quotesClose reports whether every quoted string in parameters ends: what is added
+// behind one that does not would be read as a part of it.
+func quotesClose(params []byte) bool {
+	quoted := false
+	for i := 0; i < len(params); i++ {
+		switch {
+		case params[i] == '"':
+			quoted = !quoted
+		case quoted && params[i] == '\\':
+			i++
+		}
+	}
+	return !quoted
 }
 
 // addrBracket returns the offset of the '<' outside a quoted string, -1 if none.
@@ -208,7 +223,7 @@ func parseVia(b []byte, v *Via) error {
 	}
 	v.Transport = proto[:i]
 	host, port, ok := splitHostPort(trim(proto[i:]))
-	if !ok || !isToken(v.Transport) {
+	if !ok || !isToken(v.Transport) || !quotesClose(v.Params) {
 		return ErrVia
 	}
 	v.Host, v.Port = host, port
@@ -253,10 +268,9 @@ func NextValue(b []byte) int {
 // Values walks over all values of a field that may stand in a list, over all of
 // its lines (Contact, Route, Record-Route …).
 type Values struct {
-	m    *Message
-	h    *Header
-	pos  uint32
-	line uint8
+	m   *Message
+	h   *Header
+	pos uint32
 
 	// Start and End are the offsets of the current value, blanks excluded.
 	Start, End uint32

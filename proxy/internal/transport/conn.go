@@ -159,10 +159,10 @@ func (c *conn) skipCRLF() {
 			break
 		}
 		c.start++
-		switch {
-		case b == ping[c.crlf]:
+		switch b {
+		case ping[c.crlf]:
 			c.crlf++
-		case b == '\r':
+		case '\r':
 			c.crlf = 1
 		default:
 			c.crlf = 0

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -100,7 +101,7 @@ func TestUDPBatchLargerThanOutbox(t *testing.T) {
 func TestUDPSizes(t *testing.T) {
 	l := open(t, Config{}, &handler{receive: func(w *Worker, msg []byte, from Flow) {
 		if len(msg) == 10 {
-			if err := w.Send(from, make([]byte, maxPacket+1)); err != ErrTooLarge {
+			if err := w.Send(from, make([]byte, maxPacket+1)); !errors.Is(err, ErrTooLarge) {
 				t.Errorf("oversize: %v", err)
 			}
 			if err := w.Send(from, nil); err == nil {
@@ -152,13 +153,13 @@ func TestUDPSendToNobodyHarmsNobody(t *testing.T) {
 			expect(t, c, "hello")
 		}
 	}
-	if err := l.Send(Flow{Proto: UDP, Remote: netip.MustParseAddrPort("[::1]:5060")}, []byte("hello")); err != ErrNoSocket {
+	if err := l.Send(Flow{Proto: UDP, Remote: netip.MustParseAddrPort("[::1]:5060")}, []byte("hello")); !errors.Is(err, ErrNoSocket) {
 		t.Errorf("IPv6 on an IPv4 socket: %v", err)
 	}
-	if err := l.Send(Flow{Proto: UDP, Socket: 7, Remote: nobody}, []byte("hello")); err != ErrNoSocket {
+	if err := l.Send(Flow{Proto: UDP, Socket: 7, Remote: nobody}, []byte("hello")); !errors.Is(err, ErrNoSocket) {
 		t.Errorf("socket 7: %v", err)
 	}
-	if err := l.Send(Flow{}, []byte("hello")); err != ErrNoSocket {
+	if err := l.Send(Flow{}, []byte("hello")); !errors.Is(err, ErrNoSocket) {
 		t.Errorf("nowhere: %v", err)
 	}
 }

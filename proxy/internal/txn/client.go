@@ -158,7 +158,8 @@ func (x *Client) Start(method sip.Method, flow transport.Flow, msg []byte, out O
 func (x *Client) lockedReceive(id uint64, m *sip.Message, from transport.Flow, w *transport.Worker) {
 	x.cell.Lock()
 	defer x.cell.Unlock()
-	if x.id == id && x.state != clientDone {
+	// The CSeq's method has to be the request's (RFC 3261 §17.1.3 item 2).
+	if x.id == id && x.method == m.Method && x.state != clientDone {
 		x.receive(m, from, w)
 	}
 }

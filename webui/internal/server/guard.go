@@ -95,6 +95,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 			want = visitor.Session.CSRF()
 		}
 		if session.CheckToken(want, r.PostForm.Get(session.FieldCSRF)) != nil {
+			if signedIn && route.Path == pathSignIn { // in another tab, meanwhile
+				toPhoneBook(w, r)
+				return
+			}
 			s.refuse(w, r, http.StatusForbidden)
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -51,6 +52,10 @@ func (s *Server) echoError(err error, c echo.Context) {
 	if errors.As(err, &known) {
 		status = known.Code
 	}
-	w := c.Response().Writer
-	s.refuse(w, s.visit(w, c.Request()), status)
+	w, r := c.Response().Writer, c.Request()
+	if to := strings.TrimRight(r.URL.Path, "/"); status == http.StatusNotFound && to != r.URL.Path && r.Method == http.MethodGet && (to == "/user" || s.isPage(to)) {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
+	s.refuse(w, s.visit(w, r), status)
 }

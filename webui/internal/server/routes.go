@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"seraph/webui/internal/user"
 )
@@ -30,6 +31,9 @@ type Route struct {
 	Stream bool
 }
 
+// pathSignIn is the page of the sign-in.
+const pathSignIn = "/user/sign-in"
+
 // routes is the site map. GET serves HEAD, too.
 func (s *Server) routes(p *user.Portal) []Route {
 	return []Route{
@@ -38,8 +42,8 @@ func (s *Server) routes(p *user.Portal) []Route {
 		{Method: "GET", Path: "/healthz", Access: Anyone, Bare: true, Handler: s.healthz},
 		{Method: "GET", Path: "/static/:name", Access: Anyone, Bare: true, Handler: s.static},
 
-		{Method: "GET", Path: "/user/sign-in", Access: Anyone, Handler: p.SignInPage},
-		{Method: "POST", Path: "/user/sign-in", Access: Anyone, Handler: p.SignInPost},
+		{Method: "GET", Path: pathSignIn, Access: Anyone, Handler: p.SignInPage},
+		{Method: "POST", Path: pathSignIn, Access: Anyone, Handler: p.SignInPost},
 		{Method: "POST", Path: "/user/sign-out", Handler: p.SignOut},
 		{Method: "POST", Path: "/user/theme", Access: Anyone, Handler: p.Theme},
 
@@ -92,4 +96,29 @@ func (s *Server) routes(p *user.Portal) []Route {
 
 func toPhoneBook(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/user/phone-book", http.StatusSeeOther)
+}
+
+// isPage reports whether a path can be gone to: it has a GET route that is
+// neither a stream nor a file.
+func (s *Server) isPage(path string) bool {
+	for _, route := range s.table {
+		if route.Method == http.MethodGet && !route.Bare && !route.Stream && fits(route.Path, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// fits reports whether a path is one of a route's.
+func fits(route, path string) bool {
+	want, have := strings.Split(route, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return false
+	}
+	for i, part := range want {
+		if part != have[i] && (!strings.HasPrefix(part, ":") || have[i] == "") {
+			return false
+		}
+	}
+	return true
 }

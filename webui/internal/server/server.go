@@ -79,7 +79,7 @@ func New(o Options) *Server {
 	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
 	s.portal = user.New(user.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.users.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		Live: o.Live, AliasRules: o.AliasRules,
+		Live: o.Live, AliasRules: o.AliasRules, IsPage: s.isPage,
 	})
 	admins := admin.New(admin.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.admins.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,

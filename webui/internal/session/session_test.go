@@ -124,25 +124,100 @@ func TestSignInDoesTheSameWork(t *testing.T) {
 	}
 }
 
-func TestSignInSlowsDownByAccountAndByAddress(t *testing.T) {
+// TestSignInOwnerIsNotKeptOut: whoever guesses at an account, as fast as the
+// waits let him, the owner comes in at another address at once, and a session
+// changes its password.
+func TestSignInOwnerIsNotKeptOut(t *testing.T) {
 	c := newClock()
-	db := openStore(t, c)
-	s := newSignIn(db, "", c)
+	s := newSignIn(openStore(t, c), "", c)
+	attacker := netip.MustParseAddr("203.0.113.66")
 	var slow *SlowDownError
-	for i := range AccountPolicy.Free + 1 {
-		if _, err := s.Check(t.Context(), "alice", "guess", netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})); !errors.Is(err, ErrRefused) {
-			t.Fatalf("failure %d: %v", i+1, err)
+	refused := 0
+	for range 3600 { // half an hour
+		_, err := s.Check(t.Context(), "alice", "guess", attacker)
+		if errors.Is(err, ErrRefused) {
+			refused++
+		} else if !errors.As(err, &slow) {
+			t.Fatalf("a guess: %v", err)
+		}
+		c.forward(time.Second / 2)
+	}
+	if refused > AccountPolicy.Free+1800/30+6 {
+		t.Errorf("%d guesses in half an hour from one address", refused)
+	}
+	if _, err := s.Check(t.Context(), "alice", "guess", attacker); !errors.As(err, &slow) {
+		t.Errorf("the attacker's next guess: %v, want a wait", err)
+	}
+	if _, err := s.Check(t.Context(), "alice", "wonderland", plain.Addr); err != nil {
+		t.Errorf("the owner at another address: %v", err)
+	}
+	if err := s.Confirm(t.Context(), alice, 1, "wonderland"); err != nil {
+		t.Errorf("the owner's session: %v", err)
+	}
+}
+
+// TestSignInCrowd: many addresses guess at one account. Beyond CrowdPolicy.Free
+// of them they share a wait, which those who signed in before do not.
+func TestSignInCrowd(t *testing.T) {
+	c := newClock()
+	s := newSignIn(openStore(t, c), "", c)
+	if _, err := s.Check(t.Context(), "alice", "wonderland", plain.Addr); err != nil {
+		t.Fatal(err)
+	}
+	guess := func(i int) error {
+		_, err := s.Check(t.Context(), "alice", "guess", netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}))
+		return err
+	}
+	for i := range CrowdPolicy.Free + 1 {
+		if err := guess(i); !errors.Is(err, ErrRefused) {
+			t.Fatalf("address %d: %v", i+1, err)
 		}
 	}
-	if _, err := s.Check(t.Context(), "alice", "wonderland", plain.Addr); !errors.As(err, &slow) || slow.Wait != AccountPolicy.First {
-		t.Fatalf("after many failures from many addresses: %v, want a wait", err)
+	var slow *SlowDownError
+	for _, i := range []int{0, 200} {
+		if err := guess(i); !errors.As(err, &slow) || slow.Wait != CrowdPolicy.First {
+			t.Errorf("address %d in the crowd: %v, want a wait", i, err)
+		}
 	}
-	c.forward(slow.Wait)
+	if _, err := s.Check(t.Context(), "alice", "typo", plain.Addr); !errors.Is(err, ErrRefused) {
+		t.Errorf("the owner's typing error where he signed in before: %v", err)
+	}
 	if _, err := s.Check(t.Context(), "alice", "wonderland", plain.Addr); err != nil {
-		t.Fatalf("the owner, after the wait: %v", err)
+		t.Errorf("the owner where he signed in before: %v", err)
 	}
+	if err := s.Confirm(t.Context(), alice, 1, "wonderland"); err != nil {
+		t.Errorf("the owner's session: %v", err)
+	}
+	c.forward(CrowdPolicy.Forget)
+	if err := guess(200); !errors.Is(err, ErrRefused) {
+		t.Errorf("after a pause: %v", err)
+	}
+}
 
-	s = newSignIn(db, "", c)
+// TestConfirmSlowsDown: a session that somebody else sits at does not guess the
+// password, and does not keep the owner's other session from it.
+func TestConfirmSlowsDown(t *testing.T) {
+	c := newClock()
+	s := newSignIn(openStore(t, c), "", c)
+	for i := range AccountPolicy.Free + 1 {
+		if err := s.Confirm(t.Context(), alice, 1, "guess"); !errors.Is(err, ErrRefused) {
+			t.Fatalf("guess %d: %v", i+1, err)
+		}
+	}
+	var slow *SlowDownError
+	if err := s.Confirm(t.Context(), alice, 1, "wonderland"); !errors.As(err, &slow) {
+		t.Errorf("after many guesses: %v, want a wait", err)
+	}
+	if err := s.Confirm(t.Context(), alice, 2, "wonderland"); err != nil {
+		t.Errorf("another session: %v", err)
+	}
+}
+
+func TestSignInSlowsDownByAddress(t *testing.T) {
+	c := newClock()
+	db := openStore(t, c)
+	var slow *SlowDownError
+	s := newSignIn(db, "", c)
 	for i := range AddressPolicy.Free + 1 {
 		if _, err := s.Check(t.Context(), "user"+string(rune('a'+i)), "guess", plain.Addr); !errors.Is(err, ErrRefused) {
 			t.Fatalf("failure %d: %v", i+1, err)

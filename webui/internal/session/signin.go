@@ -35,9 +35,11 @@ const maxPassword = 1024
 // SignIn checks user names and passwords.
 type SignIn struct {
 	db            *store.DB
-	defaultDomain string // "" = the only domain, if there is one
-	accounts      *Throttle
-	addresses     *Throttle
+	defaultDomain string    // "" = the only domain, if there is one
+	addresses     *Throttle // by address group
+	accounts      *Throttle // by account and address group, see pairKey
+	crowds        *Throttle // by account
+	known         *Throttle // who signed in from where: no failures, but as bounded
 	log           *slog.Logger
 	nobody        string // an HA1 that no password has
 }
@@ -47,7 +49,8 @@ type SignIn struct {
 func NewSignIn(db *store.DB, defaultDomain string, now func() time.Time, log *slog.Logger) *SignIn {
 	return &SignIn{
 		db: db, defaultDomain: defaultDomain, log: log,
-		accounts: NewThrottle(AccountPolicy, now), addresses: NewThrottle(AddressPolicy, now),
+		addresses: NewThrottle(AddressPolicy, now), accounts: NewThrottle(AccountPolicy, now),
+		crowds: NewThrottle(CrowdPolicy, now), known: NewThrottle(knownPolicy, now),
 		nobody: aor.HA1("nobody", "nowhere.invalid", newSecret()),
 	}
 }
@@ -68,7 +71,8 @@ func (s *SignIn) Check(ctx context.Context, name, password string, from netip.Ad
 	if err != nil || password == "" || len(password) > maxPassword {
 		return aor.AOR{}, ErrRefused
 	}
-	if wait := s.accounts.Enter(who.String()); wait > 0 {
+	leave, wait := s.enter(who, address)
+	if wait > 0 {
 		s.addresses.Forgive(address) // nothing was tried
 		return aor.AOR{}, &SlowDownError{wait}
 	}
@@ -78,13 +82,67 @@ func (s *SignIn) Check(ctx context.Context, name, password string, from netip.Ad
 		return aor.AOR{}, err
 	case err != nil: // nothing was learnt from it
 		s.addresses.Forgive(address)
-		s.accounts.Forgive(who.String())
+		leave()
 		return aor.AOR{}, err
 	}
 	s.addresses.Forgive(address)
-	s.accounts.Clear(who.String())
+	leave()
+	s.accounts.Clear(pairKey(who, address))
+	s.known.Enter(pairKey(who, address))
 	s.keepSHA256(ctx, who, password, cred)
 	return who, nil
+}
+
+// pairKey is the key of an account and where it is tried from.
+func pairKey(who aor.AOR, from string) string { return who.String() + " " + from }
+
+// enter asks to try one password of an account from an address group. If that
+// may not be yet, wait is how long to wait. Otherwise the attempt is counted,
+// which leave takes back.
+func (s *SignIn) enter(who aor.AOR, address string) (leave func(), wait time.Duration) {
+	pair := pairKey(who, address)
+	before, wait := s.accounts.enter(pair)
+	if wait > 0 {
+		return nil, wait
+	}
+	leavePair := func() { s.accounts.Forgive(pair) }
+	account := who.String()
+	crowd := before == 0 || s.crowds.Count(account) >= CrowdPolicy.Free
+	if !crowd || s.known.Count(pair) > 0 {
+		return leavePair, 0
+	}
+	if wait := s.crowds.Enter(account); wait > 0 {
+		leavePair()
+		return nil, wait
+	}
+	return func() {
+		leavePair()
+		s.crowds.Forgive(account)
+	}, 0
+}
+
+// Confirm checks the password of somebody who is signed in, with the session of
+// that number. Guesses are slowed down by that session alone: nobody else's
+// failures are in the way. Its errors are those of Check.
+func (s *SignIn) Confirm(ctx context.Context, who aor.AOR, session int64, password string) error {
+	key := pairKey(who, fmt.Sprint("session ", session))
+	if wait := s.accounts.Enter(key); wait > 0 {
+		return &SlowDownError{wait}
+	}
+	if password == "" || len(password) > maxPassword {
+		return ErrRefused
+	}
+	cred, err := s.verify(ctx, who, password)
+	switch {
+	case errors.Is(err, ErrRefused):
+		return err
+	case err != nil: // nothing was learnt from it
+		s.accounts.Forgive(key)
+		return err
+	}
+	s.accounts.Clear(key)
+	s.keepSHA256(ctx, who, password, cred)
+	return nil
 }
 
 // domain is what a bare name takes; "" if name has a domain of its own.

@@ -19,16 +19,26 @@ type ThrottlePolicy struct {
 	Keys int
 }
 
-// Policies of the sign-in. The cap of an account is short because everybody
-// can make somebody else's sign-in fail: it slows guessing down to a few
-// thousand passwords a day and never keeps the owner out for longer. It does
-// not touch the phone, which registers with the router.
+// Policies of the sign-in. Everybody can make somebody else's sign-in fail, so
+// what slows a guesser down must not keep the owner out: the strict waits are
+// for one account from one address group, and for one address group. The price
+// is that a guesser with many address groups has AccountPolicy anew with each
+// of them. From CrowdPolicy.Free groups on, all who have never signed in to the
+// account from where they are therefore share one wait. That may keep the owner
+// out of a place that is new to him for as long as such a crowd goes on; never
+// out of where he signed in before, and never a session that is open. None of
+// this touches the phone, which registers with the router.
 var (
-	// AccountPolicy is for one account, whoever tries.
+	// AccountPolicy is for one account from one address group.
 	AccountPolicy = ThrottlePolicy{Free: 5, First: time.Second, Cap: 30 * time.Second, Forget: 15 * time.Minute, Keys: 20_000}
-	// AddressPolicy is for one address, whatever account it tries; an office
-	// behind one address has typing errors too.
+	// CrowdPolicy is for one account from all addresses that are new to it. What
+	// is counted up to Free are address groups, beyond it attempts.
+	CrowdPolicy = ThrottlePolicy{Free: 50, First: time.Second, Cap: 30 * time.Second, Forget: 15 * time.Minute, Keys: 20_000}
+	// AddressPolicy is for one address group, whatever account it tries; an
+	// office behind one address has typing errors too.
 	AddressPolicy = ThrottlePolicy{Free: 20, First: time.Second, Cap: 2 * time.Minute, Forget: 15 * time.Minute, Keys: 20_000}
+	// knownPolicy bounds what is remembered of who signed in from where.
+	knownPolicy = ThrottlePolicy{Forget: 60 * 24 * time.Hour, Keys: 20_000}
 )
 
 // Throttle counts failures by key. It is safe for concurrent use.
@@ -58,19 +68,37 @@ func NewThrottle(policy ThrottlePolicy, now func() time.Time) *Throttle {
 // to wait. Otherwise wait is 0 and the attempt is already counted as failed, so
 // that many at once gain nothing; Forgive takes that back.
 func (t *Throttle) Enter(key string) (wait time.Duration) {
+	_, wait = t.enter(key)
+	return wait
+}
+
+// enter is Enter that tells also how many failures were counted before.
+func (t *Throttle) enter(key string) (before int, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
 	f := t.entry(key, now)
+	before = f.count
 	if wait := f.until.Sub(now); wait > 0 {
-		return wait
+		return before, wait
 	}
 	f.count++
 	f.last = now
 	if over := f.count - t.policy.Free; over > 0 {
 		f.until = now.Add(t.delay(over))
 	}
-	return 0
+	return before, 0
+}
+
+// Count is how many failures of the key are remembered.
+func (t *Throttle) Count(key string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.byKey[key]
+	if !ok || t.now().Sub(e.Value.(*failures).last) >= t.policy.Forget {
+		return 0
+	}
+	return e.Value.(*failures).count
 }
 
 // delay is the wait after the over-th failure beyond the free ones.

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"hash/fnv"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -41,6 +42,14 @@ func (c phone) RemovePath() string {
 	return pathPhones + "/remove?" + url.Values{"contact": {c.Contact}}.Encode()
 }
 
+// RemoveID is the id of the link to it, the same each time the list is made: the
+// focus stays on a link whose id comes back.
+func (c phone) RemoveID() string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(c.Contact)) // never fails
+	return "remove-" + strconv.FormatUint(sum.Sum64(), 36)
+}
+
 // Phones shows the registered contacts (GET /user/account/phones): the page, or
 // to htmx the list alone.
 func (p *Portal) Phones(w http.ResponseWriter, r *http.Request) {
@@ -77,8 +86,11 @@ func (p *Portal) phones(r *http.Request) phonesPage {
 }
 
 // contacts are the bindings of a user; none is no error.
-func (p *Portal) contacts(ctx context.Context, who aor.AOR) ([]ctlproto.Contact, error) {
-	contacts, err := p.Ctl.UlLookup(ctx, who.String())
+func (p *Portal) contacts(ctx context.Context, who aor.AOR) (contacts []ctlproto.Contact, err error) {
+	err = p.hang.ask(ctx, func(ctx context.Context) (err error) {
+		contacts, err = p.Ctl.UlLookup(ctx, who.String())
+		return err
+	})
 	if ctlproto.CodeOf(err) == ctlproto.CodeNotFound {
 		return nil, nil
 	}

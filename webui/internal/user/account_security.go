@@ -94,6 +94,8 @@ func readPassword(f *form.Form) string {
 		f.Fail("new_password", "form.characters")
 	case password != f.Value("again"):
 		f.Fail("again", "security.differs")
+	case password == f.Value("old_password"):
+		f.Fail("new_password", "security.same")
 	}
 	if f.Value("old_password") == "" {
 		f.Fail("old_password", "form.empty")
@@ -105,7 +107,7 @@ func readPassword(f *form.Form) string {
 // sign-in does, sets the new one and ends the other sessions.
 func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) error {
 	v, me := session.Of(r), owner(r)
-	_, err := p.SignIn.Check(r.Context(), me.String(), f.Value("old_password"), v.Client.Addr)
+	err := p.SignIn.Confirm(r.Context(), me, v.Session.ID, f.Value("old_password"))
 	var slow *session.SlowDownError
 	switch {
 	case errors.Is(err, session.ErrRefused):

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"context"
 	"net/http"
 
 	"seraph/ctlproto"
@@ -51,7 +52,7 @@ func (p *Portal) Attempt(w http.ResponseWriter, r *http.Request) {
 
 // showAttemptPage shows the page without the card of the same attempt.
 func (p *Portal) showAttemptPage(w http.ResponseWriter, r *http.Request, status int, title view.Msg, page attemptPage) {
-	if shown, ok := p.live.calls.current(owner(r)); ok && shown.ID == r.PathValue("id") {
+	if shown, _, ok := p.live.calls.last(owner(r)); ok && shown.ID == r.PathValue("id") {
 		f := view.Of(r)
 		f.Card = nil
 		r = view.With(r, f)
@@ -79,7 +80,11 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 	if id == "" || len(id) > maxAttemptID {
 		return ctlproto.CtdStatus{}, store.ErrNotFound
 	}
-	status, err := p.Ctl.CtdStatus(r.Context(), id)
+	var status ctlproto.CtdStatus
+	err := p.hang.ask(r.Context(), func(ctx context.Context) (err error) {
+		status, err = p.Ctl.CtdStatus(ctx, id)
+		return err
+	})
 	switch ctlproto.CodeOf(err) {
 	case ctlproto.CodeNotFound, ctlproto.CodeInvalidParams:
 		return ctlproto.CtdStatus{}, store.ErrNotFound
@@ -125,6 +130,10 @@ func (p *Portal) AttemptCancel(w http.ResponseWriter, r *http.Request) {
 func (p *Portal) AttemptClose(w http.ResponseWriter, r *http.Request) {
 	p.live.closeCard(owner(r), r.PathValue("id"))
 	if fromHTMX(r) {
+		if status, closed, ok := p.live.calls.last(owner(r)); ok && closed && !status.Ended {
+			p.View.Fragment(w, r, http.StatusOK, "call-link", p.newCard(r.Context(), owner(r), status))
+			return
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusOK)
 		return

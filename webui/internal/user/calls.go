@@ -52,7 +52,7 @@ func (c *calls) put(who aor.AOR, status ctlproto.CtdStatus) (news bool) {
 		return false
 	case before.status.ID == status.ID:
 		before.status, before.heard = status, now
-		return !before.closed
+		return true
 	case began(status).Before(began(before.status)):
 		return false
 	}
@@ -107,6 +107,26 @@ func (c *calls) current(who aor.AOR) (ctlproto.CtdStatus, bool) {
 		return call.status, true
 	}
 	return ctlproto.CtdStatus{}, false
+}
+
+// last is the user's last attempt; closed says that its card is off the pages.
+func (c *calls) last(who aor.AOR) (status ctlproto.CtdStatus, closed, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.byOwner[who]
+	if call == nil || c.now().Sub(call.heard) >= staleCall {
+		return ctlproto.CtdStatus{}, false, false
+	}
+	return call.status, call.closed, true
+}
+
+// reopen puts the card of an attempt back on the user's pages.
+func (c *calls) reopen(who aor.AOR, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call := c.byOwner[who]; call != nil && call.status.ID == id {
+		call.closed = false
+	}
 }
 
 // hide takes the card of an attempt off the user's pages for good. It reports

@@ -37,8 +37,23 @@ func TestCalls(t *testing.T) {
 	if _, ok := c.current(alice); ok {
 		t.Error("a hidden card is shown")
 	}
-	if c.put(alice, attemptAt("2", alice, ctlproto.CtdRingingYou, ctlproto.CtdFailed)) {
-		t.Error("news of a hidden card")
+	if got, closed, ok := c.last(alice); !ok || !closed || got.ID != "2" {
+		t.Error("a hidden attempt that goes on cannot be reached")
+	}
+	if !c.put(alice, attemptAt("2", alice, ctlproto.CtdRingingYou, ctlproto.CtdAnswered)) {
+		t.Error("no news of a hidden attempt: its own page stands still")
+	}
+	if _, ok := c.current(alice); ok {
+		t.Error("news of a hidden card show it again")
+	}
+	c.reopen(alice, "2")
+	if _, ok := c.current(alice); !ok {
+		t.Error("a reopened card is not shown")
+	}
+	c.hide(alice, "2")
+	c.put(alice, attemptAt("2", alice, ctlproto.CtdRingingYou, ctlproto.CtdAnswered, ctlproto.CtdFailed))
+	if _, ok := c.current(alice); ok {
+		t.Error("the end of a hidden attempt shows its card again")
 	}
 
 	c.put(bob, attemptAt("1", bob, ctlproto.CtdRingingYou, ctlproto.CtdConnected))

@@ -129,6 +129,8 @@ func cardSteps(status ctlproto.CtdStatus, name string) []callStep {
 	for i, state := range callSteps {
 		step, was := reached[state]
 		switch {
+		case was && i == last && status.Ended && !happened(state, status):
+			// what did not come about is left to the verdict
 		case was && (i < last || status.Ended):
 			steps = append(steps, reachedStep(stepText(state, true, status, name), "done", step))
 		case was:
@@ -138,6 +140,28 @@ func cardSteps(status ctlproto.CtdStatus, name string) []callStep {
 		}
 	}
 	return steps
+}
+
+// happened reports whether the last step of an attempt that has ended came
+// about, rather than being what failed.
+func happened(state ctlproto.CtdState, status ctlproto.CtdStatus) bool {
+	switch state {
+	case ctlproto.CtdRingingYou:
+		switch status.Message {
+		case ctlproto.OutcomeCallerNoAnswer, ctlproto.OutcomeCancelled:
+			return true
+		case ctlproto.OutcomeCallerRefused:
+			return status.Code == 603 // declined by hand; others come without ringing
+		}
+		return status.Message == "" // nothing is known against it
+	case ctlproto.CtdReferring:
+		switch status.Message {
+		case ctlproto.OutcomeCalleeOffline, ctlproto.OutcomeCalleeNoAnswer, ctlproto.OutcomeCalleeBusy, ctlproto.OutcomeCalleeRefused:
+			return true
+		}
+		return false
+	}
+	return true
 }
 
 func reachedStep(text view.Msg, mark string, step ctlproto.CtdStep) callStep {
@@ -209,6 +233,9 @@ func verdict(status ctlproto.CtdStatus, name, address string) (text, advice view
 	if status.State == ctlproto.CtdConnected {
 		return view.M("call.verdict.connected", name), view.M("call.advice.connected")
 	}
+	if nowhere(status) {
+		return view.M("call.verdict.callee_nowhere", name), view.M("call.advice.callee_nowhere", address)
+	}
 	switch status.Message {
 	case ctlproto.OutcomeCallerOffline:
 		return view.M("call.verdict.caller_offline"), view.M("call.advice.caller_offline")
@@ -241,9 +268,24 @@ func verdict(status ctlproto.CtdStatus, name, address string) (text, advice view
 	return view.M("call.verdict.internal"), view.M("call.advice.internal")
 }
 
+// nowhere reports that the call to the callee failed because its address leads
+// nowhere (RFC 3261 §21.4.5, §21.4.11, §21.4.14, §21.4.22, §21.6.3; 478 is SER's for a name
+// that does not resolve), rather than that somebody refused.
+func nowhere(status ctlproto.CtdStatus) bool {
+	if status.Message != ctlproto.OutcomeCalleeOffline && status.Message != ctlproto.OutcomeCalleeRefused {
+		return false
+	}
+	switch status.Code {
+	case 404, 410, 416, 478, 484, 604:
+		return true
+	}
+	return false
+}
+
 // SIPLine is SIP's own word for the outcome, for those who ask: "486 Busy Here".
+// A call that came about needs no reason.
 func (c callCard) SIPLine() string {
-	if c.Code == 0 {
+	if c.Code == 0 || c.Connected {
 		return ""
 	}
 	return strings.TrimSpace(strconv.Itoa(c.Code) + " " + c.Reason)
@@ -252,14 +294,30 @@ func (c callCard) SIPLine() string {
 // Card is the card of the user's attempt for the layout of every page, empty
 // if there is none.
 func (p *Portal) Card(ctx context.Context, f view.Frame, who aor.AOR) template.HTML {
+	_, html := p.card(ctx, f, who)
+	return template.HTML(html) // made by html/template
+}
+
+// card is the user's card with the id of its attempt. Where the user has closed
+// it, it is a link to the attempt's page, and nothing once it has ended.
+func (p *Portal) card(ctx context.Context, f view.Frame, who aor.AOR) (id, html string) {
+	part := "call-card"
 	status, ok := p.live.calls.current(who)
 	if !ok {
-		return ""
+		part = "call-link"
+		last, closed, known := p.live.calls.last(who)
+		switch {
+		case !known || !closed:
+			return "", ""
+		case last.Ended:
+			return last.ID, ""
+		}
+		status = last
 	}
-	html, err := p.View.HTML(f, "call-card", p.newCard(ctx, who, status))
+	made, err := p.View.HTML(f, part, p.newCard(ctx, who, status))
 	if err != nil {
 		p.Log.Error("card not made", "err", err)
-		return ""
+		return "", ""
 	}
-	return template.HTML(html) // made by html/template
+	return status.ID, string(made)
 }

@@ -53,6 +53,68 @@ func TestCardSteps(t *testing.T) {
 	}
 }
 
+// TestCardStepsAfterFailure: what did not come about is not told as if it had.
+func TestCardStepsAfterFailure(t *testing.T) {
+	toYou := []ctlproto.CtdState{ctlproto.CtdRingingYou, ctlproto.CtdFailed}
+	referring := []ctlproto.CtdState{ctlproto.CtdRingingYou, ctlproto.CtdAnswered, ctlproto.CtdReferring, ctlproto.CtdFailed}
+	ringing := []ctlproto.CtdState{ctlproto.CtdRingingYou, ctlproto.CtdAnswered, ctlproto.CtdReferring, ctlproto.CtdRingingThem, ctlproto.CtdFailed}
+	for _, c := range []struct {
+		outcome ctlproto.CtdOutcome
+		code    int
+		states  []ctlproto.CtdState
+		last    string // the last step told, "" for none
+	}{
+		{ctlproto.OutcomeCallerOffline, 480, toYou, ""},
+		{ctlproto.OutcomeCallerBusy, 486, toYou, ""},
+		{ctlproto.OutcomeCallerRefused, 488, toYou, ""},
+		{ctlproto.OutcomeInternal, 500, toYou, ""},
+		{ctlproto.OutcomeCallerRefused, 603, toYou, "call.ringing_you.past"},
+		{ctlproto.OutcomeCallerNoAnswer, 408, toYou, "call.ringing_you.past"},
+		{ctlproto.OutcomeReferRefused, 603, referring, "call.answered"},
+		{ctlproto.OutcomeTimeout, 408, referring, "call.answered"},
+		{ctlproto.OutcomeNoOutcome, 0, referring, "call.answered"},
+		{ctlproto.OutcomeCancelled, 487, referring, "call.answered"},
+		{ctlproto.OutcomeCalleeOffline, 480, referring, "call.referring.past"},
+		{ctlproto.OutcomeCalleeBusy, 486, ringing, "call.ringing_them.past"},
+		{ctlproto.OutcomeNoOutcome, 0, ringing, "call.ringing_them.past"},
+	} {
+		status := attemptAt("1", alice, c.states...)
+		status.Message, status.Code = c.outcome, c.code
+		last := ""
+		for _, step := range cardSteps(status, "Bob") {
+			if step.Mark != "done" {
+				t.Errorf("%s %d: step %s is marked %q", c.outcome, c.code, step.Text.Key, step.Mark)
+			}
+			last = step.Text.Key
+		}
+		if last != c.last {
+			t.Errorf("%s %d: the last step told is %q, want %q", c.outcome, c.code, last, c.last)
+		}
+	}
+}
+
+// TestVerdictOfAnAddressThatLeadsNowhere: nobody refused it.
+func TestVerdictOfAnAddressThatLeadsNowhere(t *testing.T) {
+	for _, c := range []struct {
+		outcome ctlproto.CtdOutcome
+		code    int
+		want    string
+	}{
+		{ctlproto.OutcomeCalleeRefused, 478, "call.verdict.callee_nowhere"},
+		{ctlproto.OutcomeCalleeRefused, 484, "call.verdict.callee_nowhere"},
+		{ctlproto.OutcomeCalleeOffline, 404, "call.verdict.callee_nowhere"},
+		{ctlproto.OutcomeCalleeOffline, 480, "call.verdict.callee_offline"},
+		{ctlproto.OutcomeCalleeRefused, 603, "call.verdict.callee_refused"},
+		{ctlproto.OutcomeCallerOffline, 404, "call.verdict.caller_offline"},
+	} {
+		status := attemptAt("1", alice, ctlproto.CtdRingingYou, ctlproto.CtdFailed)
+		status.Message, status.Code = c.outcome, c.code
+		if text, _ := verdict(status, "Bob", "bob@example.org"); text.Key != c.want {
+			t.Errorf("%s %d: %s, want %s", c.outcome, c.code, text.Key, c.want)
+		}
+	}
+}
+
 func TestElapsed(t *testing.T) {
 	for _, c := range []struct {
 		ms   int64

@@ -28,8 +28,11 @@ type dialPage struct {
 	From string
 	// Fault is what is wrong apart from the field; its key is "" if nothing is.
 	Fault view.Msg
-	Last  []dialRow
-	Away  bool
+	// Running is the page of the user's own attempt that keeps a new one from
+	// being started, else "".
+	Running string
+	Last    []dialRow
+	Away    bool
 }
 
 // dialRow is an address called before.
@@ -55,6 +58,9 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := readAddress(f, "to", owner(r).Domain)
+	if to == "sip:"+owner(r).String() || to == "sips:"+owner(r).String() {
+		f.Fail("to", "dial.own")
+	}
 	if !f.OK() {
 		p.showDial(w, r, http.StatusUnprocessableEntity, dialPage{Form: f})
 		return
@@ -97,6 +103,9 @@ func (p *Portal) dialFault(w http.ResponseWriter, r *http.Request, f *form.Form,
 		f.Fail("to", "dial.to_refused")
 	case ctlproto.CodeBusy:
 		status, page.Fault = http.StatusTooManyRequests, view.M("dial.busy")
+		if id := p.runningCall(r); id != "" {
+			status, page.Fault, page.Running = http.StatusConflict, view.M("dial.running"), attemptPath(id)
+		}
 	case ctlproto.CodeRefused, ctlproto.CodeNotFound:
 		page.Fault = view.M("dial.refused")
 	case ctlproto.CodeMethodNotFound:
@@ -108,6 +117,24 @@ func (p *Portal) dialFault(w http.ResponseWriter, r *http.Request, f *form.Form,
 	}
 	p.Log.Warn("call not started", "user", owner(r).String(), "err", err)
 	p.showDial(w, r, status, page)
+}
+
+// runningCall is the user's own attempt that still runs, "" if there is none.
+// Its card is put back on the pages.
+func (p *Portal) runningCall(r *http.Request) string {
+	status, _, ok := p.live.calls.last(owner(r))
+	if !ok || status.Ended {
+		return ""
+	}
+	err := p.hang.ask(r.Context(), func(ctx context.Context) (err error) {
+		status, err = p.Ctl.CtdStatus(ctx, status.ID)
+		return err
+	})
+	if err != nil || status.Ended {
+		return ""
+	}
+	p.live.reopenCard(owner(r), status.ID)
+	return status.ID
 }
 
 // DialAsk asks before the history is cleared (GET /user/dial/clear).
@@ -143,7 +170,7 @@ func (p *Portal) addDials(r *http.Request, page *dialPage, last []store.Dial) {
 	for _, d := range last {
 		addresses = append(addresses, presenceKey(d.Address))
 	}
-	statuses, err := presenceOf(r.Context(), p.Ctl, owner(r), addresses)
+	statuses, err := p.presence(r, addresses)
 	if err != nil {
 		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
 		page.Away = true

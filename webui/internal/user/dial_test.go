@@ -38,8 +38,8 @@ func TestDialWithoutScript(t *testing.T) {
 	}
 	s.router.step("call-1", ctlproto.CtdConnected, "", 200, "OK")
 	page = b.get("/user/dial/call-1")
-	page.shows(t, http.StatusOK, "Connected with Bob Keller", "Your phone rang", "You answered", "Your phone called Bob", "Bob's phone rang", "4.8 s", "200 OK")
-	page.hides(t, "http-equiv", "Cancel the call")
+	page.shows(t, http.StatusOK, "Connected with Bob Keller", "Your phone rang", "You answered", "Your phone called Bob", "Bob's phone rang", "4.8 s")
+	page.hides(t, "http-equiv", "Cancel the call", "200 OK", "Technical reason")
 }
 
 func TestDialPage(t *testing.T) {
@@ -86,6 +86,9 @@ func TestDialWrongInput(t *testing.T) {
 		{"sip:bob@", "The part after the @ is not right: it is empty."},
 		{"bob@example.org:99999", "The part after the @ is not right: the port is not a number from 1 to 65535."},
 		{"bob@@example.org", "there is more than one @"},
+		{"alice", "This is your own address."},
+		{"SIP:Alice@Example.ORG", "This is your own address."},
+		{strings.Repeat("b", 65), "This is no address that can be called: it is longer than 64 characters."},
 		{"bo b", "This is no address that can be called"},
 		{"sip:bob@example.org;x=<y>", "a parameter holds a character that must be escaped"},
 		{strings.Repeat("1", 256), "At most 255 characters."},

@@ -197,6 +197,9 @@ func readAddress(f *form.Form, name, domain string) string {
 		return ""
 	}
 	uri, err := aor.CanonicalURI(text, domain)
+	if err == nil && !strings.HasPrefix(uri, "tel:") {
+		_, err = aor.Parse(uri, domain) // what is too long for the router is never called
+	}
 	switch {
 	case err == nil:
 		return uri

@@ -71,6 +71,8 @@ func TestEntryWrongInput(t *testing.T) {
 		{"script", []string{"address", "javascript:alert(1)"}, []string{"Only sip, sips and tel"}},
 		{"bad domain", []string{"address", "bob@exa mple.org"}, []string{"The part after the @ is not right: a host name has only letters"}},
 		{"two ats", []string{"address", "bob@home@example.org"}, []string{"This is no address that can be called: there is more than one @."}},
+		{"long user part", []string{"address", strings.Repeat("b", 65)}, []string{"This is no address that can be called: it is longer than 64 characters."}},
+		{"long domain", []string{"address", "bob@" + strings.Repeat("d", 60) + ".example"}, []string{"The part after the @ is not right: it is longer than 64 characters."}},
 		{"white space", []string{"address", "bob keller"}, []string{"This is no address that can be called"}},
 		{"header injection", []string{"address", "bob@example.org\r\nContact: x"}, []string{"There are characters in it that cannot be used here."}},
 		{"letters in a number", []string{"address", "tel:abc"}, []string{"This is no address that can be called: a tel address has only digits"}},

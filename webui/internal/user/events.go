@@ -168,17 +168,8 @@ func (f *feed) badges(changed string) *badgesData {
 
 // card is the card as this page's reader sees it.
 func (f *feed) card() cardData {
-	who := f.stream.viewer.who
-	status, ok := f.portal.live.calls.current(who)
-	if !ok {
-		return cardData{}
-	}
-	html, err := f.portal.View.HTML(view.Of(f.r), "call-card", f.portal.newCard(f.r.Context(), who, status))
-	if err != nil {
-		f.portal.Log.Error("card not made", "err", err)
-		return cardData{}
-	}
-	return cardData{ID: status.ID, HTML: string(html)}
+	id, html := f.portal.card(f.r.Context(), view.Of(f.r), f.stream.viewer.who)
+	return cardData{ID: id, HTML: html}
 }
 
 // event writes one event. JSON has no line ends outside of strings and escapes

@@ -115,8 +115,15 @@ func TestEventsCard(t *testing.T) {
 	}
 	b.post("/user/dial/call-1/close")
 	feed.next("card", &got)
-	if got.ID != "" || got.HTML != "" {
-		t.Errorf("card after closing: %+v", got)
+	if strings.Contains(got.HTML, "data-call") || !strings.Contains(got.HTML, `href="/user/dial/call-1"`) {
+		t.Errorf("closing the card of a running attempt leaves no link: %+v", got)
+	}
+	s.router.step("call-1", ctlproto.CtdFailed, ctlproto.OutcomeCalleeBusy, 486, "Busy Here")
+	for got.HTML != "" {
+		feed.next("card", &got)
+	}
+	if got.ID != "call-1" {
+		t.Errorf("the attempt's own page is not told of its end: %+v", got)
 	}
 }
 

@@ -291,6 +291,16 @@ func (l *Live) SessionsChanged(owner aor.AOR) {
 	}
 }
 
+// reopenCard puts the card of an attempt back on all of the owner's pages.
+func (l *Live) reopenCard(owner aor.AOR, id string) {
+	l.calls.reopen(owner, id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[owner]; v != nil {
+		v.tell(news{kind: newsCall})
+	}
+}
+
 // closeCard takes the card of an attempt off all of the owner's pages.
 func (l *Live) closeCard(owner aor.AOR, id string) {
 	if !l.calls.hide(owner, id) {

@@ -99,7 +99,7 @@ func (p *Portal) addRows(r *http.Request, page *bookPage, entries []store.Entry)
 	for _, e := range entries {
 		addresses = append(addresses, presenceKey(e.Address))
 	}
-	statuses, err := presenceOf(r.Context(), p.Ctl, owner(r), addresses)
+	statuses, err := p.presence(r, addresses)
 	if err != nil {
 		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
 		page.Away = true

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"seraph/ctlproto"
@@ -44,6 +45,9 @@ type Options struct {
 	SignIn   *session.SignIn
 	Now      func() time.Time
 	Log      *slog.Logger
+	// IsPage reports whether a path of the site is a page that can be gone to;
+	// nil means that each is.
+	IsPage func(path string) bool
 	// Live are the durations and limits of the live pages; zero is good.
 	Live LiveOptions
 	// AliasRules say which aliases people may give themselves; zero is none.
@@ -55,6 +59,7 @@ type Portal struct {
 	Options
 	live       *Live
 	aliasTries *session.Throttle // by user
+	hang       hang
 }
 
 // New makes a Portal.
@@ -76,6 +81,16 @@ func (p *Portal) PrivacyChanged(who aor.AOR) { p.live.PrivacyChanged(who) }
 
 // owner is who is signed in; only for pages that the server keeps for them.
 func owner(r *http.Request) aor.AOR { return session.Of(r).Session.AOR }
+
+// localPage is session.LocalPath for a page that can be gone to.
+func (p *Portal) localPage(to, fallback string) string {
+	local := session.LocalPath(to, "")
+	path, _, _ := strings.Cut(local, "?")
+	if local == "" || p.IsPage != nil && !p.IsPage(path) {
+		return fallback
+	}
+	return local
+}
 
 // fail answers for an error that no form can show: 404 for what is not there or
 // not this person's, 503 while the database is away, else 500. The reason of a

@@ -23,7 +23,7 @@ type signInPage struct {
 
 // SignInPage shows the form (GET /user/sign-in).
 func (p *Portal) SignInPage(w http.ResponseWriter, r *http.Request) {
-	to := session.LocalPath(r.URL.Query().Get("return"), "")
+	to := p.localPage(r.URL.Query().Get("return"), "")
 	if session.Of(r).Session != nil {
 		http.Redirect(w, r, session.LocalPath(to, pathPhoneBook), http.StatusSeeOther)
 		return
@@ -39,7 +39,7 @@ func (p *Portal) SignInPost(w http.ResponseWriter, r *http.Request) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
-	page := signInPage{Form: f, Return: session.LocalPath(f.Value("return"), "")}
+	page := signInPage{Form: f, Return: p.localPage(f.Value("return"), "")}
 	if f.Text("user", 200) == "" {
 		f.Fail("user", "signin.user_empty")
 	}
@@ -76,6 +76,9 @@ func (p *Portal) signIn(w http.ResponseWriter, r *http.Request, page signInPage)
 	if err := p.Sessions.Start(r.Context(), w, r, visitor.Client, who, f.Checked("keep")); err != nil {
 		p.fail(w, r, err)
 		return
+	}
+	if visitor.Session != nil {
+		p.live.SessionsChanged(visitor.Session.AOR) // its pages' streams end at once
 	}
 	p.Log.Info("signed in", "user", who.String(), "addr", visitor.Client.Addr)
 	http.Redirect(w, r, session.LocalPath(page.Return, pathPhoneBook), http.StatusSeeOther)

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"bytes"
+	"net/netip"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/modules/usrloc"
@@ -94,14 +95,35 @@ func target(r *relay.Request, b *usrloc.Binding) relay.Target {
 	}
 	if t.Flow.Proto.Stream() && !r.Engine.Layer().Usable(t.Flow) {
 		// The phone's connection is gone. Its source was the far end of that and
-		// nobody listens there; perhaps somebody does where Contact says.
-		t.Flow = transport.Flow{}
+		// nobody listens there; perhaps the phone does where Contact says. That is
+		// tried if it is the host that registered: who could name another one would
+		// have us call whom he likes, ourselves included.
+		if sameHost(b.Contact(), t.Flow.Remote.Addr()) {
+			t.Flow = transport.Flow{}
+		}
 		return t
 	}
 	if received := b.Received(); t.Flow.IsZero() && len(received) > 0 && !bytes.Contains(received, transportParam) {
 		t.Next = received
 	}
 	return t
+}
+
+// sameHost reports whether a contact's host is the address, in numbers.
+func sameHost(contact []byte, source netip.Addr) bool {
+	var u sip.URI
+	if sip.ParseURI(contact, &u) != nil {
+		return false
+	}
+	if _, elsewhere := u.Param("maddr"); elsewhere {
+		return false
+	}
+	var room [64]byte
+	host := u.Host
+	if n := len(host); n > 2 && host[0] == '[' {
+		host = host[1 : n-1]
+	}
+	return sip.EqualFold(host, string(source.AppendTo(room[:0])))
 }
 
 // transportParam tells the source of a connection from that of a datagram.

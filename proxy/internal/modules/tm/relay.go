@@ -87,6 +87,10 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 503, Extra: retryAfter}
 	case errors.Is(err, relay.ErrForeignRoute):
 		return sip.Reply{Status: 403, Reason: "Not Our Route"}
+	case errors.Is(err, relay.ErrLoop):
+		return sip.Reply{Status: 482}
+	case errors.Is(err, relay.ErrBreadth):
+		return sip.Reply{Status: 440}
 	case errors.Is(err, relay.ErrBadTarget):
 		return sip.Reply{Status: 416}
 	case errors.Is(err, sip.ErrURI):

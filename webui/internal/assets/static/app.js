@@ -55,6 +55,11 @@
 		}
 	};
 
+	// unknownStatuses is for when nobody tells the page.
+	const unknownStatuses = () => {
+		for (const row of rows()) if (row.dataset.status !== "non-local") setStatus(row, "unknown");
+	};
+
 	// ---- the card ----
 
 	const shown = () => body.querySelector("[data-call]");
@@ -79,7 +84,7 @@
 		if (page && id && page.dataset.call === id) return refreshAttempt(page, parse(html).querySelector("[data-call]"));
 		const content = parse(html);
 		const fresh = content.querySelector("[data-call]");
-		if (older(fresh) || !fresh && !shown()) return;
+		if (older(fresh) || !fresh && body.innerHTML.trim() === html.trim()) return;
 		if (fresh && shown() && fresh.dataset.call === shown().dataset.call && versionOf(fresh) === versionOf(shown())) return;
 		const focus = focusInCard();
 		const open = body.querySelector("details[open]") !== null;
@@ -116,7 +121,7 @@
 		measure();
 	};
 	const measure = () => {
-		const height = shown() ? card.getBoundingClientRect().height + 16 : 0;
+		const height = body.firstElementChild ? card.getBoundingClientRect().height + 16 : 0;
 		document.documentElement.style.setProperty("--card-height", Math.ceil(height) + "px");
 	};
 	const first = document.querySelector("#attempt[data-call]");
@@ -184,8 +189,13 @@
 	let ended = false;
 	let begun = false; // a state came before
 
-	const close = () => {
+	const stopTimer = () => {
 		clearTimeout(timer);
+		timer = 0;
+	};
+
+	const close = () => {
+		stopTimer();
 		if (feed) feed.close();
 		feed = null;
 	};
@@ -218,8 +228,8 @@
 		feed.addEventListener("contacts", () => fire("live:contacts"));
 		feed.addEventListener("away", () => {
 			retry = 0;
-			for (const row of rows()) if (row.dataset.status !== "non-local") setStatus(row, "unknown");
-			say(document.querySelector("main > .warn.away") ? "" : "away"); // the page may say so already
+			unknownStatuses();
+			say(document.querySelector("main .warn.away") ? "" : "away"); // the page may say so already
 		});
 		feed.addEventListener("end", () => {
 			ended = true;
@@ -231,22 +241,32 @@
 			if (feed.readyState === EventSource.CLOSED) {
 				// Refused: signed out, too many pages, shutting down. Come back ever later.
 				retry = Math.min(retry + 1, 5);
-				say(retry > 2 ? "closed" : "lost");
-				clearTimeout(timer);
+				lost(retry > 2 ? "closed" : "lost");
+				stopTimer();
 				timer = setTimeout(open, 1000 * 2 ** retry);
-			} else {
-				clearTimeout(timer);
-				timer = setTimeout(() => { if (feed && feed.readyState !== EventSource.OPEN) say("lost"); }, 3000);
+			} else if (!timer) { // one for all of the browser's own attempts
+				timer = setTimeout(() => {
+					timer = 0;
+					if (feed && feed.readyState !== EventSource.OPEN) lost("lost");
+				}, 3000);
 			}
 		};
 		feed.onopen = () => {
-			clearTimeout(timer);
+			stopTimer();
 			if (notice.dataset.shows === "lost" || notice.dataset.shows === "closed") say("");
 		};
 	};
 
+	// lost says that the feed is interrupted; what it told may no longer be so.
+	const lost = name => {
+		if (begun) unknownStatuses();
+		say(name);
+	};
+
 	// What the first HTML said of a router that was away is no longer so.
 	const hideAway = () => {
+		const page = document.querySelector("#attempt:has(.warn.away)");
+		if (page) refreshAttempt(page, null);
 		for (const element of document.querySelectorAll("main > .warn.away")) element.remove();
 	};
 

@@ -1,0 +1,195 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// dialog makes a call through the bench and returns the Route of its caller.
+func dialog(alice, bob *phone, callID string) string {
+	alice.invite(callID)
+	inv := bob.expect("INVITE")
+	bob.answer(inv, 200, "bt")
+	return value(alice.expect("SIP/2.0 200"), sip.HdrRecordRoute)
+}
+
+// TestInDialogWithoutRoute: the script sees that the request is of no dialog that passes
+// us; relayed nevertheless, it goes to its Request-URI.
+func TestInDialogWithoutRoute(t *testing.T) {
+	b, alice, phones := prepare(t, 1, fast)
+	b.hooks.request = func(r *Request) {
+		if r.LooseRoute() || r.InDialog {
+			t.Error("a request without Route is routed by it")
+		}
+		_ = r.Relay()
+	}
+	b.start()
+	alice.request("BYE", phones[0].uri(), "lost", 2, "bye", "bt")
+	phones[0].answer(phones[0].expect("BYE "+phones[0].uri()), 481, "bt")
+	alice.expect("SIP/2.0 481")
+	b.empty()
+}
+
+// TestForeignRouteIsRefusedToScripts: Relay itself refuses a To-tagged request along a
+// Route that we never gave, from whoever.
+func TestForeignRouteIsRefusedToScripts(t *testing.T) {
+	for _, user := range []string{"", "alice"} {
+		b, alice, phones := prepare(t, 1, fast)
+		told := make(chan error, 1)
+		b.hooks.request = func(r *Request) {
+			r.LooseRoute()
+			r.Auth = Identity{User: []byte(user)}
+			told <- r.Relay()
+		}
+		b.start()
+		alice.request("BYE", phones[0].uri(), "foreign", 2, "bye", "bt", "Route: <"+phones[0].uri()+";lr>")
+		if err := <-told; !errors.Is(err, ErrForeignRoute) {
+			t.Errorf("user %q: %v", user, err)
+		}
+		phones[0].nothing("", 30*time.Millisecond)
+	}
+}
+
+// TestPreloadedRoute: a Route in an initial request is taken away from a stranger and
+// followed for somebody who is known (RFC 3261 §16.6 steps 6 and 7). Our own entry, by
+// address or by domain, goes in any case.
+func TestPreloadedRoute(t *testing.T) {
+	for _, c := range []struct {
+		name, ours string
+		known      bool
+	}{
+		{"stranger", "", false}, {"stranger, ours first", "<sip:%s;lr>, ", false},
+		{"known", "", true}, {"known, ours first", "<sip:%s;lr>, ", true}, {"known, our domain first", "<sip:example.org;lr>, ", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, alice, phones := prepare(t, 2, fast, func(c *Config) {
+				c.LocalDomain = func(h []byte) bool { return string(h) == "example.org" }
+			})
+			b.hooks.request = func(r *Request) {
+				if r.LooseRoute() {
+					t.Error("an initial request is of a dialog")
+				}
+				if c.known {
+					r.Auth = Identity{User: []byte("alice"), Domain: []byte("example.org")}
+				}
+				_ = r.SetURI([]byte(phones[0].uri()))
+				if err := r.Relay(); err != nil {
+					t.Error(err)
+				}
+			}
+			b.start()
+			ours := c.ours
+			if strings.Contains(ours, "%s") {
+				ours = fmt.Sprintf(ours, b.addr)
+			}
+			hop := fmt.Sprintf("<sip:127.0.0.1:%d;lr>", phones[1].port())
+			alice.invite("preloaded", "Route: "+ours+hop)
+			at, want := phones[0], ""
+			if c.known {
+				at, want = phones[1], hop
+			}
+			inv := at.expect("INVITE " + phones[0].uri())
+			if got := value(inv, sip.HdrRoute); got != want {
+				t.Errorf("Route %q went out, want %q", got, want)
+			}
+			at.answer(inv, 486, "bt")
+			at.expect("ACK")
+			alice.expect("SIP/2.0 486")
+			alice.ack("preloaded")
+			b.empty()
+		})
+	}
+}
+
+// TestStrictRouter: a next hop without lr gets its own URI as Request-URI, and the target
+// at the end of the Route (RFC 3261 §16.6 step 6); no empty line stays, however the
+// entries stand in lines.
+func TestStrictRouter(t *testing.T) {
+	b, alice, phones := setup(t, 1, fast)
+	bob := phones[0]
+	ours := dialog(alice, bob, "strict")
+	strict := fmt.Sprintf("sip:127.0.0.1:%d", bob.port())
+	beyond := "<sip:192.0.2.9;lr>"
+	for i, lines := range []string{
+		"Route: " + ours + "\r\nRoute: <" + strict + ">\r\nRoute: " + beyond,
+		"Route: " + ours + ", <" + strict + ">\r\nRoute: " + beyond,
+		"Route: " + ours + ", <" + strict + ">, " + beyond,
+		"Route: " + ours + "\r\nRoute: <" + strict + ">, " + beyond,
+	} {
+		alice.request("INFO", "sip:bob@192.0.2.7", "strict", 2+i, fmt.Sprint("info", i), "bt", lines)
+		info := bob.expect("INFO " + strict + " ")
+		var got []string
+		for v := info.Values(sip.HdrRoute); ; {
+			x := v.Next()
+			if x == nil {
+				break
+			}
+			got = append(got, string(x))
+		}
+		if s := strings.Join(got, " "); s != beyond+" <sip:bob@192.0.2.7>" || strings.Contains(string(info.Buf), "Route: \r\n") {
+			t.Errorf("case %d: Route %q in\n%s", i, s, info.Buf)
+		}
+		bob.answer(info, 200, "bt")
+		alice.expect("SIP/2.0 200")
+	}
+	b.empty()
+}
+
+// TestRouteOfOurs: which Route entries prove that a dialog passes us.
+func TestRouteOfOurs(t *testing.T) {
+	b, alice, phones := setup(t, 1, fast)
+	bob := phones[0]
+	good := dialog(alice, bob, "proof")
+	at := strings.Index(good, "srm=") + 4
+	now := good[at : at+routeTime]
+	edit := func(i int, c byte) string { x := []byte(good); x[at+i] = c; return string(x) }
+	for name, route := range map[string]string{
+		"another time":     edit(0, '1'),
+		"another MAC":      edit(routeTime, map[bool]byte{true: '1', false: '0'}[good[at+routeTime] == '0']),
+		"upper case":       strings.Replace(good, now, strings.ToUpper(now[:7])+"G", 1),
+		"short":            strings.Replace(good, good[at:at+28], good[at:at+27], 1),
+		"no MAC":           strings.Replace(good, ";srm="+good[at:at+28], "", 1),
+		"a user part":      strings.Replace(good, "<sip:", "<sip:x@", 1),
+		"sips":             strings.Replace(good, "<sip:", "<sips:", 1),
+		"another port":     strings.Replace(good, fmt.Sprint(":", b.addr.Port()), ":1", 1),
+		"no angle bracket": strings.Trim(good, "<>"), // its parameters are the header's
+	} {
+		alice.request("BYE", bob.uri(), "proof", 2, "bye-"+strings.ReplaceAll(name, " ", "-"), "bt", "Route: "+route)
+		if m := alice.expect("SIP/2.0"); m.Status != 404 {
+			t.Errorf("%s: %q was taken for ours: %d", name, route, m.Status)
+		}
+	}
+	alice.request("BYE", bob.uri(), "proof", 2, "bye", "bt", "Route: "+good)
+	bob.answer(bob.expect("BYE"), 200, "bt")
+	alice.expect("SIP/2.0 200")
+	b.empty()
+}
+
+// TestRouteGrowsOld: an entry of a dialog that began longer than RouteLife ago is ours no
+// more, nor is one from the future.
+func TestRouteGrowsOld(t *testing.T) {
+	e := New(Config{RouteLife: time.Hour})
+	e.sockets = []transport.Socket{{Proto: transport.UDP, AdvertisedHost: "192.0.2.1", AdvertisedPort: 5060}}
+	m := &sip.Message{}
+	if err := m.Parse([]byte("BYE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP x\r\nFrom: <sip:a@b>;tag=at\r\nTo: <sip:b@c>;tag=bt\r\nCall-ID: i\r\nCSeq: 2 BYE\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	r := &Request{Engine: e, Msg: m}
+	for age, want := range map[time.Duration]bool{0: true, 59 * time.Minute: true, 61 * time.Minute: false, -30 * time.Second: true, -2 * time.Minute: false} {
+		var token [routeTime + routeMAC]byte
+		e.routeToken(&token, m.CallID(), []byte("at"), uint32(time.Now().Add(-age).Unix()))
+		var u sip.URI
+		if err := sip.ParseURI([]byte("sip:192.0.2.1;lr;srm="+string(token[:])), &u); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.genuine(&u); got != want {
+			t.Errorf("an entry %v old is ours: %v, want %v", age, got, want)
+		}
+	}
+}
