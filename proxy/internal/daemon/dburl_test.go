@@ -63,7 +63,7 @@ func TestDatabaseOf(t *testing.T) {
 func TestScriptNamesDatabase(t *testing.T) {
 	s := newStand(t, handbook(testDomain, "DBURL"), "alice")
 	cfg := s.cfg
-	cfg.DB, cfg.Control = "", cfg.Control+"2"
+	cfg.DB, cfg.Control, cfg.State = "", cfg.Control+"2", t.TempDir()
 	d, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

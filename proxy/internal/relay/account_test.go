@@ -52,6 +52,7 @@ func accounted(t *testing.T, callees int) (*bench, *ledger, *phone, []*phone) {
 	for range callees {
 		phones = append(phones, b.phone())
 	}
+	b.start()
 	return b, l, b.phone(), phones
 }
 
@@ -111,6 +112,7 @@ func TestAccountantHearsRefusals(t *testing.T) {
 		}
 		_ = r.Reply(&sip.Reply{Status: 480})
 	}})
+	b.start()
 	l := &ledger{}
 	b.engine.cfg.Accountant = l
 	alice := b.phone()

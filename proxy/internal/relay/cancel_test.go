@@ -171,7 +171,7 @@ func TestTimerC(t *testing.T) {
 			if last != 0 {
 				bob.answer(cancel, 200, "bt")
 				bob.answer(inv, last, "bt")
-				want = map[int]string{487: "SIP/2.0 487", 200: "SIP/2.0 200"}[last]
+				want = map[int]string{487: "SIP/2.0 408", 200: "SIP/2.0 200"}[last] // nobody gave up: it rang too long
 			}
 			alice.expect(want)
 			alice.ack("ring")
