@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -40,7 +41,8 @@ func (s *Server) echoError(err error, c echo.Context) {
 	}
 	w, r := c.Response().Writer, c.Request()
 	if to := strings.TrimRight(r.URL.Path, "/"); status == http.StatusNotFound && to != r.URL.Path && r.Method == http.MethodGet && (to == "/user" || s.isPage(to)) {
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		u := url.URL{Path: to, RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, u.String(), http.StatusSeeOther)
 		return
 	}
 	s.refuse(w, s.visit(w, r), status)
