@@ -80,3 +80,36 @@ func TestSecretDamaged(t *testing.T) {
 		t.Error("a secret was made in a folder that does not exist")
 	}
 }
+
+func TestStateIsOneProxys(t *testing.T) {
+	dir := t.TempDir()
+	first, err := lockState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockState(dir); err == nil || !strings.Contains(err.Error(), "another seraph-proxy works with it") {
+		t.Errorf("a second proxy got the state folder: %v", err)
+	}
+	first.Close()
+	again, err := lockState(dir)
+	if err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	again.Close()
+}
+
+func TestStateFolder(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, says := range map[string]string{file: "is not a folder", filepath.Join(dir, "a", "b"): "no such file or directory"} {
+		if err := makeState(path); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("state folder %s: %v, want %q", path, err, says)
+		}
+	}
+	if err := makeState(filepath.Join(dir, "new")); err != nil {
+		t.Error(err)
+	}
+}

@@ -123,7 +123,7 @@ func makeState(path string) error {
 // lockState keeps a second proxy out of the state folder: each would take the other's
 // bindings for expired ones. The lock goes with the process.
 func lockState(path string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(path, "proxy.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}

@@ -112,9 +112,9 @@ func TestAccountantHearsRefusals(t *testing.T) {
 		}
 		_ = r.Reply(&sip.Reply{Status: 480})
 	}})
-	b.start()
 	l := &ledger{}
 	b.engine.cfg.Accountant = l
+	b.start()
 	alice := b.phone()
 	alice.request("INVITE", "sip:bob@example.org", "1", 1, "i1", "")
 	alice.expect("SIP/2.0 480")

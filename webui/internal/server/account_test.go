@@ -286,6 +286,7 @@ func TestPasswordFaults(t *testing.T) {
 		{"wonderland", strings.Repeat("ž", 65), strings.Repeat("ž", 65), "new_password", "At most 128 characters of plain English, fewer of others."},
 		{"wonderland", "tea\tat six", "tea\tat six", "new_password", "There are characters in it that cannot be used here."},
 		{"wonderland", "tea at six", "tea at seven", "again", "This is not the same as above."},
+		{"wonderland", "wonderland", "wonderland", "new_password", "This is the old password. Choose another one."},
 	} {
 		a := b.post("/user/account/security", "/user/account/security", "old_password", c.old, "new_password", c.new, "again", c.again).is(422)
 		if got := a.fault(c.field); got != c.fault {

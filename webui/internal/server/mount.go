@@ -54,7 +54,8 @@ func (s *Server) echoError(err error, c echo.Context) {
 	}
 	w, r := c.Response().Writer, c.Request()
 	if to := strings.TrimRight(r.URL.Path, "/"); status == http.StatusNotFound && to != r.URL.Path && r.Method == http.MethodGet && (to == "/user" || s.isPage(to)) {
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		u := url.URL{Path: to, RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, u.String(), http.StatusSeeOther)
 		return
 	}
 	s.refuse(w, s.visit(w, r), status)

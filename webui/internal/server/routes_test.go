@@ -171,6 +171,31 @@ func TestRootLeadsToThePhoneBook(t *testing.T) {
 	b.get("/user").leads("/user/phone-book")
 }
 
+func TestTrailingSlash(t *testing.T) {
+	s := newStand(t, nil)
+	b := s.browser().signIn("alice", "wonderland")
+	for from, to := range map[string]string{
+		"/user/": "/user", "/user/phone-book/?q=bob": "/user/phone-book?q=bob", "/user/dial//": "/user/dial", "/user/sign-in/": "/user/sign-in",
+	} {
+		b.get(from).leads(to)
+	}
+	for _, nowhere := range []string{"//evil.example/", "/nothing/", "/user/events/", "/user/sign-out/"} {
+		b.get(nowhere).is(404)
+	}
+}
+
+func TestOwnTLSIsKept(t *testing.T) {
+	s := newStand(t, nil)
+	b := s.browser()
+	r := httptest.NewRequest(http.MethodGet, "https://portal.example.org/user/sign-in", nil) // has TLS
+	if got := b.send(r).Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("over TLS: %q", got)
+	}
+	if got := b.get("/user/sign-in").Header.Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("without TLS: %q", got)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	s := newStand(t, nil)
 	if a := s.browser().get("/healthz").is(200); a.Body != "ok\n" {

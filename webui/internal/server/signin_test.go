@@ -102,6 +102,22 @@ func TestSignInSlowsDown(t *testing.T) {
 	b.signIn("alice", "wonderland")
 }
 
+// TestSignInOfTheOwnerWhileSomebodyGuesses: from another address nobody notices,
+// at the sign-in or at the change of the password.
+func TestSignInOfTheOwnerWhileSomebodyGuesses(t *testing.T) {
+	s := newStand(t, nil)
+	attacker := s.browser()
+	attacker.remote = "203.0.113.66:4711"
+	for range 3 * session.AccountPolicy.Free {
+		attacker.post("/user/sign-in", "/user/sign-in", "user", "alice", "password", "guess")
+	}
+	attacker.post("/user/sign-in", "/user/sign-in", "user", "alice", "password", "guess").is(http.StatusTooManyRequests)
+	b := s.browser().signIn("alice", "wonderland")
+	b.remote = attacker.remote // behind the same router, even
+	b.post("/user/account/security", "/user/account/security", "old_password", "wonderland", "new_password", "tea at six", "again", "tea at six").
+		leads("/user/account/security")
+}
+
 func TestSignInCookies(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -179,6 +195,11 @@ func TestReturnPath(t *testing.T) {
 		{"/user/../..//evil.example", "/user/phone-book"},
 		{"javascript:alert(1)", "/user/phone-book"},
 		{"/healthz", "/user/phone-book"},
+		{"/user/events", "/user/phone-book"},
+		{"/user/sign-out", "/user/phone-book"},
+		{"/user/dial/x/cancel", "/user/phone-book"},
+		{"/user/nothing", "/user/phone-book"},
+		{"/user/dial/x", "/user/dial/x"},
 	} {
 		t.Run(c.to, func(t *testing.T) {
 			s := newStand(t, nil)
@@ -206,6 +227,19 @@ func TestSignInAgainEndsTheSessionBefore(t *testing.T) {
 	other.do("POST", "/user/sign-in", form).leads("/user/phone-book")
 	other.get("/user/account").shows("<sip:bob@example.org>")
 	b.get("/user/account").leads("/user/sign-in?return=%2Fuser%2Faccount")
+}
+
+// TestSignInInTwoTabs: the second form goes on to the phone book, signed in as
+// the first one said.
+func TestSignInInTwoTabs(t *testing.T) {
+	s := newStand(t, nil)
+	b := s.browser()
+	second := b.get("/user/sign-in").form("/user/sign-in")
+	b.signIn("alice", "wonderland")
+	second.Set("user", "bob")
+	second.Set("password", "builder's")
+	b.do("POST", "/user/sign-in", second).leads("/user/phone-book")
+	b.get("/user/account").shows("<sip:alice@example.org>")
 }
 
 func TestTheme(t *testing.T) {

@@ -22,6 +22,15 @@ func TestSourceOf(t *testing.T) {
 	}
 }
 
+// TestRemoveIDsAreStable: the focus stays on a link when the list is made again.
+func TestRemoveIDsAreStable(t *testing.T) {
+	one, other := phone{Contact: "sip:alice@192.0.2.1:5060"}, phone{Contact: "sip:alice@192.0.2.2:5060"}
+	again := phone{Contact: one.Contact, Q: "0.5"}
+	if one.RemoveID() != again.RemoveID() || one.RemoveID() == other.RemoveID() || strings.ContainsAny(one.RemoveID(), " :@") {
+		t.Errorf("ids %q, %q, %q", one.RemoveID(), again.RemoveID(), other.RemoveID())
+	}
+}
+
 // FuzzSourceOf: phones write what they like.
 func FuzzSourceOf(f *testing.F) {
 	for _, seed := range []string{"sip:a@b:5060;transport=tcp", "sips:", ";;=", "a@b@c?;"} {

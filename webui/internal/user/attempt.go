@@ -64,7 +64,7 @@ func (p *Portal) showAttemptPage(w http.ResponseWriter, r *http.Request, status 
 func (p *Portal) attemptAway(w http.ResponseWriter, r *http.Request, page attemptPage) {
 	page.Away, page.Refresh = true, refreshAway
 	title := view.M("call.title.unknown")
-	if status, ok := p.live.calls.current(owner(r)); ok && status.ID == r.PathValue("id") {
+	if status, _, ok := p.live.calls.last(owner(r)); ok && status.ID == r.PathValue("id") {
 		card := p.newCard(r.Context(), owner(r), status)
 		card.Cancellable = false
 		page.Card, title = &card, card.Title

@@ -166,3 +166,29 @@ func TestAttemptRouterAway(t *testing.T) {
 	b.get("/user/dial/other").shows(t, http.StatusServiceUnavailable, "The router cannot be reached at the moment", "Look again")
 	b.get("/user/dial").shows(t, http.StatusOK, "nobody's status is known")
 }
+
+// TestSecondCallWhileOneRuns: the page says so, leads to the running one and
+// shows its card again though it was closed.
+func TestSecondCallWhileOneRuns(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "")
+	b := s.signIn(alice)
+	b.get("/user/dial")
+	b.post("/user/dial", "to", "bob")
+	s.router.step("call-1", ctlproto.CtdAnswered, "", 0, "")
+	b.get("/user/dial/call-1")
+	closed := b.htmx("/user/dial/call-1/close")
+	closed.shows(t, http.StatusOK, `href="/user/dial/call-1"`, "Calling Bob Keller")
+	closed.hides(t, "data-call=")
+	for _, path := range []string{"/user/phone-book", "/user/dial"} {
+		page := b.get(path)
+		page.shows(t, http.StatusOK, `href="/user/dial/call-1"`)
+		page.hides(t, "data-call=")
+	}
+	s.router.refuse[ctlproto.MethodCtdDial] = ctlproto.Errorf(ctlproto.CodeBusy, "alice has an attempt running already")
+	page := b.post("/user/dial", "to", "carol")
+	page.shows(t, http.StatusConflict, "You already have a call being set up.", `<a href="/user/dial/call-1">See how it stands</a>`, `data-call="call-1"`)
+	page.hides(t, "Too many calls")
+	s.router.step("call-1", ctlproto.CtdFailed, ctlproto.OutcomeCalleeBusy, 486, "Busy Here")
+	b.post("/user/dial", "to", "carol").shows(t, http.StatusTooManyRequests, "Too many calls are being set up at the moment.")
+}

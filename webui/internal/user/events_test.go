@@ -296,3 +296,17 @@ func (b *browser) tryStream() int {
 	response.Body.Close()
 	return response.StatusCode
 }
+
+// TestEventsEndWhenSomebodyElseSignsIn: the pages of who was signed in before are
+// told at once, not at the next look.
+func TestEventsEndWhenSomebodyElseSignsIn(t *testing.T) {
+	s := newSiteWith(t, user.LiveOptions{Alive: time.Hour})
+	b := s.signIn(alice)
+	feed := b.listen()
+	feed.begins(map[string]string{})
+	b.get("/user/account") // its token is taken on the sign-in page of another tab, too
+	if got := b.post("/user/sign-in", "user", bob.String(), "password", password); got.path != "/user/phone-book" {
+		t.Fatalf("signing in over a session led to %s", got.path)
+	}
+	feed.next("end", nil)
+}

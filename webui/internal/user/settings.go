@@ -24,5 +24,5 @@ func (p *Portal) Theme(w http.ResponseWriter, r *http.Request) {
 		theme = ""
 	}
 	session.SetTheme(w, session.Of(r).Client, theme)
-	http.Redirect(w, r, session.LocalPath(f.Value("return"), pathPhoneBook), http.StatusSeeOther)
+	http.Redirect(w, r, p.localPage(f.Value("return"), pathPhoneBook), http.StatusSeeOther)
 }

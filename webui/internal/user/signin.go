@@ -25,7 +25,7 @@ type signInPage struct {
 func (p *Portal) SignInPage(w http.ResponseWriter, r *http.Request) {
 	to := p.localPage(r.URL.Query().Get("return"), "")
 	if session.Of(r).Session != nil {
-		http.Redirect(w, r, session.LocalPath(to, pathPhoneBook), http.StatusSeeOther)
+		http.Redirect(w, r, p.localPage(to, pathPhoneBook), http.StatusSeeOther)
 		return
 	}
 	p.showSignIn(w, r, http.StatusOK, signInPage{Form: form.New(), Return: to})
@@ -81,7 +81,7 @@ func (p *Portal) signIn(w http.ResponseWriter, r *http.Request, page signInPage)
 		p.live.SessionsChanged(visitor.Session.AOR) // its pages' streams end at once
 	}
 	p.Log.Info("signed in", "user", who.String(), "addr", visitor.Client.Addr)
-	http.Redirect(w, r, session.LocalPath(page.Return, pathPhoneBook), http.StatusSeeOther)
+	http.Redirect(w, r, p.localPage(page.Return, pathPhoneBook), http.StatusSeeOther)
 }
 
 // slowDown says how long to wait, in whole seconds.

@@ -89,9 +89,18 @@ func (t *Texts) Text(m Msg) string {
 	}
 	pairs := make([]string, 0, 2*len(m.Args))
 	for i, arg := range m.Args {
-		pairs = append(pairs, "{"+strconv.Itoa(i+1)+"}", arg)
+		pairs = append(pairs, "{"+strconv.Itoa(i+1)+"}", strings.Map(keepDirection, arg))
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// keepDirection drops the characters with which an argument could turn the words
+// of the text around it: those of Unicode's explicit directions (UAX #9 §2).
+func keepDirection(r rune) rune {
+	if r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		return -1
+	}
+	return r
 }
 
 // Count is the text of key for n things: that of key.one if n is 1. {1} is n.

@@ -47,3 +47,13 @@ func TestStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestArgumentsDoNotTurnTheText: whoever is called "Bob" with an override in it
+// reverses nothing after the name.
+func TestArgumentsDoNotTurnTheText(t *testing.T) {
+	texts := &Texts{byKey: map[string]string{"ask": "Delete {1}?"}}
+	got := texts.Text(M("ask", "Bob\u202e\u2066 \u05d0"))
+	if want := "Delete Bob \u05d0?"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

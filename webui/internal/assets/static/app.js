@@ -81,7 +81,10 @@
 	// the focus is.
 	const setCard = ({id, html}) => {
 		const page = document.querySelector("#attempt[data-call]");
-		if (page && id && page.dataset.call === id) return refreshAttempt(page, parse(html).querySelector("[data-call]"));
+		if (page && id && page.dataset.call === id) {
+			body.replaceChildren(); // the page itself shows it
+			return refreshAttempt(page, parse(html).querySelector("[data-call]"));
+		}
 		const content = parse(html);
 		const fresh = content.querySelector("[data-call]");
 		if (older(fresh) || !fresh && body.innerHTML.trim() === html.trim()) return;
@@ -163,12 +166,11 @@
 		if (older(parse(event.detail.serverResponse).querySelector("[data-call]"))) event.detail.shouldSwap = false;
 	});
 	// A refusal has a page that says why: let the browser show it.
-	// A part that asks for itself and gets no answer stays as it is.
 	document.addEventListener("htmx:responseError", event => {
 		const status = event.detail.xhr.status;
-		if (!(event.detail.elt instanceof HTMLFormElement)) return;
-		if (status !== 401 && status < 500) event.detail.elt.submit();
-		else if (status >= 500) showAnswer(event.detail.xhr);
+		if (!(event.detail.elt instanceof HTMLFormElement)) return; // what the page asked by itself stays as it was
+		if (status >= 500) showAnswer(event.detail.xhr);
+		else if (status !== 401) event.detail.elt.submit();
 	});
 	// showAnswer puts the page that the server answered with in place of this
 	// one: asking again might do something twice.
@@ -265,10 +267,17 @@
 
 	// What the first HTML said of a router that was away is no longer so.
 	const hideAway = () => {
-		const page = document.querySelector("#attempt:has(.warn.away)");
-		if (page) refreshAttempt(page, null);
+		lookAgain();
 		for (const element of document.querySelectorAll("main > .warn.away")) element.remove();
 	};
+
+	// lookAgain asks again for an attempt of which the router did not tell; it does
+	// so every few seconds, since a router that hung says nothing when it goes on.
+	const lookAgain = () => {
+		const page = document.querySelector("#attempt:has(.warn.away)");
+		if (page && !document.hidden && !ended) refreshAttempt(page, null);
+	};
+	setInterval(lookAgain, 5000);
 
 	// fire lets parts of pages ask for themselves again: hx-trigger="live:contacts from:body".
 	const fire = name => { if (window.htmx) htmx.trigger(document.body, name); };
