@@ -39,14 +39,14 @@ func (l *ledger) want(t *testing.T, lines ...string) {
 }
 
 // accounted is setup with a ledger; the script has looked bob up.
-func accounted(t *testing.T, callees int) (*bench, *ledger, *phone, []*phone) {
+func accounted(t *testing.T, callees int, change ...func(*Config)) (*bench, *ledger, *phone, []*phone) {
 	t.Helper()
 	var phones []*phone
 	route := toPhones(&phones)
 	b := newBench(t, &hooks{request: func(r *Request) {
 		r.Callee = r.Keep([]byte("bob@example.org"))
 		route(r)
-	}})
+	}}, change...)
 	l := &ledger{}
 	b.engine.cfg.Accountant = l
 	for range callees {
@@ -130,8 +130,7 @@ func TestAccountantHearsRefusals(t *testing.T) {
 // TestRingsTooLong: a phone that confirms our CANCEL with 487 has not been given up by
 // the caller: it rang too long, and the caller gets 408 (RFC 3261 §16.8).
 func TestRingsTooLong(t *testing.T) {
-	b, l, alice, phones := accounted(t, 1)
-	b.engine.cfg.TimerC = 200 * time.Millisecond
+	_, l, alice, phones := accounted(t, 1, func(c *Config) { c.TimerC = 200 * time.Millisecond })
 	alice.request("INVITE", "sip:bob@example.org", "long", 1, "inv", "")
 	invite := phones[0].expect("INVITE")
 	phones[0].answer(invite, 180, "b")
