@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,10 +105,10 @@ func TestAccountantHearsWhyGivenUp(t *testing.T) {
 
 // TestAccountantHearsRefusals: with a transaction and without one.
 func TestAccountantHearsRefusals(t *testing.T) {
-	stateful := false
+	var stateful atomic.Bool
 	b := newBench(t, &hooks{request: func(r *Request) {
 		r.Callee = r.Keep([]byte("bob@example.org"))
-		if stateful {
+		if stateful.Load() {
 			_ = r.NewTransaction()
 		}
 		_ = r.Reply(&sip.Reply{Status: 480})
@@ -120,7 +121,7 @@ func TestAccountantHearsRefusals(t *testing.T) {
 	alice.expect("SIP/2.0 480")
 	alice.request("MESSAGE", "sip:bob@example.org", "2", 1, "m1", "")
 	alice.expect("SIP/2.0 480")
-	stateful = true
+	stateful.Store(true)
 	alice.request("INVITE", "sip:bob@example.org", "3", 1, "i2", "")
 	alice.expect("SIP/2.0 480")
 	l.want(t, "INVITE 480 callee=bob@example.org stateless reply=true",
