@@ -51,7 +51,7 @@ type Module struct {
 	set settings
 	on  bool // there is a database, and the script has loaded the module
 
-	scratch sync.Pool // *scratch
+	spare   spare
 	seen    seen
 	queue   queue
 	writing sync.Mutex // held while a batch is written
@@ -68,7 +68,7 @@ func New(cfg Config) *Module {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Module{cfg: cfg, set: defaults(), scratch: sync.Pool{New: func() any { return new(scratch) }}}
+	m := &Module{cfg: cfg, set: defaults()}
 	m.seen.seed = maphash.MakeSeed()
 	m.queue.ready = make(chan struct{}, 1)
 	return m

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"seraph/proxy/internal/relay"
@@ -12,6 +13,31 @@ import (
 
 // scratch is the memory of one look at a request and its reply.
 type scratch struct{ request, reply sip.Message }
+
+// spare are those that are not in use: as many as there ever were workers at once.
+type spare struct {
+	mu   sync.Mutex
+	list []*scratch
+}
+
+func (x *spare) take() *scratch {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := len(x.list); n > 0 {
+		s := x.list[n-1]
+		x.list = x.list[:n-1]
+		return s
+	}
+	return new(scratch)
+}
+
+func (x *spare) give(s *scratch) {
+	s.request.Reset()
+	s.reply.Reset()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = append(x.list, s)
+}
 
 // ending is what is known when a request has got its final reply.
 type ending struct {
@@ -32,8 +58,8 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	if c.Method() == sip.BYE && (status/100 != 2 && !asked(c.Flags(), m.set.failedFlag) || !c.Relayed()) {
 		return
 	}
-	s := m.scratch.Get().(*scratch)
-	defer m.give(s)
+	s := m.spare.take()
+	defer m.spare.give(s)
 	if s.request.Parse(c.Request()) != nil || s.reply.Parse(reply) != nil {
 		return
 	}
@@ -53,8 +79,8 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 	if !m.on || len(r.Callee) == 0 || r.Local != nil {
 		return
 	}
-	s := m.scratch.Get().(*scratch)
-	defer m.give(s)
+	s := m.spare.take()
+	defer m.spare.give(s)
 	if s.reply.Parse(reply) != nil {
 		return
 	}
@@ -64,12 +90,6 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 		flags: r.Flags, status: status, began: now, now: now,
 	}
 	m.invite(&e, false)
-}
-
-func (m *Module) give(s *scratch) {
-	s.request.Reset()
-	s.reply.Reset()
-	m.scratch.Put(s)
 }
 
 // invite accounts for an INVITE if it is an initial one.

@@ -47,6 +47,7 @@ func (q *queue) put(k kind, e *ending) bool {
 		return false
 	}
 	q.rows++
+	q.grow()
 	q.packed = appendRow(q.packed, k, e)
 	q.mu.Unlock()
 	select {
@@ -54,6 +55,20 @@ func (q *queue) put(k kind, e *ending) bool {
 	default:
 	}
 	return true
+}
+
+// maxRow is the largest size of a packed row in bytes: its numbers and ten texts.
+const maxRow = 19 + 10*(2+maxText)
+
+// grow makes room for a row, twice as much as there is: append would do it in many
+// small steps.
+func (q *queue) grow() {
+	if cap(q.packed)-len(q.packed) >= maxRow {
+		return
+	}
+	bigger := make([]byte, len(q.packed), 2*cap(q.packed)+4*maxRow)
+	copy(bigger, q.packed)
+	q.packed = bigger
 }
 
 // take gives all packed rows to the writer, which calls done for those it has
