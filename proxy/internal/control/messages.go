@@ -24,6 +24,9 @@ func (s *Server) imSend(ctx context.Context, p *params) (any, error) {
 		Text:  p.message("text", ctlproto.MaxImText),
 		Actor: p.line("actor", maxActor),
 	}
+	if s.cfg.Local != nil && p.err() == nil && !s.cfg.Local(from.Domain) {
+		p.wrong("from", "its domain is none of ours")
+	}
 	if err := p.err(); err != nil {
 		return nil, err
 	}

@@ -274,12 +274,12 @@ func (b *Branch) failed(status int, out txn.Out) {
 }
 
 // Expired is Timer C: the branch rang too long, or stays silent after its
-// CANCEL (RFC 3261 §16.8).
+// CANCEL (RFC 3261 §16.8). Of a MESSAGE it is messageWait.
 func (b *Branch) Expired(_ *txn.Timer, out txn.Out) {
 	if !b.client.Pending() {
 		return
 	}
-	if !b.cancelling && b.client.Provisional() {
+	if !b.cancelling && b.client.Provisional() && b.call.method == sip.INVITE {
 		b.cancelling, b.rangOut = true, true
 		b.sendCancel(out)
 		b.timerC.Arm(64 * b.call.engine.txns.Config().T1)

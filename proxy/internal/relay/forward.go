@@ -10,6 +10,11 @@ import (
 	"seraph/proxy/internal/txn"
 )
 
+// messageWait is how long a phone may take to answer a MESSAGE that a failure route
+// waits for: it keeps the message while the sender, who waits for 64·T1 as we do
+// and began earlier, still listens.
+const messageWait = 15 * time.Second
+
 // resolveTimeout bounds the look-up of a host while a request waits.
 const resolveTimeout = 4 * time.Second
 
@@ -127,8 +132,11 @@ func (r *Request) start(c *Call, flows *[MaxBranches]transport.Flow) error {
 			continue
 		}
 		sent++
-		if c.method == sip.INVITE {
+		switch {
+		case c.method == sip.INVITE:
 			b.timerC.Arm(e.timerC())
+		case r.OnFailure != 0 && r.Msg.Method == sip.MESSAGE:
+			b.timerC.Arm(min(messageWait, e.txns.Config().FrTimer))
 		}
 	}
 	if sent == 0 {

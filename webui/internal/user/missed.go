@@ -173,8 +173,8 @@ func (row missedRow) Repeated() bool { return row.Times > 1 }
 // markSeen notes that the user looked at the list. That it fails takes nothing
 // from who looks.
 func (p *Portal) markSeen(r *http.Request, page missedPage) {
-	if page.UpTo == 0 {
-		return
+	if page.UpTo == 0 || page.List.Page > 1 {
+		return // the newest ones stand on the first page
 	}
 	n, err := p.DB.Calls.MarkSeen(r.Context(), owner(r), page.UpTo)
 	if err != nil {

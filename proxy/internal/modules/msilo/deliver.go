@@ -88,6 +88,13 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) bool {
 	if m.done.has(s.ID) {
 		return m.remove(ctx, s) // delivered already, but still there
 	}
+	// The list may be minutes old: what its owner has deleted since is not sent.
+	switch _, err := m.cfg.Silo.Find(ctx, s.Owner, s.ID); {
+	case errors.Is(err, store.ErrNotFound):
+		return true
+	case err != nil:
+		return false
+	}
 	phones := m.reachable(s.Owner)
 	if phones == 0 {
 		return false

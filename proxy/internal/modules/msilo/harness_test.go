@@ -31,6 +31,20 @@ type table struct {
 	pendings int  // reads
 }
 
+// Find implements Silo.
+func (x *table) Find(_ context.Context, owner aor.AOR, id int64) (found store.SiloMessage, err error) {
+	err = x.locked(func() error {
+		for _, m := range x.rows {
+			if m.Owner == owner && m.ID == id {
+				found = m
+				return nil
+			}
+		}
+		return store.ErrNotFound
+	})
+	return found, err
+}
+
 func (x *table) locked(f func() error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -23,6 +23,7 @@ type Silo interface {
 	Add(ctx context.Context, m store.SiloMessage, most int) (int64, error)
 	List(ctx context.Context, owner aor.AOR, q store.SiloQuery) ([]store.SiloMessage, int, error)
 	Pending(ctx context.Context, owner aor.AOR, limit int) ([]store.SiloMessage, error)
+	Find(ctx context.Context, owner aor.AOR, id int64) (store.SiloMessage, error)
 	Delete(ctx context.Context, owner aor.AOR, ids ...int64) (int, error)
 	Attempt(ctx context.Context, owner aor.AOR, id int64, code int, refused bool) error
 	Count(ctx context.Context, owner aor.AOR) (total, unread int, err error)

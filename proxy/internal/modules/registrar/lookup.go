@@ -32,23 +32,24 @@ func (m *Module) lookup(c *module.Ctx) int {
 	if len(s.bindings) == 0 {
 		return module.False
 	}
-	found := 0
+	found, passed := 0, 0
 	for i := range s.bindings {
 		b := &s.bindings[i]
-		if m.methodFiltering && !takes(b.Methods, r.Msg.Method) {
+		if !s.leadsToOurs(r, b) {
+			m.offer(r, b, &found, &passed)
 			continue
 		}
-		t := target(r, b)
-		if found++; found > 1 {
-			if r.AddTarget(t) != nil {
-				break
+		// The contact is an address of one of our own people: their phones ring. One
+		// step, so that two who point at each other do not go round.
+		s.inner = m.table.Lookup(s.other, s.inner[:0])
+		for j := range s.inner {
+			if b := &s.inner[j]; !s.leadsToOurs(r, b) {
+				m.offer(r, b, &found, &passed)
 			}
-			continue
 		}
-		r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags}
-		if !m.appendBranches {
-			break
-		}
+	}
+	if found == 0 && passed == 0 {
+		return module.False
 	}
 	if found == 0 {
 		return methodNotAllowed
@@ -60,6 +61,39 @@ func (m *Module) lookup(c *module.Ctx) int {
 		_ = r.AddTarget(r.Main)
 	}
 	return module.True
+}
+
+// offer makes a binding the target, or one more of them, unless its phone does not take
+// the method; found and passed count both.
+func (m *Module) offer(r *relay.Request, b *usrloc.Binding, found, passed *int) {
+	if m.methodFiltering && !takes(b.Methods, r.Msg.Method) {
+		*passed++
+		return
+	}
+	if *found > 0 && !m.appendBranches {
+		return
+	}
+	t := target(r, b)
+	if *found++; *found > 1 {
+		_ = r.AddTarget(t) // beyond MaxBranches the best ones are in
+		return
+	}
+	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags}
+}
+
+// leadsToOurs reports whether a contact that no phone registered (one added by hand)
+// is an address in one of our own domains, and makes s.other that address.
+func (s *scratch) leadsToOurs(r *relay.Request, b *usrloc.Binding) bool {
+	if !b.Flow.IsZero() || len(b.Path()) > 0 || len(b.Received()) > 0 {
+		return false
+	}
+	var u sip.URI
+	if sip.ParseURI(b.Contact(), &u) != nil || !u.HasUser || !r.Engine.Myself(u.Host, u.Port) {
+		return false
+	}
+	var err error
+	s.other, err = aor.AppendCanonical(s.other[:0], u.User, u.Host)
+	return err == nil
 }
 
 // registered reports whether the R-URI's address has a contact.

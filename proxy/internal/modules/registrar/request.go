@@ -19,6 +19,8 @@ const maxInRequest = 64
 type scratch struct {
 	reg      usrloc.Registration
 	bindings []usrloc.Binding
+	inner    []usrloc.Binding // of the address that one of bindings leads to
+	other    []byte           // that address
 	extra    []byte
 	reply    sip.Reply
 	path     []byte
