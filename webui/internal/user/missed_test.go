@@ -145,6 +145,10 @@ func TestMissedSeen(t *testing.T) {
 	if missed, _ := b.get("/user/phone-book").badges(); missed != "99+" {
 		t.Errorf("120 new calls: badge %q", missed)
 	}
+	b.get("/user/missed?page=2")
+	if missed, _ := b.get("/user/phone-book").badges(); missed != "99+" {
+		t.Errorf("the second page, which does not show the newest calls, leaves the badge %q", missed)
+	}
 }
 
 // TestMissedDelete: one, some, and all that the page showed; what came later stays.

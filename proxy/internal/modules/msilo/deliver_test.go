@@ -3,6 +3,7 @@ package msilo
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/ua"
+	"seraph/sql/store"
 )
 
 // TestDeliveryWaitsForThe200: while the change of the contacts is not durable, and at
@@ -118,6 +120,31 @@ func TestDeletionFails(t *testing.T) {
 		synctest.Wait()
 		if got := b.wire.bodies(); len(got) != 1 || len(b.rows()) != 0 {
 			t.Errorf("sent %q, left %+v", got, b.rows())
+		}
+	})
+}
+
+// TestDeletedMeanwhile: what the owner deletes while another message is on its way is
+// not sent any more.
+func TestDeletedMeanwhile(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.keep("one")
+		b.keep("two")
+		b.keep("three")
+		b.wire.delay = time.Second
+		b.registers()
+		synctest.Wait()
+		b.silo.mu.Lock()
+		b.silo.rows = slices.DeleteFunc(b.silo.rows, func(m store.SiloMessage) bool { return string(m.Body) == "two" })
+		b.silo.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		for _, body := range b.wire.bodies() {
+			if strings.Contains(body, "two") {
+				t.Errorf("sent although it was deleted: %q", b.wire.bodies())
+			}
+		}
+		if n := len(b.wire.bodies()); n != 2 || len(b.rows()) != 0 {
+			t.Errorf("%d were sent, %d are left, want 2 and none", n, len(b.rows()))
 		}
 	})
 }
