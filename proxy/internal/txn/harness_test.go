@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,7 +84,7 @@ type owner struct {
 	server   Server
 	client   Client
 	cancel   Client
-	released int
+	released atomic.Int32
 	unlocked int
 	heard    []string
 	on       func(status int)
@@ -92,7 +93,7 @@ type owner struct {
 func (o *owner) Unlocked(*transport.Worker) { o.unlocked++ }
 
 func (o *owner) Release() {
-	if o.released++; o.released > 1 {
+	if o.released.Add(1) > 1 {
 		o.t.Error("released twice")
 	}
 }
@@ -110,8 +111,8 @@ func (o *owner) Failed(_ *Client, err error, _ Out) { o.heard = append(o.heard, 
 func (o *owner) gone() {
 	o.t.Helper()
 	synctest.Wait()
-	if o.released != 1 {
-		o.t.Errorf("the cell was released %d times; %d references", o.released, o.refs.Load())
+	if o.released.Load() != 1 {
+		o.t.Errorf("the cell was released %d times; %d references", o.released.Load(), o.refs.Load())
 	}
 }
 

@@ -322,7 +322,7 @@ func TestClientModel(t *testing.T) {
 
 // alive runs f with the cell locked, if it is still there.
 func (o *owner) alive(f func()) {
-	if o.released > 0 {
+	if o.released.Load() > 0 {
 		return
 	}
 	o.Ref()

@@ -197,7 +197,8 @@ func (a *attempt) cancel(actor string) error {
 		return ctlproto.Errorf(ctlproto.CodeRefused, "the caller's phone makes the call itself now: hang up there")
 	}
 	a.m.cfg.Log.Info("click-to-dial is cancelled", "attempt", a.id, "actor", actor, "call_id", a.call.CallID())
-	if a.accepted {
+	// A call that runs says as much as a 202: that may be on its way still.
+	if a.accepted || a.running {
 		a.cancelling = true
 		a.refresh()
 		a.cancelCallee()
@@ -205,9 +206,6 @@ func (a *attempt) cancel(actor string) error {
 	}
 	a.hangup()
 	a.end(ctlproto.CtdCancelled, ctlproto.OutcomeCancelled, 0, "")
-	if a.running {
-		a.cancelCallee()
-	}
 	return nil
 }
 
