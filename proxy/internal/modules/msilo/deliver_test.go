@@ -35,6 +35,7 @@ func TestDeliveryWaitsForThe200(t *testing.T) {
 			t.Errorf("sent %q, left %+v", got, b.rows())
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(b.events); n == 0 || b.events[n-1].Total != 0 {
 			t.Errorf("the events are %+v", b.events)
 		}
@@ -208,6 +209,7 @@ func TestExpired(t *testing.T) {
 		if n := len(b.rows()); n != 0 {
 			t.Errorf("%d messages are left", n)
 		}
+		synctest.Wait()
 		if n := len(b.events); n == 0 || b.events[n-1].Total != 0 {
 			t.Errorf("the events are %+v", b.events)
 		}
