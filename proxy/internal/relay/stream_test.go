@@ -115,8 +115,9 @@ func toStream(to netip.AddrPort) func(r *Request) {
 		}
 		r.RecordRoute()
 		_ = r.SetURI([]byte(fmt.Sprintf("sip:bob@%v;transport=tcp", to)))
+		// A refusal that is there before the request is written comes out of Relay.
 		if err := r.Relay(); err != nil {
-			_ = r.Reply(&sip.Reply{Status: 478})
+			_ = r.Reply(&sip.Reply{Status: 500})
 		}
 	}
 }
