@@ -22,7 +22,7 @@ import (
 // is the moment to decide where it stands.
 var floors = [][]string{
 	{"sql/aor", "deploy"},
-	{"sql/schema", "ctlproto", "proxy/internal/sip"},
+	{"sql/schema", "ctlproto", "proxy/internal/sip", "proxy/internal/journal", "proxy/internal/dns", "proxy/internal/dns/dnstest"},
 	{"sql/store", "proxy/internal/transport", "webui/internal/assets", "ctlproto/ctltest"},
 	{"proxy/internal/txn", "webui/internal/session", "webui/internal/view", "webui/internal/form"},
 	{"proxy/internal/relay", "proxy/internal/ua", "webui/internal/user", "webui/internal/admin", "webui/internal/public"},
@@ -119,6 +119,7 @@ var borders = map[string][]string{
 	// An independent SIP implementation drives the phones; beside that it is only the parser
 	// tests' oracle, never linked into a daemon.
 	"github.com/emiago/sipgo": {"deploy/demo", "proxy/internal/sip_test"},
+	"github.com/miekg/dns":    {"proxy/internal/dns", "proxy/internal/transport", "proxy/internal/relay"},
 	module + "/proxy":         {"proxy"},
 	module + "/webui":         {"webui"},
 	module + "/deploy/demo":   {"deploy/demo"},

@@ -192,6 +192,11 @@ func (m Methods) CtdDial(ctx context.Context, p CtdDialParams) (string, error) {
 	return r.ID, err
 }
 
+// CtdList returns the attempts that are remembered, the newest first.
+func (m Methods) CtdList(ctx context.Context, p CtdListParams) ([]CtdStatus, error) {
+	return result[[]CtdStatus](ctx, m, MethodCtdList, p)
+}
+
 // CtdStatus returns how an attempt stands; CodeNotFound once it is forgotten.
 func (m Methods) CtdStatus(ctx context.Context, id string) (CtdStatus, error) {
 	return result[CtdStatus](ctx, m, MethodCtdStatus, ctdParams{ID: id})
@@ -213,6 +218,12 @@ func (m Methods) ScriptCheck(ctx context.Context, p ScriptCheckParams) (ScriptCh
 	return result[ScriptCheckResult](ctx, m, MethodScriptCheck, p)
 }
 
+// ScriptReload makes the proxy read its script again. That it has errors, and the old
+// one stays in force, is a result, no error.
+func (m Methods) ScriptReload(ctx context.Context) (ScriptReloadResult, error) {
+	return result[ScriptReloadResult](ctx, m, MethodScriptReload, nil)
+}
+
 // AuthForget makes the proxy read the credentials of one address again.
 func (m Methods) AuthForget(ctx context.Context, aor string) error {
 	return m.do(ctx, MethodAuthForget, map[string]string{"aor": aor})
@@ -231,4 +242,9 @@ func (m Methods) AliasReload(ctx context.Context) error {
 // GroupReload makes the proxy read the groups again.
 func (m Methods) GroupReload(ctx context.Context) error {
 	return m.do(ctx, MethodGroupReload, nil)
+}
+
+// TLSReload makes the proxy read its certificates and their settings again.
+func (m Methods) TLSReload(ctx context.Context) error {
+	return m.do(ctx, MethodTLSReload, nil)
 }

@@ -26,3 +26,10 @@ type Process struct {
 	PID         int    `json:"PID"`
 	Description string `json:"DSC"`
 }
+
+// DomainItem is one of our domains in the result of domain.dump. DID is Kamailio's
+// domain id, which is the domain's name here.
+type DomainItem struct {
+	Domain string `json:"domain"`
+	DID    string `json:"did"`
+}

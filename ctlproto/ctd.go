@@ -11,6 +11,7 @@ const (
 	CtdRingingYou  CtdState = "ringing-you"  // INVITE to the caller is out
 	CtdAnswered    CtdState = "answered"     // the caller's phone took it
 	CtdReferring   CtdState = "referring"    // REFER is out
+	CtdCallingThem CtdState = "calling-them" // the router itself calls the callee: the phone takes no REFER
 	CtdRingingThem CtdState = "ringing-them" // the callee's phone rings
 	CtdConnected   CtdState = "connected"
 	CtdFailed      CtdState = "failed"
@@ -42,6 +43,7 @@ type CtdDialParams struct {
 	Caller     string `json:"caller"`                // AoR whose phones ring first: user@domain
 	Callee     string `json:"callee"`                // SIP, SIPS or tel URI, or user@domain
 	CalleeName string `json:"callee_name,omitempty"` // shown on the caller's phone while it rings
+	Device     string `json:"device,omitempty"`      // the contact of the caller's that is to ring; all if empty
 	Actor      string `json:"actor,omitempty"`       // who clicked, for the audit; not a permission
 }
 
@@ -49,6 +51,15 @@ type CtdDialParams struct {
 type CtdDialResult struct {
 	ID string `json:"id"`
 }
+
+// CtdListParams are the parameters of ctd.list.
+type CtdListParams struct {
+	Caller string `json:"caller,omitempty"` // AoR; empty = everybody's
+	Limit  int    `json:"limit,omitempty"`  // 1 to MaxCtdList, default 100
+}
+
+// MaxCtdList is the largest number of attempts that ctd.list returns.
+const MaxCtdList = 1000
 
 // CtdStatus is the result of ctd.status and the data of events of topic "ctd".
 type CtdStatus struct {
@@ -62,6 +73,7 @@ type CtdStatus struct {
 	Reason      string     `json:"reason"`
 	Message     CtdOutcome `json:"message"`
 	Cancellable bool       `json:"cancellable"` // ctd.cancel would do something now
+	ThirdParty  bool       `json:"third_party"` // the router holds both calls and joins them (RFC 3725)
 	Ended       bool       `json:"ended"`
 }
 

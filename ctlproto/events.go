@@ -12,6 +12,7 @@ const (
 	TopicCtd          = "ctd"          // data: CtdStatus
 	TopicMessage      = "message"      // data: MessageEvent
 	TopicMissedCall   = "missed_call"  // data: MissedCallEvent
+	TopicDialog       = "dialog"       // data: DialogEvent
 )
 
 // Topics that a Subscription makes itself; they cannot be subscribed to.

@@ -212,8 +212,9 @@ func TestTypedMethods(t *testing.T) {
 		"im.send":    ctltest.Result(ctlproto.ImSendResult{Result: ctlproto.ImStored, Code: 202, Reason: "Accepted"}),
 		"msilo.list": ctltest.Result(ctlproto.MsiloListResult{Messages: []ctlproto.MsiloMessage{message}, Total: 3, Unread: 2}),
 		"msilo.rm":   ctltest.Result(ctlproto.MsiloRmResult{Removed: 2}), "msilo.dump": ctltest.Result(ctlproto.MsiloDumpResult{Pending: 3}),
-		"script.check": ctltest.Result(ctlproto.ScriptCheckResult{OK: true}),
-		"auth.forget":  done, "domain.reload": done, "alias.reload": done, "group.reload": done,
+		"script.reload": ctltest.Result(ctlproto.ScriptReloadResult{OK: true}),
+		"script.check":  ctltest.Result(ctlproto.ScriptCheckResult{OK: true}),
+		"auth.forget":   done, "domain.reload": done, "alias.reload": done, "group.reload": done, "tls.reload": done,
 	})
 	c, ctx := dial(t, server.Path), within(t)
 	for _, tc := range []struct {
@@ -253,11 +254,13 @@ func TestTypedMethods(t *testing.T) {
 		}, ctlproto.MsiloListResult{Messages: []ctlproto.MsiloMessage{message}, Total: 3, Unread: 2}},
 		{"msilo.rm", `{"owner":"a@b","ids":[7,8]}`, func() (any, error) { return c.MsiloRm(ctx, "a@b", 7, 8) }, 2},
 		{"msilo.dump", `{"owner":"a@b"}`, func() (any, error) { return c.MsiloDump(ctx, "a@b") }, 3},
+		{"script.reload", "", func() (any, error) { return c.ScriptReload(ctx) }, ctlproto.ScriptReloadResult{OK: true}},
 		{"script.check", `{"text":"x"}`, func() (any, error) { return c.ScriptCheck(ctx, ctlproto.ScriptCheckParams{Text: "x"}) }, ctlproto.ScriptCheckResult{OK: true}},
 		{"auth.forget", `{"aor":"a@b"}`, func() (any, error) { return nil, c.AuthForget(ctx, "a@b") }, nil},
 		{"domain.reload", "", func() (any, error) { return nil, c.DomainReload(ctx) }, nil},
 		{"alias.reload", "", func() (any, error) { return nil, c.AliasReload(ctx) }, nil},
 		{"group.reload", "", func() (any, error) { return nil, c.GroupReload(ctx) }, nil},
+		{"tls.reload", "", func() (any, error) { return nil, c.TLSReload(ctx) }, nil},
 	} {
 		got, err := tc.call()
 		if err != nil {

@@ -21,18 +21,23 @@ const (
 	MethodPresenceGet    = "presence.get"         // PresenceParams → PresenceResult
 	MethodCtdDial        = "ctd.dial"             // CtdDialParams → CtdDialResult
 	MethodCtdStatus      = "ctd.status"           // id → CtdStatus
+	MethodCtdList        = "ctd.list"             // CtdListParams → []CtdStatus
 	MethodCtdCancel      = "ctd.cancel"           // id actor → Done
 	MethodImSend         = "im.send"              // ImSendParams → ImSendResult
 	MethodMsiloList      = "msilo.list"           // MsiloListParams → MsiloListResult
 	MethodMsiloRm        = "msilo.rm"             // MsiloRmParams → MsiloRmResult
 	MethodMsiloDump      = "msilo.dump"           // owner → MsiloDumpResult
 	MethodTmUacWaitBlock = "tm.t_uac_wait_block"  // TmUacParams → TmUacReply
-	MethodScriptCheck    = "script.check"         // ScriptCheckParams → ScriptCheckResult
-	MethodAuthForget     = "auth.forget"          // aor → Done
-	MethodDomainReload   = "domain.reload"        // → Done
-	MethodAliasReload    = "alias.reload"         // → Done
-	MethodGroupReload    = "group.reload"         // → Done
-	MethodEventSubscribe = "events.subscribe"     // SubscribeParams → SubscribeResult
+	MethodTmUacStart     = "tm.t_uac_start"
+	MethodScriptCheck    = "script.check"     // ScriptCheckParams → ScriptCheckResult
+	MethodScriptReload   = "script.reload"    // → ScriptReloadResult
+	MethodAuthForget     = "auth.forget"      // aor → Done
+	MethodDomainReload   = "domain.reload"    // → Done
+	MethodDomainDump     = "domain.dump"      // → []DomainItem
+	MethodAliasReload    = "alias.reload"     // → Done
+	MethodGroupReload    = "group.reload"     // → Done
+	MethodTLSReload      = "tls.reload"       // → Done
+	MethodEventSubscribe = "events.subscribe" // SubscribeParams → SubscribeResult
 )
 
 // Done is the empty result ({}) of a method that only does something.

@@ -14,6 +14,16 @@ type ScriptCheckResult struct {
 	Errors []ScriptError `json:"errors"`
 }
 
+// ScriptReloadResult is the result of script.reload. With errors the old script stays
+// in force.
+type ScriptReloadResult struct {
+	OK     bool          `json:"ok"`
+	Errors []ScriptError `json:"errors"`
+	// AtNextStart names settings ("listen") and parameters ("usrloc.db_mode") that have
+	// changed and take effect at the next start of the proxy only.
+	AtNextStart []string `json:"at_next_start"`
+}
+
 // ScriptError is one fault of a script.
 type ScriptError struct {
 	File    string `json:"file"`

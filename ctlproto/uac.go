@@ -2,9 +2,10 @@ package ctlproto
 
 import "context"
 
-// TmUacParams are the parameters of tm.t_uac_wait_block, Kamailio's. Only the
-// method OPTIONS can be sent; NextHop, Socket and Body must be empty or ".", and
-// Headers are taken from nobody: From, To and Call-ID are the router's own.
+// TmUacParams are the parameters of tm.t_uac_wait_block and tm.t_uac_start, Kamailio's.
+// NextHop and Socket must be empty or ".": requests go where the routing script sends
+// them. Headers are lines with From and To in them; without Headers the router is the
+// sender and Method must be OPTIONS.
 type TmUacParams struct {
 	Method  string `json:"method"`
 	RURI    string `json:"ruri"` // sip or sips URI, or user@domain

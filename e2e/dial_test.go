@@ -35,7 +35,10 @@ var dialScenes = []struct {
 	{name: "callee is busy", play: calleeAnswers(486, "Busy Here"), says: "Bob's phone is busy."},
 	{name: "callee is off line", play: calleeOffline, says: "Bob's phone is not on line."},
 	{name: "callee does not answer", play: calleeSilent, says: "Bob's phone did not answer."},
-	{name: "REFER is refused", play: referRefused, says: "Your phone cannot connect calls from here."},
+	{name: "REFER is challenged", play: referChallenged, says: "Your phone cannot connect calls from here."},
+	{name: "REFER is refused, and the router connects both", play: thirdParty, says: "You are connected with Bob."},
+	{name: "REFER is refused, and the callee is busy", play: thirdPartyBusy, says: "Bob's phone is busy."},
+	{name: "cancelled while the router calls the callee", play: thirdPartyCancelled, says: "The call was cancelled."},
 	{name: "phone re-INVITEs before it leaves", play: reinvites, says: "You are connected with Bob."},
 	{name: "phone behind a NAT", phone: peer.Config{Claim: "10.11.12.13:5060"}, play: connects, says: "You are connected with Bob."},
 	{name: "phone on TCP", phone: peer.Config{Network: "tcp"}, play: connects, says: "You are connected with Bob."},
@@ -205,9 +208,63 @@ func calleeSilent(d *dial) {
 	d.hungUp()
 }
 
-func referRefused(d *dial) {
+// referChallenged: the router never gives a phone somebody's digest.
+func referChallenged(d *dial) {
+	d.picksUp()
+	d.caller.Reply(d.caller.Expect(peer.Request("REFER")), 401, "Unauthorized")
+	d.hungUp()
+}
+
+// refusesRefer picks up and refuses; the router calls bob as alice, without an offer.
+func (d *dial) refusesRefer() (bob *peer.Peer, invite *peer.Message) {
+	d.t.Helper()
+	bob = d.bob()
 	d.picksUp()
 	d.caller.Reply(d.caller.Expect(peer.Request("REFER")), 603, "Decline")
+	invite = bob.Expect(peer.Request("INVITE"))
+	if got := peer.URIOf(invite.Get("From")); got != d.caller.AoR() || len(invite.Body) != 0 {
+		d.t.Errorf("bob's phone is called by %s with %q", got, invite.Body)
+	}
+	bob.Reply(invite, 180, "Ringing")
+	d.Shows("Bob's phone rings")
+	return bob, invite
+}
+
+// sdp gives a message a session description.
+func sdp(text string) func(*peer.Message) {
+	return func(m *peer.Message) {
+		m.Set("Content-Type", "application/sdp")
+		m.Body = []byte("v=0\r\no=x 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n" + text + "\r\n")
+	}
+}
+
+// thirdParty connects both and, at the end, hangs up at bob's.
+func thirdParty(d *dial) {
+	bob, invite := d.refusesRefer()
+	answer := bob.Reply(invite, 200, "OK", sdp("m=audio 4000 RTP/AVP 0"))
+	offer := d.caller.Expect(peer.Request("INVITE"))
+	has(d.t, "the re-INVITE", string(offer.Body), "m=audio 4000 RTP/AVP 0", "o=- ")
+	d.caller.Reply(offer, 200, "OK", sdp("m=audio 5000 RTP/AVP 0"))
+	d.caller.Expect(peer.Request("ACK").Of(offer.CallID()))
+	ack := bob.Expect(peer.Request("ACK").Of(invite.CallID()))
+	has(d.t, "the ACK", string(ack.Body), "m=audio 5000 RTP/AVP 0")
+	d.Shows("You are connected with Bob.")
+	bob.Send(bob.DialogAt(invite, answer).New("BYE"))
+	bob.Expect(peer.Response(200, "BYE"))
+	d.hungUp()
+}
+
+func thirdPartyBusy(d *dial) {
+	bob, invite := d.refusesRefer()
+	bob.Reply(invite, 486, "Busy Here")
+	d.hungUp()
+}
+
+func thirdPartyCancelled(d *dial) {
+	bob, invite := d.refusesRefer()
+	d.Press("Cancel")
+	bob.Reply(bob.Expect(peer.Request("CANCEL")), 200, "OK")
+	bob.Reply(invite, 487, "Request Terminated")
 	d.hungUp()
 }
 

@@ -13,7 +13,7 @@ set -eu
 if [ $# -eq 0 ]; then
 	set -- gcc libc6-dev \
 		baresip-core sip-tester sipsak sox tshark \
-		kamailio kamailio-mysql-modules kamailio-sqlite-modules \
+		kamailio kamailio-mysql-modules kamailio-sqlite-modules sqlite3 \
 		mariadb-server chromium fonts-inter
 fi
 

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,7 +9,9 @@ import (
 
 	"seraph/e2e/baresip"
 	"seraph/e2e/browser"
+	"seraph/e2e/peer"
 	"seraph/e2e/stand"
+	"seraph/e2e/wait"
 )
 
 // site is a browser in which alice is signed in, her phone book filled.
@@ -103,6 +106,66 @@ func (w site) callsBob(s *stand.Stand) {
 	wantStoryOnTheWire(t, alice)
 	alice.Hangup("")
 	bob.Closes()
+}
+
+// TestStoryWithoutTransfer is the story with a phone of alice's that refuses REFER: the
+// router connects both, and they hear each other.
+func TestStoryWithoutTransfer(t *testing.T) {
+	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob", "carol"}})
+	w := withPeople(t, s)
+	bob := phone(s, t, baresip.Account{User: "bob", Tone: 600})
+	alice := phone(s, t, baresip.Account{User: "alice", Tone: 1000, RefuseTransfer: true})
+	w.Status("bob@"+stand.Domain, "online", 5*time.Second)
+	w.Press("Call Bob Keller")
+	alice.Rings()
+	alice.Accept()
+	bob.Rings()
+	w.Shows("Bob's phone rings")
+	bob.Accept()
+	bob.Talks()
+	w.Shows("You are connected with Bob.")
+	bob.Hears(1000)
+	alice.Hears(600)
+	if n := s.QueryInt("SELECT COUNT(*) FROM acc WHERE method = 'INVITE' AND src_user = 'alice' AND dst_user = 'bob'"); n != 1 {
+		t.Errorf("%d rows of the call in acc, want 1", n)
+	}
+	alice.Hangup("")
+	bob.Closes()
+	s.NothingLeft()
+}
+
+// TestDialOnePhone: of two phones of alice's only the one that was chosen rings.
+func TestDialOnePhone(t *testing.T) {
+	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}})
+	desk := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	soft := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	dial := map[string]string{"caller": "alice@" + stand.Domain, "callee": "bob@" + stand.Domain, "device": soft.ContactURI()}
+	var began, gone struct {
+		ID      string `json:"id"`
+		Message string `json:"message"`
+	}
+	s.Call(&began, "ctd.dial", dial)
+	invite := soft.Expect(peer.Request("INVITE"))
+	soft.Reply(invite, 486, "Busy Here")
+	soft.Expect(peer.Request("ACK").Of(invite.CallID()))
+	desk.Quiet(time.Second, peer.Request("INVITE"))
+	dial["device"] = "sip:alice@127.0.0.1:9"
+	s.Call(&began, "ctd.dial", dial)
+	wait.For(t, 5*time.Second, "the attempt with a phone that is not there has failed", func() error {
+		s.Call(&gone, "ctd.status", map[string]string{"id": began.ID})
+		if gone.Message != "caller-offline" {
+			return fmt.Errorf("message %q", gone.Message)
+		}
+		return nil
+	})
+	var list []struct {
+		ID    string `json:"id"`
+		Steps []any  `json:"steps"`
+	}
+	s.Call(&list, "ctd.list", map[string]string{"caller": "alice@" + stand.Domain})
+	if len(list) != 2 || list[0].ID != began.ID || len(list[0].Steps) == 0 {
+		t.Errorf("ctd.list gave %+v", list)
+	}
 }
 
 // wantStoryOnTheWire checks what alice's phone saw: the controller's dialog in its

@@ -39,7 +39,7 @@ type Call struct {
 	Ended      time.Time // zero: not known
 	Code       int       // the final status that the caller got, 0: none
 	Reason     string    // its phrase, 128
-	HungUpBy   string    // HungUpCaller, HungUpCallee or ""
+	HungUpBy   string    // HungUpCaller, HungUpCallee, HungUpRouter or ""
 
 	// Marks of each side; Record does not regard them.
 
@@ -50,6 +50,7 @@ type Call struct {
 const (
 	HungUpCaller = "caller"
 	HungUpCallee = "callee"
+	HungUpRouter = "router"
 )
 
 // CallQuery selects a page of calls.
@@ -124,14 +125,10 @@ func (c *Call) row(now time.Time) []any {
 	if user == "" && domain == "" && name == "" {
 		name = line(c.CallerURI, 128)
 	}
-	hungUpBy := c.HungUpBy
-	if hungUpBy != HungUpCaller && hungUpBy != HungUpCallee {
-		hungUpBy = ""
-	}
 	return []any{
 		identity(c.CallID, 255), identity(c.FromTag, 128), c.Callee.User, c.Callee.Domain, stamp(started),
 		user, domain, name, line(c.CalleeName, 128), whole(c.TargetURI, 255), timeOrNull(c.Ended), codeText(c.Code), line(c.Reason, 128),
-		hungUpBy, timeOrNull(c.Answered),
+		whoHungUp(c.HungUpBy), timeOrNull(c.Answered),
 	}
 }
 

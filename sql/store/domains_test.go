@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,5 +49,23 @@ func TestDomains(t *testing.T) {
 		fails(t, "Remove a used one", db.Domains.Remove(ctx, "EXAMPLE.org"), store.ErrInUse)
 		ok(t, db.Subscribers.Delete(ctx, alice))
 		ok(t, db.Domains.Remove(ctx, "EXAMPLE.org"))
+	})
+}
+
+// TestDomainOfKamctl: on SQLite kamctl writes a date in date's own words.
+func TestDomainOfKamctl(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		if !strings.HasPrefix(db.url, "sqlite") {
+			return // MySQL would not take the text
+		}
+		db.exec(t, "INSERT INTO domain (domain, last_modified) VALUES ('example.com', 'Wed Nov 25 18:56:36 UTC 2026')")
+		list, err := db.Domains.List(t.Context())
+		if err != nil || len(list) != 1 || !list[0].Modified.Equal(time.Date(2026, 11, 25, 18, 56, 36, 0, time.UTC)) {
+			t.Errorf("%+v, %v", list, err)
+		}
+		db.exec(t, "UPDATE domain SET last_modified = 'yesterday'")
+		if list, err := db.Domains.List(t.Context()); err == nil {
+			t.Errorf("a time that is none: %+v", list)
+		}
 	})
 }

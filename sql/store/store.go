@@ -34,6 +34,8 @@ type DB struct {
 	Calls       *Calls
 	Accounting  *Accounting
 	Admins      *Admins
+	Addresses   *Addresses
+	Trusted     *Trusted
 
 	target target
 	masked string
@@ -83,6 +85,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	db.Phonebook, db.Sessions = &Phonebook{db}, &Sessions{db}
 	db.Audit, db.Dials = &Audit{db}, &Dials{db}
 	db.Admins = &Admins{db}
+	db.Addresses, db.Trusted = &Addresses{db}, &Trusted{db}
 	db.Silo, db.Calls, db.Accounting = &Silo{db}, &Calls{db}, &Accounting{db}
 	return db, nil
 }

@@ -29,8 +29,8 @@ type Credential struct {
 	// digest whose user name is user@domain may pass.
 	HA1, HA1B string
 	// SHA256 is aor.HA1SHA256, or empty if there is none that was made for the
-	// same password as HA1.
-	SHA256 string
+	// same password as HA1. SHA256B is that of user@domain, as HA1B.
+	SHA256, SHA256B string
 	// Disabled says that the operator has closed the account.
 	Disabled bool
 }
@@ -135,13 +135,14 @@ func (t *Subscribers) putSHA256(ctx context.Context, tx *sql.Tx, a aor.AOR, ha1,
 }
 
 // StoreSHA256 keeps the SHA-256 hash made from a password that was just proved
-// right against the given MD5 ha1 (at a sign-in). If the row has changed
-// meanwhile nothing is stored, and that is no error.
-func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256 string) error {
+// right against the given MD5 ha1 (at a sign-in), and sha256b, that of
+// user@domain. If the row has changed meanwhile nothing is stored, and that is no
+// error.
+func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256, sha256b string) error {
 	if !isHex(ha1, 32) {
 		return &FieldError{"ha1", "is not an MD5 hash in hex"}
 	}
-	if !isHex(sha256, 64) {
+	if !isHex(sha256, 64) || !isHex(sha256b, 64) {
 		return &FieldError{"sha256", "is not a SHA-256 hash in hex"}
 	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -150,7 +151,7 @@ func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256 st
 		if err != nil || !strings.EqualFold(current, ha1) {
 			return err
 		}
-		return t.putSHA256(ctx, tx, a, current, sha256, "")
+		return t.putSHA256(ctx, tx, a, current, sha256, sha256b)
 	})
 	return wrap(err, "SHA-256 hash of "+a.String())
 }
@@ -196,7 +197,7 @@ func (t *Subscribers) Find(ctx context.Context, a aor.AOR) (Subscriber, error) {
 // whose ha1 is not an MD5 hash, such as an empty one, is ErrNotFound: there is
 // no password that opens it.
 func (t *Subscribers) Credentials(ctx context.Context, a aor.AOR) (Credential, error) {
-	const query = "SELECT s.ha1, s.ha1b, COALESCE(c.ha1, ''), COALESCE(c.sha256, ''), COALESCE(p.disabled, 0)" + subscriberTables +
+	const query = "SELECT s.ha1, s.ha1b, COALESCE(c.ha1, ''), COALESCE(c.sha256, ''), COALESCE(c.sha256b, ''), COALESCE(p.disabled, 0)" + subscriberTables +
 		" LEFT JOIN credential_sha256 c ON c.username = s.username AND c.domain = s.domain" +
 		" WHERE s.username = ? AND s.domain = ?"
 	c, err := one(ctx, t.db.read, scanCredential, query, a.User, a.Domain)
@@ -210,13 +211,14 @@ func (t *Subscribers) Credentials(ctx context.Context, a aor.AOR) (Credential, e
 func scanCredential(s scanner) (Credential, error) {
 	var c Credential
 	var madeWith string
-	if err := s.Scan(&c.HA1, &c.HA1B, &madeWith, &c.SHA256, &c.Disabled); err != nil {
+	if err := s.Scan(&c.HA1, &c.HA1B, &madeWith, &c.SHA256, &c.SHA256B, &c.Disabled); err != nil {
 		return Credential{}, err
 	}
 	if !strings.EqualFold(madeWith, c.HA1) {
-		c.SHA256 = ""
+		c.SHA256, c.SHA256B = "", ""
 	}
-	c.HA1, c.HA1B, c.SHA256 = hash(c.HA1, 32), hash(c.HA1B, 32), hash(c.SHA256, 64)
+	c.HA1, c.HA1B = hash(c.HA1, 32), hash(c.HA1B, 32)
+	c.SHA256, c.SHA256B = hash(c.SHA256, 64), hash(c.SHA256B, 64)
 	return c, nil
 }
 

@@ -14,7 +14,7 @@ import (
 func credentialOf(a aor.AOR, password string) store.Credential {
 	return store.Credential{
 		HA1: aor.HA1(a.User, a.Domain, password), HA1B: aor.HA1B(a.User, a.Domain, password),
-		SHA256: aor.HA1SHA256(a.User, a.Domain, password),
+		SHA256: aor.HA1SHA256(a.User, a.Domain, password), SHA256B: aor.HA1SHA256(a.User+"@"+a.Domain, a.Domain, password),
 	}
 }
 
@@ -81,28 +81,30 @@ func TestStoreSHA256(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		s, ctx := db.Subscribers, t.Context()
 		kamctlAdd(t, db, "alice", "example.org", "pw", "")
-		if got, err := s.Credentials(ctx, alice); err != nil || got.SHA256 != "" {
+		if got, err := s.Credentials(ctx, alice); err != nil || got.SHA256+got.SHA256B != "" {
 			t.Fatalf("Credentials of a kamctl row = %+v, %v", got, err)
 		}
 		ha1, sha := aor.HA1("alice", "example.org", "pw"), aor.HA1SHA256("alice", "example.org", "pw")
-		ok(t, s.StoreSHA256(ctx, alice, strings.ToUpper(ha1), sha))
-		if got, _ := s.Credentials(ctx, alice); got.SHA256 != sha {
-			t.Errorf("SHA256 = %q, want %q", got.SHA256, sha)
+		shaB := aor.HA1SHA256("alice@example.org", "example.org", "pw")
+		ok(t, s.StoreSHA256(ctx, alice, strings.ToUpper(ha1), sha, shaB))
+		if got, _ := s.Credentials(ctx, alice); got.SHA256 != sha || got.SHA256B != shaB {
+			t.Errorf("SHA256 = %q and %q, want %q and %q", got.SHA256, got.SHA256B, sha, shaB)
 		}
 		// kamctl passwd ends it, and what was proved against the old password changes nothing.
 		newHA1 := aor.HA1("alice", "example.org", "new")
 		db.exec(t, "UPDATE subscriber SET ha1 = ? WHERE username = 'alice'", newHA1)
-		if got, _ := s.Credentials(ctx, alice); got.SHA256 != "" {
+		if got, _ := s.Credentials(ctx, alice); got.SHA256+got.SHA256B != "" {
 			t.Error("the SHA-256 hash of the old password still counts")
 		}
-		ok(t, s.StoreSHA256(ctx, alice, newHA1, aor.HA1SHA256("alice", "example.org", "new")))
-		ok(t, s.StoreSHA256(ctx, alice, ha1, sha))
+		ok(t, s.StoreSHA256(ctx, alice, newHA1, aor.HA1SHA256("alice", "example.org", "new"), shaB))
+		ok(t, s.StoreSHA256(ctx, alice, ha1, sha, shaB))
 		if got, _ := s.Credentials(ctx, alice); got.SHA256 != aor.HA1SHA256("alice", "example.org", "new") {
 			t.Errorf("a late hash of the old password replaced the new one: %+v", got)
 		}
-		failsOn(t, "short ha1", s.StoreSHA256(ctx, alice, "abc", sha), "ha1")
-		failsOn(t, "SHA-256 that is none", s.StoreSHA256(ctx, alice, ha1, strings.Repeat("z", 64)), "sha256")
-		fails(t, "nobody", s.StoreSHA256(ctx, bob, ha1, sha), store.ErrNotFound)
+		failsOn(t, "short ha1", s.StoreSHA256(ctx, alice, "abc", sha, shaB), "ha1")
+		failsOn(t, "SHA-256 that is none", s.StoreSHA256(ctx, alice, ha1, strings.Repeat("z", 64), shaB), "sha256")
+		failsOn(t, "SHA-256 of user@domain that is none", s.StoreSHA256(ctx, alice, ha1, sha, "abc"), "sha256")
+		fails(t, "nobody", s.StoreSHA256(ctx, bob, ha1, sha, shaB), store.ErrNotFound)
 	})
 }
 

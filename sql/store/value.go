@@ -46,6 +46,13 @@ func (m moment) Scan(src any) error {
 
 func (m moment) parse(s string) (err error) {
 	*m.t, err = time.ParseInLocation(stampLayout, s, time.UTC) // takes a fraction, too
+	if err != nil {
+		// Kamailio's kamctl writes what date prints where the database is SQLite; its
+		// zone's name may be unknown, so such a time is good to a day.
+		if t, e := time.Parse(time.UnixDate, s); e == nil {
+			*m.t, err = t.UTC(), nil
+		}
+	}
 	return err
 }
 

@@ -22,7 +22,41 @@ func (a *app) scriptCommand() *cobra.Command {
 its version. Without a running router: seraph-proxy -c -f FILE.`,
 			Args: arguments("script check", "FILE"),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.scriptCheck(cmd.Context(), args[0]) },
+		},
+		&cobra.Command{
+			Use:   "reload",
+			Short: "Let the running router read its script again",
+			Long: `Let the running router read its script again. What is under way goes on with the script
+that it began with. A script with faults leaves the old one in force.`,
+			Args: arguments("script reload"),
+			RunE: func(cmd *cobra.Command, _ []string) error { return a.scriptReload(cmd.Context()) },
 		})
+}
+
+func (a *app) scriptReload(ctx context.Context) error {
+	c, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	result, err := c.ScriptReload(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.asJSON():
+		err = a.writeJSON(result)
+	case !result.OK:
+		err = a.writeFaults("the script", ctlproto.ScriptCheckResult{Errors: result.Errors})
+	case len(result.AtNextStart) > 0:
+		_, err = fmt.Fprintf(a.out, "reloaded; at the next start of the router only: %s\n", safe(strings.Join(result.AtNextStart, ", ")))
+	case !a.quiet:
+		_, err = fmt.Fprintln(a.out, "reloaded")
+	}
+	if err == nil && !result.OK {
+		return errShown
+	}
+	return err
 }
 
 func (a *app) scriptCheck(ctx context.Context, file string) error {

@@ -67,5 +67,24 @@ func TestScriptCheckRefuses(t *testing.T) {
 	d.stdin = ""
 	d.refuses(exitFailed, []string{"script", "check", "-"}, "- is empty: that is no script")
 	d.refuses(exitUsage, []string{"script", "check"}, "script check: FILE is missing")
-	d.refuses(exitUsage, []string{"script"}, "script wants one of: check")
+	d.refuses(exitUsage, []string{"script"}, "script wants one of: check, reload")
+}
+
+func TestScriptReload(t *testing.T) {
+	d := emptyDesk(t)
+	d.refuses(exitUnreachable, []string{"script", "reload"}, "seraph-proxy is not running")
+	d.refuses(exitUsage, []string{"script", "reload", "x"}, "script reload takes no arguments")
+	result := ctlproto.ScriptReloadResult{OK: true}
+	d.withRouter(map[string]ctltest.Handler{"script.reload": func(json.RawMessage) (any, *ctlproto.Error) { return result, nil }})
+	if out := d.must("script", "reload"); out != "reloaded\n" {
+		t.Errorf("%q", out)
+	}
+	result.AtNextStart = []string{"listen", "usrloc.db_mode"}
+	if out := d.must("script", "reload"); out != "reloaded; at the next start of the router only: listen, usrloc.db_mode\n" {
+		t.Errorf("%q", out)
+	}
+	result = ctlproto.ScriptReloadResult{Errors: []ctlproto.ScriptError{{File: "seraph.cfg", Line: 3, Column: 2, Message: "wrong", Caret: "x\n^"}}}
+	if s := d.refuses(exitFailed, []string{"script", "reload"}); s.out != "seraph.cfg:3:2: wrong\n    x\n    ^\n" {
+		t.Errorf("%q", s.out)
+	}
 }

@@ -32,6 +32,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type options struct {
 	daemon.Config
 	check   bool
+	dump    bool
 	level   string
 	version bool
 }
@@ -43,6 +44,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.SortFlags = false
 	f.StringVarP(&o.Script, "file", "f", "", "routing script (default: the one in the program)")
 	f.BoolVarP(&o.check, "check", "c", false, "check the script, say everything that is wrong with it, and end")
+	f.BoolVar(&o.dump, "dump", false, "print the script as it is compiled, includes in place and without passwords, and end")
 	f.StringVar(&o.DB, "db", "", "database URL: mysql://user:pw@host:port/db, mysql://user:pw@unix(/path)/db, sqlite:///path, or none (default: seraph.db in the state folder)")
 	f.StringVar(&o.State, "state", daemon.DefaultState, "state folder")
 	f.StringVar(&o.Control, "ctl", "", "path of the control socket (default: the script's unix_sock, else /run/seraph/ctl.sock)")
@@ -51,7 +53,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.version, "version", false, "say the version and end")
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "Usage: %s [options]\n\n%s\nSIGHUP reads domains, aliases and groups again; SIGTERM and SIGINT end.\n", daemon.Name, f.FlagUsages())
+		fmt.Fprintf(stderr, "Usage: %s [options]\n\n%s\nSIGHUP reads the script, domains, aliases and groups again; SIGTERM and SIGINT end.\n", daemon.Name, f.FlagUsages())
 	}
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -74,6 +76,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	case o.check:
 		return check(o, stdout, stderr)
+	case o.dump:
+		return dump(o, stdout, stderr)
 	}
 	var level slog.LevelVar
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
@@ -106,6 +110,21 @@ func check(o options, stdout, stderr io.Writer) int {
 		name = "the embedded script"
 	}
 	fmt.Fprintf(stdout, "%s: no problem found\n", name)
+	return exitOK
+}
+
+func dump(o options, stdout, stderr io.Writer) int {
+	text, err := daemon.DumpScript(o.Script)
+	switch {
+	case daemon.IsScriptError(err):
+		fmt.Fprintln(stderr, err)
+		return exitFail
+	case err != nil:
+		return complain(stderr, exitFail, err)
+	}
+	if _, err := io.WriteString(stdout, text); err != nil {
+		return complain(stderr, exitFail, err)
+	}
 	return exitOK
 }
 

@@ -21,6 +21,7 @@ func (s *Server) ctdDial(ctx context.Context, p *params) (any, error) {
 	dial := ctlproto.CtdDialParams{
 		Caller:     caller.String(),
 		CalleeName: p.line("callee_name", maxDisplayName),
+		Device:     p.line("device", maxContact),
 		Actor:      p.line("actor", maxActor),
 	}
 	if err := p.err(); err != nil {
@@ -53,4 +54,17 @@ func (s *Server) ctdCancel(ctx context.Context, p *params) (any, error) {
 		return nil, err
 	}
 	return ctlproto.Done{}, s.cfg.Ctd.Cancel(ctx, id, actor)
+}
+
+// ctdList returns the attempts that are remembered, the newest first.
+func (s *Server) ctdList(_ context.Context, p *params) (any, error) {
+	caller := ""
+	if p.given("caller") != nil {
+		caller = p.address("caller").String()
+	}
+	limit := p.integer("limit", 100, 1, ctlproto.MaxCtdList)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return s.cfg.Ctd.List(caller, int(limit)), nil
 }

@@ -59,9 +59,17 @@ func (s *Server) addMethods() {
 		add(ctlproto.MethodPresenceGet, s.presenceGet, "addresses", "viewer")
 	}
 	if s.cfg.Ctd != nil {
-		add(ctlproto.MethodCtdDial, s.ctdDial, "caller", "callee", "callee_name", "actor")
+		add(ctlproto.MethodCtdDial, s.ctdDial, "caller", "callee", "callee_name", "actor", "device")
+		add(ctlproto.MethodCtdList, s.ctdList, "caller", "limit")
 		add(ctlproto.MethodCtdStatus, s.ctdStatus, "id")
 		add(ctlproto.MethodCtdCancel, s.ctdCancel, "id", "actor")
+	}
+	if s.cfg.Dialogs != nil {
+		add(ctlproto.MethodDlgList, s.dlgList)
+		add(ctlproto.MethodDlgStatsActive, s.dlgStatsActive)
+		add(ctlproto.MethodDlgEnd, s.dlgEnd, "call-id", "from_tag", "to_tag", "h_entry", "h_id", "actor")
+		add(ctlproto.MethodDlgTerminate, s.dlgEnd, "call-id", "from_tag", "to_tag")
+		add(ctlproto.MethodDlgEndDlg, s.dlgEnd, "h_entry", "h_id")
 	}
 	if s.cfg.Messages != nil {
 		add(ctlproto.MethodImSend, s.imSend, "from", "to", "text", "actor")
@@ -71,15 +79,24 @@ func (s *Server) addMethods() {
 		add(ctlproto.MethodMsiloRm, s.msiloRm, "owner", "ids…")
 		add(ctlproto.MethodMsiloDump, s.msiloDump, "owner")
 	}
-	if s.cfg.Uac != nil {
-		add(ctlproto.MethodTmUacWaitBlock, s.uacWait, "method", "ruri", "nexthop", "socket", "headers", "body")
+	if s.cfg.Uac != nil && s.cfg.Requests != nil {
+		worded := []string{"method", "ruri", "nexthop", "socket", "headers", "body"}
+		add(ctlproto.MethodTmUacWaitBlock, s.uacWait, worded...)
+		add(ctlproto.MethodTmUacStart, s.uacStart, worded...)
 	}
 	if s.cfg.Script != nil {
 		add(ctlproto.MethodScriptCheck, s.scriptCheck, "file", "text")
 	}
+	if s.cfg.ScriptReload != nil {
+		add(ctlproto.MethodScriptReload, s.scriptReload)
+	}
 	if s.cfg.Credentials != nil {
 		add(ctlproto.MethodAuthForget, s.authForget, "aor")
 	}
+	if s.cfg.DomainList != nil {
+		add(ctlproto.MethodDomainDump, s.domainDump)
+	}
+	s.addGuards(add)
 	s.addReloads()
 	s.names = append(slices.Collect(maps.Keys(s.methods)), ctlproto.MethodEventSubscribe)
 	slices.Sort(s.names)
@@ -93,6 +110,7 @@ func (s *Server) addReloads() {
 		ctlproto.MethodDomainReload: {s.cfg.Domains, "domains"},
 		ctlproto.MethodAliasReload:  {s.cfg.Aliases, "aliases"},
 		ctlproto.MethodGroupReload:  {s.cfg.Groups, "groups"},
+		ctlproto.MethodTLSReload:    {s.cfg.TLS, "certificates"},
 	} {
 		if table.reloader == nil {
 			continue

@@ -103,6 +103,11 @@ func (f *fakeProxy) Status(id string) (ctlproto.CtdStatus, bool) {
 	return ctlproto.CtdStatus{ID: id, State: ctlproto.CtdAnswered, Steps: []ctlproto.CtdStep{}}, id == "id-1"
 }
 
+func (f *fakeProxy) List(caller string, limit int) []ctlproto.CtdStatus {
+	_ = f.did(fmt.Sprintf("ctd.list %s %d", caller, limit))
+	return []ctlproto.CtdStatus{}
+}
+
 func (f *fakeProxy) Cancel(ctx context.Context, id, actor string) error {
 	if f.gate != nil {
 		select {
@@ -166,22 +171,34 @@ func (f *fakeProxy) Statuses(_ context.Context, viewer aor.AOR, addresses []aor.
 	return statuses, f.broken
 }
 
-func (f *fakeProxy) Check(name, text string) []ctlproto.ScriptError {
+func (f *fakeProxy) Check(name, text string, _ bool) []ctlproto.ScriptError {
 	if text == "good" {
 		return nil
 	}
 	return slices.Repeat([]ctlproto.ScriptError{{File: name, Line: 1, Column: 1, Message: "bad " + text}}, max(1, strings.Count(text, ";")))
 }
 
+// fakeScriptReload is script.reload.
+type fakeScriptReload struct{ *fakeProxy }
+
+func (f fakeScriptReload) Reload(context.Context) (ctlproto.ScriptReloadResult, error) {
+	if err := f.did("reload script"); err != nil {
+		return ctlproto.ScriptReloadResult{}, err
+	}
+	return ctlproto.ScriptReloadResult{OK: true, AtNextStart: []string{"listen"}}, nil
+}
+
 func (f *fakeProxy) Forget(user aor.AOR) { _ = f.did("forget " + user.String()) }
 
 func (f *fakeProxy) Reload(context.Context) error { return f.did("reload") }
+
+func (f *fakeProxy) Domains() []string { return []string{"example.net", "example.org"} }
 
 // config is a Config with everything in it.
 func (f *fakeProxy) config() Config {
 	return Config{
 		Name: "seraph-proxy", Version: "0.1.0", Log: slog.New(slog.DiscardHandler),
-		Usrloc: f, Statistics: f, Tm: f, Sl: f, Ctd: f, Messages: f, Silo: fakeSilo{f}, Uac: f, Presence: f, Script: f, Credentials: f, Domains: f, Aliases: f, Groups: f,
+		Usrloc: f, Statistics: f, Tm: f, Sl: f, Ctd: f, Dialogs: fakeDialogs{f}, Messages: f, Silo: fakeSilo{f}, Uac: f, Requests: f, Presence: f, Script: f, ScriptReload: fakeScriptReload{f}, Credentials: f, Domains: f, DomainList: f, Aliases: f, Groups: f, TLS: f,
 	}
 }
 

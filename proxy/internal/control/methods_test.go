@@ -153,6 +153,10 @@ func TestMethods(t *testing.T) {
 		{"ctd.dial", `["alice","bob@example.org"]`, invalid("caller", noDomain), ""},
 		{"ctd.dial", `["alice@example.org","http://x"]`, invalid("callee", `address "http://x": bad scheme: "http" is not sip or sips`), ""},
 		{"ctd.dial", `["alice@example.org","bob@example.org","Bob\r\nVia: x"]`, invalid("callee_name", "control character at byte 3"), ""},
+		{"ctd.list", ``, `"result":[]`, "ctd.list  100"},
+		{"ctd.list", `{"caller":"Alice@example.org","limit":5}`, `"result":[]`, "ctd.list alice@example.org 5"},
+		{"ctd.list", `{"limit":0}`, invalid("limit", "0 is not from 1 to 1000"), ""},
+		{"ctd.list", `["alice"]`, invalid("caller", noDomain), ""},
 		{"ctd.status", `["id-1"]`, `"result":{"id":"id-1","caller":"","callee":"","callee_name":"","state":"answered","steps":[],"code":0,"reason":"","message":"","cancellable":false,"ended":false}`, ""},
 		{"ctd.status", `["id-2"]`, refusal(ctlproto.CodeNotFound, `no click-to-dial attempt "id-2"`), ""},
 		{"ctd.status", ``, invalid("id", "missing"), ""},
@@ -161,16 +165,22 @@ func TestMethods(t *testing.T) {
 		{"ctd.cancel", `{"identity":"x"}`, invalid("identity", "unknown parameter; known are id, actor"), ""},
 
 		{"tm.t_uac_wait_block", `["OPTIONS","SIP:Alice@Example.org",".",".","From: <sip:daemon@example.org>;tag=1\r\nContact: <sip:daemon@example.org>\r\n","."]`,
-			`"result":{"code":200,"text":"OK"}`, "options sip:alice@example.org"},
+			`"result":{"code":200,"text":"Fine"}`, "request OPTIONS sip:alice@example.org|From: <sip:daemon@example.org>;tag=1\r\nContact: <sip:daemon@example.org>\r\n|."},
+		{"tm.t_uac_start", `["MESSAGE","sip:alice@example.org",".",".","From: <sip:a@!!>\r\nTo: <sip:b@!!>\r\n","hi"]`, `"result":{}`,
+			"request MESSAGE sip:alice@example.org|From: <sip:a@192.0.2.1:5060>\r\nTo: <sip:b@192.0.2.1:5060>\r\n|hi"},
+		{"tm.t_uac_start", `["PRACK","sip:alice@example.org",".",".","x"]`, invalid("headers", "no way"), "request PRACK sip:alice@example.org|x|"},
+		{"domain.dump", ``, `"result":[{"domain":"example.net","did":"example.net"},{"domain":"example.org","did":"example.org"}]`, ""},
+		{"domain.dump", `["x"]`, invalid("", "the method takes none"), ""},
+		{"tm.t_uac_start", `["MESSAGE"]`, invalid("ruri", "missing"), ""},
 		{"tm.t_uac_wait_block", `{"method":"OPTIONS","ruri":"alice@example.org"}`, `"result":{"code":200,"text":"OK"}`, "options sip:alice@example.org"},
 		{"tm.t_uac_wait_block", `["OPTIONS"]`, invalid("ruri", "missing"), ""},
-		{"tm.t_uac_wait_block", `["INVITE","sip:alice@example.org"]`, invalid("method", "want OPTIONS; other requests are not sent by this method"), ""},
+		{"tm.t_uac_wait_block", `["INVITE","sip:alice@example.org"]`, invalid("headers", "want From and To: without them only OPTIONS can be sent"), ""},
 		{"tm.t_uac_wait_block", `["OPTIONS","alice"]`, invalid("ruri", noDomain), ""},
 		{"tm.t_uac_wait_block", `["OPTIONS","tel:+4930"]`, invalid("ruri", "want a sip address"), ""},
 		{"tm.t_uac_wait_block", `["OPTIONS","sip:alice@example.org","sip:192.0.2.1"]`,
-			invalid("nexthop", `want ".": requests go where the routing script sends them, without a body`), ""},
+			invalid("nexthop", `want ".": requests go where the routing script sends them`), ""},
 		{"tm.t_uac_wait_block", `{"method":"OPTIONS","ruri":"sip:alice@example.org","body":"x"}`,
-			invalid("body", `want ".": requests go where the routing script sends them, without a body`), ""},
+			invalid("body", "want headers with it"), ""},
 
 		{"im.send", `{"from":"Alice@example.org","to":"bob","text":"Hi <b>\r\n\tžofie","actor":"alice@example.org"}`,
 			`"result":{"result":"delivered","code":200,"reason":"OK"}`, "send|alice@example.org|sip:bob@example.org|Hi <b>\r\n\tžofie|alice@example.org"},
@@ -217,6 +227,7 @@ func TestMethods(t *testing.T) {
 		{"msilo.dump", ``, invalid("owner", "missing"), ""},
 		{"msilo.dump", `["alice@example.org",1]`, invalid("", "2 given, at most 1 are known: owner"), ""},
 
+		{"script.reload", ``, `"result":{"ok":true,"errors":[],"at_next_start":["listen"]}`, "reload script"},
 		{"script.check", `{"text":"good"}`, `"result":{"ok":true,"errors":[]}`, ""},
 		{"script.check", `{"text":"","file":"a.cfg"}`, `"result":{"ok":false,"errors":[{"file":"a.cfg","line":1,"column":1,"message":"bad ","caret":""}]}`, ""},
 		{"script.check", `["` + good + `"]`, `"result":{"ok":true,"errors":[]}`, ""},
@@ -236,10 +247,12 @@ func TestMethods(t *testing.T) {
 		{"alias.reload", `[1]`, invalid("", tooMany), ""},
 		{"group.reload", ``, `"result":{}`, "reload"},
 		{"group.reload", `[1]`, invalid("", tooMany), ""},
+		{"tls.reload", ``, `"result":{}`, "reload"},
+		{"tls.reload", `[1]`, invalid("", tooMany), ""},
 
-		{"events.subscribe", ``, invalid("topics", "missing; known are ctd, message, missed_call, registration"), ""},
-		{"events.subscribe", `["ctd","registraton"]`, `"error":{"code":-32602,"message":"Invalid params: topics[1]: unknown topic \"registraton\"; known are ctd, message, missed_call, registration",` +
-			`"data":{"field":"topics","problem":"unknown topic \"registraton\"; known are ctd, message, missed_call, registration","index":1}}`, ""},
+		{"events.subscribe", ``, invalid("topics", "missing; known are ctd, dialog, message, missed_call, registration"), ""},
+		{"events.subscribe", `["ctd","registraton"]`, `"error":{"code":-32602,"message":"Invalid params: topics[1]: unknown topic \"registraton\"; known are ctd, dialog, message, missed_call, registration",` +
+			`"data":{"field":"topics","problem":"unknown topic \"registraton\"; known are ctd, dialog, message, missed_call, registration","index":1}}`, ""},
 		{"ul.dmup", ``, `"error":{"code":-32601,"message":"Method not found: \"ul.dmup\"; did you mean \"ul.dump\"?","data":{"method":"ul.dmup","nearest":"ul.dump"}}`, ""},
 		{"reboot", ``, `"error":{"code":-32601,"message":"Method not found: \"reboot\"","data":{"method":"reboot"}}`, ""},
 	} {
@@ -292,8 +305,9 @@ func TestMethodsOfParts(t *testing.T) {
 	}{
 		{"none", Config{Name: "seraph-proxy", Version: "0.1.0"}, bare},
 		{"all", newFakeProxy().config(), append(slices.Clone(bare), "stats.get_statistics", "stats.fetch", "tm.stats", "sl.stats",
-			"ul.dump", "ul.lookup", "ul.add", "ul.rm", "ul.rm_contact", "ul.flush", "presence.get", "ctd.dial", "ctd.status", "ctd.cancel",
-			"im.send", "msilo.list", "msilo.rm", "msilo.dump", "tm.t_uac_wait_block", "script.check", "auth.forget", "domain.reload", "alias.reload", "group.reload")},
+			"ul.dump", "ul.lookup", "ul.add", "ul.rm", "ul.rm_contact", "ul.flush", "presence.get", "ctd.dial", "ctd.list", "ctd.status", "ctd.cancel",
+			"dlg.list", "dlg.stats_active", "dlg.end", "dlg.terminate_dlg", "dlg.end_dlg",
+			"im.send", "msilo.list", "msilo.rm", "msilo.dump", "tm.t_uac_wait_block", "tm.t_uac_start", "script.check", "script.reload", "auth.forget", "domain.dump", "domain.reload", "alias.reload", "group.reload", "tls.reload")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			slices.Sort(tc.want)

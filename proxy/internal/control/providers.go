@@ -66,6 +66,9 @@ type Ctd interface {
 	Dial(ctx context.Context, p ctlproto.CtdDialParams) (id string, err error)
 	// Status tells how an attempt stands; false = no such id (any more).
 	Status(id string) (ctlproto.CtdStatus, bool)
+	// List returns the attempts that are remembered, the newest first: those of
+	// caller, or all if that is empty. It is never nil.
+	List(caller string, limit int) []ctlproto.CtdStatus
 	// Cancel ends an attempt; CodeNotFound or CodeRefused if that cannot be.
 	Cancel(ctx context.Context, id, actor string) error
 }
@@ -100,6 +103,34 @@ type Uac interface {
 	Options(ctx context.Context, uri string) (status int, reason string, err error)
 }
 
+// UacRequest is a request that a script of the operator's has worded. Headers and Body
+// have no limit but the caller's; they are lines, checked by who sends them.
+type UacRequest struct {
+	Method, URI   string // URI as aor.CanonicalURI makes it
+	Headers, Body string
+}
+
+// UacReply is the final response to it; Target and Routes are empty without one.
+type UacReply struct {
+	Status  int
+	Reason  string
+	Target  string   // the URI in its Contact
+	Routes  []string // the route set, as name-addr
+	Headers string   // lines, ending in CRLF
+}
+
+// Requests sends requests that others have worded, as SER's t_uac_dlg did.
+type Requests interface {
+	// Request sends r, within the dialog that its Call-ID and tags name if they do;
+	// wait, called at most once, waits for the final response. CodeInvalidParams if
+	// it cannot be sent.
+	Request(r UacRequest) (wait func(context.Context) (UacReply, error), err error)
+	// CancelRequest cancels an INVITE of Request; false if there is none that rings.
+	CancelRequest(callID string, seq uint32) bool
+	// HostPort is the address under which the router is reached.
+	HostPort() string
+}
+
 // Presence tells who is on line, after its owner's privacy.
 type Presence interface {
 	// Statuses answers for each address, in their order. The zero viewer is
@@ -110,15 +141,25 @@ type Presence interface {
 // Script checks a routing script without running it.
 type Script interface {
 	// Check returns every fault of text; name stands for it in messages, and
-	// if it is a path, relative includes start in its folder.
-	Check(name, text string) []ctlproto.ScriptError
+	// if it is a path, relative includes start in its folder. read says that the
+	// proxy has read the text from its file: then nothing is shown of it unless it
+	// is a script.
+	Check(name, text string, read bool) []ctlproto.ScriptError
 }
 
 // ScriptFunc is a function that is a Script.
-type ScriptFunc func(name, text string) []ctlproto.ScriptError
+type ScriptFunc func(name, text string, read bool) []ctlproto.ScriptError
 
 // Check calls f.
-func (f ScriptFunc) Check(name, text string) []ctlproto.ScriptError { return f(name, text) }
+func (f ScriptFunc) Check(name, text string, read bool) []ctlproto.ScriptError {
+	return f(name, text, read)
+}
+
+// ScriptReloader lets the proxy run through its script as it stands in its file now.
+type ScriptReloader interface {
+	// Reload returns what is wrong with the script as a result.
+	Reload(ctx context.Context) (ctlproto.ScriptReloadResult, error)
+}
 
 // Credentials is the cache of HA1s.
 type Credentials interface {
@@ -137,3 +178,9 @@ type ReloaderFunc func(ctx context.Context) error
 
 // Reload calls f.
 func (f ReloaderFunc) Reload(ctx context.Context) error { return f(ctx) }
+
+// DomainList tells which domains are ours.
+type DomainList interface {
+	// Domains returns them sorted.
+	Domains() []string
+}

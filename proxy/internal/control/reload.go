@@ -25,3 +25,13 @@ func (s *Server) reload(ctx context.Context, noun string, table Reloader) (any, 
 	}
 	return ctlproto.Done{}, nil
 }
+
+// domainDump lists our domains, those of the script among them.
+func (s *Server) domainDump(context.Context, *params) (any, error) {
+	names := s.cfg.DomainList.Domains()
+	list := make([]ctlproto.DomainItem, len(names))
+	for i, name := range names {
+		list[i] = ctlproto.DomainItem{Domain: name, DID: name}
+	}
+	return list, nil
+}

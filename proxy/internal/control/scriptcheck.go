@@ -47,9 +47,23 @@ func (s *Server) scriptCheck(_ context.Context, p *params) (any, error) {
 	if file == "" {
 		file = "script"
 	}
-	faults := s.cfg.Script.Check(file, text)
+	faults := s.cfg.Script.Check(file, text, readFile)
 	listed := append([]ctlproto.ScriptError{}, faults[:min(len(faults), maxScriptErrors)]...)
 	return ctlproto.ScriptCheckResult{OK: len(faults) == 0, Errors: listed}, nil
+}
+
+// scriptReload makes the proxy read its script again.
+func (s *Server) scriptReload(ctx context.Context, p *params) (any, error) {
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	result, err := s.cfg.ScriptReload.Reload(ctx)
+	if err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeRefused, "the old script stays in force: %s", err)
+	}
+	result.Errors = append([]ctlproto.ScriptError{}, result.Errors[:min(len(result.Errors), maxScriptErrors)]...)
+	result.AtNextStart = append([]string{}, result.AtNextStart...)
+	return result, nil
 }
 
 // readScript reads a regular file. It never waits, as opening a FIFO would.

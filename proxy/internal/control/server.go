@@ -27,21 +27,29 @@ type Config struct {
 	Now     func() time.Time  // nil = time.Now; core.uptime counts from New
 
 	// Local says whether a domain is ours; nil takes any for one.
-	Local       func(domain string) bool
-	Usrloc      Usrloc
-	Statistics  Statistics
-	Tm          Tm
-	Sl          Sl
-	Ctd         Ctd
-	Messages    Messages
-	Silo        Silo
-	Uac         Uac
-	Presence    Presence
-	Script      Script
-	Credentials Credentials
-	Domains     Reloader // domain.reload
-	Aliases     Reloader // alias.reload
-	Groups      Reloader // group.reload
+	Local      func(domain string) bool
+	Usrloc     Usrloc
+	Statistics Statistics
+	Tm         Tm
+	Sl         Sl
+	Ctd        Ctd
+	Dialogs    Dialogs
+	Messages   Messages
+	Silo       Silo
+	Uac        Uac
+	Requests   Requests // with Uac: tm.t_uac_*
+	Presence   Presence
+	Script     Script
+	// ScriptReload is script.reload.
+	ScriptReload ScriptReloader
+	Credentials  Credentials
+	Domains      Reloader // domain.reload
+	DomainList   DomainList
+	Aliases      Reloader // alias.reload
+	Groups       Reloader // group.reload
+	TLS          Reloader // tls.reload
+
+	Guards Guards
 
 	Limits Limits
 }

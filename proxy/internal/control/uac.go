@@ -2,41 +2,39 @@ package control
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"seraph/ctlproto"
-	"seraph/sql/aor"
 )
 
 // maxUacHeaders is the length in bytes of the headers that a caller may give.
 const maxUacHeaders = 4096
 
-// uacWait sends a request outside any dialog and waits for its final response.
-// Kamailio's tool gives headers of its own, which name the sender; the sender
-// here is the router, so they are read and not used.
+// uacWait sends a request and waits for its final response. Where no header names a
+// sender, it is the router, and only OPTIONS can be sent.
 func (s *Server) uacWait(ctx context.Context, p *params) (any, error) {
-	method := p.required("method", 32)
-	ruri := p.required("ruri", maxText)
-	for _, name := range []string{"nexthop", "socket", "body"} {
-		if text := p.text(name, maxText); text != "" && text != "." {
-			p.wrong(name, fmt.Sprintf("want %q: requests go where the routing script sends them, without a body", "."))
-		}
-	}
-	p.text("headers", maxUacHeaders)
-	if err := p.err(); err != nil {
+	r, err := s.wordedParams(p)
+	if err != nil {
 		return nil, err
 	}
-	if method != "OPTIONS" {
-		return nil, ctlproto.InvalidParam("method", "want OPTIONS; other requests are not sent by this method")
+	if r.Headers == "" || r.Headers == "." {
+		return s.uacOptions(ctx, r)
 	}
-	uri, err := aor.CanonicalURI(ruri, "")
+	wait, err := s.cfg.Requests.Request(r)
 	if err != nil {
-		return nil, ctlproto.InvalidParam("ruri", err.Error())
+		return nil, err
 	}
-	if strings.HasPrefix(uri, "tel:") {
-		return nil, ctlproto.InvalidParam("ruri", "want a sip address")
+	answer, err := wait(ctx)
+	return ctlproto.TmUacReply{Code: answer.Status, Text: answer.Reason}, err
+}
+
+// uacOptions is uacWait with the router as the sender.
+func (s *Server) uacOptions(ctx context.Context, r UacRequest) (any, error) {
+	switch {
+	case r.Method != "OPTIONS":
+		return nil, ctlproto.InvalidParam("headers", "want From and To: without them only OPTIONS can be sent")
+	case r.Body != "" && r.Body != ".":
+		return nil, ctlproto.InvalidParam("body", "want headers with it")
 	}
-	code, text, err := s.cfg.Uac.Options(ctx, uri)
+	code, text, err := s.cfg.Uac.Options(ctx, r.URI)
 	return ctlproto.TmUacReply{Code: code, Text: text}, err
 }

@@ -158,3 +158,18 @@ func TestRelayAllocationIsFound(t *testing.T) {
 		t.Errorf("only %d allocations were counted although each response is logged", n)
 	}
 }
+
+// TestStrangersAllocateNothing: what guards the router from strangers takes no memory a message.
+func TestStrangersAllocateNothing(t *testing.T) {
+	r := newRig(t, transport.UDP, "modparam(\"pike\", \"reqs_density_per_unit\", 1000000)\n")
+	from := r.outside("192.0.2.9")
+	msg := []byte(r.head("OPTIONS", "sip:"+testDomain, "eve", 5060, 1, "o", "o") + "Expires: 60\r\nUser-Agent: a phone\r\n" + noBody)
+	answered := 0
+	allocs := testing.AllocsPerRun(2000, func() {
+		r.receive(from, msg)
+		answered += r.n
+	})
+	if answered != 2001 || allocs > 0 {
+		t.Errorf("%d of 2001 were answered, with %v allocations each", answered, allocs)
+	}
+}

@@ -84,6 +84,9 @@ func (c *Config) listen(g *script.Globals) ([]transport.Listen, error) {
 			port = 5060
 		}
 		texts = []string{fmt.Sprintf("0.0.0.0:%d", port)}
+		if g.EnableTLS {
+			texts = append(texts, fmt.Sprintf("tls:0.0.0.0:%d", transport.TLS.DefaultPort()))
+		}
 	}
 	var all []transport.Listen
 	for _, text := range texts {

@@ -15,13 +15,14 @@ func (d *Daemon) controlConfig() control.Config {
 		Log: d.log, Name: Name, Version: d.cfg.Version, Info: buildInfo(d.cfg.Version),
 		Local:  func(domain string) bool { return d.modules.Domain.Local([]byte(domain)) },
 		Usrloc: d.modules.Usrloc.Control(), Statistics: control.StatisticsFunc(d.statistics),
-		Tm: counters{d.engine}, Sl: counters{d.engine}, Uac: uac{d.agent},
+		Tm: counters{d.engine}, Sl: counters{d.engine}, Uac: uac{d.agent}, Requests: uac{d.agent},
 		Presence: &presence{
-			local: d.modules.Domain.Local, alias: d.modules.Alias.Resolve, online: d.modules.Usrloc.Table().Online,
+			local: d.modules.Domain.Local, alias: d.modules.Alias.Resolve, online: d.modules.Usrloc.Table().Online, busy: d.modules.Dialog.Busy,
 		},
-		Messages: d.modules.Msilo, Script: control.ScriptFunc(scriptFaults), Credentials: d.modules.Auth,
-		Domains: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group,
+		Messages: d.modules.Msilo, Script: control.ScriptFunc(scriptFaults), ScriptReload: scriptReload{d}, Credentials: d.modules.Auth,
+		Domains: d.modules.Domain, DomainList: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group, TLS: d.modules.TLS,
 	}
+	cfg.Guards = d.guards()
 	if d.db != nil {
 		cfg.Presence.(*presence).levels = d.db.Profiles.Presences
 	}
@@ -31,6 +32,8 @@ func (d *Daemon) controlConfig() control.Config {
 			cfg.Ctd = d.modules.Ctd
 		case m == d.modules.Msilo && d.db != nil:
 			cfg.Silo = d.modules.Msilo
+		case m == d.modules.Dialog:
+			cfg.Dialogs = d.modules.Dialog
 		}
 	}
 	return cfg

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,11 +42,14 @@ type Daemon struct {
 	db      *store.DB
 	modules *modules.Set
 	program *script.Program
-	agent   *ua.Agent
-	engine  *relay.Engine
-	layer   *transport.Layer
-	server  atomic.Pointer[control.Server]
-	socket  *control.Socket
+	// reloading is held while program changes.
+	reloading sync.Mutex
+	agent     *ua.Agent
+	engine    *relay.Engine
+	layer     *transport.Layer
+	server    atomic.Pointer[control.Server]
+	socket    *control.Socket
+	fifo      *control.FIFO // nil = the script names none
 
 	timers    sync.WaitGroup // the transactions'
 	endTimers context.CancelFunc
@@ -90,13 +94,16 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.agent = ua.New(ua.Config{Name: "Seraph " + d.cfg.Version, Log: d.log})
 	d.modules = modules.New(modules.Config{
-		Log: d.log, DB: d.db, NonceKey: secret.key("nonce"), Agent: d.agent,
+		Log: d.log, DB: d.db, NonceKey: secret.key("nonce"), GRUUKey: secret.key("gruu"), Journal: filepath.Join(d.cfg.State, "journal"), Agent: d.agent,
 		Sockets: d.sockets, Publish: d.publish, Wanted: d.wanted,
 	})
 	if d.program, err = d.compile(); err != nil {
 		return err
 	}
 	d.adopt(d.program.Globals())
+	if err := d.adoptTLS(d.program.Globals()); err != nil {
+		return err
+	}
 	if err := d.bind(secret); err != nil {
 		return err
 	}
@@ -123,10 +130,11 @@ func (d *Daemon) adopt(g *script.Globals) {
 }
 
 // working are the modules that do something: those that the script loads, and the
-// three that the relay, presence and the control socket ask whether it does or not.
+// four that the relay, the sockets, presence and the control socket ask whether it
+// does or not.
 func (d *Daemon) working() []module.Module {
 	list := slices.Clone(d.program.Modules())
-	for _, m := range []module.Module{d.modules.Domain, d.modules.Alias, d.modules.Usrloc} {
+	for _, m := range []module.Module{d.modules.Domain, d.modules.Alias, d.modules.Usrloc, d.modules.TLS} {
 		if !slices.Contains(list, m) {
 			list = append(list, m)
 		}
@@ -145,19 +153,18 @@ func (d *Daemon) bind(secret secret) error {
 		Txn:    txn.Config{T1: timers.T1, T2: timers.T2, FrTimer: timers.FrTimer},
 		TimerC: timers.FrInvTimer, Key: secret.key("record-route"),
 		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
-		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Hooks: d.program, Log: d.log,
+		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Dialogs: d.modules.Dialog, Hooks: d.program, Log: d.log,
+		AcceptAliases: d.program.Globals().Streams.AcceptAliases,
 	})
-	d.layer, err = transport.New(transport.Config{
-		Listen: listen, UDPWorkers: d.program.Globals().UDPWorkers, Malformed: d.engine.RefuseStream,
-		MaxWaiters: maxWaiters,
-	}, guard{d.engine, d.log}, d.log)
+	d.layer, err = transport.New(d.transportConfig(listen), guard{d.engine, d.log}, d.log)
 	if err != nil {
 		return err
 	}
-	resolver := transport.NewResolver(transport.ResolverConfig{})
+	resolver := transport.NewResolver(d.program.Globals().Resolver)
 	d.engine.Attach(d.layer, resolver)
 	d.agent.Attach(ctd.Router{Engine: d.engine}, d.layer, d.engine.Table(), resolver.Lookup)
 	d.modules.Ctd.Attach(d.engine)
+	d.modules.Dialog.Attach(func(key txn.Key) bool { return d.engine.Cancel(key, nil) }, d.engine.OurRoute)
 	return nil
 }
 
@@ -193,6 +200,9 @@ func (d *Daemon) serve() error {
 	}
 	server := control.New(d.controlConfig())
 	d.server.Store(server)
+	if err := d.openFIFO(server); err != nil {
+		return err
+	}
 	ticking, endTimers := context.WithCancel(context.Background())
 	d.endTimers = endTimers
 	d.timers.Go(func() { d.engine.Run(ticking) })
@@ -232,10 +242,12 @@ func (d *Daemon) Wait(ctx context.Context) error {
 	}
 }
 
-// Reload reads domains, aliases and groups again.
+// Reload reads the script, domains, aliases and groups again.
 func (d *Daemon) Reload(ctx context.Context) {
+	d.reloadScript()
 	for name, r := range map[string]control.Reloader{
-		"domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
+		"tls": d.modules.TLS, "domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
+		"permissions": d.modules.Guards.Permissions,
 	} {
 		if err := r.Reload(ctx); err != nil {
 			d.log.Warn("reload failed, the old content stays", "module", name, "error", err)
@@ -243,11 +255,12 @@ func (d *Daemon) Reload(ctx context.Context) {
 	}
 }
 
-// Close ends the proxy in order: no new dials, dialogs of its own hung up, what must
+// Close ends the proxy in order: no new dials, dialogs of its own hung up, what rings
+// cancelled and its callers told, what must
 // last written and its 200s sent, sockets closed, the control socket last.
 func (d *Daemon) Close() error {
 	d.log.Info("ending")
-	err := errors.Join(d.step(d.modules.Ctd.Close), d.step(d.agent.Close))
+	err := errors.Join(d.closeFIFO(), d.step(d.modules.Ctd.Close), d.step(d.agent.Close), d.step(d.engine.Drain))
 	d.endWork()
 	d.work.Wait()
 	err = errors.Join(err, d.step(d.layer.Close))
@@ -278,6 +291,7 @@ func (d *Daemon) undo() {
 	if d.socket != nil {
 		_ = d.socket.Close() // the start's own error tells more
 	}
+	_ = d.closeFIFO()
 	if d.layer != nil {
 		_ = d.step(d.layer.Close)
 	}

@@ -19,11 +19,11 @@ type guard struct {
 
 // Receive takes one message.
 func (g guard) Receive(w *transport.Worker, msg []byte, from transport.Flow) {
-	defer g.survive(msg, from)
+	defer g.survive(w, msg, from)
 	g.Engine.Receive(w, msg, from)
 }
 
-func (g guard) survive(msg []byte, from transport.Flow) {
+func (g guard) survive(w *transport.Worker, msg []byte, from transport.Flow) {
 	fault := recover()
 	if fault == nil {
 		return
@@ -31,4 +31,5 @@ func (g guard) survive(msg []byte, from transport.Flow) {
 	var m sip.Message
 	_ = m.Parse(msg) // what was read before an error stays readable
 	g.log.Error("panic in worker", "call_id", string(m.CallID()), "source", from.Remote, "fault", fault, "stack", string(debug.Stack()))
+	g.Engine.Faulted(w)
 }

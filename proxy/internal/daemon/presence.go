@@ -8,11 +8,13 @@ import (
 	"seraph/sql/store"
 )
 
-// presence tells who is on line: the location table, after its owners' privacy.
+// presence tells who is on line and who on the phone: the location table and that of
+// the dialogs, after its owners' privacy.
 type presence struct {
 	local  func(host []byte) bool
 	alias  func(dst, address []byte) ([]byte, bool)
 	online func(address string) bool
+	busy   func(address string) bool // has a call that is up
 	// levels are the privacy levels of those of the addresses that are
 	// subscribers; nil without a database, where nobody has any.
 	levels func(ctx context.Context, as []aor.AOR) (map[aor.AOR]store.Presence, error)
@@ -78,8 +80,12 @@ func (p *presence) status(viewer, owner aor.AOR, levels map[aor.AOR]store.Presen
 		viewer.IsZero() && level != store.PresenceEveryone:
 		return ctlproto.StatusUnknown
 	}
-	if p.online(owner.String()) {
-		return ctlproto.StatusOnLine
+	name := owner.String()
+	switch {
+	case !p.online(name):
+		return ctlproto.StatusOffline
+	case p.busy(name):
+		return ctlproto.StatusOnThePhone
 	}
-	return ctlproto.StatusOffline
+	return ctlproto.StatusOnLine
 }

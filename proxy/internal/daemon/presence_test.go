@@ -26,6 +26,7 @@ func town(t *testing.T) *presence {
 			return dst, false
 		},
 		online: func(address string) bool { return address != "dora@"+testDomain },
+		busy:   func(string) bool { return false },
 		levels: func(_ context.Context, as []aor.AOR) (map[aor.AOR]store.Presence, error) {
 			all := map[string]store.Presence{"anne": store.PresenceEveryone, "bea": store.PresenceSignedIn,
 				"carl": store.PresenceNobody, "dora": store.PresenceEveryone}
@@ -60,6 +61,23 @@ func TestPresence(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("seen by %q: %s", c.viewer, diff)
+		}
+	}
+}
+
+// TestPresenceOnThePhone: who has a call that is up is on the phone, for those who may see
+// that, as long as a phone of theirs is registered.
+func TestPresenceOnThePhone(t *testing.T) {
+	p := town(t)
+	p.busy = func(address string) bool { return address != "bea@"+testDomain }
+	asked := []aor.AOR{address("anne"), address("boss"), address("bea"), address("carl"), address("dora"), address("nobody")}
+	for viewer, want := range map[string][]ctlproto.PresenceStatus{
+		"dora": {ctlproto.StatusOnThePhone, ctlproto.StatusOnThePhone, ctlproto.StatusOnLine, ctlproto.StatusUnknown, ctlproto.StatusOffline, ctlproto.StatusUnknown},
+		"carl": {ctlproto.StatusOnThePhone, ctlproto.StatusOnThePhone, ctlproto.StatusOnLine, ctlproto.StatusOnThePhone, ctlproto.StatusOffline, ctlproto.StatusUnknown},
+	} {
+		got, err := p.Statuses(t.Context(), address(viewer), asked)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("seen by %s: %v %s", viewer, err, diff)
 		}
 	}
 }

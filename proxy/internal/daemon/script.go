@@ -3,8 +3,10 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"seraph/ctlproto"
 	"seraph/deploy"
@@ -40,11 +42,29 @@ func readScript(path string) (name string, text []byte, err error) {
 	if path == "" {
 		return embeddedName, []byte(deploy.Script()), nil
 	}
-	text, err = os.ReadFile(path)
+	text, err = readIncluded(path)
 	if err != nil {
 		return path, nil, fmt.Errorf("routing script: %w", err)
 	}
 	return path, text, nil
+}
+
+// readIncluded reads a file of the script: a regular one, which never makes it wait,
+// and no more of it than a script may have and one byte.
+func readIncluded(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	return io.ReadAll(io.LimitReader(f, script.MaxSize+1))
 }
 
 // compile compiles the script with the modules of this proxy.
@@ -53,7 +73,7 @@ func (d *Daemon) compile() (*script.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, problems := script.Compile(name, text, script.Options{Modules: d.modules.All(), Read: os.ReadFile, Log: d.log})
+	p, problems := script.Compile(name, text, script.Options{Modules: d.modules.All(), Read: readIncluded, Log: d.log})
 	if len(problems) > 0 {
 		return nil, ScriptError(problems)
 	}
@@ -67,21 +87,43 @@ func CheckScript(path string) error {
 	if err != nil {
 		return err
 	}
-	_, problems := compileOnly(name, text)
+	_, problems := compileOnly(name, text, script.Options{})
 	if len(problems) > 0 {
 		return ScriptError(problems)
 	}
 	return nil
 }
 
-// compileOnly compiles with modules that are thrown away.
-func compileOnly(name string, text []byte) (*script.Program, []script.Problem) {
-	return script.Compile(name, text, script.Options{Modules: modules.New(modules.Config{}).All(), Read: os.ReadFile})
+// DumpScript returns the script at path (empty: the embedded one) as it is compiled,
+// without passwords, or a ScriptError.
+func DumpScript(path string) (string, error) {
+	name, text, err := readScript(path)
+	if err != nil {
+		return "", err
+	}
+	p, problems := compileOnly(name, text, script.Options{})
+	if len(problems) > 0 {
+		return "", ScriptError(problems)
+	}
+	return p.Dump(), nil
 }
 
-// scriptFaults is script.check of the control socket.
-func scriptFaults(name, text string) []ctlproto.ScriptError {
-	_, problems := compileOnly(name, []byte(text))
+// compileOnly compiles with modules that are thrown away.
+func compileOnly(name string, text []byte, opt script.Options) (*script.Program, []script.Problem) {
+	opt.Modules, opt.Read = modules.New(modules.Config{}).All(), readIncluded
+	return script.Compile(name, text, opt)
+}
+
+// scriptFaults is script.check of the control socket. Whoever calls it may not be who
+// may read the proxy's files, so that of a file that is no script nothing is shown;
+// read says that the proxy has read the script itself.
+func scriptFaults(name, text string, read bool) []ctlproto.ScriptError {
+	_, problems := compileOnly(name, []byte(text), script.Options{Guarded: true, Given: !read})
+	return asFaults(problems)
+}
+
+// asFaults writes problems as the control protocol has them.
+func asFaults(problems []script.Problem) []ctlproto.ScriptError {
 	faults := make([]ctlproto.ScriptError, len(problems))
 	for i, p := range problems {
 		faults[i] = ctlproto.ScriptError{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Caret: p.Caret}

@@ -48,6 +48,9 @@ func (d *Daemon) statistics(yield func(group, name string, value int64)) {
 	for name, n := range map[string]int64{
 		"current": tm.Current, "total": tm.Total, "total_local": tm.TotalLocal, "rpl_received": tm.RplReceived,
 		"rpl_sent": tm.RplSent, "6xx": tm.Class6xx, "5xx": tm.Class5xx, "4xx": tm.Class4xx, "3xx": tm.Class3xx, "2xx": tm.Class2xx,
+		// What Kamailio's tools ask for by name.
+		"UAS_transactions": tm.Total - tm.TotalLocal, "UAC_transactions": tm.TotalLocal,
+		"active_transactions": tm.Current, "inuse_transactions": tm.Current, "rpl_generated": tm.RplGenerated,
 	} {
 		yield("tm", name, n)
 	}
@@ -57,12 +60,17 @@ func (d *Daemon) statistics(yield func(group, name string, value int64)) {
 	} {
 		yield("sl", name, n)
 	}
+	failed := sl.Class3xx + sl.Class4xx + sl.Class5xx + sl.Class6xx
+	yield("sl", "sent_replies", sl.Class2xx+failed)
+	yield("sl", "sent_err_replies", failed)
 	d.modules.Usrloc.Statistics(yield)
 	d.modules.Auth.Statistics(yield)
 	d.agent.Statistics(yield)
 	d.modules.Ctd.Statistics(yield)
 	d.modules.Acc.Statistics(yield)
 	d.modules.Msilo.Statistics(yield)
+	d.modules.Guards.Statistics(yield)
+	d.modules.Dialog.Statistics(yield)
 }
 
 // coreStatistics are those of messages, sockets and memory.
@@ -71,14 +79,24 @@ func (d *Daemon) coreStatistics(yield func(group, name string, value int64)) {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	for name, n := range map[string]uint64{
-		"rcv_messages": s.Received.Load(), "rcv_replies": s.Replies.Load(), "bad_messages": s.Malformed.Load(),
-		"fwd_requests": s.Relayed.Load(), "stray_replies": s.StrayReplies.Load(), "absorbed": s.AbsorbedRetry.Load(),
+		"rcv_messages": s.Received.Load(), "rcv_requests": less(s.Received.Load(), s.Replies.Load()), "rcv_replies": s.Replies.Load(), "bad_messages": s.Malformed.Load(),
+		"fwd_requests": s.Relayed.Load(), "fwd_replies": less(s.Sent.Load(), s.LocalReplies.Load()), "stray_replies": s.StrayReplies.Load(), "absorbed": s.AbsorbedRetry.Load(),
 		"udp_received": t.UDPReceived, "udp_sent": t.UDPSent, "udp_dropped": t.UDPDropped,
 		"stream_received": t.StreamReceived, "stream_sent": t.StreamSent, "stream_dropped": t.StreamDropped,
 		"connections": uint64(t.Conns), "connections_refused": t.ConnsRefused, "waiters": uint64(t.Waiters),
+		"handshakes": t.Handshakes, "handshakes_failed": t.HandshakesFailed,
+		"stun_answered": t.StunAnswered, "stun_dropped": t.StunDropped,
 		"heap_objects": mem.Mallocs - mem.Frees, "mallocs": mem.Mallocs, "heap_bytes": mem.HeapAlloc,
 		"goroutines": uint64(runtime.NumGoroutine()),
 	} {
 		yield("core", name, int64(n))
 	}
+	// Kamailio's names for memory, which no process shares here.
+	yield("shmem", "total_size", int64(mem.Sys))
+	yield("shmem", "used_size", int64(mem.HeapAlloc))
+	yield("shmem", "real_used_size", int64(mem.HeapInuse))
+	yield("shmem", "free_size", int64(mem.HeapIdle-mem.HeapReleased))
 }
+
+// less is a-b of two counters that are read one after the other.
+func less(a, b uint64) uint64 { return a - min(a, b) }

@@ -38,6 +38,48 @@ func ReplyArgs(args []Arg) (status int, reason string, err error) {
 	return status, reason, nil
 }
 
+// Format cuts the text into its parts. Where it holds no variable the format is nil
+// and literal is the text.
+func (a Arg) Format() (f *Format, literal string, err error) { return ParseFormat(a.Str, a.Scope) }
+
+// ReplyText is the reason phrase of a function that answers, which may hold
+// pseudo-variables.
+type ReplyText struct {
+	Status int
+	reason string
+	format *Format
+}
+
+// Reply is the reply in a run.
+func (t *ReplyText) Reply(c *Ctx) sip.Reply {
+	if t.format == nil {
+		return sip.Reply{Status: t.Status, Reason: t.reason}
+	}
+	reason := string(t.format.Line(c))
+	if reason == "" {
+		reason = sip.ReasonPhrase(t.Status)
+	}
+	return sip.Reply{Status: t.Status, Reason: reason}
+}
+
+// DynamicReplyArgs is ReplyArgs for a function whose reason phrase may hold
+// pseudo-variables.
+func DynamicReplyArgs(args []Arg) (*ReplyText, error) {
+	if len(args) < 2 {
+		status, reason, err := ReplyArgs(args)
+		return &ReplyText{Status: status, reason: reason}, err
+	}
+	f, literal, err := args[1].Format()
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		literal = f.Sample("x")
+	}
+	status, reason, err := ReplyArgs([]Arg{args[0], {Str: literal}})
+	return &ReplyText{Status: status, reason: reason, format: f}, err
+}
+
 // NoArgs is the Compile of a function without arguments.
 func NoArgs(call Call) func([]Arg) (Call, error) {
 	return func([]Arg) (Call, error) { return call, nil }

@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
 )
 
 // Module is what a script's loadmodule brings in.
@@ -47,6 +48,9 @@ type Param struct {
 	Doc string // one line for the module index
 	// Secret says that the value holds a password and is masked wherever it is shown.
 	Secret bool
+	// Live says that Set may be called while the module works, so that a reload of
+	// the script takes the change. All others take it at the next start.
+	Live bool
 }
 
 // Routes is a set of the kinds of route blocks.
@@ -79,6 +83,9 @@ type Func struct {
 	// is reported at the call and says what would be right.
 	Compile func(args []Arg) (Call, error)
 	Doc     string // one line for the module index
+	// Dynamic says that the texts among the arguments may hold pseudo-variables:
+	// Compile reads such a text by Arg.Format.
+	Dynamic bool
 }
 
 // Arg is one argument of a call in a script.
@@ -86,6 +93,9 @@ type Arg struct {
 	Kind Kind
 	Str  string // the text; of a number, as written
 	Num  int
+	// Scope is where the script's own variables live, for Format; nil where the
+	// function takes no variables.
+	Scope *Scope
 }
 
 // Ctx is one run of a route block. It lives with its worker and is used again;
@@ -98,6 +108,14 @@ type Ctx struct {
 	ReturnCode int
 	// Depth counts the route blocks that are entered and not left.
 	Depth int
+	// Steps counts what the run has done, so that no script keeps a worker for ever.
+	Steps int
+	// Vars are the script's own variables by their place in its Scope.
+	Vars []Value
+
+	scratch []byte // where values are put together before they are kept
+	line    []byte // the same for texts that are made of values
+	uri     sip.URI
 }
 
 // What a Call returns.

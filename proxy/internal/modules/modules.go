@@ -12,6 +12,7 @@ import (
 	"seraph/proxy/internal/modules/auth"
 	authdb "seraph/proxy/internal/modules/auth_db"
 	"seraph/proxy/internal/modules/ctd"
+	"seraph/proxy/internal/modules/dialog"
 	"seraph/proxy/internal/modules/domain"
 	"seraph/proxy/internal/modules/group"
 	"seraph/proxy/internal/modules/maxfwd"
@@ -22,8 +23,11 @@ import (
 	"seraph/proxy/internal/modules/siputils"
 	"seraph/proxy/internal/modules/sl"
 	"seraph/proxy/internal/modules/textops"
+	tlsmod "seraph/proxy/internal/modules/tls"
 	"seraph/proxy/internal/modules/tm"
+	uacredirect "seraph/proxy/internal/modules/uac_redirect"
 	"seraph/proxy/internal/modules/usrloc"
+	"seraph/proxy/internal/modules/websocket"
 	"seraph/proxy/internal/modules/xlog"
 	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/ua"
@@ -40,6 +44,10 @@ type Config struct {
 	DB *store.DB
 	// NonceKey authenticates the nonces of digest challenges.
 	NonceKey []byte
+	// GRUUKey encrypts the temporary GRUUs.
+	GRUUKey []byte
+	// Journal is the folder of the registrations that the database did not take in time.
+	Journal string
 	// ServerID goes into each binding.
 	ServerID int32
 	// Agent is the router's own user agent.
@@ -54,15 +62,19 @@ type Config struct {
 
 // Set is one instance of each module.
 type Set struct {
-	Usrloc *usrloc.Module
-	Auth   *auth.Module
-	Domain *domain.Module
-	Alias  *aliasdb.Module
-	Group  *group.Module
-	Tm     *tm.Module
-	Ctd    *ctd.Module
-	Acc    *acc.Module
-	Msilo  *msilo.Module
+	Usrloc    *usrloc.Module
+	Auth      *auth.Module
+	Domain    *domain.Module
+	Alias     *aliasdb.Module
+	Group     *group.Module
+	Tm        *tm.Module
+	Ctd       *ctd.Module
+	Acc       *acc.Module
+	Msilo     *msilo.Module
+	TLS       *tlsmod.Module
+	WebSocket *websocket.Module
+	Dialog    *dialog.Module
+	Guards    Guards
 
 	all []module.Module
 }
@@ -80,22 +92,26 @@ func New(cfg Config) *Set {
 		Alias:  aliasdb.New(aliasdb.Config{Log: cfg.Log, Load: loadAliases(cfg.DB)}),
 		Group:  group.New(group.Config{Log: cfg.Log, Load: loadGroups(cfg.DB)}),
 		Tm:     tm.New(tm.Config{}),
-		Acc:    acc.New(accounting(cfg)),
+		TLS:    tlsmod.New(tlsmod.Config{Log: cfg.Log, Sockets: cfg.Sockets}), WebSocket: websocket.New(),
+		Acc: acc.New(accounting(cfg)),
 	}
 	s.Usrloc = usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
-		Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID, Released: func(aor string) { s.Msilo.Released(aor) }})
+		Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID, Journal: cfg.Journal, Released: func(aor string) { s.Msilo.Released(aor) }})
 	s.Msilo = msilo.New(msilo.Config{Silo: silo(cfg.DB), Sender: cfg.Agent, Locations: s.Usrloc.Table(), Alias: s.Alias.Resolve,
 		Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log})
 	s.Auth = auth.New(auth.Config{Log: cfg.Log, Key: cfg.NonceKey, Credentials: credentials(cfg.DB), LocalDomain: s.Domain.Local})
 	s.Ctd = ctd.New(ctd.Config{Agent: cfg.Agent, Local: func(d string) bool { return s.Domain.Local([]byte(d)) },
 		AutoAnswer: autoAnswer(cfg.DB), Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
+	s.Dialog = dialog.New(dialogs(cfg, s))
+	s.Guards = guards(cfg)
 	s.all = []module.Module{
-		sl.New(sl.Config{}), s.Tm, rr.New(rr.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
+		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
 		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
 		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), nathelper.New(nathelper.Config{}), s.Usrloc,
-		registrar.New(registrar.Config{Usrloc: s.Usrloc, Now: cfg.Now, Log: cfg.Log}), s.Ctd,
-		s.Acc, s.Msilo,
+		registrar.New(registrar.Config{Usrloc: s.Usrloc, Key: cfg.GRUUKey, Now: cfg.Now, Log: cfg.Log}), s.Ctd,
+		s.Acc, s.Msilo, s.TLS, s.WebSocket, s.Dialog,
 	}
+	s.all = append(s.all, s.Guards.all()...)
 	return s
 }
 

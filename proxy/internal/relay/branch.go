@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"errors"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -16,11 +17,17 @@ type Branch struct {
 	timerC txn.Timer
 	next   *Branch // in the free list
 
+	fr, frInv  time.Duration // how long it may be silent, and ring; 0 for the general ones
+	spare      spareWay
+	group      uint32 // the phone's, where it has more flows
 	cancelling bool
+	heard      bool // a provisional response has come
 	rangOut    bool // Timer C cancelled it
 	isBest     bool
+	uri        []byte // the Request-URI that it was sent with
 	reason     []byte
-	challenges []byte // of a 401 or 407, as header lines
+	challenges []byte      // of a 401 or 407, as header lines
+	redirect   *txn.Buffer // a 3xx as received, where a failure route may follow it
 }
 
 // cancel is the client transaction of a CANCEL.
@@ -34,14 +41,17 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 	b := e.branches
 	if b != nil {
 		e.branches, b.next = b.next, nil
+		e.idleBranches.took()
 	}
 	e.callMu.Unlock()
 	if b == nil {
 		b = &Branch{}
 	}
 	b.call = c
-	b.cancelling, b.rangOut, b.isBest = false, false, false
-	b.reason, b.challenges = b.reason[:0], b.challenges[:0]
+	b.cancelling, b.heard, b.rangOut, b.isBest = false, false, false, false
+	b.fr, b.frInv, b.group = 0, 0, 0
+	b.spare.at = transport.Hop{}
+	b.uri, b.reason, b.challenges = b.uri[:0], b.reason[:0], b.challenges[:0]
 	b.timerC.Init(&c.Cell, b)
 	return b
 }
@@ -52,6 +62,7 @@ func (b *Branch) sendCancel(out txn.Out) {
 	x := e.cancels
 	if x != nil {
 		e.cancels, x.next = x.next, nil
+		e.idleCancels.took()
 	}
 	e.callMu.Unlock()
 	if x == nil {
@@ -77,13 +88,13 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 	}
 	switch {
 	case m.Status < 200:
-		b.provisional(m, w)
+		b.provisional(m, from, w)
 	case m.Status < 300:
 		b.timerC.Disarm()
 		if c.answered && (c.method != sip.INVITE || c.server.Status() >= 300) {
 			return // too late: something else was answered, and the observer told of it
 		}
-		c.forward(m, w)
+		c.forward(b, m, from, w)
 		c.cancelBranches(w, elsewhere)
 		c.dropRequest()
 	default:
@@ -92,19 +103,20 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 	}
 }
 
-func (b *Branch) provisional(m *sip.Message, w *transport.Worker) {
+func (b *Branch) provisional(m *sip.Message, from transport.Flow, w *transport.Worker) {
 	c := b.call
+	b.heard = true
 	if c.method == sip.INVITE {
 		if b.cancelling {
 			if !b.cancelSent() {
 				b.sendCancel(w)
 			}
 		} else {
-			b.timerC.Arm(c.engine.timerC())
+			b.timerC.Arm(b.ringTime())
 		}
 	}
 	if m.Status > 100 && !c.answered {
-		c.forward(m, w)
+		c.forward(b, m, from, w)
 	}
 }
 
@@ -119,9 +131,9 @@ func (b *Branch) cancelSent() bool {
 }
 
 // forward sends a response up, after the reply route.
-func (c *Call) forward(m *sip.Message, w *transport.Worker) {
+func (c *Call) forward(b *Branch, m *sip.Message, from transport.Flow, w *transport.Worker) {
 	r := w.Scratch().(*Request)
-	if !c.replyRoute(r, m) && m.Status < 200 {
+	if !c.replyRoute(r, b, m) && m.Status < 200 {
 		return
 	}
 	msg, err := m.AppendForwardedReply(r.scratch[:0])
@@ -129,18 +141,21 @@ func (c *Call) forward(m *sip.Message, w *transport.Worker) {
 		return
 	}
 	r.scratch = msg
+	c.noteReply(m, from)
 	c.replyUp(m.Status, msg, w)
 }
 
 // replyRoute runs the reply routes on a response.
-func (c *Call) replyRoute(r *Request, m *sip.Message) bool {
+func (c *Call) replyRoute(r *Request, b *Branch, m *sip.Message) bool {
 	if &r.own != m {
 		return true
 	}
-	r.Call = c
+	r.Call, r.branch = c, b
 	r.Flags, r.InDialog = c.flags, c.inDialog
-	keep := c.engine.cfg.Hooks.Reply(r, c.onReply)
-	r.Call = nil
+	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
+	keep := r.routed().Reply(r, c.onReply)
+	c.keep(r)
+	r.Call, r.branch = nil, nil
 	return keep
 }
 
@@ -151,14 +166,20 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 		return
 	}
 	r := w.Scratch().(*Request)
-	c.replyRoute(r, m)
+	c.replyRoute(r, b, m)
 	if b.rangOut && m.Status == 487 {
 		b.failed(408, w) // nobody gave up: it rang too long (RFC 3261 §16.8)
+		return
+	}
+	if m.Status == 503 && b.goOn(w) || m.Status == 430 && b.otherFlow(w) {
 		return
 	}
 	dropOurRoutes(m)
 	if m.Status == 401 || m.Status == 407 {
 		b.keepChallenges(m)
+	}
+	if m.Status/100 == 3 && c.onFailure != 0 {
+		b.redirect = c.engine.txns.Buffers.Copy(r.edited(m))
 	}
 	if m.Status >= 600 {
 		c.cancelBranches(w, nil)
@@ -257,7 +278,35 @@ func (b *Branch) Failed(_ *txn.Client, err error, out txn.Out) {
 	if errors.Is(err, txn.ErrTimeout) {
 		status = 408
 	}
+	if b.mayGoOn(status) && (b.goOn(out) || b.otherFlow(out)) {
+		b.timerC.Disarm()
+		return
+	}
 	b.failed(status, out)
+}
+
+// mayGoOn reports whether another place may be tried: nothing was heard of this one, and
+// who waits for the answer to another request than an INVITE has not given up by now.
+func (b *Branch) mayGoOn(status int) bool {
+	cfg := b.call.engine.txns.Config()
+	late := status == 408 && b.call.method != sip.INVITE && b.silence() >= 64*cfg.T1
+	return !b.heard && !late
+}
+
+// silence is how long the branch may be without any response.
+func (b *Branch) silence() time.Duration {
+	if b.fr > 0 {
+		return b.fr
+	}
+	return b.call.engine.txns.Config().FrTimer
+}
+
+// ringTime is how long the branch may ring (Timer C).
+func (b *Branch) ringTime() time.Duration {
+	if b.frInv > 0 {
+		return b.frInv
+	}
+	return b.call.engine.cfg.TimerC
 }
 
 func (b *Branch) failed(status int, out txn.Out) {
@@ -266,6 +315,7 @@ func (b *Branch) failed(status int, out txn.Out) {
 	if c.answered {
 		return
 	}
+	c.timedOut = c.timedOut || status == 408
 	if better(status, c.best.status) {
 		c.dropBest()
 		c.best.status = status

@@ -24,7 +24,10 @@ type Call struct {
 	cancels  *cancel
 	edits    sip.Edits
 
+	hooks              Hooks  // the script that it runs through
+	kept               []byte // what the script keeps with it
 	onFailure, onReply int
+	onBranch           int
 	flags              uint32
 	auth               Identity
 	authRoom           [128]byte
@@ -35,9 +38,20 @@ type Call struct {
 	inDialog           bool
 	forceRPort         bool
 
+	tracked  bool // the dialog table knows the INVITE
+	tagCount uint8
+	tags     [maxTags]uint64 // hashes of the To tags of the 2xx that went up
+
+	later   contacts // what LoadContacts has put aside
+	fr      time.Duration
+	frInv   time.Duration
+	retries int      // branches that took the place of a failed one
+	flows   []Target // other ways to the phones of branches
+
 	relayed   bool // t_relay was called
 	answered  bool // a final reply went up
 	cancelled bool
+	timedOut  bool // a branch got no answer in time
 	elsewhere bool // the caller cancelled because somebody else answered
 	failure   failure
 	watched   bool // the observer was told of it
@@ -77,6 +91,7 @@ func (r *Request) NewTransaction() error {
 	e.txns.Init(&c.Cell, r.key.Hash(), c)
 	c.from, c.local, c.method = r.From, r.Local, r.Msg.Method
 	c.forceRPort = r.forceRPort
+	c.hooks = r.routed()
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
 	if e.cfg.Accountant != nil && c.method == sip.INVITE {
 		c.began = e.Now()
@@ -111,6 +126,7 @@ func (r *Request) finishCall() {
 		if c.cancelled {
 			r.answer(c, 487)
 		} else {
+			c.noteOver(0)
 			c.server.Abort()
 			c.dropRequest()
 		}
@@ -122,6 +138,7 @@ func (r *Request) finishCall() {
 
 func (r *Request) answer(c *Call, status int) {
 	r.remember(c)
+	r.Engine.stats.LocalReplies.Add(1)
 	c.replyUp(status, r.build(&sip.Reply{Status: status}), r.out())
 }
 
@@ -129,15 +146,20 @@ func (r *Request) answer(c *Call, status int) {
 // it is sent on, or when it is repeated because it waits.
 func (c *Call) trying(r *Request) {
 	if c.method == sip.INVITE && c.local == nil && !c.answered && c.server.Status() == 0 {
+		r.Engine.stats.LocalReplies.Add(1)
 		c.replyUp(100, r.build(&sip.Reply{Status: 100}), r.out())
 	}
 }
 
 // replyUp sends a reply up through the server transaction.
 func (c *Call) replyUp(status int, msg []byte, out txn.Out) {
+	c.engine.stats.Sent.Add(1)
 	if status >= 200 {
 		c.engine.stats.Class[status/100].Add(1)
 		c.account(status, msg)
+		if status >= 300 {
+			c.noteOver(status)
+		}
 		c.answered = true
 		c.dropRequest()
 	}
@@ -169,23 +191,13 @@ func (c *Call) cancel(out txn.Out, reason []byte) {
 	c.cancelBranches(out, reason)
 }
 
-// cancelBranches sends CANCEL on every branch that is still open: at once where
-// a provisional response has come, else as soon as it comes (RFC 3261 §9.1).
+// cancelBranches sends CANCEL on every branch that is still open.
 func (c *Call) cancelBranches(out txn.Out, reason []byte) {
 	if c.method != sip.INVITE {
 		return
 	}
 	for _, b := range c.branches {
-		if !b.client.Pending() || b.cancelling {
-			continue
-		}
-		b.cancelling = true
-		b.reason = append(b.reason[:0], reason...)
-		if b.client.Provisional() {
-			b.sendCancel(out)
-		}
-		// A branch that stays silent after its CANCEL is given up after 64·T1.
-		b.timerC.Arm(64 * c.engine.txns.Config().T1)
+		b.giveUp(out, reason)
 	}
 }
 
@@ -236,10 +248,10 @@ func (c *Call) Unlocked(w *transport.Worker) {
 func (c *Call) runFailureDetached(route int) {
 	e := c.engine
 	e.failures <- struct{}{}
+	defer func() { <-e.failures }()
 	w := e.layer.Detached()
+	defer e.layer.Release(w)
 	c.runFailure(w, route)
-	e.layer.Release(w)
-	<-e.failures
 }
 
 // runFailure runs the failure route on a copy of the request, because the call gives
@@ -259,7 +271,7 @@ func (c *Call) runFailure(w *transport.Worker, route int) {
 	if ok {
 		r.route = inFailure
 		r.Call = c
-		e.cfg.Hooks.Failure(r, route)
+		c.failureRoute(r, route)
 		r.Call = nil
 	}
 	c.Lock()
@@ -287,7 +299,10 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
-	r.OnReply = c.onReply
+	r.OnReply, r.OnBranch = c.onReply, c.onBranch
+	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
+	r.fr, r.frInv = c.fr, c.frInv
+	r.later.set(c.later.list)
 	return true
 }
 
@@ -359,6 +374,7 @@ func (c *Call) replyOwn(status int, out txn.Out) {
 	e := c.engine
 	r := e.spare.Get().(*Request)
 	if c.restore(r, nil, c.req) {
+		c.engine.stats.LocalReplies.Add(1)
 		c.replyUp(status, r.build(&sip.Reply{Status: status}), out)
 	} else {
 		c.abort()
@@ -369,6 +385,7 @@ func (c *Call) replyOwn(status int, out txn.Out) {
 
 // abort ends the call without an answer.
 func (c *Call) abort() {
+	c.noteOver(0)
 	c.answered = true
 	c.server.Abort()
 	c.dropRequest()
@@ -380,16 +397,23 @@ func (c *Call) Release() {
 	c.dropRequest()
 	e.callMu.Lock()
 	for _, b := range c.branches {
+		b.spare.drop(e)
+		e.txns.Buffers.Give(b.redirect)
+		b.redirect = nil
 		b.next, e.branches = e.branches, b
+		e.idleBranches.n++
 	}
 	for c.cancels != nil {
 		x := c.cancels
 		c.cancels = x.next
 		x.next, e.cancels = e.cancels, x
+		e.idleCancels.n++
 	}
 	c.branches = c.branches[:0]
 	c.local, c.auth = nil, Identity{}
+	c.forgetScript()
 	c.next, e.calls = e.calls, c
+	e.idleCalls.n++
 	e.callMu.Unlock()
 }
 
@@ -398,20 +422,22 @@ func (e *Engine) takeCall() *Call {
 	c := e.calls
 	if c != nil {
 		e.calls, c.next = c.next, nil
+		e.idleCalls.took()
 	}
 	e.callMu.Unlock()
 	if c == nil {
 		c = &Call{engine: e, branches: make([]*Branch, 0, 2)}
 		return c
 	}
-	c.onFailure, c.onReply, c.flags = 0, 0, 0
+	c.onFailure, c.onReply, c.onBranch, c.flags = 0, 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
+	c.tracked, c.tagCount = false, 0
+	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
+	c.flows = nil
+	c.later.clear()
 	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false
 	c.callee = nil
 	c.failure = failureIdle
 	c.best = best{}
 	return c
 }
-
-// timerC is the time that an INVITE may ring.
-func (e *Engine) timerC() time.Duration { return e.cfg.TimerC }

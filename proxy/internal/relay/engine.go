@@ -64,10 +64,15 @@ type Config struct {
 	// router's own user agent; nil for none.
 	UserAgent func(r *Request) bool
 	Observer  Observer
+	// AcceptAliases honours the Via parameter alias whoever sends it, not only peers with
+	// a certificate.
+	AcceptAliases bool
 	// Accountant is told of ends; nil for none.
 	Accountant Accountant
-	Hooks      Hooks
-	Log        *slog.Logger
+	// Dialogs is the table of the dialogs that pass; nil for none.
+	Dialogs Dialogs
+	Hooks   Hooks
+	Log     *slog.Logger
 }
 
 // Engine is the relay.
@@ -78,6 +83,8 @@ type Engine struct {
 	layer    *transport.Layer
 	sockets  []transport.Socket
 	resolver *transport.Resolver
+	reach    transport.Reach
+	draining atomic.Bool
 	key      [32]byte
 	tagSeed  maphash.Seed
 
@@ -85,7 +92,11 @@ type Engine struct {
 	calls    *Call
 	branches *Branch
 	cancels  *cancel
-	spare    sync.Pool     // *Request of failure routes and of replies made later
+
+	idleCalls, idleBranches, idleCancels idle
+
+	spare    sync.Pool // *Request of failure routes and of replies made later
+	script   atomic.Pointer[script]
 	failures chan struct{} // a place for each failure route on a goroutine of its own
 
 	stats Stats
@@ -108,7 +119,9 @@ func New(cfg Config) *Engine {
 	if cfg.RouteLife <= 0 {
 		cfg.RouteLife = 7 * 24 * time.Hour
 	}
-	e := &Engine{cfg: cfg, Log: cfg.Log, txns: txn.New(cfg.Txn), tagSeed: maphash.MakeSeed()}
+	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed()}
+	cfg.Txn.Fault, cfg.Txn.Idle = e.fault, e.trim
+	e.txns = txn.New(cfg.Txn)
 	e.failures = make(chan struct{}, maxFailures)
 	if len(cfg.Key) > 0 {
 		copy(e.key[:], cfg.Key)
@@ -122,6 +135,7 @@ func New(cfg Config) *Engine {
 // Attach gives the engine the transport layer that it is the handler of.
 func (e *Engine) Attach(l *transport.Layer, r *transport.Resolver) {
 	e.layer, e.resolver, e.sockets = l, r, l.Sockets()
+	e.reach = transport.ReachOf(e.sockets)
 }
 
 // Run drives the timers until ctx ends.
@@ -231,7 +245,7 @@ func parseIPv4(b []byte) (netip.Addr, bool) {
 }
 
 func (e *Engine) newRequest() *Request {
-	r := e.cfg.Hooks.NewRequest()
+	r := e.hooks().NewRequest()
 	r.Engine = e
 	return r
 }
@@ -276,8 +290,11 @@ func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow,
 	}
 	r.reset(w, m, from)
 	rep := sip.Reply{Status: 400, Reason: "Bad Request: " + err.Error()}
-	if errors.Is(err, sip.ErrVersion) {
+	switch {
+	case errors.Is(err, sip.ErrVersion):
 		rep = sip.Reply{Status: 505}
+	case errors.Is(err, sip.ErrTooLarge), errors.Is(err, transport.ErrTooLarge):
+		rep = sip.Reply{Status: 513}
 	}
 	_ = r.ReplyStateless(&rep)
 }
@@ -311,6 +328,9 @@ func (e *Engine) request(r *Request) {
 		_ = r.ReplyStateless(&sip.Reply{Status: 481})
 		return
 	}
+	if r.From.Proto.Stream() {
+		e.acceptAlias(r)
+	}
 	if e.cfg.UserAgent != nil && e.cfg.UserAgent(r) {
 		return
 	}
@@ -318,7 +338,7 @@ func (e *Engine) request(r *Request) {
 		e.unsupported(r, h)
 		return
 	}
-	e.cfg.Hooks.Request(r)
+	r.run()
 }
 
 // unsupported refuses what the sender says a proxy has to understand; we understand
@@ -364,14 +384,22 @@ func (e *Engine) lockedExisting(r *Request, srv *txn.Server) bool {
 	return true
 }
 
-// cancelReason returns the Reason lines of a CANCEL, which go with ours (RFC 3326 §2).
+// cancelReason returns the Reason lines of a CANCEL, one for each protocol, which go
+// with ours (RFC 3326 §2). A second one costs a copy.
 func cancelReason(m *sip.Message) []byte {
 	h := m.Header(sip.HdrReason)
 	if h == nil {
 		return nil
 	}
-	return m.Buf[h.Start:h.End]
+	lines := m.Buf[h.Start:h.End:h.End]
+	for h = m.Next(h); h != nil && len(lines) < maxReason; h = m.Next(h) {
+		lines = append(lines, m.Buf[h.Start:h.End]...)
+	}
+	return lines
 }
+
+// maxReason bounds what goes with a CANCEL, in bytes: not much more than this.
+const maxReason = 1024
 
 // response handles a response.
 func (e *Engine) response(r *Request, w *transport.Worker, from transport.Flow) {

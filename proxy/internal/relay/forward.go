@@ -1,8 +1,7 @@
 package relay
 
 import (
-	"context"
-	"net/netip"
+	"errors"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -36,8 +35,12 @@ func (r *Request) Relay() error {
 	}
 	r.stamp()
 	c := r.Call
-	var flows [MaxBranches]transport.Flow
-	n, err := r.resolveAll(&flows)
+	if c.method == sip.INVITE && !r.InDialog && r.Engine.draining.Load() {
+		return ErrOverload
+	}
+	r.branchRoutes()
+	defer r.forgetBranches()
+	n, err := r.reachAll()
 	if n == 0 {
 		if err == nil {
 			err = ErrNoTarget
@@ -53,35 +56,43 @@ func (r *Request) Relay() error {
 		r.answer(c, 487)
 		return nil
 	}
-	if len(c.branches)+n > MaxBranches {
+	if len(c.branches)-c.retries+n > MaxBranches {
 		return ErrTooManyBranches // a failure route that goes round for ever ends here
 	}
 	if err := r.spread(n); err != nil {
 		return err
 	}
 	r.freeze(c)
+	r.track(c)
 	c.trying(r)
-	return r.start(c, &flows)
+	return r.start(c)
 }
 
 // target returns the i-th target: 0 is Main, the others are More.
 func (r *Request) target(i int) *Target {
+	if r.branched != nil && r.branched.on {
+		return &r.branched.targets[i]
+	}
 	if i == 0 {
 		return &r.Main
 	}
 	return &r.More[i-1]
 }
 
-// resolveAll finds the flow of every target; a target without one keeps the
-// zero Flow. It returns how many can be sent to.
-func (r *Request) resolveAll(flows *[MaxBranches]transport.Flow) (n int, err error) {
-	for i := r.firstTarget(); i <= len(r.More); i++ {
-		f, e := r.flowTo(r.target(i))
-		if e != nil {
+// reachAll finds how every target is reached; one that cannot be has no flow. It
+// returns how many can be sent to.
+func (r *Request) reachAll() (n int, err error) {
+	first := r.firstTarget()
+	for i := 0; i <= len(r.More); i++ {
+		w := &r.ways[i]
+		if w.flow = (transport.Flow{}); i < first || r.isDropped(i) {
+			continue
+		}
+		if e := r.reach(r.target(i), w); e != nil {
+			w.flow = transport.Flow{}
 			err = e
 			continue
 		}
-		flows[i] = f
 		n++
 	}
 	return n, err
@@ -101,12 +112,18 @@ func (r *Request) firstTarget() int {
 
 // freeze keeps in the call what failure and reply routes start from.
 func (r *Request) freeze(c *Call) {
-	c.onFailure, c.onReply = r.OnFailure, r.OnReply
+	c.onFailure, c.onReply, c.onBranch = r.OnFailure, r.OnReply, r.OnBranch
+	c.keep(r)
 	r.remember(c)
 	if r.Local != nil {
 		r.Local.Bound = r.Found
 	}
 	c.recordRouted, c.inDialog = r.RecordRouted, r.InDialog
+	c.fr, c.frInv = r.fr, r.frInv
+	c.keepFlows(r)
+	if r.route == inRequest {
+		c.later.set(r.later.list)
+	}
 	if len(r.Auth.User)+len(r.Auth.Domain) <= len(c.authRoom) {
 		u := copy(c.authRoom[:], r.Auth.User)
 		d := copy(c.authRoom[u:], r.Auth.Domain)
@@ -115,36 +132,50 @@ func (r *Request) freeze(c *Call) {
 	r.Msg.Save(&c.edits)
 }
 
-// start sends the branches.
-func (r *Request) start(c *Call, flows *[MaxBranches]transport.Flow) error {
-	e := r.Engine
-	sent := 0
+// errLost says that no place of a target took the request.
+var errLost = errors.New("no connection to the target")
+
+// start sends the branches. A target that nobody is found at counts as a branch that
+// failed (RFC 3261 §16.9); any other error of the only targets is the caller's to answer.
+func (r *Request) start(c *Call) error {
+	sent, unreached := 0, false
 	var err error
 	for i := 0; i <= len(r.More); i++ {
-		if flows[i].IsZero() {
+		w := &r.ways[i]
+		if w.flow.IsZero() {
 			continue
 		}
-		b := e.takeBranch(c)
-		id := b.client.Prepare(e.txns, &c.Cell, b)
-		r.scratch = r.appendBranch(r.scratch[:0], r.target(i), flows[i], txn.StatefulMark, id)
+		b := r.Engine.takeBranch(c)
+		b.fr, b.frInv = r.fr, r.frInv
+		b.uri, b.group = append(b.uri, r.target(i).URI...), r.target(i).Group
 		c.branches = append(c.branches, b)
-		if err = b.client.Start(c.method, flows[i], r.scratch, r.out()); err != nil {
+		r.ownEdits(i)
+		err = r.launch(b, r.target(i), w)
+		r.commonEdits(c)
+		if err != nil {
+			unreached = unreached || errors.Is(err, errLost)
 			continue
 		}
 		sent++
-		switch {
-		case c.method == sip.INVITE:
-			b.timerC.Arm(e.timerC())
-		case r.OnFailure != 0 && r.Msg.Method == sip.MESSAGE:
-			b.timerC.Arm(min(messageWait, e.txns.Config().FrTimer))
-		}
+		b.arm()
 	}
-	if sent == 0 {
+	if sent == 0 && !unreached {
 		return err
 	}
 	c.relayed = true
-	e.stats.Relayed.Add(1)
-	if o := e.cfg.Observer; o != nil && c.method == sip.INVITE && !r.InDialog {
+	if r.recursed {
+		c.dropRecursed()
+	}
+	if unreached && better(503, c.best.status) {
+		c.dropBest()
+		c.best.status = 503
+	}
+	if sent == 0 {
+		c.settle(r.out())
+		return nil
+	}
+	r.Engine.stats.Relayed.Add(1)
+	if o := r.Engine.cfg.Observer; o != nil && c.method == sip.INVITE && !r.InDialog && !c.watched {
 		c.watched = true
 		o.Relayed(r, c)
 	}
@@ -154,8 +185,11 @@ func (r *Request) start(c *Call, flows *[MaxBranches]transport.Flow) error {
 // guard refuses what would make the router an open relay: a To-tagged request
 // along a Route that we never gave (its dialog does not pass us).
 func (r *Request) guard() error {
-	if r.Local != nil || r.InDialog {
+	if r.Local != nil {
 		return nil
+	}
+	if r.InDialog {
+		return r.within()
 	}
 	to, err := r.Msg.To()
 	if err != nil {
@@ -179,84 +213,6 @@ func (r *Request) dropRoutes() {
 	r.nextRoute = nil
 }
 
-// flowTo finds where a target is reached (RFC 3261 §16.6 steps 6-7; A and AAAA
-// records for names). It may wait for the resolver.
-func (r *Request) flowTo(t *Target) (transport.Flow, error) {
-	if !t.Flow.IsZero() {
-		return t.Flow, nil
-	}
-	hop := t.URI
-	if r.nextRoute != nil {
-		hop = r.nextRoute
-	} else if t.Next != nil {
-		hop = t.Next
-	}
-	var u sip.URI
-	if err := sip.ParseURI(hop, &u); err != nil {
-		return transport.Flow{}, err
-	}
-	if u.Scheme != sip.SchemeSIP {
-		return transport.Flow{}, ErrBadTarget
-	}
-	proto := transport.UDP
-	if p, ok := u.Param("transport"); ok {
-		switch {
-		case sip.EqualFold(p, "udp"):
-		case sip.EqualFold(p, "tcp"):
-			proto = transport.TCP
-		default:
-			return transport.Flow{}, ErrBadTarget
-		}
-	}
-	host := u.Host
-	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
-		host = m
-	}
-	port := u.Port
-	if port == 0 {
-		port = proto.DefaultPort()
-	}
-	addr, err := r.resolve(host)
-	if err != nil {
-		return transport.Flow{}, err
-	}
-	return r.Engine.layer.FlowTo(proto, netip.AddrPortFrom(addr, port), r.From.Socket)
-}
-
-// resolve looks a host up: numbers and cached names at once, others after the
-// worker has been parked.
-func (r *Request) resolve(host []byte) (netip.Addr, error) {
-	if a, ok := parseAddr(host); ok {
-		return a, nil
-	}
-	name := string(unbracket(host))
-	if addrs, ok := r.Engine.resolver.Cached(name); ok {
-		return r.pick(addrs)
-	}
-	if !r.Park() {
-		return netip.Addr{}, ErrOverload
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
-	defer cancel()
-	addrs, err := r.Engine.resolver.Lookup(ctx, name)
-	if err != nil {
-		return netip.Addr{}, err
-	}
-	return r.pick(addrs)
-}
-
-// pick returns the first address of a family that we listen on.
-func (r *Request) pick(addrs []netip.Addr) (netip.Addr, error) {
-	for _, a := range addrs {
-		for i := range r.Engine.sockets {
-			if r.Engine.sockets[i].Addr.Addr().Is4() == a.Is4() {
-				return a, nil
-			}
-		}
-	}
-	return netip.Addr{}, ErrNoTarget
-}
-
 // Park makes the request wait as a transaction, so that its retransmissions are
 // absorbed and its CANCEL is heard, and hands the worker's socket to another.
 // False means that too many wait already. After it the caller may block.
@@ -276,11 +232,11 @@ func (r *Request) Park() bool {
 	return r.parked
 }
 
-// appendBranch writes the request for one target (RFC 3261 §16.6).
-func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byte, id uint64) []byte {
-	m := r.Msg
+// appendTop writes what depends on the way that a request takes: its first line, our
+// Via and our Record-Route.
+func (r *Request) appendTop(dst []byte, t *Target, f transport.Flow, mark byte, id uint64) []byte {
 	sock := &r.Engine.sockets[f.Socket]
-	dst = append(dst, m.MethodText()...)
+	dst = append(dst, r.Msg.MethodText()...)
 	dst = append(dst, ' ')
 	dst = append(dst, t.URI...)
 	dst = append(dst, " SIP/2.0\r\nVia: SIP/2.0/"...)
@@ -289,8 +245,16 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 	dst = txn.AppendBranch(dst, mark, id)
 	dst = append(dst, "\r\n"...)
 	if r.RecordRouted || r.Local != nil {
-		dst = r.appendRecordRoute(dst, f)
+		dst = r.appendRecordRoute(dst, t, f)
 	}
+	return dst
+}
+
+// appendBranch writes the request for one target (RFC 3261 §16.6).
+func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byte, id uint64) []byte {
+	m := r.Msg
+	dst = r.appendTop(dst, t, f, mark, id)
+	r.rest = len(dst)
 	if r.share > 0 {
 		dst = append(dst, headerMaxBreadth+": "...)
 		dst = append(sip.AppendUint(dst, uint64(r.share)), "\r\n"...)
@@ -301,7 +265,7 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 		dst = append(dst, "\r\n"...)
 	}
 	dst = m.AppendHeaders(dst)
-	if m.Header(sip.HdrContentLength) == nil && f.Proto.Stream() {
+	if m.Header(sip.HdrContentLength) == nil && (r.needLength || f.Proto.Stream()) {
 		dst = append(dst, "Content-Length: "...)
 		dst = sip.AppendUint(dst, uint64(len(m.Body())))
 		dst = append(dst, "\r\n"...)
@@ -319,16 +283,17 @@ func (r *Request) forwardStateless(t *Target) error {
 		return err
 	}
 	r.stamp()
-	f, err := r.flowTo(t)
-	if err != nil {
+	w := &r.ways[0]
+	if err := r.reach(t, w); err != nil {
 		return err
 	}
 	id, err := r.Engine.statelessID(r.Msg)
 	if err != nil {
 		return err
 	}
-	r.scratch = r.appendBranch(r.scratch[:0], t, f, txn.StatelessMark, id)
-	return r.out().Send(f, r.scratch)
+	r.needLength = false
+	r.scratch = r.appendBranch(r.scratch[:0], t, w.flow, txn.StatelessMark, id)
+	return r.out().Send(w.flow, r.scratch)
 }
 
 // Forward sends the request on to a host without a transaction (SER's forward).

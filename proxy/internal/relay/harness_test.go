@@ -53,7 +53,7 @@ func newBench(t testing.TB, h *hooks, change ...func(*Config)) *bench {
 	b.engine = New(cfg)
 	layer, err := transport.New(transport.Config{Listen: []transport.Listen{
 		{Proto: transport.UDP, Addr: "127.0.0.1:0"}, {Proto: transport.TCP, Addr: "127.0.0.1:0"},
-	}}, b.engine, log)
+	}, Malformed: b.engine.RefuseStream}, b.engine, log)
 	if err != nil {
 		t.Fatal(err)
 	}

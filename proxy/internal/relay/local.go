@@ -20,6 +20,11 @@ type Local struct {
 	// Bound says, during Replied, that lookup found a binding for the request
 	// and it was sent on.
 	Bound bool
+	// Contact, if not empty, is the only contact that lookup is to find.
+	Contact []byte
+	// Accounted says that this is a call of the identity's own: it stands in the
+	// accounts, as the controller's leg of a click-to-dial does not.
+	Accounted bool
 
 	call *Call
 }
@@ -44,9 +49,9 @@ func (e *Engine) Inject(msg []byte, l *Local) error {
 		return err
 	}
 	r.key = key
-	e.cfg.Hooks.Request(r)
+	err = r.runLocal()
 	r.finishCall()
-	return nil
+	return err
 }
 
 // Cancel cancels an INVITE that Inject sent; extra holds header lines for the

@@ -42,6 +42,28 @@ func (r *Request) replyFlow() transport.Flow {
 	return f
 }
 
+// Reroute is the way for a reply whose connection has closed meanwhile: a new one to the
+// address that the request came from, at the port that its Via names (RFC 3261 §18.2.2).
+func (c *Call) Reroute(gone transport.Flow, reply []byte) (transport.Flow, bool) {
+	if gone.Proto != transport.TCP && gone.Proto != transport.TLS {
+		return gone, false // a WebSocket is opened by the other side alone
+	}
+	m := &sip.Message{}
+	if m.ParseOwn(reply) != nil {
+		return gone, false
+	}
+	v, err := m.Via()
+	if err != nil {
+		return gone, false
+	}
+	port := v.Port
+	if port == 0 {
+		port = gone.Proto.DefaultPort()
+	}
+	f, err := c.engine.layer.FlowTo(gone.Proto, netip.AddrPortFrom(gone.Remote.Addr(), port), gone.Socket)
+	return f, err == nil
+}
+
 // toTag appends the To tag of what the router itself answers: a function of the
 // request's branch and Call-ID, so that a retransmission, the CANCEL and the
 // ACK of a stateless answer have the same (RFC 3261 §8.2.6.2, §8.2.7).
@@ -168,6 +190,7 @@ func (r *Request) Reply(rep *sip.Reply) error {
 	if c.local != nil {
 		c.local.From = transport.Flow{}
 	}
+	r.Engine.stats.LocalReplies.Add(1)
 	c.replyUp(rep.Status, msg, r.out())
 	if rep.Status >= 200 {
 		r.Replied = true

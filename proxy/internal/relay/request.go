@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -19,6 +20,7 @@ var (
 	ErrNoTarget        = errors.New("no target that a request can be sent to")
 	ErrAlreadyReplied  = errors.New("a final reply was sent already")
 	ErrBadTarget       = errors.New("target is not a sip URI")
+	ErrInsecure        = errors.New("a sips URI must not be sent to without TLS")
 	ErrOverload        = errors.New("too many requests wait or are under way")
 )
 
@@ -31,6 +33,8 @@ type Target struct {
 	// those received (a binding's Path, RFC 3327 §5.4); nil for none.
 	Route []byte
 	Q     int16 // preference in thousandths, 0 to 1000
+	// Group is the phone's number where it has more flows than this one (AddFlow), else 0.
+	Group uint32
 	// Flags are the branch's flags.
 	Flags uint32
 }
@@ -77,33 +81,50 @@ type Request struct {
 
 	// RecordRouted says that record_route was called.
 	RecordRouted bool
+	// ManageDialog says that dlg_manage was called.
+	ManageDialog bool
 	// InDialog says that loose_route took a Route of ours whose MAC fits.
 	InDialog bool
 	// Final is, in a failure route, the status of the best reply; in a reply
 	// route, the status of the response.
 	Final int
+	// BranchIndex is, in a branch route, the number of the branch, from 0.
+	BranchIndex int
+	// Kept is what the script keeps with the transaction: Relay takes it along, and
+	// failure and reply routes get it back.
+	Kept []byte
 	// Replied says that the request has got a final answer, sent or parked, so
 	// that nothing (sl_reply_error above all) sends a second one.
 	Replied bool
 
-	worker *transport.Worker
-	branch *Branch // in a reply or branch route
-	arena  arena
-	own    sip.Message
-	uri    sip.URI
-	parsed []byte // the text that uri was parsed from
-	parked bool
-	route  routeKind
+	worker   *transport.Worker
+	hooks    Hooks     // the script that it runs through
+	branched *branched // what branch routes made of it
+	branch   *Branch   // in a reply or branch route
+	arena    arena
+	own      sip.Message
+	uri      sip.URI
+	parsed   []byte // the text that uri was parsed from
+	parked   bool
+	route    routeKind
 
 	key           txn.Key
 	scratch       []byte   // what is being written
 	nextRoute     []byte   // the Route after ours, where the request goes
+	seal          Seal     // of the Route that made it a request within a dialog
 	replyLines    []byte   // header lines for the replies made here
 	tag           [32]byte // of the reply that is being written
-	share         uint32   // what Max-Breadth each branch gets, 0 for what came
+	ways          [MaxBranches]way
+	rest          int           // where, in scratch, what follows our Via and Record-Route begins
+	needLength    bool          // write Content-Length, whatever carries the request
+	fr, frInv     time.Duration // of the transaction (t_set_fr); 0 for the general ones
+	share         uint32        // what Max-Breadth each branch gets, 0 for what came
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool
+	recursed      bool // Redirects has added targets
+	later         contacts
+	flows         []Target // what AddFlow added
 }
 
 type routeKind uint8
@@ -124,11 +145,17 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.Auth = Identity{}
 	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
+	r.ManageDialog = false
 	r.Callee, r.Found, r.Saved = nil, false, false
-	r.Final = 0
-	r.parsed, r.nextRoute, r.share = nil, nil, 0
+	r.Final, r.BranchIndex = 0, 0
+	r.Kept, r.hooks = r.Kept[:0], nil
+	r.forgetBranches()
+	r.parsed, r.nextRoute, r.share, r.seal = nil, nil, 0, Seal{}
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
+	r.fr, r.frInv, r.recursed = 0, 0, false
+	r.later.clear()
+	r.flows = r.flows[:0]
 	r.arena.reset()
 	r.route = inRequest
 }

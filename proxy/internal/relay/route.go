@@ -14,16 +14,18 @@ import (
 // never gave.
 var ErrForeignRoute = errors.New("the Route is not one of ours")
 
-// routeParam is the URI parameter of our Record-Route that proves it ours: eight
-// hex digits of time (Unix seconds) and twenty of a MAC over Call-ID, the tag of
-// the dialog's initiator and that time.
+// routeParam is the URI parameter of our Record-Route that proves it ours: the letter
+// of a SealKind, eight hex digits of time (Unix seconds) and twenty of a MAC over
+// these, Call-ID and the tag of the dialog's initiator.
 const routeParam = "srm"
 
 var ourRouteParam = []byte(";" + routeParam + "=")
 
 const (
-	routeTime = 8
-	routeMAC  = 20
+	routeLetter = 1
+	routeTime   = 8
+	routeMAC    = 20
+	routeToken  = routeLetter + routeTime + routeMAC
 )
 
 // RecordRoute asks for the requests of the dialog to pass here (SER's
@@ -32,28 +34,34 @@ func (r *Request) RecordRoute() { r.RecordRouted = true }
 
 // appendRecordRoute writes our Record-Route: one value, or two where the request
 // leaves by another socket than it came in by, the outer one first.
-func (r *Request) appendRecordRoute(dst []byte, f transport.Flow) []byte {
-	var token [routeTime + routeMAC]byte
+func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []byte {
+	var token [routeToken]byte
 	from, err := r.Msg.From()
 	if err != nil {
 		return dst
 	}
-	r.Engine.routeToken(&token, r.Msg.CallID(), from.Tag, uint32(time.Now().Unix()))
+	r.Engine.makeToken(&token, r.sealKind(), r.Msg.CallID(), from.Tag, uint32(time.Now().Unix()))
 	two := r.Local == nil && r.From.Socket != f.Socket
-	dst = r.Engine.appendRoute(dst, f.Socket, &token, two)
+	dst = r.Engine.appendRoute(dst, f.Socket, isSIPS(t.URI), &token, two)
 	if two {
-		dst = r.Engine.appendRoute(dst, r.From.Socket, &token, two)
+		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &token, two)
 	}
 	return dst
 }
 
-func (e *Engine) appendRoute(dst []byte, socket uint16, token *[routeTime + routeMAC]byte, two bool) []byte {
+// appendRoute appends one Record-Route; sips says that the request is for a sips URI
+// (RFC 3261 §16.6 step 4).
+func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, token *[routeToken]byte, two bool) []byte {
 	s := &e.sockets[socket]
-	dst = append(dst, "Record-Route: <sip:"...)
+	if sips && s.Proto.Secure() { // TLS goes without saying there (RFC 5630 §3.1.4)
+		dst = append(dst, "Record-Route: <sips:"...)
+	} else {
+		dst = append(dst, "Record-Route: <sip:"...)
+	}
 	dst = append(dst, s.HostPort...)
-	if s.Proto != transport.UDP {
+	if s.Proto != transport.UDP && !(sips && s.Proto == transport.TLS) {
 		dst = append(dst, ";transport="...)
-		dst = append(dst, s.Proto.String()...)
+		dst = append(dst, s.Proto.Param()...)
 	}
 	dst = append(dst, ";lr"...)
 	if two {
@@ -64,28 +72,29 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, token *[routeTime + rout
 	return append(dst, ">\r\n"...)
 }
 
-// routeToken writes the time and the MAC.
-func (e *Engine) routeToken(dst *[routeTime + routeMAC]byte, callID, tag []byte, at uint32) {
+// makeToken writes the kind, the time and the MAC.
+func (e *Engine) makeToken(dst *[routeToken]byte, kind SealKind, callID, tag []byte, at uint32) {
 	const hex = "0123456789abcdef"
+	dst[0] = byte(kind)
 	for i := 0; i < routeTime; i++ {
-		dst[i] = hex[at>>(28-4*i)&15]
+		dst[routeLetter+i] = hex[at>>(28-4*i)&15]
 	}
 	var room [512]byte
 	text := append(room[:0], e.key[:]...)
-	text = append(text, dst[:routeTime]...)
+	text = append(text, dst[:routeLetter+routeTime]...)
 	text = sip.AppendUint(text, uint64(len(callID)))
 	text = append(append(text, ':'), callID...)
 	text = append(text, tag...)
 	sum := sha256.Sum256(text)
 	for i := 0; i < routeMAC/2; i++ {
-		dst[routeTime+2*i] = hex[sum[i]>>4]
-		dst[routeTime+2*i+1] = hex[sum[i]&15]
+		dst[routeLetter+routeTime+2*i] = hex[sum[i]>>4]
+		dst[routeLetter+routeTime+2*i+1] = hex[sum[i]&15]
 	}
 }
 
 // ourRoute reports whether a URI of a Route header is our own.
 func (e *Engine) ourRoute(u *sip.URI) bool {
-	if u.Scheme != sip.SchemeSIP || u.HasUser {
+	if u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || u.HasUser {
 		return false
 	}
 	return e.Myself(u.Host, u.Port)
@@ -94,11 +103,11 @@ func (e *Engine) ourRoute(u *sip.URI) bool {
 // genuine reports whether a Route of ours was given for this dialog.
 func (r *Request) genuine(u *sip.URI) bool {
 	token, ok := u.Param(routeParam)
-	if !ok || len(token) != routeTime+routeMAC {
+	if !ok || len(token) != routeToken || !SealKind(token[0]).known() {
 		return false
 	}
 	var at uint32
-	for _, c := range token[:routeTime] {
+	for _, c := range token[routeLetter : routeLetter+routeTime] {
 		switch {
 		case c >= '0' && c <= '9':
 			at = at<<4 | uint32(c-'0')
@@ -121,9 +130,10 @@ func (r *Request) genuine(u *sip.URI) bool {
 		return false
 	}
 	for _, tag := range [...][]byte{from.Tag, to.Tag} {
-		var want [routeTime + routeMAC]byte
-		r.Engine.routeToken(&want, r.Msg.CallID(), tag, at)
+		var want [routeToken]byte
+		r.Engine.makeToken(&want, SealKind(token[0]), r.Msg.CallID(), tag, at)
 		if subtle.ConstantTimeCompare(want[:], token) == 1 {
+			r.seal = Seal{Kind: SealKind(token[0]), Minted: time.Unix(int64(at), 0)}
 			return true
 		}
 	}

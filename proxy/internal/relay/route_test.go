@@ -147,16 +147,17 @@ func TestRouteOfOurs(t *testing.T) {
 	bob := phones[0]
 	good := dialog(alice, bob, "proof")
 	at := strings.Index(good, "srm=") + 4
-	now := good[at : at+routeTime]
+	now := good[at+routeLetter : at+routeLetter+routeTime]
 	edit := func(i int, c byte) string { x := []byte(good); x[at+i] = c; return string(x) }
 	for name, route := range map[string]string{
-		"another time":     edit(0, '1'),
-		"another MAC":      edit(routeTime, map[bool]byte{true: '1', false: '0'}[good[at+routeTime] == '0']),
+		"another time":     edit(routeLetter, '1'),
+		"another kind":     edit(0, 't'),
+		"no kind":          edit(0, 'x'),
+		"another MAC":      edit(routeLetter+routeTime, map[bool]byte{true: '1', false: '0'}[good[at+routeLetter+routeTime] == '0']),
 		"upper case":       strings.Replace(good, now, strings.ToUpper(now[:7])+"G", 1),
-		"short":            strings.Replace(good, good[at:at+28], good[at:at+27], 1),
-		"no MAC":           strings.Replace(good, ";srm="+good[at:at+28], "", 1),
+		"short":            strings.Replace(good, good[at:at+routeToken], good[at:at+routeToken-1], 1),
+		"no MAC":           strings.Replace(good, ";srm="+good[at:at+routeToken], "", 1),
 		"a user part":      strings.Replace(good, "<sip:", "<sip:x@", 1),
-		"sips":             strings.Replace(good, "<sip:", "<sips:", 1),
 		"another port":     strings.Replace(good, fmt.Sprint(":", b.addr.Port()), ":1", 1),
 		"no angle bracket": strings.Trim(good, "<>"), // its parameters are the header's
 	} {
@@ -182,8 +183,8 @@ func TestRouteGrowsOld(t *testing.T) {
 	}
 	r := &Request{Engine: e, Msg: m}
 	for age, want := range map[time.Duration]bool{0: true, 59 * time.Minute: true, 61 * time.Minute: false, -30 * time.Second: true, -2 * time.Minute: false} {
-		var token [routeTime + routeMAC]byte
-		e.routeToken(&token, m.CallID(), []byte("at"), uint32(time.Now().Add(-age).Unix()))
+		var token [routeToken]byte
+		e.makeToken(&token, SealUntracked, m.CallID(), []byte("at"), uint32(time.Now().Add(-age).Unix()))
 		var u sip.URI
 		if err := sip.ParseURI([]byte("sip:192.0.2.1;lr;srm="+string(token[:])), &u); err != nil {
 			t.Fatal(err)

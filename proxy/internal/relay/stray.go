@@ -75,7 +75,7 @@ func (e *Engine) forwardStray(r *Request) bool {
 	if err != nil {
 		return true
 	}
-	if !e.cfg.Hooks.Reply(r, 0) && m.Status < 200 {
+	if !e.hooks().Reply(r, 0) && m.Status < 200 {
 		return true
 	}
 	if msg, err = m.AppendForwardedReply(r.scratch[:0]); err == nil { // the route's edits with it

@@ -22,8 +22,15 @@ route {
 	if (to_uri == "sip:bob@example.org" && !lookup("location")) { t_reply("480", "x"); return; };
 	log("never seen");
 	setflag(1);
-	if (isflagset(1)) { route(1); t_relay(); };
+	$var(x) = 3; $avp(who) = $fU; $avp(n) = $var(x) * 2 + 1;
+	$var(to) = "sip:" + $rU + "@" + $rd + $si;
+	if ($rU != "bob" || $avp(who) == $null || $avp(n) != 7 || $var(to) !~ "^sip:bob@" || $hdr(To) == $null) { exit; }
+	switch ($rm) { case "ACK": exit; case "INVITE": break; default: exit; }
+	while ($var(i) < 5) { $var(i) = $var(i) + 1; }
+	$rU = "eve"; $rd = "example.net"; $rp = 5080; $du = $ru; $ru = $ou;
+	if (isflagset(1)) { route(NAMED); t_relay(); };
 }
+route[NAMED] { return $var(i); }
 route[1] {
 	strip(1); prefix("b"); rewritehost("example.net"); rewriteport("5061"); revert_uri();
 	append_branch(); force_rport();

@@ -29,6 +29,8 @@ type value struct {
 	num    int
 	number bool // num counts
 	quoted bool
+	// variable says that text is a pseudo-variable without quotes.
+	variable bool
 }
 
 // load is a loadmodule statement.
@@ -48,16 +50,16 @@ type modparam struct {
 
 // route is a block of statements.
 type route struct {
-	pos    Pos
-	kind   module.Routes // of route[N], RequestRoute
-	number int
-	body   []stmt
+	pos  Pos
+	kind module.Routes // of route[NAME], RequestRoute
+	name string        // as it stands in the brackets, a number without leading zeros; "" for the main ones
+	body []stmt
 }
 
 // title is the route as it is written.
-func (r *route) title() string { return blockTitle(r.kind, r.number) }
+func (r *route) title() string { return blockTitle(r.kind, r.name) }
 
-// stmt is a statement: *ifStmt, *call or *leaveStmt.
+// stmt is a statement: *ifStmt, *switchStmt, *whileStmt, *assignStmt, *call or *leaveStmt.
 type stmt interface{ stmt() }
 
 // ifStmt is if, any number of else if, and else.
@@ -72,11 +74,43 @@ type arm struct {
 	body []stmt
 }
 
+// switchStmt is switch; the bodies run on into each other.
+type switchStmt struct {
+	pos   Pos
+	value expr
+	cases []caseArm
+}
+
+// caseArm is a case, or the default, and what follows it.
+type caseArm struct {
+	pos   Pos
+	value value
+	other bool // it is the default
+	// unread says that its value could not be read.
+	unread bool
+	body   []stmt
+}
+
+// whileStmt is while.
+type whileStmt struct {
+	pos  Pos
+	cond expr
+	body []stmt
+}
+
+// assignStmt is $name = value.
+type assignStmt struct {
+	pos   Pos
+	name  string // as written, with the dollar sign
+	value expr
+}
+
 // leaveStmt is break, drop, return or exit.
 type leaveStmt struct {
-	pos  Pos
-	word string
-	code int // of return
+	pos   Pos
+	word  string
+	code  int  // of return
+	value expr // of return, in place of code; or nil
 }
 
 // call is a command of the language or a function of a module.
@@ -87,18 +121,22 @@ type call struct {
 	parens bool // it was written with parentheses
 }
 
-func (*ifStmt) stmt()    {}
-func (*leaveStmt) stmt() {}
-func (*call) stmt()      {}
+func (*ifStmt) stmt()     {}
+func (*switchStmt) stmt() {}
+func (*whileStmt) stmt()  {}
+func (*assignStmt) stmt() {}
+func (*leaveStmt) stmt()  {}
+func (*call) stmt()       {}
 
-// expr is a condition: *all, *anyOf, *not, *compare, *constant or *call.
+// expr is a condition or a value: *conj, *disj, *not, *compare, *relation, *arith,
+// *literal, *variable or *call.
 type expr interface{ expr() }
 
-// all is a && b && …
-type all struct{ list []expr }
+// conj is a && b && …
+type conj struct{ list []expr }
 
-// anyOf is a || b || …
-type anyOf struct{ list []expr }
+// disj is a || b || …
+type disj struct{ list []expr }
 
 // not is the negation.
 type not struct{ x expr }
@@ -111,12 +149,35 @@ type compare struct {
 	value   value
 }
 
-// constant is a number as a condition: true unless 0.
-type constant struct{ num int }
+// relation compares two values.
+type relation struct {
+	pos         Pos
+	op          string // == != =~ !~ < > <= >=
+	left, right expr
+}
 
-func (*all) expr()      {}
-func (*anyOf) expr()    {}
+// arith reckons with two values, or joins two texts.
+type arith struct {
+	pos         Pos
+	op          string // + - * / %
+	left, right expr
+}
+
+// literal is a number or a text.
+type literal struct{ value value }
+
+// variable is a pseudo-variable.
+type variable struct {
+	pos  Pos
+	text string // as written, with the dollar sign
+}
+
+func (*conj) expr()     {}
+func (*disj) expr()     {}
 func (*not) expr()      {}
 func (*compare) expr()  {}
-func (*constant) expr() {}
+func (*relation) expr() {}
+func (*arith) expr()    {}
+func (*literal) expr()  {}
+func (*variable) expr() {}
 func (*call) expr()     {}

@@ -2,7 +2,6 @@ package script
 
 import (
 	"fmt"
-	"strconv"
 
 	"seraph/proxy/internal/module"
 )
@@ -29,18 +28,24 @@ func (k *compiler) call(c *call) node {
 	if !k.count(c, f.Min, f.Max) {
 		return nil
 	}
+	k.block.weight += callWeight
 	args := make([]module.Arg, len(c.args))
 	for i, a := range c.args {
-		if !a.quoted && !a.number {
-			return k.wrong(a.pos, "an argument of %s stands in quotes", c.name)
+		if !k.argument(c, a, f.Dynamic) {
+			return nil
 		}
 		args[i] = module.Arg{Kind: module.String, Str: a.text, Num: a.num}
 		if a.number {
 			args[i].Kind = module.Int
 		}
+		if f.Dynamic {
+			args[i].Scope = k.prog.scope
+		}
 	}
 	k.use(c.pos, c.name, f.Routes, f.MayWait)
-	k.arms(c)
+	if !k.arms(c, args) {
+		return nil
+	}
 	var run module.Call
 	err := guarded(func() (err error) { run, err = f.Compile(args); return err })
 	if err != nil {
@@ -106,30 +111,56 @@ func (k *compiler) unknown(c *call) node {
 	return k.wrong(c.pos, "there is no function %s%s", quoted(c.name), didYouMean(c.name, sorted(names)))
 }
 
+// argument checks one argument. A variable in the text of a function that takes none
+// would stand there as it is written, which nobody means.
+func (k *compiler) argument(c *call, a value, dynamic bool) bool {
+	switch {
+	case a.variable && !dynamic:
+		k.wrong(a.pos, "%s takes no variables", c.name)
+	case !a.quoted && !a.number && !a.variable:
+		k.wrong(a.pos, "an argument of %s stands in quotes", c.name)
+	case a.quoted && !dynamic:
+		return k.plain(c, a)
+	default:
+		return true
+	}
+	return false
+}
+
+// plain demands a text without variables.
+func (k *compiler) plain(c *call, a value) bool {
+	f, _, err := module.ParseFormat(a.text, &module.Scope{})
+	if err == nil && f != nil {
+		k.wrong(a.pos, "%s takes no variables; what is written here would stand there as it is", c.name)
+		return false
+	}
+	return true
+}
+
 // armed are the functions that name a route for later, and its kind.
 var armed = map[string]module.Routes{
 	"t_on_failure": module.FailureRoute,
 	"t_on_reply":   module.ReplyRoute,
+	"t_on_branch":  module.BranchRoute,
 }
 
-// arms checks that the route which a function arms is there; 0 disarms.
-func (k *compiler) arms(c *call) {
+// arms checks that the route which a function arms is there, and gives the function
+// its number; 0 disarms.
+func (k *compiler) arms(c *call, args []module.Arg) bool {
 	kind, ok := armed[c.name]
-	if !ok || len(c.args) == 0 {
-		return
+	if !ok || len(args) == 0 {
+		return true
 	}
-	n, err := strconv.Atoi(c.args[0].text)
-	if err != nil || n == 0 {
-		return // the function itself says what is wrong with it
+	name := routeName(args[0].Str)
+	if args[0].Str == "" || name == "" {
+		return true // the function itself says what is wrong with it
 	}
-	list := k.prog.failure
-	if kind == module.ReplyRoute {
-		list = k.prog.reply
-	}
-	b := list[n]
+	b := k.armed[kind][name]
 	if b == nil {
-		k.wrong(c.args[0].pos, "there is no %s", blockTitle(kind, n))
-		return
+		k.wrong(c.args[0].pos, "there is no %s%s", blockTitle(kind, name), routeMeant(name, k.armed[kind]))
+		return false
 	}
 	b.called = true
+	args[0] = module.Arg{Kind: module.Int, Str: itoa(b.number), Num: b.number}
+	return true
 }

@@ -20,7 +20,9 @@ type command struct {
 // the request route forwards without a transaction.
 const (
 	requests = module.RequestRoute | module.FailureRoute
-	anyRoute = module.RequestRoute | module.FailureRoute | module.ReplyRoute
+	anyRoute = module.AnyRoute
+	// uriRoutes are those that have a Request-URI of their own.
+	uriRoutes = requests | module.BranchRoute | module.LocalRoute
 )
 
 // Why a command is refused.
@@ -36,21 +38,22 @@ const (
 // costs little and needs no state of the package.
 func commandTable() map[string]command {
 	t := map[string]command{
-		"route":         {min: 1, max: 1, routes: anyRoute, build: (*compiler).routeCommand},
-		"log":           {min: 1, max: 2, routes: anyRoute, build: (*compiler).logCommand},
-		"error":         {min: 2, max: 2, routes: anyRoute, build: (*compiler).errorCommand},
-		"setflag":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
-		"resetflag":     {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
-		"isflagset":     {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
-		"len_gt":        {min: 1, max: 1, routes: anyRoute, build: (*compiler).lenCommand},
-		"forward":       {max: 2, routes: module.RequestRoute, mayWait: true, build: (*compiler).forwardCommand},
-		"append_branch": {max: 2, routes: requests, build: (*compiler).branchCommand},
-		"revert_uri":    {routes: requests, build: (*compiler).revertCommand},
-		"force_rport":   {routes: module.RequestRoute, build: (*compiler).rportCommand},
+		"route":           {min: 1, max: 1, routes: anyRoute, build: (*compiler).routeCommand},
+		"log":             {min: 1, max: 2, routes: anyRoute, build: (*compiler).logCommand},
+		"error":           {min: 2, max: 2, routes: anyRoute, build: (*compiler).errorCommand},
+		"setflag":         {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
+		"resetflag":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
+		"isflagset":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
+		"len_gt":          {min: 1, max: 1, routes: anyRoute, build: (*compiler).lenCommand},
+		"forward":         {max: 2, routes: module.RequestRoute, mayWait: true, build: (*compiler).forwardCommand},
+		"append_branch":   {max: 2, routes: requests, build: (*compiler).branchCommand},
+		"revert_uri":      {routes: requests, build: (*compiler).revertCommand},
+		"force_rport":     {routes: module.RequestRoute, build: (*compiler).rportCommand},
+		"force_tcp_alias": {max: 1, routes: module.RequestRoute, build: (*compiler).aliasCommand},
 	}
 	for _, name := range []string{"prefix", "strip", "strip_tail", "rewriteuri", "rewritehost", "rewritehostport",
 		"rewriteport", "rewriteuser", "rewriteuserpass"} {
-		t[name] = command{min: 1, max: 1, routes: requests, build: (*compiler).uriCommand}
+		t[name] = command{min: 1, max: 1, routes: uriRoutes, build: (*compiler).uriCommand}
 	}
 	for name, of := range aliases {
 		t[name] = t[of]
@@ -58,7 +61,6 @@ func commandTable() map[string]command {
 	for name, why := range map[string]string{
 		"exec": noShell, "send": noSend, "send_tcp": noSend,
 		"forward_tcp": onlyUDP, "forward_tls": onlyUDP, "forward_sctp": onlyUDP,
-		"force_tcp_alias": notYet, "add_tcp_alias": notYet,
 		"set_advertised_address": oneSocket, "set_advertised_port": oneSocket, "force_send_socket": oneSocket,
 	} {
 		t[name] = command{refused: why}
@@ -70,7 +72,7 @@ func commandTable() map[string]command {
 var aliases = map[string]string{
 	"sethost": "rewritehost", "sethostport": "rewritehostport", "setport": "rewriteport",
 	"setuser": "rewriteuser", "setuserpass": "rewriteuserpass", "seturi": "rewriteuri",
-	"add_rport": "force_rport", "forward_udp": "forward",
+	"add_rport": "force_rport", "forward_udp": "forward", "add_tcp_alias": "force_tcp_alias",
 }
 
 func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
@@ -111,22 +113,30 @@ func (k *compiler) text(c *call, v value) (string, bool) {
 	return v.text, true
 }
 
-// routeCommand is route(N).
+// routeCommand is route(NAME).
 func (k *compiler) routeCommand(c *call) node {
 	v := c.args[0]
-	if !v.number {
-		if n, ok := atoi(v.text); !v.quoted || !ok {
-			return k.wrong(v.pos, "named routes are not supported yet: a route has a number")
-		} else {
-			v.num = n
-		}
+	if v.variable {
+		return k.wrong(v.pos, "route takes the name of a route, not a variable")
 	}
-	b := k.routes[v.num]
+	name := routeName(v.text)
+	b := k.routes[name]
 	if b == nil {
-		return k.wrong(v.pos, "there is no route[%d]", v.num)
+		if name == "" {
+			name = v.text
+		}
+		return k.wrong(v.pos, "there is no route[%s]%s", name, routeMeant(name, k.routes))
 	}
 	k.block.calls = append(k.block.calls, routeCall{c.pos, b})
-	return enter(b)
+	return k.prog.enter(b)
+}
+
+// routeMeant names the route that a name is most like; numbers are all alike.
+func routeMeant(name string, t armTable) string {
+	if _, number := atoi(name); number || len(name) < 3 {
+		return ""
+	}
+	return didYouMean(name, slices.Sorted(maps.Keys(t)))
 }
 
 // flagCommand is setflag, resetflag and isflagset.

@@ -57,7 +57,7 @@ func (k *compiler) errorCommand(c *call) node {
 
 func (k *compiler) logging(c *call, level slog.Level, v value) node {
 	text, ok := k.text(c, v)
-	if !ok {
+	if !ok || !k.plain(c, v) {
 		return nil
 	}
 	log := k.prog.log

@@ -71,14 +71,18 @@ func forwardHost(s string) string {
 // present one. q is written from "0" to "1".
 func (k *compiler) branchCommand(c *call) node {
 	var uri []byte
+	var format *module.Format
 	q := int16(-1)
 	if len(c.args) > 0 {
 		v := c.args[0]
-		var u sip.URI
-		if err := sip.ParseURI([]byte(v.text), &u); !v.quoted || err != nil || u.Scheme == sip.SchemeOther {
+		text, f, ok := k.dynamic(c, value{pos: v.pos, text: v.text, quoted: v.quoted || v.variable})
+		if !ok {
+			return nil
+		}
+		if f == nil && (!v.quoted || !wellFormed("rewriteuri", text)) {
 			return k.wrong(v.pos, "append_branch takes a SIP URI in quotes")
 		}
-		uri, q = []byte(v.text), 1000
+		uri, format, q = []byte(text), f, 1000
 	}
 	if len(c.args) > 1 {
 		f, err := strconv.ParseFloat(c.args[1].text, 64)
@@ -91,6 +95,11 @@ func (k *compiler) branchCommand(c *call) node {
 		t := relay.Target{URI: uri}
 		if uri == nil {
 			t = c.Main
+		}
+		if format != nil {
+			if t.URI = format.Value(c).Str; !wellFormed("rewriteuri", string(t.URI)) {
+				return failed(c)
+			}
 		}
 		if q >= 0 {
 			t.Q = q

@@ -26,6 +26,12 @@ func (k *compiler) uriCommand(c *call) node {
 		}
 		return stripping(n, name == "strip_tail")
 	case "rewriteport":
+		if _, f, ok := k.dynamic(c, value{pos: v.pos, text: v.text, quoted: true}); !ok || f != nil {
+			if !ok {
+				return nil
+			}
+			return rewritingFormat(name, f)
+		}
 		text := v.text
 		if n, ok := k.number(c, v, 1, 65535); !ok {
 			return nil
@@ -34,9 +40,12 @@ func (k *compiler) uriCommand(c *call) node {
 		}
 		return rewriting(func(p *uriParts) { p.port = text; p.moved = true })
 	}
-	text, ok := k.text(c, v)
+	text, f, ok := k.dynamic(c, v)
 	if !ok {
 		return nil
+	}
+	if f != nil {
+		return rewritingFormat(name, f)
 	}
 	if example := uriExamples[name]; !wellFormed(name, text) {
 		return k.wrong(v.pos, "%s takes %s", c.name, example)
@@ -74,6 +83,36 @@ func wellFormed(name, text string) bool {
 	return sip.ParseURI([]byte("sip:"+text+"@host"), &u) == nil
 }
 
+// dynamic reads a text that may hold variables; then f is not nil.
+func (k *compiler) dynamic(c *call, v value) (text string, f *module.Format, ok bool) {
+	if !v.quoted && !v.variable {
+		_, ok = k.text(c, v)
+		return "", nil, ok
+	}
+	f, text, err := module.ParseFormat(v.text, k.prog.scope)
+	if err != nil {
+		k.wrong(v.pos, "%s: %v", c.name, err)
+		return "", nil, false
+	}
+	return text, f, true
+}
+
+// rewritingFormat compiles a command whose text is known in the run only. What is not
+// well formed there changes nothing and is false.
+func rewritingFormat(name string, f *module.Format) node {
+	return func(c *module.Ctx) result {
+		text := string(f.Value(c).Str)
+		if name == "rewriteport" {
+			if n, ok := atoi(text); !ok || n < 1 || n > 65535 {
+				return failed(c)
+			}
+		} else if !wellFormed(name, text) {
+			return failed(c)
+		}
+		return rewritingText(name, text)(c)
+	}
+}
+
 // rewritingText compiles a command whose text is well formed.
 func rewritingText(name, text string) node {
 	user, pass, _ := strings.Cut(text, ":")
@@ -91,6 +130,8 @@ func rewritingText(name, text string) node {
 		return rewriting(func(p *uriParts) { p.host = text; p.moved = true })
 	case "rewritehostport":
 		return rewriting(func(p *uriParts) { p.host, p.port, p.moved = text, "", true; p.noPort = true })
+	case "rewriteport":
+		return rewriting(func(p *uriParts) { p.port = text; p.moved = true })
 	case "rewriteuserpass":
 		return rewriting(func(p *uriParts) { p.prefix, p.user, p.password = user, nil, pass; p.noPassword = true })
 	case "rewriteuser":

@@ -27,7 +27,7 @@ var (
 // subjects are the values that conditions compare.
 var subjects = map[string]subject{
 	"method":   {ops: textOps, routes: anyRoute, build: (*compiler).compareText},
-	"uri":      {ops: textOps, routes: requests, build: (*compiler).compareText},
+	"uri":      {ops: textOps, routes: uriRoutes, build: (*compiler).compareText},
 	"from_uri": {ops: textOps, routes: anyRoute, build: (*compiler).compareText},
 	"to_uri":   {ops: textOps, routes: anyRoute, build: (*compiler).compareText},
 	"status":   {ops: textOps, routes: anyRoute, build: (*compiler).compareStatus},

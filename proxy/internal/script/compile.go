@@ -12,9 +12,15 @@ type Options struct {
 	// Modules are the modules that it may load. Compile sets their parameters, so
 	// each compilation needs modules of its own.
 	Modules []module.Module
-	// Read reads the files that a script includes. Nothing includes files yet.
+	// Read reads the files that a script includes; nil refuses them.
 	Read func(path string) ([]byte, error)
 	Log  *slog.Logger // nil discards
+	// Working are modules that work already: their parameters are not set. What the
+	// script says of them stands in Program.Params.
+	Working []module.Module
+	// Guarded shows nothing of files that do not look like scripts; of the text itself
+	// neither, unless it was Given by who will see the problems.
+	Guarded, Given bool
 }
 
 // Compile reads, checks and compiles a script; name is the file's in problems.
@@ -28,18 +34,21 @@ func Compile(name string, text []byte, opt Options) (*Program, []Problem) {
 	}
 	if len(text) > MaxSize {
 		r := newReport(name, "")
-		r.add(Pos{1, 1}, "the script is larger than %d bytes", MaxSize)
+		r.add(r.start(), "the script is larger than %d bytes", MaxSize)
 		return nil, r.problems()
 	}
 	src := string(text)
+	r := newReport(name, src)
+	r.guarded, r.files[0].known = opt.Guarded, opt.Given
 	k := &compiler{
-		report: newReport(name, src),
-		log:    log.With("file", name),
-		known:  opt.Modules,
-		prog:   &Program{log: log},
-		routes: map[int]*block{},
+		report:  r,
+		log:     log.With("file", name),
+		known:   opt.Modules,
+		working: opt.Working,
+		prog:    &Program{log: log, scope: &module.Scope{}},
+		routes:  map[string]*block{},
 	}
-	k.compile(parse(src, k.report))
+	k.compile(parse(newReader(name, src, r, opt.Read)))
 	if problems := k.report.problems(); len(problems) > 0 {
 		return nil, problems
 	}
@@ -51,13 +60,17 @@ type compiler struct {
 	report *report
 	log    *slog.Logger
 	known  []module.Module
-	prog   *Program
+	// working are the modules whose parameters are not set.
+	working []module.Module
+	prog    *Program
 
 	funcs    map[string][]boundFunc
 	commands map[string]command
-	routes   map[int]*block // route[N]; 0 is the main route
-	block    *block         // the one that is being compiled
-	tries    int            // how many regular expressions were compiled
+	routes   map[string]*block // route[NAME]; "" is the main route
+	armed    map[module.Routes]armTable
+	block    *block // the one that is being compiled
+	loops    int    // how many switches and loops are around what is being compiled
+	tries    int    // how many regular expressions were compiled
 }
 
 // boundFunc is a function and the module that has it.
@@ -67,6 +80,7 @@ type boundFunc struct {
 }
 
 func (k *compiler) compile(f *file) {
+	k.prog.tree = f
 	k.report.hide = hider{open: k.isOpen}
 	k.commands = commandTable()
 	for _, g := range f.globals {
@@ -77,11 +91,16 @@ func (k *compiler) compile(f *file) {
 	for _, m := range f.modparams {
 		k.modparam(m)
 	}
+	k.prog.secret = k.secrets(f.modparams)
 	for i, b := range k.declare(f.routes) {
 		k.block = b
 		b.run = k.statements(f.routes[i].body)
 	}
 	k.reach()
+	k.prog.budget = maxSteps
+	for _, b := range k.blocks() {
+		k.prog.budget += b.weight
+	}
 }
 
 // wrong reports a problem and is no node.
@@ -100,7 +119,14 @@ func (k *compiler) statements(list []stmt) node {
 	return sequence(nodes)
 }
 
+// What a statement, and a call of a module's function, counts as steps.
+const (
+	stepWeight = 1
+	callWeight = 20
+)
+
 func (k *compiler) statement(s stmt) node {
+	k.block.weight += stepWeight
 	switch s := s.(type) {
 	case *ifStmt:
 		conds, bodies := make([]node, len(s.arms)), make([]node, len(s.arms))
@@ -108,8 +134,14 @@ func (k *compiler) statement(s stmt) node {
 			conds[i], bodies[i] = k.condition(a.cond), k.statements(a.body)
 		}
 		return choose(conds, bodies, k.statements(s.els))
+	case *switchStmt:
+		return k.switching(s)
+	case *whileStmt:
+		return k.loop(s)
+	case *assignStmt:
+		return k.assign(s)
 	case *leaveStmt:
-		return leaving(s.word, s.code)
+		return k.leave(s)
 	case *call:
 		return k.call(s)
 	}
@@ -117,24 +149,38 @@ func (k *compiler) statement(s stmt) node {
 }
 
 func (k *compiler) condition(x expr) node {
+	k.block.weight += stepWeight
 	switch x := x.(type) {
-	case *all:
+	case *conj:
 		return conjunction(k.conditions(x.list))
-	case *anyOf:
+	case *disj:
 		return disjunction(k.conditions(x.list))
 	case *not:
 		return negation(k.condition(x.x))
-	case *constant:
-		if x.num == 0 {
-			return constantly(no)
-		}
-		return constantly(yes)
+	case *literal:
+		return k.constant(x)
 	case *compare:
 		return k.compare(x)
+	case *relation:
+		return k.relation(x)
 	case *call:
 		return k.call(x)
+	case *variable, *arith:
+		v := k.value(x)
+		return truth(func(c *module.Ctx) bool { return v(c).Truth() })
 	}
 	return nil
+}
+
+// constant is a number as a condition: true unless it is 0.
+func (k *compiler) constant(x *literal) node {
+	switch {
+	case x.value.quoted:
+		return k.wrong(x.value.pos, "a text is no condition: compare it with something")
+	case x.value.num == 0:
+		return constantly(no)
+	}
+	return constantly(yes)
 }
 
 func (k *compiler) conditions(list []expr) []node {

@@ -14,6 +14,11 @@ func request(method, uri, from, to string) string {
 		"From: <" + from + ">;tag=1\r\nTo: <" + to + ">\r\nCall-ID: call-1\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n"
 }
 
+// scanner gives a request the name of a scanner.
+func scanner(text string) string {
+	return strings.Replace(text, "\r\nCSeq", "\r\nUser-Agent: friendly-scanner\r\nCSeq", 1)
+}
+
 // TestDefaultScript: what the router's own script does with each kind of request,
 // told as the functions that it calls. The questions about NAT, and what every
 // request is asked, are left out.
@@ -22,7 +27,7 @@ func TestDefaultScript(t *testing.T) {
 	const (
 		alice, bob, eve, other = "sip:alice@example.org", "sip:bob@example.org", "sip:eve@example.net", "sip:x@example.com"
 		domain                 = "sip:example.org"
-		auth                   = "proxy_authorize(,subscriber) check_from() consume_credentials() "
+		auth                   = "proxy_authorize(,subscriber) check_from() consume_credentials() " + stripped
 		found                  = "alias_db_lookup(dbaliases) lookup(location) t_on_reply(1) t_relay()"
 		away                   = "alias_db_lookup(dbaliases) lookup(location) t_newtran() "
 	)
@@ -44,7 +49,17 @@ func TestDefaultScript(t *testing.T) {
 		{"from elsewhere to ours", request("INVITE", bob, eve, bob), "", "", stripped + "record_route() " + found},
 		{"a stranger's order to call", request("REFER", bob, eve, bob), "", "", "sl_send_reply(403,Not From a Stranger)"},
 		{"from elsewhere to elsewhere", request("INVITE", other, eve, other), "", "", "sl_send_reply(403,Not Relaying)"},
-		{"from a scanner", request("INVITE", bob, eve, bob), "", "search", ""},
+		{"from a scanner", scanner(request("INVITE", bob, eve, bob)), "", "", ""},
+		{"from a scanner that names one of ours", scanner(call), "proxy_authorize", "", "proxy_authorize(,subscriber)"},
+		{"a scanner that asks whether we are there", scanner(request("OPTIONS", domain, eve, domain)), "", "", ""},
+		{"a scanner that registers", scanner(request("REGISTER", domain, alice, alice)), "www_authorize", "", "www_authorize(,subscriber)"},
+		{"one of ours with a scanner's name", scanner(call), "", "", auth + "record_route() " + found},
+		{"a flood", call, "pike_check_req", "", ""},
+		{"a flood of a trusted peer", request("INVITE", bob, eve, bob), "pike_check_req", "allow_source_address", "record_route() " + found},
+		{"from a trusted peer", request("INVITE", bob, eve, bob), "", "allow_source_address", "record_route() " + found},
+		{"from a trusted peer, of a caller who wants privacy", strings.Replace(request("INVITE", bob, eve, bob), "\r\nCSeq", "\r\nprivacy: header;id\r\nCSeq", 1),
+			"", "allow_source_address", "remove_hf(P-Asserted-Identity) record_route() " + found},
+		{"what is not well formed", call, "sanity_check", "", ""},
 		{"a message", request("MESSAGE", bob, eve, bob), "", "", stripped + "alias_db_lookup(dbaliases) lookup(location) t_on_failure(1) t_on_reply(1) t_relay()"},
 		{"a message to somebody who is not there", request("MESSAGE", bob, eve, bob), "lookup", "", stripped + away + "m_store(0) t_reply(202,Accepted for Later Delivery)"},
 		{"a message that cannot be kept", request("MESSAGE", bob, eve, bob), "lookup m_store", "", stripped + away + "m_store(0) t_reply(503,Service Unavailable)"},
@@ -72,7 +87,7 @@ func TestDefaultScript(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			p := compileWhole(t, deploy.Script(), nil)
-			for name := range strings.FieldsSeq("loose_route has_totag nat_uac_test search " + x.fails) {
+			for name := range strings.FieldsSeq("loose_route has_totag nat_uac_test allow_source_address " + x.fails) {
 				p.returns[name] = module.False
 			}
 			for name := range strings.FieldsSeq(x.holds) {
@@ -97,7 +112,7 @@ func story(p *play, text string) []string {
 	var list []string
 	for _, call := range p.calls {
 		switch name, _, _ := strings.Cut(call, "("); name {
-		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search":
+		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search", "allow_source_address", "pike_check_req", "sanity_check":
 		default:
 			list = append(list, call)
 		}

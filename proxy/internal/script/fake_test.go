@@ -76,7 +76,7 @@ func (s *stage) modules() []module.Module {
 	return []module.Module{
 		&fake{"tm", []module.Param{s.param("fr_timer", module.Int, false)}, []module.Func{
 			s.fn("t_relay", 0, 0, requests), s.fn("t_newtran", 0, 0, module.RequestRoute),
-			s.fn("t_reply", 2, 2, requests), s.fn("t_on_failure", 1, 1, requests), s.fn("t_on_reply", 1, 1, requests),
+			s.fn("t_reply", 2, 2, requests), s.fn("t_on_failure", 1, 1, requests), s.fn("t_on_reply", 1, 1, requests), s.fn("t_on_branch", 1, 1, requests),
 			s.fn("t_check_status", 1, 1, module.FailureRoute|module.ReplyRoute),
 		}},
 		&fake{"sl", nil, []module.Func{s.fn("sl_send_reply", 2, 2, module.RequestRoute), s.fn("sl_reply_error", 0, 0, module.RequestRoute)}},
@@ -102,8 +102,39 @@ func (s *stage) modules() []module.Module {
 			s.fn("nat_uac_test", 1, 1, module.AnyRoute), s.fn("add_contact_alias", 0, 0, module.AnyRoute),
 			s.fn("handle_ruri_alias", 0, 0, requests), s.fn("fix_nated_register", 0, 0, module.RequestRoute),
 		}},
+		&fake{"sanity", nil, []module.Func{s.fn("sanity_check", 0, 2, module.RequestRoute)}},
+		&fake{"pike", []module.Param{s.param("sampling_time_unit", module.Int, false), s.param("reqs_density_per_unit", module.Int, false)},
+			[]module.Func{s.fn("pike_check_req", 0, 0, module.RequestRoute)}},
+		&fakeTables{fake{"htable", []module.Param{s.param("htable", module.String, false)}, nil}, map[string]module.Value{}},
+		&fake{"permissions", nil, []module.Func{s.fn("allow_source_address", 0, 1, requests)}},
 		&fake{"ctd", nil, nil},
+		&fake{"dialog", nil, []module.Func{s.fn("dlg_manage", 0, 0, requests)}},
 		&fake{"acc", []module.Param{s.param("db_missed_flag", module.Int, false)}, nil},
 		&fake{"msilo", nil, []module.Func{s.fn("m_store", 1, 1, requests), s.fn("m_dump", 0, 0, module.RequestRoute)}},
 	}
+}
+
+// fakeTables is a module that brings a variable, $sht(key), whatever its key.
+type fakeTables struct {
+	fake
+	items map[string]module.Value
+}
+
+func (f *fakeTables) Vars() []module.Var {
+	return []module.Var{{Name: "sht", Form: "a table and a key: $sht(table=>key)", Bind: func(arg string, s *module.Scope) (module.BoundVar, error) {
+		key, literal, err := module.ParseFormat(arg, s)
+		if err != nil {
+			return module.BoundVar{}, err
+		}
+		name := func(c *module.Ctx) string {
+			if key == nil {
+				return literal
+			}
+			return string(key.Value(c).Str)
+		}
+		return module.BoundVar{
+			Get: func(c *module.Ctx) module.Value { return f.items[name(c)] },
+			Set: func(c *module.Ctx, x module.Value) bool { f.items[name(c)] = x; return true },
+		}, nil
+	}}}
 }

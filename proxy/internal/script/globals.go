@@ -1,6 +1,12 @@
 package script
 
-import "log/slog"
+import (
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"seraph/proxy/internal/transport"
+)
 
 // Globals are the settings that a script makes outside its routes. A field that
 // the script does not set has its zero value.
@@ -13,6 +19,12 @@ type Globals struct {
 	Port int
 	// DisableTCP says that addresses without a protocol mean UDP alone.
 	DisableTCP bool
+	// EnableTLS says that TLS is listened on where Listen is empty, as with SER.
+	EnableTLS bool
+	// TLS are SER's settings of TLS outside its module, by the module's names.
+	TLS map[string]string
+	// Streams bounds the connections.
+	Streams Streams
 	// UDPWorkers is how many sockets share a UDP address, 0 if not set.
 	UDPWorkers int
 
@@ -23,8 +35,35 @@ type Globals struct {
 	AdvertisedAddress string
 	AdvertisedPort    int
 
+	// MaxWhileLoops is how many rounds a loop may take, 0 if not set.
+	MaxWhileLoops int
+
+	// Resolver is how name servers are asked and what is kept of their answers.
+	Resolver transport.ResolverConfig
+
 	// UnixSock is the path of the control socket.
 	UnixSock string
+	// FIFO is the path of the command FIFO, FIFODir the folder of its callers' own
+	// pipes, FIFOGroup the file's group (a name or a number); empty where not set.
+	FIFO, FIFODir, FIFOGroup string
+	// FIFOMode is the mode of the command FIFO, 0 if not set.
+	FIFOMode fs.FileMode
 	// LogLevel is what debug= asks for, nil if not set.
 	LogLevel *slog.Level
+}
+
+// Streams are the settings of connections; what is not set is 0.
+type Streams struct {
+	MaxConns                              int
+	ConnectTimeout, SendTimeout, Lifetime time.Duration
+	// AcceptAliases says that the Via parameter alias of a request is honoured whoever
+	// sends it, as with SER.
+	AcceptAliases bool
+}
+
+func (g *Globals) maxWhileLoops() int {
+	if g.MaxWhileLoops == 0 {
+		return defaultWhileLoops
+	}
+	return g.MaxWhileLoops
 }

@@ -41,6 +41,7 @@ func TestGlobals(t *testing.T) {
 				Listen:   []string{"192.0.2.1:5080", "tcp:192.0.2.1:5090", "udp:[2001:db8::1]:5080", "[2001:db8::2]:5080"},
 				Port:     5080,
 				Alias:    []string{"example.org", "www.example.org", "example.net:5060", "[2001:db8::1]:5060"},
+				FIFO:     "/tmp/ser_fifo",
 				LogLevel: &debug,
 			}},
 		{"advertised", `listen=udp:10.0.0.1:5060 advertise sip.example.org:5070
@@ -53,6 +54,8 @@ func TestGlobals(t *testing.T) {
 			}},
 		{"ours", `unix_sock = "/run/seraph/ctl.sock"; udp_workers = 2; disable_tcp = yes; debug = "1"`,
 			Globals{UnixSock: "/run/seraph/ctl.sock", UDPWorkers: 2, DisableTCP: true, LogLevel: &warn}},
+		{"FIFO", `fifo="/run/seraph/fifo" fifo_mode=0620 fifo_group="kamailio" fifo_dir="/var/tmp/"`,
+			Globals{FIFO: "/run/seraph/fifo", FIFOMode: 0o620, FIFOGroup: "kamailio", FIFODir: "/var/tmp/"}},
 		{"several in one line", `listen=udp:127.0.0.1:5060 tcp:127.0.0.1:5060 port=5062 listen=eth0`,
 			Globals{Listen: []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "eth0:5062"}, Port: 5062}},
 	} {
@@ -75,7 +78,7 @@ func TestSettingsWithoutEffect(t *testing.T) {
 	var log bytes.Buffer
 	compile(t, `fifo="/tmp/f" user="ser" children=4 route { ; } failure_route[3] { ; } route[7] { ; }`,
 		slog.New(slog.NewTextHandler(&log, nil)))
-	for _, want := range []string{"setting=fifo", "setting=user", "route=failure_route[3]", "route=route[7]"} {
+	for _, want := range []string{"setting=user", "route=failure_route[3]", "route=route[7]"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, log.String())
 		}

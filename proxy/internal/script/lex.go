@@ -1,6 +1,10 @@
 package script
 
-import "strings"
+import (
+	"strings"
+
+	"seraph/proxy/internal/module"
+)
 
 type kind uint8
 
@@ -17,10 +21,11 @@ const (
 
 // token is one piece of a script.
 type token struct {
-	kind     kind
-	text     string // of a string, its value
-	pos      Pos
-	off, end int // where it stands in the text
+	kind  kind
+	text  string // of a string, its value
+	pos   Pos
+	width int  // how many bytes it takes in its line
+	glued bool // it follows the token before it without a blank
 }
 
 // String is the token as a message names it.
@@ -34,15 +39,18 @@ func (t token) String() string {
 	return quoted(t.text)
 }
 
-// lexer cuts a script into tokens, one at a time. It is a value: a copy looks ahead.
+// lexer cuts one text into tokens, one at a time.
 type lexer struct {
+	file  *source
 	src   string
 	at    int
 	line  int
 	start int // offset of the line's first byte
 }
 
-func (l *lexer) pos() Pos { return Pos{l.line, l.at - l.start + 1} }
+func newLexer(file *source, text string) lexer { return lexer{file: file, src: text, line: 1} }
+
+func (l *lexer) pos() Pos { return Pos{l.line, l.at - l.start + 1, l.file} }
 
 // step passes one byte.
 func (l *lexer) step() {
@@ -64,16 +72,17 @@ func (l *lexer) rest() string { return l.src[l.at:] }
 
 // next returns the next token.
 func (l *lexer) next() token {
-	t := token{pos: l.pos()}
-	if !l.skip(&t) {
-		t.end = l.at
-		return t
+	from := l.at
+	t := token{}
+	if l.skip(&t) {
+		t.pos = l.pos()
+		start := l.at
+		if l.at < len(l.src) {
+			l.scan(&t)
+		}
+		t.width = l.at - start
+		t.glued = start == from && from > 0
 	}
-	t.pos, t.off = l.pos(), l.at
-	if l.at < len(l.src) {
-		l.scan(&t)
-	}
-	t.end = l.at
 	return t
 }
 
@@ -87,8 +96,9 @@ func (l *lexer) scan(t *token) {
 	case isLetter(c):
 		t.kind, t.text = tWord, l.take(isWordByte)
 	case c == '$':
-		l.step()
-		t.kind, t.text = tVar, "$"+l.take(isWordByte)
+		n := module.VariableLength(l.rest())
+		t.kind, t.text = tVar, l.src[l.at:l.at+n]
+		l.at += n
 	default:
 		l.operator(t)
 	}
@@ -103,16 +113,14 @@ func (l *lexer) skip(t *token) bool {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			l.step()
 		case c == '#' || strings.HasPrefix(rest, "//"):
-			if word := directive(rest); word != "" {
-				t.kind, t.text, t.pos, t.off = tDirective, word, l.pos(), l.at
-				l.toLineEnd()
+			if l.directive(t, rest) {
 				return false
 			}
 			l.toLineEnd()
 		case strings.HasPrefix(rest, "/*"):
 			end := strings.Index(rest[2:], "*/")
 			if end < 0 {
-				t.kind, t.text, t.pos, t.off = tBad, `a comment lacks its "*/"`, l.pos(), l.at
+				t.kind, t.text, t.pos, t.width = tBad, `a comment lacks its "*/"`, l.pos(), 2
 				l.advance(len(rest))
 				return false
 			}
@@ -130,32 +138,12 @@ func (l *lexer) toLineEnd() {
 	}
 }
 
-// directives of Kamailio's preprocessor would change what the script means if
-// they were read as comments. "#!KAMAILIO" and the like do not.
-var directives = []string{
-	"define", "ifdef", "ifndef", "ifexp", "else", "endif", "substdef", "substdefs", "subst",
-	"trydef", "redefine", "undef", "defenv", "defexp", "include_file", "import_file",
-}
-
-// directive returns the directive that a comment line begins with, "" if it is a comment.
-func directive(line string) string {
-	if !strings.HasPrefix(line, "#!") {
-		return ""
-	}
-	word := line[2:]
-	if i := strings.IndexFunc(word, func(c rune) bool { return c > 0x7f || !isLetter(byte(c)) }); i >= 0 {
-		word = word[:i]
-	}
-	for _, d := range directives {
-		if word == d {
-			return "#!" + d
-		}
-	}
-	return ""
-}
-
 func (l *lexer) number(t *token) {
 	t.kind, t.text = tNumber, l.take(isWordByte)
+	if digits := strings.TrimRight(t.text, "-"); digits != t.text && l.at < len(l.src) && l.src[l.at] == '$' {
+		l.at -= len(t.text) - len(digits) // 10-$var(x)
+		t.text = digits
+	}
 	body := t.text
 	ok := isDigit
 	if strings.HasPrefix(body, "0x") || strings.HasPrefix(body, "0X") {
@@ -173,8 +161,8 @@ func (l *lexer) number(t *token) {
 
 // operators, the longer ones first.
 var operators = [...]string{
-	"==", "!=", "=~", "<=", ">=", "&&", "||",
-	"=", "<", ">", "!", "&", "|", "(", ")", "{", "}", "[", "]", ",", ";", ":", "/", "-", "+", "*", ".", "@",
+	"==", "!=", "=~", "!~", "<=", ">=", "&&", "||",
+	"=", "<", ">", "!", "&", "|", "(", ")", "{", "}", "[", "]", ",", ";", ":", "/", "-", "+", "*", "%", ".", "@",
 }
 
 func (l *lexer) operator(t *token) {
@@ -202,14 +190,6 @@ func (l *lexer) take(class func(byte) bool) string {
 		l.at++
 	}
 	return l.src[from:l.at]
-}
-
-// raw reads on from the token t as one piece up to a byte outside the class:
-// addresses are not made of tokens.
-func (l *lexer) raw(t token, class func(byte) bool) token {
-	l.at, l.line, l.start = t.off, t.pos.Line, t.off-t.pos.Column+1
-	text := l.take(class)
-	return token{kind: tWord, text: text, pos: t.pos, off: t.off, end: l.at}
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

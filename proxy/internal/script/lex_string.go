@@ -10,6 +10,7 @@ import (
 // quote would otherwise be read inside out.
 func (l *lexer) str(t *token, quote byte) {
 	var b strings.Builder
+	open := l.at
 	l.at++
 	for l.at < len(l.src) && l.src[l.at] != '\n' {
 		switch c := l.src[l.at]; {
@@ -26,7 +27,7 @@ func (l *lexer) str(t *token, quote byte) {
 	}
 	t.kind, t.text = tBad, "a string lacks its closing "+string(quote)
 	// What ends the line is hardly the string's: with it the reader finds back.
-	for l.at > t.off+1 && strings.IndexByte(" \t\r){;}", l.src[l.at-1]) >= 0 {
+	for l.at > open+1 && strings.IndexByte(" \t\r){;}", l.src[l.at-1]) >= 0 {
 		l.at--
 	}
 }

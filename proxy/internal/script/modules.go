@@ -42,6 +42,9 @@ func (k *compiler) load(list []load) {
 		for _, f := range m.Funcs() {
 			k.funcs[f.Name] = append(k.funcs[f.Name], boundFunc{f, m})
 		}
+		if v, ok := m.(module.VarModule); ok {
+			k.prog.scope.Add(v.Vars())
+		}
 	}
 }
 
@@ -68,7 +71,8 @@ func (k *compiler) isOpen(moduleName, name string) bool {
 // modparam sets a parameter of one module, or of several: "auth|auth_db".
 func (k *compiler) modparam(s modparam) {
 	for at, name := range pieces(s.module.text) {
-		pos := Pos{s.module.pos.Line, s.module.pos.Column + 1 + at}
+		pos := s.module.pos
+		pos.Column += 1 + at
 		switch m := k.moduleNamed(k.prog.modules, name); {
 		case m != nil:
 			k.setParam(m, s)
@@ -116,6 +120,9 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 	}
 	v := s.value
 	switch {
+	case v.variable:
+		k.wrong(v.pos, "a parameter is a text or a number: there are no variables yet")
+		return
 	case p.Kind == module.String && !v.quoted:
 		k.wrong(v.pos, "parameter %s of %s is a text: write it in quotes", p.Name, m.Name())
 		return
@@ -126,6 +133,10 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 			return
 		}
 		v.num = int(n)
+	}
+	k.prog.params = append(k.prog.params, Param{m.Name(), p.Name, v.text, v.num})
+	if slices.Contains(k.working, m) {
+		return
 	}
 	if err := guarded(func() error { return p.Set(v.text, v.num) }); err != nil {
 		reason := err.Error()

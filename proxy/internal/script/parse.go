@@ -18,9 +18,11 @@ const (
 // returns false where it could not; it has reported why, and its caller passes
 // on to the next statement.
 type parser struct {
-	lex    lexer
-	tok    token // the one that is looked at
-	last   token // the one before it
+	reader *reader
+	tok    token   // the one that is looked at
+	last   token   // the one before it
+	ahead  []token // those after it that were looked at already
+	count  int     // how many tokens were taken
 	depth  int
 	lost   bool // a block ended without its brace, so all blocks around it end too
 	file   *file
@@ -28,9 +30,9 @@ type parser struct {
 }
 
 // parse reads a script.
-func parse(text string, r *report) *file {
-	p := &parser{lex: lexer{src: text, line: 1}, file: &file{}, report: r}
-	p.tok = p.lex.next()
+func parse(r *reader) *file {
+	p := &parser{reader: r, file: &file{}, report: r.report}
+	p.tok = r.next()
 	for p.tok.kind != tEOF {
 		p.top()
 		p.depth, p.lost = 0, false
@@ -41,21 +43,49 @@ func parse(text string, r *report) *file {
 // take returns the present token and goes to the next.
 func (p *parser) take() token {
 	p.last = p.tok
-	p.tok = p.lex.next()
+	p.count++
+	if len(p.ahead) > 0 {
+		p.tok = p.ahead[0]
+		p.ahead = p.ahead[1:]
+	} else {
+		p.tok = p.reader.next()
+	}
 	return p.last
+}
+
+// peek returns the n-th token after the present one, from 1.
+func (p *parser) peek(n int) token {
+	for len(p.ahead) < n {
+		if len(p.ahead) > 0 && p.ahead[len(p.ahead)-1].kind == tEOF {
+			return p.ahead[len(p.ahead)-1]
+		}
+		p.ahead = append(p.ahead, p.reader.next())
+	}
+	return p.ahead[n-1]
 }
 
 // after returns the token after the present one.
-func (p *parser) after() token {
-	l := p.lex
-	return l.next()
+func (p *parser) after() token { return p.peek(1) }
+
+// raw takes a piece of text that is more than one token, an address, from the
+// present token on: the tokens that follow without a blank and are of the class.
+func (p *parser) raw(class func(byte) bool) token {
+	t := p.take()
+	text := t.text
+	for p.tok.glued && (p.tok.kind == tWord || p.tok.kind == tNumber || p.tok.kind == tOp) && all(p.tok.text, class) {
+		text += p.take().text
+	}
+	return token{kind: tWord, text: text, pos: t.pos, width: len(text), glued: t.glued}
 }
 
-// raw takes a piece of text that is no token, from the present token on.
-func (p *parser) raw(class func(byte) bool) token {
-	p.last = p.lex.raw(p.tok, class)
-	p.tok = p.lex.next()
-	return p.last
+// all reports whether every byte is of the class.
+func all(s string, class func(byte) bool) bool {
+	for i := range len(s) {
+		if !class(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (t token) is(text string) bool { return t.text == text && (t.kind == tOp || t.kind == tWord) }
@@ -73,26 +103,28 @@ func (p *parser) expect(text string) bool {
 	if p.accept(text) {
 		return true
 	}
-	if p.tok.pos.Line > p.last.pos.Line && p.tok.kind != tBad {
+	if p.newLine(p.last.pos) && p.tok.kind != tBad {
 		return p.fail(p.behind(), "expected %q", text)
 	}
 	return p.wrong("expected %q before %s", text, p.tok)
 }
 
+// newLine reports whether the present token stands in another line than at.
+func (p *parser) newLine(at Pos) bool {
+	return p.tok.pos.file != at.file || p.tok.pos.Line > at.Line
+}
+
 // behind is the place after the last token.
 func (p *parser) behind() Pos {
-	return Pos{p.last.pos.Line, p.last.pos.Column + p.last.end - p.last.off}
+	at := p.last.pos
+	at.Column += p.last.width
+	return at
 }
 
 // wrong reports the present token; what cannot be a token at all has its own message.
 func (p *parser) wrong(format string, args ...any) bool {
-	switch p.tok.kind {
-	case tBad:
+	if p.tok.kind == tBad {
 		return p.fail(p.tok.pos, "%s", p.tok.text)
-	case tVar:
-		return p.fail(p.tok.pos, "pseudo-variables such as %s are not supported yet", p.tok.text)
-	case tDirective:
-		return p.fail(p.tok.pos, "the preprocessor (%s) is not supported yet", p.tok.text)
 	}
 	return p.fail(p.tok.pos, format, args...)
 }
@@ -107,45 +139,53 @@ func (p *parser) top() {
 	if p.accept(";") {
 		return
 	}
-	at := p.tok.off
+	at, file := p.count, p.tok.pos.file
 	if p.topStatement() {
+		file.known = true
 		return
 	}
-	if p.tok.off == at {
+	if p.count == at {
 		p.take()
 	}
 	p.syncTop()
 }
 
+// topRoutes are the words that begin a route block, and its kind.
+var topRoutes = map[string]module.Routes{
+	"route": module.RequestRoute, "request_route": module.RequestRoute,
+	"failure_route": module.FailureRoute,
+	"onreply_route": module.ReplyRoute, "reply_route": module.ReplyRoute,
+	"branch_route": module.BranchRoute,
+	"event_route":  module.LocalRoute,
+}
+
 // topWords are the words that a statement outside the routes may begin with.
-var topWords = []string{"loadmodule", "modparam", "route", "request_route", "failure_route", "onreply_route"}
+var topWords = []string{"loadmodule", "modparam", "include_file", "import_file",
+	"route", "request_route", "failure_route", "onreply_route", "reply_route", "branch_route", "event_route"}
 
-// laterRoutes are Kamailio's blocks that are not supported yet.
-var laterRoutes = []string{"branch_route", "event_route", "onsend_route", "reply_route", "error_route"}
-
-// laterWords are Kamailio's statements that are not supported yet.
-var laterWords = []string{"switch", "while", "case", "default", "include_file", "import_file"}
+// otherWords are Kamailio's statements outside the routes that are not supported.
+var otherWords = []string{"onsend_route", "error_route", "loadmodulex", "modparamx", "loadpath", "flags", "avpflags", "cfgengine", "preload_module"}
 
 func (p *parser) topStatement() bool {
 	t := p.tok
 	if t.kind != tWord {
 		return p.wrong("expected a setting, loadmodule, modparam or a route before %s", t)
 	}
+	kind, isRoute := topRoutes[t.text]
 	switch {
 	case t.text == "loadmodule":
 		return p.loadmodule()
 	case t.text == "modparam":
 		return p.modparam()
-	case t.text == "route", t.text == "request_route":
-		return p.route(module.RequestRoute)
-	case t.text == "failure_route":
-		return p.route(module.FailureRoute)
-	case t.text == "onreply_route":
-		return p.route(module.ReplyRoute)
-	case slices.Contains(laterRoutes, t.text), slices.Contains(laterWords, t.text):
-		return p.fail(t.pos, "%s is not supported yet", t.text)
+	case isRoute:
+		return p.route(kind)
+	case t.text == "include_file", t.text == "import_file":
+		p.take()
+		return p.wrong("%s wants the path of a file in quotes before %s", t.text, p.tok)
 	case p.after().is("="):
 		return p.global()
+	case slices.Contains(otherWords, t.text):
+		return p.fail(t.pos, "%s is not supported", t.text)
 	}
 	return p.fail(t.pos, "unknown statement %s%s", t, didYouMean(t.text, topWords))
 }
@@ -159,19 +199,19 @@ func didYouMean(word string, list []string) string {
 
 // syncTop passes to the next line that begins outside a block.
 func (p *parser) syncTop() {
-	nested, line := 0, p.last.pos.Line
+	nested, line := 0, p.last.pos
 	if p.last.is("{") {
 		nested = 1
 	}
 	for p.tok.kind != tEOF {
 		switch {
-		case nested == 0 && p.tok.pos.Line > line && !p.tok.is("{"):
+		case nested == 0 && p.newLine(line) && !p.tok.is("{"):
 			return
 		case p.tok.is("{"):
 			nested++
 		case p.tok.is("}"):
 			nested = max(0, nested-1)
-			line = p.tok.pos.Line
+			line = p.tok.pos
 		}
 		p.take()
 	}
@@ -184,7 +224,9 @@ func (p *parser) loadmodule() bool {
 	if !ok {
 		return false
 	}
-	p.file.loads = append(p.file.loads, load{s.pos, s.text})
+	l := load{s.pos, s.text}
+	p.file.loads = append(p.file.loads, l)
+	p.reader.define("MOD_"+l.name(), s.pos)
 	return !paren || p.expect(")")
 }
 
@@ -268,6 +310,10 @@ func (p *parser) arg() (value, bool) {
 	case t.kind == tString:
 		p.take()
 		v.quoted = true
+		return v, true
+	case t.kind == tVar:
+		p.take()
+		v.variable = true
 		return v, true
 	case t.is("-") && p.after().kind == tNumber:
 		p.take()

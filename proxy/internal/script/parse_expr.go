@@ -4,12 +4,12 @@ import "slices"
 
 // or reads a || b || …; a single bar means the same.
 func (p *parser) or() (expr, bool) {
-	return p.chain(p.and, []string{"||", "|", "or"}, func(list []expr) expr { return &anyOf{list} })
+	return p.chain(p.and, []string{"||", "|", "or"}, func(list []expr) expr { return &disj{list} })
 }
 
 // and reads a && b && …, which binds tighter.
 func (p *parser) and() (expr, bool) {
-	return p.chain(p.unary, []string{"&&", "&", "and"}, func(list []expr) expr { return &all{list} })
+	return p.chain(p.unary, []string{"&&", "&", "and"}, func(list []expr) expr { return &conj{list} })
 }
 
 func (p *parser) chain(operand func() (expr, bool), ops []string, join func([]expr) expr) (expr, bool) {
@@ -18,7 +18,7 @@ func (p *parser) chain(operand func() (expr, bool), ops []string, join func([]ex
 		return nil, false
 	}
 	list := []expr{first}
-	for p.tok.kind != tString && slices.Contains(ops, p.tok.text) {
+	for (p.tok.kind == tOp || p.tok.kind == tWord) && slices.Contains(ops, p.tok.text) {
 		p.take()
 		x, ok := operand()
 		if !ok {
@@ -32,34 +32,141 @@ func (p *parser) chain(operand func() (expr, bool), ops []string, join func([]ex
 	return join(list), true
 }
 
-// unary reads an element, negated or in parentheses.
+// unary reads a comparison, possibly negated.
 func (p *parser) unary() (expr, bool) {
 	at := p.tok.pos
-	if !p.tok.is("!") && !p.tok.is("not") && !p.tok.is("(") {
-		return p.element()
+	if !p.tok.is("!") && !p.tok.is("not") {
+		return p.relation()
 	}
 	defer p.leave()
 	if !p.enter(at) {
 		return nil, false
 	}
-	if !p.accept("(") {
-		p.take()
-		x, ok := p.unary()
-		return &not{x}, ok
-	}
-	x, ok := p.or()
-	return x, ok && p.expect(")")
+	p.take()
+	x, ok := p.unary()
+	return &not{x}, ok
 }
 
-func (p *parser) element() (expr, bool) {
+// relation reads a value, or two that are compared.
+func (p *parser) relation() (expr, bool) {
+	left, ok := p.sum()
+	if !ok || !isComparison(p.tok) {
+		return left, ok
+	}
+	if isCondition(left) {
+		return nil, p.fail(p.tok.pos, "what is compared by %q is a value, not a condition", p.tok.text)
+	}
+	if p.tok.text == "=" {
+		return nil, p.fail(p.tok.pos, `"=" compares nothing: write "=="`)
+	}
+	op := p.take()
+	if p.tok.kind == tWord {
+		return nil, p.fail(p.tok.pos, "%s is compared with a number, a variable, or a text in quotes", p.comparedText(left))
+	}
+	right, ok := p.sum()
+	if ok && isCondition(right) {
+		return nil, p.fail(op.pos, "what is compared by %q is a value, not a condition", op.text)
+	}
+	return &relation{op.pos, op.text, left, right}, ok
+}
+
+// isCondition tells what is true or false from what has a value.
+func isCondition(x expr) bool {
+	switch x.(type) {
+	case *compare, *relation, *conj, *disj, *not:
+		return true
+	}
+	return false
+}
+
+// valueOf reads a value.
+func (p *parser) valueOf() (expr, bool) {
+	at := p.tok.pos
+	x, ok := p.sum()
+	if ok && isCondition(x) {
+		return nil, p.fail(at, "a condition is no value")
+	}
+	return x, ok
+}
+
+// comparedText names the left side of a comparison in a message.
+func (p *parser) comparedText(x expr) string {
+	if v, ok := x.(*variable); ok {
+		return v.text
+	}
+	return "a value"
+}
+
+// sum reads a + b - …
+func (p *parser) sum() (expr, bool) {
+	return p.operands(p.product, []string{"+", "-"})
+}
+
+// product reads a * b / …
+func (p *parser) product() (expr, bool) {
+	return p.operands(p.operand, []string{"*", "/", "%", "mod"})
+}
+
+// operands reads operands with operators of one rank between them.
+func (p *parser) operands(next func() (expr, bool), ops []string) (expr, bool) {
+	x, ok := next()
+	for n := 0; ok && (p.tok.kind == tOp || p.tok.is("mod")) && slices.Contains(ops, p.tok.text); n++ {
+		if n >= maxDepth {
+			return nil, p.fail(p.tok.pos, "more than %d operators in a row", maxDepth)
+		}
+		op := p.take()
+		if op.text == "mod" {
+			op.text = "%"
+		}
+		var right expr
+		right, ok = next()
+		if ok && (isCondition(x) || isCondition(right)) {
+			return nil, p.fail(op.pos, "%q stands between values, not conditions", op.text)
+		}
+		x = &arith{op.pos, op.text, x, right}
+	}
+	return x, ok
+}
+
+// operand reads a literal, a variable, a condition in parentheses, a value of the
+// message with what it is compared with, or a call.
+func (p *parser) operand() (expr, bool) {
 	t := p.tok
 	switch {
 	case t.kind == tNumber:
 		v, ok := p.num(p.take())
-		return &constant{v.num}, ok
+		return &literal{v}, ok
+	case t.is("-") && p.after().kind == tNumber:
+		v, ok := p.arg()
+		return &literal{v}, ok
+	case t.kind == tString:
+		p.take()
+		return &literal{value{pos: t.pos, text: t.text, quoted: true}}, true
+	case t.kind == tVar:
+		p.take()
+		return &variable{t.pos, t.text}, true
+	case t.is("("):
+		return p.parenthesis()
 	case t.kind != tWord || t.text == "if" || t.text == "else":
 		return nil, p.wrong("expected a condition before %s", t)
 	}
+	return p.word()
+}
+
+// parenthesis reads what stands in parentheses.
+func (p *parser) parenthesis() (expr, bool) {
+	defer p.leave()
+	if !p.enter(p.tok.pos) {
+		return nil, false
+	}
+	p.take()
+	x, ok := p.or()
+	return x, ok && p.expect(")")
+}
+
+// word reads a value of the message, or a call.
+func (p *parser) word() (expr, bool) {
+	t := p.tok
 	name := t.text
 	if name == "msg" {
 		name = p.msgLen()
@@ -80,8 +187,7 @@ func (p *parser) element() (expr, bool) {
 
 // msgLen takes the first two of the three tokens of msg:len.
 func (p *parser) msgLen() string {
-	l := p.lex
-	if l.next().is(":") && l.next().is("len") {
+	if p.peek(1).is(":") && p.peek(2).is("len") {
 		p.take()
 		p.take()
 		return "msg:len"
@@ -90,7 +196,7 @@ func (p *parser) msgLen() string {
 }
 
 func isComparison(t token) bool {
-	return t.kind == tOp && slices.Contains([]string{"=", "==", "!=", "=~", "<", ">", "<=", ">="}, t.text)
+	return t.kind == tOp && slices.Contains([]string{"=", "==", "!=", "=~", "!~", "<", ">", "<=", ">="}, t.text)
 }
 
 // comparison reads the operator and the value after a subject.
@@ -105,12 +211,21 @@ func (p *parser) comparison(c *compare, s subject) (expr, bool) {
 	}
 	c.op = p.take().text
 	var ok bool
+	if p.tok.kind == tVar {
+		return nil, p.fail(p.tok.pos, "%s is compared with a literal; of two variables, %s is the one that says the same", c.subject, sameVariable[c.subject])
+	}
 	if !s.address || p.tok.kind == tString {
 		c.value, ok = p.arg()
 		return c, ok
 	}
 	c.value, ok = p.network()
 	return c, ok
+}
+
+// sameVariable are the variables that say what the old values say.
+var sameVariable = map[string]string{
+	"method": "$rm", "uri": "$ru", "from_uri": "$fu", "to_uri": "$tu", "status": "$T_reply_code", "src_ip": "$si", "dst_ip": "$Ri",
+	"src_port": "$sp", "dst_port": "$Rp", "proto": "$pr", "af": "$si", "msg:len": "$ml", "retcode": "$rc",
 }
 
 // network reads an address, possibly with a mask.

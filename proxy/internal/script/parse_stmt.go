@@ -1,21 +1,24 @@
 package script
 
 import (
-	"slices"
+	"strings"
 
 	"seraph/proxy/internal/module"
 )
 
-// route reads a block: its word, its number in brackets, its body.
+// localRequest is the one event that has a route.
+const localRequest = "tm:local-request"
+
+// route reads a block: its word, its name in brackets, its body.
 func (p *parser) route(kind module.Routes) bool {
 	r := &route{pos: p.tok.pos, kind: kind}
 	word := p.take().text
 	if p.accept("[") {
-		if !p.routeNumber(r, word) {
+		if !p.routeName(r, word) {
 			return false
 		}
-	} else if kind == module.FailureRoute {
-		return p.wrong("expected the number of the failure_route in brackets before %s", p.tok)
+	} else if kind == module.FailureRoute || kind == module.BranchRoute || kind == module.LocalRoute {
+		return p.wrong("expected the name of the %s in brackets before %s", word, p.tok)
 	}
 	if !p.tok.is("{") {
 		return p.wrong("expected \"{\" before %s", p.tok)
@@ -25,16 +28,44 @@ func (p *parser) route(kind module.Routes) bool {
 	return true
 }
 
-func (p *parser) routeNumber(r *route, word string) bool {
-	if p.tok.kind == tWord || p.tok.kind == tString {
-		return p.fail(p.tok.pos, "named routes are not supported yet: a %s has a number", word)
+func (p *parser) routeName(r *route, word string) bool {
+	t := p.tok
+	if t.kind != tWord && t.kind != tNumber && t.kind != tString {
+		return p.wrong("expected the name of the route before %s", t)
 	}
-	if p.tok.kind != tNumber {
-		return p.wrong("expected the number of the route before %s", p.tok)
+	if t.kind == tString {
+		p.take()
+	} else {
+		t = p.raw(isHostByte0)
 	}
-	n, ok := p.num(p.take())
-	r.number = n.num
-	return ok && p.expect("]")
+	if r.kind == module.LocalRoute && t.text != localRequest {
+		p.fail(t.pos, "event_route[%s] is not supported: there is event_route[%s]", t.text, localRequest)
+	}
+	if (word == "request_route" || word == "reply_route") && t.text != "0" {
+		return p.fail(t.pos, "a %s has no name", word)
+	}
+	r.name = routeName(t.text)
+	if strings.ContainsAny(r.name, "\"\\$") || len(r.name) > maxRouteName {
+		return p.fail(t.pos, "the name of a route has at most %d characters, and no quotes, backslashes or dollar signs", maxRouteName)
+	}
+	return p.expect("]")
+}
+
+// maxRouteName bounds the name of a route in bytes.
+const maxRouteName = 64
+
+// isHostByte0 is isHostByte without the brackets.
+func isHostByte0(c byte) bool { return isWordByte(c) || c == ':' }
+
+// routeName makes numbers alike; the route 0 is the main one.
+func routeName(s string) string {
+	if n, ok := atoi(s); ok && n >= 0 && s[0] != '+' {
+		if n == 0 {
+			return ""
+		}
+		return itoa(n)
+	}
+	return s
 }
 
 // block reads a brace, statements, and the closing brace.
@@ -92,8 +123,13 @@ func (p *parser) stmt() stmt {
 		p.fail(p.tok.pos, "a closing brace is missing before this %s", p.tok.text)
 		return nil
 	}
-	if p.tok.is("if") {
+	switch {
+	case p.tok.is("if"):
 		return p.ifStatement()
+	case p.tok.is("switch"):
+		return p.switchStatement()
+	case p.tok.is("while"):
+		return p.whileStatement()
 	}
 	s, ok := p.command()
 	if !ok {
@@ -109,12 +145,12 @@ func (p *parser) stmt() stmt {
 func (p *parser) semicolon() {
 	switch {
 	case p.accept(";"):
-	case p.tok.kind == tBad || p.tok.kind == tVar:
+	case p.tok.kind == tBad:
 		p.wrong("")
 		p.syncStmt()
 	default:
 		p.fail(p.behind(), "expected \";\" before %s", p.tok)
-		if p.tok.kind != tWord && !p.tok.is("}") {
+		if p.tok.kind != tWord && p.tok.kind != tVar && !p.tok.is("}") {
 			p.syncStmt()
 		}
 	}
@@ -126,12 +162,11 @@ func (p *parser) startsRoute() bool {
 	if p.tok.kind != tWord {
 		return false
 	}
-	switch p.tok.text {
-	case "route", "request_route", "failure_route", "onreply_route", "branch_route", "event_route":
-		next := p.after()
-		return next.is("[") || next.is("{")
+	if _, ok := topRoutes[p.tok.text]; !ok {
+		return false
 	}
-	return false
+	next := p.after()
+	return next.is("[") || next.is("{")
 }
 
 // syncStmt passes to after the semicolon, or to before the brace, that ends the
@@ -228,12 +263,16 @@ func (p *parser) branch() []stmt {
 func (p *parser) command() (stmt, bool) {
 	t := p.tok
 	switch {
+	case t.kind == tVar:
+		return p.assignment()
 	case t.kind != tWord:
 		return nil, p.wrong("expected a statement before %s", t)
 	case t.text == "else":
 		return nil, p.fail(t.pos, "else without an if before it")
-	case slices.Contains(laterWords, t.text):
-		return nil, p.fail(t.pos, "%s is not supported yet", t.text)
+	case t.text == "case", t.text == "default" && p.after().is(":"):
+		return nil, p.fail(t.pos, "%s stands in a switch", t.text)
+	case t.text == "include_file", t.text == "import_file":
+		return nil, p.fail(t.pos, "%s wants the path of a file in quotes", t.text)
 	case t.text == "break", t.text == "drop", t.text == "exit", t.text == "return":
 		return p.leaveWord()
 	case subjects[t.text].build != nil:
@@ -250,12 +289,18 @@ func (p *parser) leaveWord() (stmt, bool) {
 	t := p.take()
 	s := &leaveStmt{pos: t.pos, word: t.text, code: 1}
 	paren := p.accept("(")
-	if t.text == "return" && (p.tok.kind == tNumber || p.tok.is("-")) {
-		v, ok := p.arg()
+	if t.text == "return" && (p.tok.kind == tNumber || p.tok.is("-") || p.tok.kind == tVar || paren && !p.tok.is(")")) {
+		x, ok := p.valueOf()
 		if !ok {
 			return nil, false
 		}
-		s.code = v.num
+		if l, ok := x.(*literal); ok && l.value.quoted {
+			return nil, p.fail(l.value.pos, "return takes a number")
+		} else if ok {
+			s.code = l.value.num
+		} else {
+			s.value = x
+		}
 	}
 	if paren && !p.expect(")") {
 		return nil, false

@@ -33,24 +33,59 @@ const (
 )
 
 // Pos is a place in a file, from line 1 and column 1.
-type Pos struct{ Line, Column int }
+type Pos struct {
+	Line, Column int
+	file         *source
+}
 
-// report collects the problems of one file.
-type report struct {
-	file  string
+// source is a file of the script: the one that was named, or one that it includes.
+type source struct {
+	name  string
+	order int // in which it was first read, from 0
 	lines []string
-	found []Problem
+	// known says that a statement was read in it, so that it is a script and no
+	// other file whose text is nobody's business.
+	known bool
+}
+
+// found is a problem and its place.
+type found struct {
+	at      Pos
+	message string
+}
+
+// report collects the problems of a script.
+type report struct {
+	files []*source
+	found []found
 	full  bool
 	hide  hider
+	// guarded keeps to itself what stands in files that are no scripts.
+	guarded bool
 }
 
-func newReport(file, text string) *report {
-	return &report{file: file, lines: strings.Split(text, "\n")}
+func newReport(name, text string) *report {
+	r := &report{}
+	r.open(name, text)
+	return r
 }
+
+// open enters a file.
+func (r *report) open(name, text string) *source {
+	s := &source{name: name, order: len(r.files), lines: strings.Split(text, "\n")}
+	r.files = append(r.files, s)
+	return s
+}
+
+// start is the begin of the script.
+func (r *report) start() Pos { return Pos{1, 1, r.files[0]} }
 
 // add notes a problem; the same one at the same place counts once.
 func (r *report) add(at Pos, format string, args ...any) {
-	p := Problem{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}
+	if at.file == nil {
+		at.file = r.files[0]
+	}
+	p := found{at, fmt.Sprintf(format, args...)}
 	if slices.Contains(r.found, p) {
 		return
 	}
@@ -61,28 +96,38 @@ func (r *report) add(at Pos, format string, args ...any) {
 	r.found = append(r.found, p)
 }
 
-// problems returns what was found in the order of the lines, with carets.
+// problems returns what was found in the order of the files and lines, with carets.
 func (r *report) problems() []Problem {
-	slices.SortStableFunc(r.found, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	slices.SortStableFunc(r.found, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.at.file.order, b.at.file.order), cmp.Compare(a.at.Line, b.at.Line), cmp.Compare(a.at.Column, b.at.Column))
 	})
-	for i := range r.found {
-		r.found[i].Caret = r.caret(r.found[i].Line, r.found[i].Column)
+	var list []Problem
+	hidden := map[*source]bool{}
+	for _, f := range r.found {
+		if r.guarded && !f.at.file.known {
+			if !hidden[f.at.file] {
+				list = append(list, Problem{File: f.at.file.name, Line: 1, Column: 1, Message: "this is no routing script: nothing of it is shown"})
+			}
+			hidden[f.at.file] = true
+			continue
+		}
+		list = append(list, Problem{f.at.file.name, f.at.Line, f.at.Column, f.message, r.caret(f.at)})
 	}
 	if r.full {
-		r.found = append(r.found, Problem{File: r.file, Line: len(r.lines), Column: 1,
+		list = append(list, Problem{File: r.files[0].name, Line: len(r.files[0].lines), Column: 1,
 			Message: fmt.Sprintf("over %d problems; the others are not shown", maxProblems)})
 	}
-	return r.found
+	return list
 }
 
 // caret returns the line with the mark under it. Of a long line it shows the
 // part around the column.
-func (r *report) caret(line, column int) string {
-	if line < 1 || line > len(r.lines) {
+func (r *report) caret(p Pos) string {
+	lines := p.file.lines
+	if p.Line < 1 || p.Line > len(lines) {
 		return ""
 	}
-	text, at := r.hide.mask(r.lines[line-1], column-1)
+	text, at := r.hide.mask(lines[p.Line-1], p.Column-1)
 	text = strings.TrimRight(text, "\r")
 	at = min(at, len(text))
 	if len(text) > maxShown {

@@ -14,12 +14,30 @@ import (
 type Program struct {
 	globals Globals
 	modules []module.Module
+	params  []Param
 	log     *slog.Logger
+	tree    *file
+	secret  []bool // of each modparam of tree: its value is not shown
+	scope   *module.Scope
+	budget  int // steps that one message may take
 
 	main    *block
 	failure map[int]*block
 	reply   map[int]*block // 0 is the general one
+	branch  map[int]*block
+	local   *block // event_route[tm:local-request]
+	armed   map[module.Routes]map[int]*block
 }
+
+// Param is a parameter that the script sets.
+type Param struct {
+	Module, Name string
+	Text         string // of a number, as written
+	Num          int
+}
+
+// Params returns the parameters that the script sets, in its order. They hold passwords.
+func (p *Program) Params() []Param { return p.params }
 
 // Globals returns the settings of the script.
 func (p *Program) Globals() *Globals { return &p.globals }
@@ -53,15 +71,65 @@ func (p *Program) Reply(r *relay.Request, route int) bool {
 	return route == 0 || p.run(p.reply[route], r, module.ReplyRoute) != dropped
 }
 
+// Branch runs branch_route[route] on one branch. False means that the script dropped it.
+func (p *Program) Branch(r *relay.Request, route int) bool {
+	return p.run(p.branch[route], r, module.BranchRoute) != dropped
+}
+
+// LocalRequest runs event_route[tm:local-request] on a request of our own user agent.
+// False means that the script dropped it.
+func (p *Program) LocalRequest(r *relay.Request) bool {
+	return p.run(p.local, r, module.LocalRoute) != dropped
+}
+
 // run runs one block on a message.
 func (p *Program) run(b *block, r *relay.Request, kind module.Routes) result {
 	if b == nil {
 		return yes
 	}
 	c := r.Owner.(*module.Ctx)
-	c.Route, c.ReturnCode, c.Depth = kind, module.True, 1
+	if kind == module.BranchRoute {
+		return p.within(b, c)
+	}
+	c.Route, c.ReturnCode, c.Depth, c.Steps = kind, module.True, 1, b.weight
+	p.clearVars(c)
 	defer p.survive(b, c)
-	return b.run(c)
+	return p.ended(b, c, b.run(c))
+}
+
+// within runs a branch route, which is a part of the run that relays: it has its
+// variables and its steps.
+func (p *Program) within(b *block, c *module.Ctx) result {
+	outer, depth := c.Route, c.Depth
+	c.Route, c.ReturnCode, c.Depth = module.BranchRoute, module.True, 1
+	defer func() { c.Route, c.Depth = outer, depth }()
+	defer p.survive(b, c)
+	if c.Steps += b.weight; c.Steps > p.budget {
+		return p.ended(b, c, tired)
+	}
+	return p.ended(b, c, b.run(c))
+}
+
+// ended tells of a script that took too long.
+func (p *Program) ended(b *block, c *module.Ctx, r result) result {
+	if r == tired {
+		p.log.Error("script ends: too many steps", "route", b.title, "steps", c.Steps, "call_id", string(c.Msg.CallID()))
+		if c.Route == module.RequestRoute || c.Route == module.FailureRoute {
+			p.apologize(c)
+		}
+	}
+	return r
+}
+
+// clearVars gives the run its own variables, without values.
+func (p *Program) clearVars(c *module.Ctx) {
+	n := p.scope.Len()
+	if cap(c.Vars) < n {
+		c.Vars = make([]module.Value, n)
+		return
+	}
+	c.Vars = c.Vars[:n]
+	clear(c.Vars)
 }
 
 // survive keeps a fault of a module to the message that met it: the request is
@@ -74,7 +142,7 @@ func (p *Program) survive(b *block, c *module.Ctx) {
 	}
 	p.log.Error("panic in worker", "route", b.title, "call_id", string(c.Msg.CallID()),
 		"fault", fault, "stack", string(debug.Stack()))
-	if c.Route != module.ReplyRoute { // there the call is locked, and the response goes on
+	if c.Route == module.RequestRoute || c.Route == module.FailureRoute { // in a reply route the call is locked, and the response goes on
 		p.apologize(c)
 	}
 }

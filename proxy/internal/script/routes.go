@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,8 +18,10 @@ type block struct {
 	title  string
 	kind   module.Routes
 	pos    Pos
+	number int // by which the transaction knows it
 	run    node
 	called bool // something calls or arms it
+	weight int  // how many steps it has
 
 	calls []routeCall
 	uses  []use
@@ -51,52 +54,83 @@ const (
 	closed
 )
 
-func blockTitle(kind module.Routes, number int) string {
+func blockTitle(kind module.Routes, name string) string {
+	word := kindWords[kind]
 	switch {
-	case kind == module.FailureRoute:
-		return fmt.Sprintf("failure_route[%d]", number)
-	case kind == module.ReplyRoute && number == 0:
-		return "onreply_route"
-	case kind == module.ReplyRoute:
-		return fmt.Sprintf("onreply_route[%d]", number)
-	case number == 0:
+	case name != "":
+		return word + "[" + name + "]"
+	case kind == module.RequestRoute:
 		return "the main route"
 	}
-	return fmt.Sprintf("route[%d]", number)
+	return word
 }
 
-func (k *compiler) table(kind module.Routes) map[int]*block {
-	switch kind {
-	case module.FailureRoute:
-		return k.prog.failure
-	case module.ReplyRoute:
-		return k.prog.reply
-	}
-	return k.routes
+// kindWords are the words that begin a block of each kind.
+var kindWords = map[module.Routes]string{
+	module.RequestRoute: "route", module.FailureRoute: "failure_route", module.ReplyRoute: "onreply_route",
+	module.BranchRoute: "branch_route", module.LocalRoute: "event_route",
 }
+
+// armTable is the blocks of one kind that functions arm, by name; each has a number
+// that goes with the transaction.
+type armTable map[string]*block
+
+// firstNamed is the number of the first route that is no small number itself.
+const firstNamed = 10000
 
 // declare makes a block for each route, so that those that come later can be called.
 func (k *compiler) declare(list []*route) []*block {
-	k.prog.failure, k.prog.reply = map[int]*block{}, map[int]*block{}
+	k.armed = map[module.Routes]armTable{module.FailureRoute: {}, module.ReplyRoute: {}, module.BranchRoute: {}, module.LocalRoute: {}}
+	k.prog.armed = map[module.Routes]map[int]*block{}
 	blocks := make([]*block, len(list))
 	for i, r := range list {
-		b := &block{title: r.title(), kind: r.kind, pos: r.pos}
+		b := &block{title: r.title(), kind: r.kind, pos: r.pos, number: k.number0(r.name, i)}
 		blocks[i] = b
-		t := k.table(r.kind)
-		switch other := t[r.number]; {
-		case other != nil:
-			k.wrong(r.pos, "%s is there already, at line %d", r.title(), other.pos.Line)
-		case r.kind == module.FailureRoute && r.number == 0:
-			k.wrong(r.pos, "a failure_route has a number from 1")
-		default:
-			t[r.number] = b
+		t := k.armed[r.kind]
+		if r.kind == module.RequestRoute {
+			t = k.routes
 		}
+		switch other := t[r.name]; {
+		case other != nil:
+			k.wrong(r.pos, "%s is there already, at %s", r.title(), place(other.pos, r.pos))
+			continue
+		case r.name == "" && (r.kind == module.FailureRoute || r.kind == module.BranchRoute):
+			k.wrong(r.pos, "a %s has a name, or a number from 1", kindWords[r.kind])
+			continue
+		}
+		t[r.name] = b
+		if k.prog.armed[r.kind] == nil {
+			k.prog.armed[r.kind] = map[int]*block{}
+		}
+		k.prog.armed[r.kind][b.number] = b
 	}
-	k.prog.main = k.routes[0]
+	k.prog.main = k.routes[""]
+	k.prog.failure, k.prog.reply, k.prog.branch = k.prog.armed[module.FailureRoute], k.prog.armed[module.ReplyRoute], k.prog.armed[module.BranchRoute]
+	k.prog.local = k.armed[module.LocalRoute][localRequest]
 	if k.prog.main == nil {
-		k.wrong(Pos{1, 1}, "the script has no main route: route { … }")
+		k.wrong(k.report.start(), "the script has no main route: route { … }")
 	}
 	return blocks
+}
+
+// number0 is the number of a block: its name if that is a small number.
+func (k *compiler) number0(name string, i int) int {
+	if name == "" {
+		return 0
+	}
+	if n, ok := atoi(name); ok && n > 0 && n < firstNamed {
+		return n
+	}
+	return firstNamed + i
+}
+
+// blocks lists all blocks, in an order that is always the same.
+func (k *compiler) blocks() []*block {
+	list := k.inOrder(k.routes)
+	for _, kind := range []module.Routes{module.FailureRoute, module.ReplyRoute, module.BranchRoute, module.LocalRoute} {
+		list = append(list, k.inOrder(k.armed[kind])...)
+	}
+	return list
 }
 
 // use notes that the present block calls something.
@@ -108,7 +142,7 @@ func (k *compiler) use(at Pos, name string, routes module.Routes, mayWait bool) 
 // that everything may stand where it can be reached, and that the calls come to
 // an end.
 func (k *compiler) reach() {
-	roots := slices.Concat(k.inOrder(k.routes), k.inOrder(k.prog.failure), k.inOrder(k.prog.reply))
+	roots := k.blocks()
 	for _, b := range roots {
 		k.measure(b)
 	}
@@ -118,18 +152,14 @@ func (k *compiler) reach() {
 		}
 	}
 	for _, b := range roots {
-		if b.in == 0 || b.kind == module.FailureRoute && !b.called {
+		if b.in == 0 || (b.kind == module.FailureRoute || b.kind == module.BranchRoute) && !b.called {
 			k.log.Warn("nothing leads to this route", "route", b.title, "line", b.pos.Line)
 		}
 	}
 }
 
-func (k *compiler) inOrder(t map[int]*block) []*block {
-	list := make([]*block, 0, len(t))
-	for _, n := range slices.Sorted(maps.Keys(t)) {
-		list = append(list, t[n])
-	}
-	return list
+func (k *compiler) inOrder(t map[string]*block) []*block {
+	return slices.SortedFunc(maps.Values(t), func(a, b *block) int { return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.title, b.title)) })
 }
 
 // measure finds circles of calls, and chains that are too long.
@@ -190,10 +220,10 @@ func (k *compiler) spread(b, root *block, kind module.Routes) {
 
 func kindTitle(kind module.Routes) string {
 	switch kind {
-	case module.FailureRoute:
-		return "a failure_route"
-	case module.ReplyRoute:
-		return "an onreply_route"
+	case module.RequestRoute:
+		return "the main route"
+	case module.ReplyRoute, module.LocalRoute:
+		return "an " + kindWords[kind]
 	}
-	return "the main route"
+	return "a " + kindWords[kind]
 }

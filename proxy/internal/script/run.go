@@ -12,7 +12,9 @@ const (
 	yes            // done
 	leave          // the route block ends; ReturnCode is its value
 	exit           // the script ends
-	dropped        // the script ends and the response is not sent on
+	dropped        // the script ends, and the response or the branch is not sent on
+	broken         // the switch or the loop ends
+	tired          // the script ends, because it takes too many steps
 )
 
 // node is a compiled piece of the script.
@@ -159,7 +161,7 @@ func leaving(word string, code int) node {
 		return constantly(exit)
 	case word == "drop":
 		return func(c *module.Ctx) result {
-			if c.Route == module.ReplyRoute {
+			if c.Route == module.ReplyRoute || c.Route == module.BranchRoute || c.Route == module.LocalRoute {
 				return dropped
 			}
 			c.ReturnCode = module.True
@@ -173,8 +175,11 @@ func leaving(word string, code int) node {
 }
 
 // enter runs another route block and goes on after it.
-func enter(b *block) node {
+func (p *Program) enter(b *block) node {
 	return func(c *module.Ctx) result {
+		if c.Steps += b.weight; c.Steps > p.budget {
+			return tired
+		}
 		c.Depth++
 		r := b.run(c)
 		c.Depth--

@@ -1,9 +1,12 @@
 package script
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -31,7 +34,6 @@ type setting struct {
 
 // What an operator should know of settings that do nothing.
 const (
-	noFIFO  = "the FIFO is not served yet; seraphctl speaks to unix_sock"
 	asRoot  = "start the proxy as that user, in that folder: it never changes either"
 	noServe = "the router adds no Server or User-Agent header"
 )
@@ -45,27 +47,41 @@ var settings = func() map[string]setting {
 		"advertised_address": {kind: aName, set: (*compiler).setAdvertisedAddress},
 		"advertised_port":    {kind: aNumber, set: (*compiler).setAdvertisedPort},
 		"unix_sock":          {kind: aText, set: func(k *compiler, v value) { k.prog.globals.UnixSock = v.text }},
+		"fifo":               {kind: aText, set: func(k *compiler, v value) { k.prog.globals.FIFO = v.text }},
+		"fifo_dir":           {kind: aName, set: func(k *compiler, v value) { k.prog.globals.FIFODir = v.text }},
+		"fifo_group":         {kind: aNumberOrName, set: func(k *compiler, v value) { k.prog.globals.FIFOGroup = v.text }},
+		"fifo_mode":          {kind: aNumber, set: (*compiler).setFIFOMode},
 		"disable_tcp":        {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.DisableTCP = v.num != 0 }},
 		"udp_workers":        {kind: aNumber, set: (*compiler).setUDPWorkers},
+		"max_while_loops":    {kind: aNumber, set: (*compiler).setWhileLoops},
 		"debug":              {kind: aNumber, set: (*compiler).setDebug},
 		"enable_tls":         {kind: aSwitch, set: (*compiler).setEnableTLS},
 		"disable_tls":        {kind: aSwitch, set: (*compiler).setDisableTLS},
+		"tls_method":         {kind: aName, set: setTLS("tls_method")},
+		"tls_certificate":    {kind: aName, set: setTLS("certificate")},
+		"tls_private_key":    {kind: aName, set: setTLS("private_key")},
+		"tls_ca_list":        {kind: aName, set: setTLS("ca_list")},
+
+		"tcp_max_connections":     {kind: aNumber, set: (*compiler).setMaxConns},
+		"tcp_connect_timeout":     {kind: aNumber, set: (*compiler).setConnectTimeout},
+		"tcp_send_timeout":        {kind: aNumber, set: (*compiler).setSendTimeout},
+		"tcp_connection_lifetime": {kind: aNumber, set: (*compiler).setLifetime},
+		"tcp_accept_aliases":      {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.Streams.AcceptAliases = v.num != 0 }},
 	}
 	for kind, names := range map[settingKind]string{
-		aNumber: `children check_via_level maxbuffer tcp_children tcp_send_timeout tcp_connect_timeout
-			tcp_connection_lifetime tcp_max_connections tcp_poll_method_nr memlog memdbg mem_log mcast_ttl
-			open_files_limit unix_sock_children fifo_mode udp_mtu max_while_loops log_prefix_mode`,
+		aNumber: `children check_via_level maxbuffer tcp_children
+			tcp_poll_method_nr memlog memdbg mem_log mcast_ttl
+			open_files_limit unix_sock_children udp_mtu log_prefix_mode`,
 		aSwitch: `fork log_stderror dns rev_dns check_via statistics sip_warning syn_branch mhomed
-			tcp_accept_aliases reply_to_via mcast_loopback loop_checks disable_core_dump auto_aliases
-			dns_cache_init use_dns_cache use_dns_failover server_signature`,
-		aName: `log_facility log_name tos mpath loadpath fifo_user fifo_group fifo_db_url fifo_dir
-			tcp_poll_method avp_aliases tls_method tls_certificate tls_private_key tls_ca_list`,
+			reply_to_via mcast_loopback loop_checks disable_core_dump auto_aliases
+			dns_cache_init server_signature`,
+		aName: `log_facility log_name tos mpath loadpath fifo_user fifo_db_url
+			tcp_poll_method avp_aliases`,
 	} {
 		for name := range strings.FieldsSeq(names) {
 			t[name] = setting{kind: kind}
 		}
 	}
-	t["fifo"] = setting{kind: aText, note: noFIFO}
 	for _, name := range []string{"user", "uid", "group", "gid"} {
 		t[name] = setting{kind: aNumberOrName, note: asRoot}
 	}
@@ -73,6 +89,7 @@ var settings = func() map[string]setting {
 	t["wdir"], t["workdir"] = t["chroot"], t["chroot"]
 	t["server_header"] = setting{kind: aText, note: noServe}
 	t["user_agent_header"] = t["server_header"]
+	addDNS(t)
 	return t
 }()
 
@@ -155,6 +172,16 @@ func (k *compiler) inRange(v value, name string, least, most int) bool {
 	return true
 }
 
+// setFIFOMode takes a file mode, whose digits are octal however they are written.
+func (k *compiler) setFIFOMode(v value) {
+	mode, err := strconv.ParseUint(v.text, 8, 12)
+	if err != nil || mode > 0o777 {
+		k.wrong(v.pos, "fifo_mode is a file mode such as 0660")
+		return
+	}
+	k.prog.globals.FIFOMode = fs.FileMode(mode)
+}
+
 func (k *compiler) setListen(v value) {
 	g := &k.prog.globals
 	if n := len(g.Listen); n > 0 && k.advertising(v) {
@@ -233,20 +260,54 @@ func (k *compiler) setUDPWorkers(v value) {
 	}
 }
 
+func (k *compiler) setWhileLoops(v value) {
+	if k.inRange(v, "max_while_loops", 1, mostWhileLoops) {
+		k.prog.globals.MaxWhileLoops = v.num
+	}
+}
+
 func (k *compiler) setDebug(v value) {
 	level := slogLevel(v.num)
 	k.prog.globals.LogLevel = &level
 }
 
-func (k *compiler) setEnableTLS(v value) {
-	if v.num != 0 {
-		k.wrong(v.pos, "TLS is not supported yet")
+func (k *compiler) setEnableTLS(v value) { k.prog.globals.EnableTLS = v.num != 0 }
+
+func (k *compiler) setDisableTLS(v value) { k.prog.globals.EnableTLS = v.num == 0 }
+
+// setTLS notes a setting of SER's under the name that module tls has for it, which
+// checks it.
+func setTLS(key string) func(k *compiler, v value) {
+	return func(k *compiler, v value) {
+		g := &k.prog.globals
+		if g.TLS == nil {
+			g.TLS = map[string]string{}
+		}
+		g.TLS[key] = v.text
 	}
 }
 
-func (k *compiler) setDisableTLS(v value) {
-	if v.num == 0 {
-		k.wrong(v.pos, "TLS is not supported yet")
+func (k *compiler) setMaxConns(v value) {
+	if k.inRange(v, "tcp_max_connections", 1, 1<<20) {
+		k.prog.globals.Streams.MaxConns = v.num
+	}
+}
+
+func (k *compiler) setConnectTimeout(v value) {
+	if k.inRange(v, "tcp_connect_timeout", 1, 120) {
+		k.prog.globals.Streams.ConnectTimeout = time.Duration(v.num) * time.Second
+	}
+}
+
+func (k *compiler) setSendTimeout(v value) {
+	if k.inRange(v, "tcp_send_timeout", 1, 120) {
+		k.prog.globals.Streams.SendTimeout = time.Duration(v.num) * time.Second
+	}
+}
+
+func (k *compiler) setLifetime(v value) {
+	if k.inRange(v, "tcp_connection_lifetime", 5, 7*24*3600) {
+		k.prog.globals.Streams.Lifetime = time.Duration(v.num) * time.Second
 	}
 }
 

@@ -46,7 +46,11 @@ func (l *Layer) admit(nc *net.TCPConn, socket uint16) {
 		return
 	}
 	l.stats.connsAccepted.Add(1)
-	if !c.open(nc) || !l.spawn(c.serve) {
+	serve := c.serve
+	if c.shaking {
+		serve = c.greet
+	}
+	if !c.open(nc) || !l.spawn(serve) {
 		c.terminate(ErrClosed)
 	}
 }
@@ -67,6 +71,12 @@ func (c *conn) connect() {
 	if !c.open(nc.(*net.TCPConn)) {
 		c.terminate(ErrClosed)
 		return
+	}
+	if c.flow.Proto == TLS {
+		if err := c.secure(); err != nil {
+			c.terminate(err)
+			return
+		}
 	}
 	c.flush()
 	c.serve()

@@ -21,8 +21,11 @@ const keepAlive = 2 * time.Minute
 // for the caller to close.
 func (l *Layer) bind() error {
 	for _, listen := range l.cfg.Listen {
-		if listen.Proto != UDP && listen.Proto != TCP {
-			return fmt.Errorf("listen %s: protocol %s is not supported", listen, listen.Proto)
+		if listen.Proto < UDP || listen.Proto > WSS {
+			return fmt.Errorf("listen %s: protocol %s is none to listen on", listen, listen.Proto)
+		}
+		if listen.Proto.Secure() && l.cfg.TLS == nil {
+			return fmt.Errorf("listen %s: %w", listen, ErrNoCertificate)
 		}
 		addrs, err := resolveListen(l.ctx, listen)
 		if err != nil {

@@ -35,11 +35,35 @@ type Config struct {
 	// IPv6 /64 network. Default 256.
 	MaxConnsPerSource int
 
+	// TLS chooses certificates; nil if nothing listens on TLS or WSS.
+	TLS Certificates
+
+	// Origins are the origins (https://phone.example.org) of the pages that may open a
+	// WebSocket; none stands for every page. What sends no Origin is no page and may.
+	Origins []string
+
+	// MaxHandshakes and MaxHandshakesPerSource bound the TLS and WebSocket handshakes that
+	// are under way, in all and for each source as MaxConnsPerSource counts it. Default 512
+	// and 64.
+	MaxHandshakes, MaxHandshakesPerSource int
+
+	// StunRate bounds the answers to STUN requests on each UDP socket, a second. Default
+	// 1,000.
+	StunRate int
+
 	// MaxQueue bounds the bytes that wait to be written on one connection. Default 256 KiB.
 	MaxQueue int
 
 	// ConnectTimeout bounds the opening of a connection. Default 5 s.
 	ConnectTimeout time.Duration
+
+	// HandshakeTimeout bounds the TLS handshake and the upgrade to WebSocket, both
+	// together, and how long a ping may remain unanswered. Default 10 s.
+	HandshakeTimeout time.Duration
+
+	// PingInterval is how long a WebSocket may be silent before we ask whether the peer is
+	// there (RFC 6455 §5.5.2). Default 60 s.
+	PingInterval time.Duration
 
 	// FirstTimeout ends an accepted connection on which no message was completed by then.
 	// Default 60 s.
@@ -85,6 +109,9 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxSpares", &c.MaxSpares, 64, 1 << 16},
 		{"MaxConns", &c.MaxConns, 16384, 1 << 24},
 		{"MaxConnsPerSource", &c.MaxConnsPerSource, 256, 1 << 24},
+		{"MaxHandshakes", &c.MaxHandshakes, 512, 1 << 20},
+		{"MaxHandshakesPerSource", &c.MaxHandshakesPerSource, 64, 1 << 20},
+		{"StunRate", &c.StunRate, 1000, 1 << 24},
 		{"MaxQueue", &c.MaxQueue, 256 << 10, 1 << 30},
 	} {
 		if *f.value == 0 {
@@ -103,6 +130,8 @@ func (c Config) withDefaults() (Config, error) {
 		def   time.Duration
 	}{
 		{"ConnectTimeout", &c.ConnectTimeout, 5 * time.Second},
+		{"HandshakeTimeout", &c.HandshakeTimeout, 10 * time.Second},
+		{"PingInterval", &c.PingInterval, time.Minute},
 		{"FirstTimeout", &c.FirstTimeout, time.Minute},
 		{"IdleTimeout", &c.IdleTimeout, 65 * time.Minute},
 		{"MessageTimeout", &c.MessageTimeout, 10 * time.Second},

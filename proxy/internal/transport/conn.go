@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,6 +20,8 @@ type conn struct {
 	l       *Layer
 	flow    Flow
 	inbound bool
+	alias   peer   // under which it is found too; guarded by the table
+	domain  string // whom the peer of our own TLS connection speaks for
 
 	// Reading.
 	buf        []byte // nil while nothing is unread: an idle connection holds no buffer
@@ -32,9 +35,17 @@ type conn struct {
 	armed      time.Time // the read deadline that is set
 	readErr    error
 	fill       func(fd uintptr) bool
+	first      [1]byte // what TLS waits with
+	ws         *webSocket
+
+	// TLS and WebSocket, which stand between the message and the queue. seal keeps the
+	// order; it is taken before mu.
+	seal sync.Mutex
+	sec  *tls.Conn
 
 	// Writing, and what ends the connection.
 	mu       sync.Mutex
+	shaking  bool         // the handshakes are not done
 	nc       *net.TCPConn // nil while connecting
 	raw      syscall.RawConn
 	out      []byte
@@ -49,7 +60,7 @@ type conn struct {
 }
 
 func newConn(l *Layer, flow Flow, inbound bool) *conn {
-	c := &conn{l: l, flow: flow, inbound: inbound}
+	c := &conn{l: l, flow: flow, inbound: inbound, shaking: flow.Proto != TCP}
 	c.fill, c.write = c.receive, c.writeOnce
 	return c
 }
@@ -77,6 +88,7 @@ func (c *conn) serve() {
 			return // another goroutine serves c now, or it has ended
 		}
 		if err := c.read(); err != nil {
+			c.farewell()
 			c.terminate(err)
 			return
 		}
@@ -121,13 +133,15 @@ func (c *conn) handleAll() bool {
 // message cuts the next complete message off the unread bytes; nil if there is none yet.
 // An error ends the connection; head is then the header part, if its end was found.
 func (c *conn) message() (msg, head []byte, err error) {
+	if c.ws != nil {
+		msg, err = c.nextFrame()
+		return msg, nil, err
+	}
 	if c.framer.scan == 0 {
 		c.skipCRLF()
 	}
 	if c.start == c.end {
-		c.start, c.end = 0, 0
-		c.l.bufs.give(c.buf)
-		c.buf = nil
+		c.release()
 		return nil, nil, nil
 	}
 	h, total, err := c.framer.next(c.buf[c.start:c.end], c.l.cfg.MaxMessage)
@@ -182,6 +196,13 @@ func (c *conn) skipCRLF() {
 	}
 }
 
+// release gives up the buffer, of which nothing is unread.
+func (c *conn) release() {
+	c.start, c.end = 0, 0
+	c.l.bufs.give(c.buf)
+	c.buf = nil
+}
+
 // makeRoom makes the rest of a message of total bytes fit (total 0: not known yet).
 func (c *conn) makeRoom(total int) {
 	have := c.end - c.start
@@ -230,14 +251,17 @@ func (c *conn) malformed(w *Worker, head []byte, err error) {
 func (c *conn) read() error {
 	for {
 		if err := c.setDeadline(); err != nil {
+			if errors.Is(err, ErrIdle) && c.idlePing() {
+				continue
+			}
 			return err
 		}
-		err := c.raw.Read(c.fill)
-		if err == nil {
-			err = c.readErr
-		}
+		err := c.fetch()
 		if err == nil {
 			c.active = time.Now()
+			if c.ws != nil {
+				c.ws.pinged = false
+			}
 			return nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -245,6 +269,17 @@ func (c *conn) read() error {
 		}
 		// The deadline is moved on lazily, so this one may not be the true one.
 	}
+}
+
+// fetch puts what has come into buf, waiting for it until the deadline.
+func (c *conn) fetch() error {
+	if c.sec != nil {
+		return c.decrypt()
+	}
+	if err := c.raw.Read(c.fill); err != nil {
+		return err
+	}
+	return c.readErr
 }
 
 // receive is called by the poller when there may be something to read.
@@ -281,7 +316,8 @@ func (c *conn) receive(fd uintptr) bool {
 // has moved by a sixteenth, or has come. The error says which deadline has passed.
 func (c *conn) setDeadline() error {
 	cfg := &c.l.cfg
-	want, cause := c.active.Add(cfg.IdleTimeout), ErrIdle
+	idle := c.idleTimeout()
+	want, cause := c.active.Add(idle), ErrIdle
 	if c.inbound && !c.proven {
 		want = c.opened.Add(cfg.FirstTimeout)
 	}
@@ -294,11 +330,23 @@ func (c *conn) setDeadline() error {
 	if !now.Before(want) {
 		return cause
 	}
-	if c.armed.After(now) && !c.armed.After(want) && (c.armed.Equal(want) || c.begun.IsZero() && want.Sub(c.armed) < cfg.IdleTimeout/16) {
+	if c.armed.After(now) && !c.armed.After(want) && (c.armed.Equal(want) || c.begun.IsZero() && want.Sub(c.armed) < idle/16) {
 		return nil
 	}
 	c.armed = want
 	return c.nc.SetReadDeadline(want)
+}
+
+// idleTimeout is how long the connection may be silent from now on.
+func (c *conn) idleTimeout() time.Duration {
+	cfg := &c.l.cfg
+	switch {
+	case c.ws == nil:
+		return cfg.IdleTimeout
+	case c.ws.pinged:
+		return min(cfg.IdleTimeout, cfg.PingInterval+cfg.HandshakeTimeout)
+	}
+	return min(cfg.IdleTimeout, cfg.PingInterval)
 }
 
 // linger writes what is queued, tells the peer that this was all, and waits a moment for

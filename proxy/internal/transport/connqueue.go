@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"time"
 	"unsafe"
 
@@ -9,21 +10,49 @@ import (
 
 // enqueue copies msg behind what waits to be written. It writes nothing yet.
 func (c *conn) enqueue(msg []byte) error {
+	var err error
+	if c.flow.Proto == TCP {
+		err = c.queue(msg, c.l.cfg.MaxQueue)
+	} else {
+		err = c.enqueueSealed(msg)
+	}
+	switch {
+	case err == nil:
+		c.l.stats.streamSent.Add(1)
+	case errors.Is(err, ErrQueueFull):
+		c.l.stats.streamDropped.Add(1)
+	}
+	return err
+}
+
+// room reports whether the queue takes n bytes more.
+func (c *conn) room(n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed || c.last:
+		return ErrFlowGone
+	case len(c.out)+n+c.inFlight > c.l.cfg.MaxQueue:
+		return ErrQueueFull
+	}
+	return nil
+}
+
+// queue appends bytes to what waits to be written, up to limit bytes.
+func (c *conn) queue(msg []byte, limit int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.last {
 		return ErrFlowGone
 	}
 	need := len(c.out) + len(msg)
-	if need+c.inFlight > c.l.cfg.MaxQueue {
-		c.l.stats.streamDropped.Add(1)
+	if need+c.inFlight > limit {
 		return ErrQueueFull
 	}
 	if need > cap(c.out) {
 		c.growOut(need)
 	}
 	c.out = append(c.out, msg...)
-	c.l.stats.streamSent.Add(1)
 	return nil
 }
 
@@ -34,7 +63,7 @@ func (c *conn) growOut(need int) {
 	if need <= c.l.bufs.largeSize {
 		b = c.l.bufs.take(need)
 	} else {
-		b = make([]byte, min(2*need, c.l.cfg.MaxQueue))
+		b = make([]byte, max(need, min(2*need, c.l.cfg.MaxQueue)))
 	}
 	n := copy(b, c.out)
 	c.l.bufs.give(c.out)
@@ -46,7 +75,7 @@ func (c *conn) growOut(need int) {
 func (c *conn) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.nc == nil || c.draining || len(c.out) == 0 {
+	if c.closed || c.nc == nil || c.shaking || c.draining || len(c.out) == 0 {
 		return
 	}
 	c.wrote, c.writeErr = 0, nil
@@ -129,6 +158,7 @@ func (c *conn) drain() {
 
 // finish takes no more messages and ends the writing half when the queue is written.
 func (c *conn) finish() {
+	c.farewell()
 	c.flush()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,6 +201,7 @@ func (c *conn) dead() bool {
 // shut ends the connection because the layer closes: at once, or when drain, if it is at
 // work, has written the queue.
 func (c *conn) shut() {
+	c.farewell()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = true

@@ -9,7 +9,12 @@ import (
 type peer struct {
 	proto  Proto
 	remote netip.AddrPort
+	// domain is whom the peer has proved to speak for, on TLS connections of our own: the
+	// host of another domain may have the same address (RFC 5923 §9).
+	domain string
 }
+
+func (c *conn) peer() peer { return peer{c.flow.Proto, c.flow.Remote, c.domain} }
 
 // connTable holds every connection, by number and by remote address.
 type connTable struct {
@@ -53,10 +58,10 @@ func (t *connTable) byFlow(f Flow) *conn {
 	return c
 }
 
-// byRemote is an open or opening connection to remote, nil if there is none.
-func (t *connTable) byRemote(proto Proto, remote netip.AddrPort) *conn {
+// byRemote is an open or opening connection to a peer, nil if there is none.
+func (t *connTable) byRemote(p peer) *conn {
 	t.mu.RLock()
-	c := t.byPeer[peer{proto, remote}]
+	c := t.byPeer[p]
 	t.mu.RUnlock()
 	return c
 }
@@ -84,7 +89,7 @@ func (t *connTable) addOutbound(c *conn) (*conn, error) {
 	if t.closed {
 		return nil, ErrClosed
 	}
-	if other := t.byPeer[peer{c.flow.Proto, c.flow.Remote}]; other != nil && !other.dead() {
+	if other := t.byPeer[c.peer()]; other != nil && !other.dead() {
 		return other, nil
 	}
 	if len(t.byID) >= t.maxAll {
@@ -98,16 +103,49 @@ func (t *connTable) enter(c *conn) {
 	t.lastID++
 	c.flow.Conn = t.lastID
 	t.byID[t.lastID] = c
-	t.byPeer[peer{c.flow.Proto, c.flow.Remote}] = c
+	if !c.inbound || !c.shaking {
+		t.byPeer[c.peer()] = c
+	}
+}
+
+// publish lets others find an accepted connection whose handshakes are done.
+func (t *connTable) publish(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byID[c.flow.Conn] == c {
+		t.byPeer[c.peer()] = c
+	}
+}
+
+// alias lets c be found for another port of the peer's too, unless an open connection has
+// that name. It has one alias at most.
+func (t *connTable) alias(c *conn, port uint16) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := c.peer()
+	key.remote = netip.AddrPortFrom(key.remote.Addr(), port)
+	if t.byID[c.flow.Conn] != c {
+		return false
+	}
+	if other := t.byPeer[key]; other != nil && !other.dead() {
+		return other == c
+	}
+	if c.alias.remote.IsValid() && t.byPeer[c.alias] == c && c.alias != c.peer() {
+		delete(t.byPeer, c.alias)
+	}
+	c.alias = key
+	t.byPeer[key] = c
+	return true
 }
 
 func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.byID, c.flow.Conn)
-	key := peer{c.flow.Proto, c.flow.Remote}
-	if t.byPeer[key] == c {
-		delete(t.byPeer, key)
+	for _, key := range [...]peer{c.peer(), c.alias} {
+		if t.byPeer[key] == c {
+			delete(t.byPeer, key)
+		}
 	}
 	if c.inbound {
 		source := sourceOf(c.flow.Remote.Addr())

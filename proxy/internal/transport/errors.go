@@ -17,6 +17,8 @@ var (
 	ErrNoSocket = errors.New("no socket for that protocol and address family")
 	// ErrTooManyConns: Config.MaxConns connections are open already.
 	ErrTooManyConns = errors.New("too many connections")
+	// ErrNoCertificate: there is no certificate, or no setting of TLS at all.
+	ErrNoCertificate = errors.New("TLS has no certificate")
 	// ErrTooLarge: the message is longer than the protocol or the setting allows.
 	ErrTooLarge = errors.New("message too large")
 )
@@ -27,6 +29,8 @@ var (
 	ErrIdle = errors.New("connection idle too long")
 	// ErrSlowMessage: a message began and was not complete after Config.MessageTimeout.
 	ErrSlowMessage = errors.New("message not complete in time")
+	// ErrSlowHandshake: TLS or the WebSocket was not ready after Config.HandshakeTimeout.
+	ErrSlowHandshake = errors.New("handshake not complete in time")
 	// ErrNoLength: a message on a stream has no Content-Length (RFC 3261 §18.3).
 	ErrNoLength = errors.New("message on a stream without Content-Length")
 	// ErrBadLength: Content-Length is no number, or appears twice with different values.

@@ -19,14 +19,15 @@ type Layer struct {
 	log     *slog.Logger
 	epoch   time.Time
 
-	sockets   []Socket
-	udp       [][]*udpSocket     // by Flow.Socket; the group that shares the address
-	listeners []*net.TCPListener // by Flow.Socket
-	locals    atomic.Pointer[locals]
-	conns     *connTable
-	bufs      buffers
-	stats     counters
-	waiters   atomic.Int64
+	sockets     []Socket
+	udp         [][]*udpSocket     // by Flow.Socket; the group that shares the address
+	listeners   []*net.TCPListener // by Flow.Socket
+	locals      atomic.Pointer[locals]
+	conns       *connTable
+	handshaking handshakes
+	bufs        buffers
+	stats       counters
+	waiters     atomic.Int64
 
 	idleMu sync.Mutex
 	idle   []*Worker
@@ -48,6 +49,7 @@ func New(cfg Config, h Handler, log *slog.Logger) (*Layer, error) {
 	l := &Layer{cfg: cfg, handler: h, log: log, epoch: time.Now()}
 	l.bufs.largeSize = max(slotSize, cfg.MaxMessage)
 	l.conns = newConnTable(cfg.MaxConns, cfg.MaxConnsPerSource)
+	l.handshaking = handshakes{maxAll: cfg.MaxHandshakes, maxSource: cfg.MaxHandshakesPerSource, sources: map[netip.Addr]int{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.bind(); err != nil {
 		l.cancel()
@@ -142,14 +144,14 @@ func (l *Layer) since(now time.Time) int64 { return int64(now.Sub(l.epoch)) }
 // beyond. msg may be used again when Send returns. Errors are those of Worker.Send, and
 // for UDP what the kernel said.
 func (l *Layer) Send(f Flow, msg []byte) error {
-	switch f.Proto {
-	case UDP:
+	switch {
+	case f.Proto == UDP:
 		s, err := l.udpSocket(f, 0, msg)
 		if err != nil {
 			return err
 		}
 		return s.send(f.Local.Addr(), f.Remote, msg)
-	case TCP:
+	case f.Proto.Stream():
 		c := l.conns.byFlow(f)
 		if c == nil {
 			return ErrFlowGone
@@ -199,15 +201,34 @@ var errEmpty = errors.New("empty message")
 //
 // For a stream it is the open connection with that remote address, whoever opened it, or
 // a new one: messages queue until it is connected. If that fails, FlowDown is told.
+//
+// A WebSocket is never opened from here (RFC 7118 §5): without a connection the error is
+// ErrFlowGone. WS means WSS too, as the parameter transport=ws does.
 func (l *Layer) FlowTo(proto Proto, remote netip.AddrPort, prefer uint16) (Flow, error) {
+	return l.FlowToDomain(proto, remote, prefer, "")
+}
+
+// FlowToDomain is FlowTo for a remote that was found for the host name domain. A TLS
+// connection is opened to a peer that proves to speak for it (RFC 5922), and used again
+// for that domain only.
+func (l *Layer) FlowToDomain(proto Proto, remote netip.AddrPort, prefer uint16, domain string) (Flow, error) {
+	if proto != TLS {
+		domain = "" // nobody proves anything
+	}
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 	if !remote.IsValid() || remote.Port() == 0 || remote.Addr().IsUnspecified() {
 		return Flow{}, fmt.Errorf("%s:%v is no address to send to", proto, remote)
 	}
-	if proto == TCP {
-		if c := l.conns.byRemote(proto, remote); c != nil && !c.dead() {
+	if proto.Stream() {
+		if c := l.conns.byRemote(peer{proto, remote, domain}); c != nil && !c.dead() {
 			return c.flow, nil
 		}
+	}
+	if proto == WS {
+		return l.FlowToDomain(WSS, remote, prefer, "")
+	}
+	if proto == WSS {
+		return Flow{}, fmt.Errorf("%w: no WebSocket from %v", ErrFlowGone, remote)
 	}
 	i, ok := l.pick(proto, remote.Addr(), prefer)
 	if !ok {
@@ -218,6 +239,7 @@ func (l *Layer) FlowTo(proto Proto, remote netip.AddrPort, prefer uint16) (Flow,
 		return f, nil
 	}
 	c := newConn(l, f, false)
+	c.domain = domain
 	other, err := l.conns.addOutbound(c)
 	if err != nil {
 		return Flow{}, err

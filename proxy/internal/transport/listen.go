@@ -29,7 +29,7 @@ func (l Listen) String() string {
 }
 
 // ParseListen reads a listen address: "udp:127.0.0.1:5060", "tcp:[::1]:5060",
-// "udp:eth0", "127.0.0.1:5060", each optionally followed by " advertise HOST[:PORT]".
+// "udp:eth0", "tls:192.0.2.1", "wss:192.0.2.1:443", "127.0.0.1:5060", each optionally followed by " advertise HOST[:PORT]".
 // Without a protocol it means UDP and TCP, as SER's listen does.
 func ParseListen(s string) ([]Listen, error) {
 	fields := strings.Fields(s)
@@ -49,9 +49,6 @@ func ParseListen(s string) ([]Listen, error) {
 	// "udp:host" has a protocol; "host:5060" and an IPv6 address have not.
 	if name, rest, ok := strings.Cut(addr, ":"); ok {
 		if p, known := ParseProto(name); known {
-			if p != UDP && p != TCP {
-				return nil, fmt.Errorf("listen %q: protocol %s is not supported", s, p)
-			}
 			protos, addr = []Proto{p}, rest
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,6 +20,8 @@ func TestParseListen(t *testing.T) {
 		"[::]:5060":          {{UDP, "[::]:5060", ""}, {TCP, "[::]:5060", ""}},
 		"::1":                {{UDP, "::1", ""}, {TCP, "::1", ""}},
 		"udp:eth0":           {{UDP, "eth0", ""}},
+		"tls:192.0.2.1":      {{TLS, "192.0.2.1", ""}},
+		"WSS:[::1]:443":      {{WSS, "[::1]:443", ""}},
 		"sip.example.org:0":  {{UDP, "sip.example.org:0", ""}, {TCP, "sip.example.org:0", ""}},
 		"udp:1.2.3.4:5 advertise sip.example.org:5070": {{UDP, "1.2.3.4:5", "sip.example.org:5070"}},
 	} {
@@ -39,7 +42,6 @@ func TestParseListen(t *testing.T) {
 		"udp:[::1:5060":         "no closing bracket",
 		"udp:[1.2.3.4]:5060":    "is not an IPv6 address",
 		"udp:[::1]5060":         "is not a port",
-		"tls:1.2.3.4:5061":      "protocol tls is not supported",
 		"sctp:1.2.3.4:5060":     `"1.2.3.4:5060" is not a port`,
 		"1.2.3.4 advertise":     "want [PROTO:]HOST",
 		"1.2.3.4 advertise a b": "want [PROTO:]HOST",
@@ -144,7 +146,10 @@ func TestBadConfig(t *testing.T) {
 		"UDPWorkers is -1":    {Listen: local, UDPWorkers: -1},
 		"MaxMessage is 10":    {Listen: local, MaxMessage: 10},
 		"IdleTimeout is -1ns": {Listen: local, IdleTimeout: -1},
-		"protocol ws":         {Listen: []Listen{{Proto: WS, Addr: "127.0.0.1:0"}}},
+		"protocol local":      {Listen: []Listen{{Proto: Local, Addr: "127.0.0.1:0"}}},
+		"no certificate":      {Listen: []Listen{{Proto: WSS, Addr: "127.0.0.1:0"}}},
+		"MaxHandshakes is -1": {Listen: local, MaxHandshakes: -1},
+		"PingInterval is -1s": {Listen: local, PingInterval: -time.Second},
 		"nosuch.invalid":      {Listen: []Listen{{Proto: UDP, Addr: "nosuch.invalid"}}},
 		"192.0.2.1:":          {Listen: []Listen{{Proto: UDP, Addr: "192.0.2.1:0"}}},
 		"advertise":           {Listen: []Listen{{Proto: UDP, Addr: "127.0.0.1:0", Advertise: "a b"}}},

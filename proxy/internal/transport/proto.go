@@ -4,7 +4,7 @@ package transport
 // Local for what the proxy's own user agent sends within the process.
 type Proto uint8
 
-// The protocols. Only UDP and TCP can be listened on so far.
+// The protocols.
 const (
 	ProtoNone Proto = iota
 	UDP
@@ -42,6 +42,21 @@ func (p Proto) Reliable() bool { return p != UDP && p != ProtoNone }
 
 // Stream reports whether messages travel on a connection.
 func (p Proto) Stream() bool { return p >= TCP && p <= WSS }
+
+// Secure reports whether TLS carries the messages.
+func (p Proto) Secure() bool { return p == TLS || p == WSS }
+
+// WebSocket reports whether the messages travel in WebSocket frames.
+func (p Proto) WebSocket() bool { return p == WS || p == WSS }
+
+// Param is the value of the parameter transport in a URI: "ws" for WSS too, which RFC 7118
+// §5 tells from WS by the scheme alone.
+func (p Proto) Param() string {
+	if p == WSS {
+		p = WS
+	}
+	return p.String()
+}
 
 // DefaultPort is the port that a URI or Via without one means: 5061 for TLS, 80 and
 // 443 for WebSockets (RFC 7118 §5), else 5060.

@@ -18,9 +18,12 @@ type udpReader struct {
 	local netip.AddrPort
 	lane  int // which socket of a group
 
-	n, next int // datagrams in the batch; the next one to handle
-	err     error
-	fill    func(fd uintptr) bool // stored: a closure made for each read would be garbage
+	n, next    int // datagrams in the batch; the next one to handle
+	err        error
+	stunSecond int64 // in which stunCount answers were given
+	stunCount  int
+	stun       [stunReplyLength]byte
+	fill       func(fd uintptr) bool // stored: a closure made for each read would be garbage
 
 	bufs  [inSlots][]byte
 	hdrs  [inSlots]mmsghdr
@@ -127,6 +130,10 @@ func (r *udpReader) handle(w *Worker, i int) {
 		if dst := r.ctl[i].destination(int(h.hdr.Controllen)); dst.IsValid() {
 			from.Local = netip.AddrPortFrom(dst, r.local.Port())
 		}
+	}
+	if msg[0] < 4 && isStun(msg) {
+		r.answerStun(w, msg, from)
+		return
 	}
 	r.l.handler.Receive(w, msg, from)
 	if !w.parked {

@@ -51,7 +51,7 @@ func (w *Worker) Send(f Flow, msg []byte) error {
 		}
 		w.out.add(s, f.Local.Addr(), f.Remote, msg)
 		return nil
-	case f.Proto == TCP:
+	case f.Proto.Stream():
 		c := w.l.conns.byFlow(f)
 		if c == nil {
 			return ErrFlowGone

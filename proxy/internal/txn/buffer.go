@@ -24,7 +24,11 @@ type bufferList struct {
 	mu   sync.Mutex
 	head *Buffer
 	n    int
+	low  int // the fewest there were since the last trim
 }
+
+// keepFree is how many buffers of each size stay whatever happens.
+const keepFree = 256
 
 // Buffers is a set of free lists.
 type Buffers struct{ lists [len(bufferSizes)]bufferList }
@@ -65,6 +69,9 @@ func (l *bufferList) take() *Buffer {
 	if x != nil {
 		l.head, x.next = x.next, nil
 		l.n--
+		l.low = min(l.low, l.n)
+	} else {
+		l.low = 0
 	}
 	l.mu.Unlock()
 	return x
@@ -76,5 +83,24 @@ func (l *bufferList) give(x *Buffer, limit int) {
 		x.next, l.head = l.head, x
 		l.n++
 	}
+	l.mu.Unlock()
+}
+
+// trim gives half of what nobody has needed since the last time back to the collector, so
+// that a peak is forgotten in a few minutes.
+func (p *Buffers) trim() {
+	for i := range p.lists {
+		p.lists[i].trim()
+	}
+}
+
+func (l *bufferList) trim() {
+	l.mu.Lock()
+	for surplus := (l.low - keepFree + 1) / 2; surplus > 0; surplus-- {
+		x := l.head
+		l.head, x.next = x.next, nil
+		l.n--
+	}
+	l.low = l.n
 	l.mu.Unlock()
 }

@@ -285,6 +285,14 @@ func appendInTransaction(dst []byte, req *sip.Message, method string, to *sip.He
 	return append(dst, "Content-Length: 0\r\n\r\n"...)
 }
 
+// ExpireAfter makes the time to the first response another one than Config.FrTimer; it
+// counts from now. The cell is locked.
+func (x *Client) ExpireAfter(d time.Duration) {
+	if x.state == clientCalling {
+		x.end.Arm(d)
+	}
+}
+
 // GiveUp ends a transaction whose final response is not waited for any longer,
 // as when a cancelled branch stays silent (RFC 3261 §9.1). The cell is locked.
 func (x *Client) GiveUp() {
@@ -383,15 +391,22 @@ func (t *Table) FlowDown(f transport.Flow, err error, out Out) {
 	t.streams.mu.Unlock()
 	for _, x := range list {
 		c := x.cell
-		c.Lock()
-		if x.flow.Conn == f.Conn && x.Pending() {
-			x.finish()
-			if x.user != nil {
-				x.user.Failed(x, err, out)
-			}
-		}
-		c.Unlock()
-		c.owner.Unlocked(nil)
+		t.flowDown(x, f, err, out)
+		t.unlocked(c, nil)
 		c.Unref()
+	}
+}
+
+// flowDown fails one transaction whose connection has broken.
+func (t *Table) flowDown(x *Client, f transport.Flow, err error, out Out) {
+	c := x.cell
+	defer t.survive(c)
+	c.Lock()
+	defer c.Unlock()
+	if x.flow.Conn == f.Conn && x.Pending() {
+		x.finish()
+		if x.user != nil {
+			x.user.Failed(x, err, out)
+		}
 	}
 }

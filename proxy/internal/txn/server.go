@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"errors"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -10,6 +11,12 @@ import (
 // LocalReplies takes the responses to a request that the router's own user
 // agent made. The cell is locked; msg is valid during the call only.
 type LocalReplies interface{ LocalReply(status int, msg []byte) }
+
+// Rerouter is an owner that knows another way for a reply whose connection has closed
+// (RFC 3261 §18.2.2). It is asked under the cell's lock.
+type Rerouter interface {
+	Reroute(gone transport.Flow, reply []byte) (transport.Flow, bool)
+}
 
 type serverState uint8
 
@@ -161,7 +168,16 @@ func (x *Server) send(status int, msg []byte, out Out) {
 		x.local.LocalReply(status, msg)
 		return
 	}
-	_ = out.Send(x.flow, msg)
+	err := out.Send(x.flow, msg)
+	if err == nil || !errors.Is(err, transport.ErrFlowGone) {
+		return
+	}
+	if o, ok := x.cell.owner.(Rerouter); ok {
+		if f, ok := o.Reroute(x.flow, msg); ok {
+			x.flow = f
+			_ = out.Send(f, msg)
+		}
+	}
 }
 
 func (x *Server) keep(msg []byte) {

@@ -25,6 +25,11 @@ type Config struct {
 	FrTimer time.Duration
 	// Max bounds the cells of the table, 1,000,000.
 	Max int64
+	// Fault is told of a panic in the owner's code on a goroutine of the table's, which
+	// goes on after it; the cell is not locked. Without it the panic goes on.
+	Fault func(o Owner, fault any, stack []byte)
+	// Idle is called every idleInterval by Run: the time to give memory back. May be nil.
+	Idle func()
 }
 
 func (c Config) withDefaults() Config {
@@ -85,12 +90,38 @@ func (t *Table) Current() (servers, clients int64) { return t.servers.Load(), t.
 // Full reports whether no further request is to be taken.
 func (t *Table) Full() bool { return t.servers.Load() >= t.cfg.Max }
 
+// idleInterval is how often memory that nobody has needed meanwhile is given back.
+const idleInterval = 10 * time.Second
+
+// Each calls f for every server transaction, which is referred to meanwhile and not
+// locked. Those that begin or end meanwhile may be passed over.
+func (t *Table) Each(f func(x *Server)) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		list := make([]*Server, 0, s.nServer)
+		for _, x := range s.servers {
+			for ; x != nil; x = x.next {
+				x.cell.Ref()
+				list = append(list, x)
+			}
+		}
+		s.mu.Unlock()
+		for _, x := range list {
+			c := x.cell
+			f(x)
+			c.Unref()
+		}
+	}
+}
+
 // Run drives the timers until ctx ends. What they send goes to out.
 func (t *Table) Run(ctx context.Context, out Out) {
 	start := time.Now()
 	base := t.shards[0].tick
 	tk := time.NewTicker(Tick)
 	defer tk.Stop()
+	trimmed := base
 	for {
 		select {
 		case <-ctx.Done():
@@ -99,7 +130,14 @@ func (t *Table) Run(ctx context.Context, out Out) {
 		}
 		now := base + int64(time.Since(start)/Tick)
 		for i := range t.shards {
-			t.shards[i].advance(now, out)
+			t.shards[i].advance(t, now, out)
+		}
+		if now-trimmed >= int64(idleInterval/Tick) {
+			trimmed = now
+			t.Buffers.trim()
+			if t.cfg.Idle != nil {
+				t.cfg.Idle()
+			}
 		}
 	}
 }

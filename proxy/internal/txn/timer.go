@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"runtime/debug"
 	"time"
 
 	"seraph/proxy/internal/transport"
@@ -83,7 +84,7 @@ func (s *shard) unlink(t *Timer) {
 }
 
 // advance moves the shard's clock to tick and rings what is due.
-func (s *shard) advance(tick int64, out Out) {
+func (s *shard) advance(table *Table, tick int64, out Out) {
 	s.mu.Lock()
 	for s.tick < tick {
 		s.tick++
@@ -106,31 +107,55 @@ func (s *shard) advance(tick int64, out Out) {
 		c.Ref() // beside the timer's own, which a concurrent Disarm may take
 		due := t.due
 		s.mu.Unlock()
-		s.ring(t, c, due, out)
+		table.ring(s, t, c, due, out)
 		s.mu.Lock()
 	}
 	s.mu.Unlock()
 }
 
-// ring fires t if it is still due: it may have been stopped or started anew
-// between the collection and the cell's lock.
-func (s *shard) ring(t *Timer, c *Cell, due int64, out Out) {
+// ring fires t if it is still due, and lets the owner do what must not run under the
+// lock.
+func (table *Table) ring(s *shard, t *Timer, c *Cell, due int64, out Out) {
+	fired := table.fire(s, t, c, due, out)
+	table.unlocked(c, nil)
+	if fired {
+		c.Unref()
+	}
+	c.Unref()
+}
+
+// fire calls the timer's user; it may have been stopped or started anew between the
+// collection and the cell's lock.
+func (table *Table) fire(s *shard, t *Timer, c *Cell, due int64, out Out) (fired bool) {
+	defer table.survive(c)
 	c.Lock()
+	defer c.Unlock()
 	s.mu.Lock()
-	fire := t.armed && t.due == due && s.tick >= due
-	if fire {
+	fired = t.armed && t.due == due && s.tick >= due
+	if fired {
 		s.unlink(t)
 		t.armed = false
 	}
 	s.mu.Unlock()
-	if fire {
+	if fired {
 		t.user.Expired(t, out)
 	}
-	c.Unlock()
-	var none *transport.Worker
-	c.owner.Unlocked(none)
-	if fire {
-		c.Unref()
+	return fired
+}
+
+// unlocked calls the owner after an event, without the lock.
+func (table *Table) unlocked(c *Cell, w *transport.Worker) {
+	defer table.survive(c)
+	c.owner.Unlocked(w)
+}
+
+// survive, deferred, makes a panic in the owner's code one that Config.Fault is told of.
+// It runs when the cell's lock has been given back.
+func (table *Table) survive(c *Cell) {
+	if table.cfg.Fault == nil {
+		return // the panic goes on
 	}
-	c.Unref()
+	if fault := recover(); fault != nil {
+		table.cfg.Fault(c.owner, fault, debug.Stack())
+	}
 }

@@ -27,11 +27,11 @@ var (
 
 // Router takes initial requests as if they had been received.
 type Router interface {
-	// Inject runs the script on msg with the identity user@domain, which counts
+	// Inject runs the script on msg with an identity, which counts
 	// as authenticated. replied takes each response and the flow that it came on;
 	// both are valid during the call only, which is made under locks of the
 	// router and returns at once. msg may be used again when Inject returns.
-	Inject(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow)) error
+	Inject(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow)) error
 	// Submit is Inject of a request outside any dialog. bound says that lookup found
 	// bindings for it and it was sent on; from is the zero Flow where the script
 	// answered by itself.
@@ -39,6 +39,16 @@ type Router interface {
 	// Cancel cancels an injected INVITE that has no final response, with further
 	// header lines for the CANCELs; false if there is none.
 	Cancel(key txn.Key, extra []byte) bool
+}
+
+// Identity is for whom an INVITE is sent.
+type Identity struct {
+	User, Domain []byte // canonical
+	// Contact, if not empty, is the only one of the called user's contacts that is
+	// to be called.
+	Contact []byte
+	// Accounted says that it is a call of the identity's own, in the accounts too.
+	Accounted bool
 }
 
 // Network is where in-dialog requests leave; *transport.Layer is one.

@@ -46,7 +46,8 @@ type Call struct {
 	version     uint64
 	main        *dialog
 	dialogs     []*dialog
-	counted     int // what of the agent's number of dialogs is ours
+	peer        *Call // what Join joined it with
+	counted     int   // what of the agent's number of dialogs is ours
 	ended       bool
 	ring, life  *time.Timer
 }
@@ -64,6 +65,9 @@ func (a *Agent) Invite(p Invite, events func(Event)) (*Call, error) {
 	c := &Call{
 		agent: a, invite: p, events: events, inviting: true,
 		token: random(tokenSize / 2), callID: random(16), fromTag: random(8), sessionID: sessionID(),
+	}
+	if w := p.worded; w != nil {
+		c.callID, c.fromTag = w.callID, w.fromTag
 	}
 	msg := c.appendInvite(nil)
 	var m sip.Message
@@ -98,7 +102,9 @@ func (c *Call) inject(msg []byte) {
 		c.fail(487, "Request Terminated", nil)
 		return
 	}
-	err := c.agent.router.Inject(msg, []byte(c.invite.User), []byte(c.invite.Domain), c.replied)
+	err := c.agent.router.Inject(msg, Identity{
+		User: []byte(c.invite.User), Domain: []byte(c.invite.Domain), Contact: []byte(c.invite.Contact), Accounted: c.invite.Accounted,
+	}, c.replied)
 	if err != nil {
 		c.agent.log.Warn("user agent: INVITE not sent", "call_id", c.callID, "error", err)
 		c.fail(0, "", err)
@@ -115,6 +121,9 @@ func (c *Call) inject(msg []byte) {
 
 // replied takes the responses to the INVITE, under the relay's lock.
 func (c *Call) replied(status int, msg []byte, from transport.Flow) {
+	if w := c.invite.worded; w != nil && status >= 200 {
+		w.final(msg)
+	}
 	switch {
 	case status < 200:
 		c.progress(status)
@@ -162,11 +171,14 @@ func (c *Call) success(msg []byte, from transport.Flow) {
 	if d == nil {
 		return
 	}
+	first := c.inviting && !c.cancelled
+	if d.leg == legNew && c.invite.Offerless && !c.takeOffer(d, m, first) {
+		return
+	}
 	d.acknowledge()
 	if d.leg != legNew {
 		return
 	}
-	first := c.inviting && !c.cancelled
 	if c.inviting && c.cancelled {
 		c.crossed()
 	}
@@ -178,7 +190,7 @@ func (c *Call) success(msg []byte, from transport.Flow) {
 		c.agent.stats.answered.Add(1)
 		c.life = time.AfterFunc(c.invite.MaxLife, c.Hangup)
 		c.recount()
-		c.tell(Event{Kind: Answered, Status: m.Status, TakesRefer: takesRefer(m), Flow: from})
+		c.tell(Event{Kind: Answered, Status: m.Status, TakesRefer: takesRefer(m), Flow: from, Body: sdpOf(m)})
 		return
 	}
 	c.agent.stats.spare.Add(1)
@@ -268,6 +280,7 @@ func (c *Call) Hangup() {
 	case c.inviting && !c.cancelled:
 		c.cancel()
 	case c.main != nil:
+		c.refuse()
 		c.main.bye()
 		c.main.linger()
 	}

@@ -47,6 +47,10 @@ type dialog struct {
 	ackQueued bool
 	lingering *time.Timer // ends the subscription after our BYE
 	reply     *reinviteReply
+
+	ack       *content   // of the 2xx to the INVITE; nil while Answer is to come
+	reoffer   *reoffer   // our re-INVITE, until the next one
+	forwarded *forwarded // the other end's re-INVITE that the joined call is asked about
 }
 
 // Limits on what a 2xx may make us keep.
@@ -64,7 +68,7 @@ func newDialog(c *Call, m *sip.Message, from transport.Flow) (*dialog, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dialog{call: c, remoteTag: string(to.Tag), flow: from, localSeq: 1, target: c.invite.To}
+	d := &dialog{call: c, ack: &content{}, remoteTag: string(to.Tag), flow: from, localSeq: c.inviteSeq(), target: c.invite.To}
 	d.refreshTarget(m)
 	if d.routes, err = routeSet(m); err != nil {
 		return nil, err
@@ -145,15 +149,16 @@ func (d *dialog) settle() {
 
 // acknowledge queues the ACK of the 2xx, unless one waits already.
 func (d *dialog) acknowledge() {
-	if d.ackQueued {
+	if d.ackQueued || d.ack == nil {
 		return
 	}
 	d.ackQueued = true
 	d.call.queue.Post(func() {
 		d.call.mu.Lock()
 		d.ackQueued = false
+		what := *d.ack
 		d.call.mu.Unlock()
-		d.sendAck()
+		d.sendAck(d.call.inviteSeq(), what)
 	})
 }
 
@@ -166,7 +171,7 @@ func (d *dialog) bye() {
 	d.localSeq++
 	seq := d.localSeq
 	d.call.agent.stats.byesSent.Add(1)
-	d.call.queue.Post(func() { d.send(sip.BYE, seq, "", d.byeDone) })
+	d.call.queue.Post(func() { d.send(sip.BYE, seq, content{}, d.byeDone) })
 }
 
 // byeDone takes the end of the BYE, whatever it is (RFC 3261 §15.1.1).

@@ -19,6 +19,9 @@ const (
 	ReferAnswered
 	// Notified is a NOTIFY of the REFER's subscription. Status, Reason, Terminated.
 	Notified
+	// Reoffered is the final response to the re-INVITE of Offer. Status, Reason, Body;
+	// Err, with Status 0, if none came.
+	Reoffered
 	// HungUp: the phone sent BYE. NOTIFYs may still come.
 	HungUp
 	// Ended: nothing is left of the call. The last event.
@@ -36,6 +39,8 @@ type Event struct {
 	TakesRefer bool
 	// Flow is where the answer came from.
 	Flow transport.Flow
+	// Body is the session description in the answer, nil if it has none.
+	Body []byte
 	// NoSubscription: the phone takes the REFER and will send no NOTIFY (RFC 4488).
 	NoSubscription bool
 	// Terminated: this was the last NOTIFY.

@@ -12,6 +12,10 @@ type Responder interface {
 	// Append appends the same reply as text, to be sent again later, and says
 	// where to.
 	Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow)
+	// Later keeps the transaction for a final reply that is made when Handle has
+	// returned: the function that it returns sends one as it is, once. It is nil
+	// if there can be no transaction.
+	Later() func(status int, msg []byte)
 }
 
 // Handle takes a request that Owns has recognised. What belongs to no dialog of
@@ -98,6 +102,8 @@ func (d *dialog) take(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	case sip.OPTIONS:
 		rep.Status = 200
 		rep.Extra = []byte(allow + "Accept: " + sdpType + ", message/sipfrag\r\n")
+	case sip.INFO:
+		d.takeInfo(m, rsp, rep)
 	default:
 		rep.Status = 405
 		rep.Extra = []byte(allow)

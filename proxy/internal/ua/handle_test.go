@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -425,7 +426,7 @@ func TestOddNotifies(t *testing.T) {
 				continue
 			}
 			q.want.Kind = Notified
-			if got := s.want(Notified); got != q.want {
+			if got := s.want(Notified); !reflect.DeepEqual(got, q.want) {
 				t.Errorf("%q %.40q: %+v, want %+v", q.state, q.body, got, q.want)
 			}
 		}

@@ -125,9 +125,11 @@ type fakeRouter struct {
 	invite    *sip.Message
 	replied   func(status int, msg []byte, from transport.Flow)
 	identity  string
-	server    txn.Server
-	cell      txn.Cell
+	server    *txn.Server // of the last INVITE
+	cell      *txn.Cell
 	from      transport.Flow
+	accounted bool
+	contact   string
 	bound     bool // what Submit tells of the request
 	cancelled int
 	extra     string
@@ -138,7 +140,7 @@ func (r *fakeRouter) Release()                   {}
 
 func (r *fakeRouter) LocalReply(status int, msg []byte) { r.replied(status, msg, r.from) }
 
-func (r *fakeRouter) Inject(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow)) error {
+func (r *fakeRouter) Inject(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow)) error {
 	if r.err != nil {
 		return r.err
 	}
@@ -146,7 +148,8 @@ func (r *fakeRouter) Inject(msg, user, domain []byte, replied func(status int, m
 	if err := r.invite.Parse(slices.Clone(msg)); err != nil {
 		return err
 	}
-	r.replied, r.identity = replied, string(user)+"@"+string(domain)
+	r.accounted, r.contact = as.Accounted, string(as.Contact)
+	r.replied, r.identity = replied, string(as.User)+"@"+string(as.Domain)
 	if r.drop {
 		return nil
 	}
@@ -155,13 +158,14 @@ func (r *fakeRouter) Inject(msg, user, domain []byte, replied func(status int, m
 	if err != nil {
 		return err
 	}
-	t.Init(&r.cell, key.Hash(), r)
-	r.server.Start(t, &r.cell, key, r.invite, transport.Flow{Proto: transport.Local}, r)
+	r.server, r.cell = &txn.Server{}, &txn.Cell{}
+	t.Init(r.cell, key.Hash(), r)
+	r.server.Start(t, r.cell, key, r.invite, transport.Flow{Proto: transport.Local}, r)
 	return nil
 }
 
 func (r *fakeRouter) Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
-	return r.Inject(msg, user, domain, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound) })
+	return r.Inject(msg, Identity{User: user, Domain: domain}, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound) })
 }
 
 func (r *fakeRouter) Cancel(_ txn.Key, extra []byte) bool {
@@ -336,6 +340,17 @@ func (r *recorder) Reply(rep *sip.Reply) {
 	r.last = reply{rep.Status, m}
 }
 
+// Later is the reply that comes when Handle has returned.
+func (r *recorder) Later() func(status int, msg []byte) {
+	return func(status int, msg []byte) {
+		m := &sip.Message{}
+		if err := m.Parse(slices.Clone(msg)); err != nil {
+			panic(err)
+		}
+		r.last = reply{status, m}
+	}
+}
+
 func (r *recorder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
 	return r.m.AppendReply(dst, rep), r.from
 }
@@ -343,6 +358,12 @@ func (r *recorder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
 // receive hands a request of the phone to the agent and returns the answer,
 // with status 0 if there is none.
 func (s *stand) receive(c *Call, q inDialog) reply {
+	s.t.Helper()
+	return s.begin(c, q).last
+}
+
+// begin is receive of a request whose answer may come later: the recorder has it then.
+func (s *stand) begin(c *Call, q inDialog) *recorder {
 	s.t.Helper()
 	or := func(s, other string) string {
 		if s == "" {
@@ -378,7 +399,7 @@ func (s *stand) receive(c *Call, q inDialog) reply {
 	if !q.blocked {
 		synctest.Wait()
 	}
-	return r.last
+	return r
 }
 
 // receiveWhileBlocked is receive while nothing that we send goes out.

@@ -25,11 +25,21 @@ type Invite struct {
 	// AutoAnswer asks the phone to answer by itself (RFC 5373 and what phones
 	// understood before it).
 	AutoAnswer bool
+	// Contact, if not empty, is the only one of To's contacts that is called.
+	Contact string
+	// Offerless leaves the session description out: the answer brings the offer,
+	// which Answered has, and is not acknowledged before Answer (RFC 3725 §4.4).
+	Offerless bool
+	// Accounted says that this is a call of the identity's own, in the accounts too.
+	Accounted bool
 	// Timeout bounds the time to a final response, default 60 s; then the INVITE
 	// is cancelled and Failed has ErrNoAnswer.
 	Timeout time.Duration
 	// MaxLife bounds the time from the answer to our BYE, default 10 min.
 	MaxLife time.Duration
+
+	// worded is the INVITE of Agent.Request, which somebody else has worded.
+	worded *worded
 }
 
 // maxAddress bounds a URI in what the agent sends, in bytes.
@@ -67,6 +77,9 @@ const allow = "Allow: INVITE, ACK, CANCEL, BYE, NOTIFY, OPTIONS\r\n"
 // appendInvite writes the INVITE.
 func (c *Call) appendInvite(dst []byte) []byte {
 	p := &c.invite
+	if p.worded != nil {
+		return c.appendWorded(dst)
+	}
 	dst = append(dst, "INVITE "+p.To+" SIP/2.0\r\n"...)
 	dst = append(dst, "Via: SIP/2.0/"...)
 	dst = append(dst, c.agent.socket.Via...)
@@ -79,6 +92,9 @@ func (c *Call) appendInvite(dst []byte) []byte {
 		dst = append(dst, "Call-Info: <sip:"+host+">;answer-after=0\r\n"+
 			"Alert-Info: <http://"+host+">;info=alert-autoanswer;delay=0\r\nAnswer-Mode: Auto\r\n"...)
 	}
+	if p.Offerless {
+		return append(dst, "Accept: "+sdpType+"\r\nContent-Length: 0\r\n\r\n"...)
+	}
 	body := c.offer()
 	dst = append(dst, "Content-Type: "+sdpType+"\r\nContent-Length: "...)
 	dst = sip.AppendUint(dst, uint64(len(body)))
@@ -88,7 +104,26 @@ func (c *Call) appendInvite(dst []byte) []byte {
 
 // fromValue is the value of From in all our requests.
 func (c *Call) fromValue() string {
+	if w := c.invite.worded; w != nil {
+		return w.from
+	}
 	return quoteName(c.invite.FromName) + "<" + c.invite.From + ">;tag=" + c.fromTag
+}
+
+// toValue is the value of To in all our requests, without the other end's tag.
+func (c *Call) toValue() string {
+	if w := c.invite.worded; w != nil {
+		return w.to
+	}
+	return "<" + c.invite.To + ">"
+}
+
+// inviteSeq is the CSeq of the INVITE.
+func (c *Call) inviteSeq() uint32 {
+	if w := c.invite.worded; w != nil {
+		return w.seq
+	}
+	return 1
 }
 
 // appendContact writes our Contact. The token in it leads the phone's requests

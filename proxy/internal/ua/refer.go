@@ -27,7 +27,7 @@ func (c *Call) Refer(target, referredBy string) error {
 	seq := d.localSeq
 	headers := "Refer-To: <" + target + ">\r\nReferred-By: <" + referredBy + ">\r\nSupported: norefersub\r\n"
 	c.agent.stats.refers.Add(1)
-	c.queue.Post(func() { d.send(sip.REFER, seq, headers, d.referDone) })
+	c.queue.Post(func() { d.send(sip.REFER, seq, content{headers: headers}, d.referDone) })
 	return nil
 }
 

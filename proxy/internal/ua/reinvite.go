@@ -14,8 +14,10 @@ type reinviteReply struct {
 	msg      []byte
 	flow     transport.Flow
 	interval time.Duration
-	until    time.Time
-	timer    *time.Timer
+	// wantsAnswer says that the ACK brings the answer to the joined call's offer.
+	wantsAnswer bool
+	until       time.Time
+	timer       *time.Timer
 }
 
 // takeInvite answers a re-INVITE with the session on hold, as phones send one
@@ -23,6 +25,10 @@ type reinviteReply struct {
 func (d *dialog) takeInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	if d.leg != legUp {
 		return // 481: the session is over
+	}
+	if d.call.peer != nil {
+		d.forwardInvite(m, rsp, rep)
+		return
 	}
 	body, err := d.describe(m, rep)
 	if err != nil {
@@ -33,12 +39,17 @@ func (d *dialog) takeInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	cseq, _ := m.CSeq()
 	ok := sip.Reply{Status: 200, ContentType: sdpType, Body: body, RecordRoute: true}
 	ok.Extra = append(d.call.appendContact(nil), allow+"Supported: norefersub\r\n"...)
+	msg, flow := rsp.Append(nil, &ok)
+	d.repeat(&reinviteReply{seq: cseq.Number, msg: msg, flow: flow})
+	*rep = ok
+}
+
+// repeat sends the 2xx again until its ACK comes.
+func (d *dialog) repeat(r *reinviteReply) {
 	cfg := d.call.agent.table.Config()
-	r := &reinviteReply{seq: cseq.Number, interval: cfg.T1, until: time.Now().Add(64 * cfg.T1)}
-	r.msg, r.flow = rsp.Append(nil, &ok)
+	r.interval, r.until = cfg.T1, time.Now().Add(64*cfg.T1)
 	r.timer = time.AfterFunc(r.interval, func() { d.again(r) })
 	d.reply = r
-	*rep = ok
 }
 
 // describe makes the body of the 2xx: an answer to the offer, or an offer where
@@ -79,9 +90,13 @@ func (d *dialog) again(r *reinviteReply) {
 // acknowledged ends the repetition.
 func (d *dialog) acknowledged(m *sip.Message) {
 	cseq, err := m.CSeq()
-	if err == nil && d.reply != nil && cseq.Number == d.reply.seq {
-		d.stopReply()
+	if err != nil || d.reply == nil || cseq.Number != d.reply.seq {
+		return
 	}
+	if d.reply.wantsAnswer {
+		d.passAnswer(m)
+	}
+	d.stopReply()
 }
 
 func (d *dialog) stopReply() {

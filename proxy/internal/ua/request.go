@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -20,7 +21,9 @@ const lookupTimeout = 4 * time.Second
 type answer struct {
 	status         int
 	reason         string
-	noSubscription bool // Refer-Sub: false
+	noSubscription bool   // Refer-Sub: false
+	body           []byte // the session description in it, nil if none
+	msg            []byte // the response, if the request asked for it
 	err            error
 }
 
@@ -30,6 +33,9 @@ type request struct {
 	client txn.Client
 	dialog *dialog
 	done   func(answer)
+	whole  bool // answer.msg is wanted
+	seq    uint32
+	method sip.Method
 }
 
 // Unlocked has nothing to do.
@@ -41,12 +47,19 @@ func (r *request) Release() {}
 // Response takes the final response.
 func (r *request) Response(_ *txn.Client, m *sip.Message, from transport.Flow, _ *transport.Worker) {
 	r.dialog.heard(from)
+	if r.method == sip.INVITE && m.Status/100 == 2 {
+		r.dialog.reofferAccepted(r.seq, m)
+	}
 	if m.Status < 200 || r.done == nil {
 		return
 	}
 	done := r.done
 	r.done = nil
-	done(answer{status: m.Status, reason: cleanText(m.Reason()), noSubscription: sip.EqualFold(firstToken(m.HeaderValue(sip.HdrReferSub)), "false")})
+	a := answer{status: m.Status, reason: cleanText(m.Reason()), noSubscription: sip.EqualFold(firstToken(m.HeaderValue(sip.HdrReferSub)), "false"), body: sdpOf(m)}
+	if r.whole {
+		a.msg = bytes.Clone(m.Buf)
+	}
+	done(a)
 }
 
 // Failed takes a time-out or the end of the connection.
@@ -170,19 +183,26 @@ func (d *dialog) ways(p path, try func(transport.Flow) error) error {
 	return nil
 }
 
+// content is what an in-dialog request carries beside what every one has.
+type content struct {
+	headers string // lines ending in CRLF, Content-Type among them where there is a body
+	body    []byte
+	whole   bool // done wants the response itself
+}
+
 // send sends an in-dialog request through a client transaction; done takes its
-// end, possibly under the transaction's lock. headers are lines ending in CRLF.
-func (d *dialog) send(method sip.Method, seq uint32, headers string, done func(answer)) {
+// end, possibly under the transaction's lock.
+func (d *dialog) send(method sip.Method, seq uint32, what content, done func(answer)) {
 	a := d.call.agent
 	p := d.path()
 	err := d.ways(p, func(f transport.Flow) error {
-		r := &request{dialog: d, done: done}
+		r := &request{dialog: d, done: done, whole: what.whole, seq: seq, method: method}
 		a.table.Init(&r.Cell, rand.Uint64(), r)
 		defer r.Unref()
 		r.Lock()
 		defer r.Unlock()
 		id := r.client.Prepare(a.table, &r.Cell, r)
-		msg := d.appendRequest(nil, p, f, method, seq, id, headers)
+		msg := d.appendRequest(nil, p, f, method, seq, id, what)
 		return r.client.Start(method, f, msg, a.net)
 	})
 	if err != nil {
@@ -191,12 +211,12 @@ func (d *dialog) send(method sip.Method, seq uint32, headers string, done func(a
 	}
 }
 
-// sendAck sends the ACK of the 2xx, which is no transaction (RFC 3261 §13.2.2.4).
+// sendAck sends the ACK of a 2xx, which is no transaction (RFC 3261 §13.2.2.4).
 // It is sent again for each copy of the 2xx, so one that fails is not missed.
-func (d *dialog) sendAck() {
+func (d *dialog) sendAck(seq uint32, what content) {
 	p := d.path()
 	err := d.ways(p, func(f transport.Flow) error {
-		return d.call.agent.net.Send(f, d.appendRequest(nil, p, f, sip.ACK, 1, rand.Uint64(), ""))
+		return d.call.agent.net.Send(f, d.appendRequest(nil, p, f, sip.ACK, seq, rand.Uint64(), what))
 	})
 	if err != nil {
 		d.call.agent.log.Info("user agent: ACK cannot be sent", "call_id", d.call.callID, "error", err)
@@ -204,7 +224,7 @@ func (d *dialog) sendAck() {
 }
 
 // appendRequest writes an in-dialog request.
-func (d *dialog) appendRequest(dst []byte, p path, f transport.Flow, method sip.Method, seq uint32, id uint64, headers string) []byte {
+func (d *dialog) appendRequest(dst []byte, p path, f transport.Flow, method sip.Method, seq uint32, id uint64, what content) []byte {
 	c := d.call
 	name := method.String()
 	dst = append(dst, name+" "+p.uri+" SIP/2.0\r\nVia: SIP/2.0/"...)
@@ -215,7 +235,7 @@ func (d *dialog) appendRequest(dst []byte, p path, f transport.Flow, method sip.
 	for _, r := range p.routes {
 		dst = append(dst, "Route: "+r+"\r\n"...)
 	}
-	dst = append(dst, "Max-Forwards: 70\r\nFrom: "+c.fromValue()+"\r\nTo: <"+c.invite.To+">"...)
+	dst = append(dst, "Max-Forwards: 70\r\nFrom: "+c.fromValue()+"\r\nTo: "+c.toValue()...)
 	if d.remoteTag != "" {
 		dst = append(dst, ";tag="+d.remoteTag...)
 	}
@@ -226,6 +246,9 @@ func (d *dialog) appendRequest(dst []byte, p path, f transport.Flow, method sip.
 		dst = c.appendContact(dst)
 	}
 	dst = append(dst, "User-Agent: "+c.agent.cfg.Name+"\r\n"...)
-	dst = append(dst, headers...)
-	return append(dst, "Content-Length: 0\r\n\r\n"...)
+	dst = append(dst, what.headers...)
+	dst = append(dst, "Content-Length: "...)
+	dst = sip.AppendUint(dst, uint64(len(what.body)))
+	dst = append(dst, "\r\n\r\n"...)
+	return append(dst, what.body...)
 }

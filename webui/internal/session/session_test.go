@@ -246,6 +246,9 @@ func TestSignInStoresSHA256(t *testing.T) {
 	if want := aor.HA1SHA256("alice", "example.org", "wonderland"); err != nil || cred.SHA256 != want {
 		t.Errorf("SHA-256 %q, %v; want %q", cred.SHA256, err, want)
 	}
+	if want := aor.HA1SHA256("alice@example.org", "example.org", "wonderland"); cred.SHA256B != want {
+		t.Errorf("SHA-256 of user@domain %q, want %q", cred.SHA256B, want)
+	}
 }
 
 // signedIn starts a session and returns a request with its cookies.

@@ -192,10 +192,11 @@ func (s *SignIn) verify(ctx context.Context, who aor.AOR, password string) (stor
 // is one of the few moments when the password is known. The sign-in does not
 // depend on it.
 func (s *SignIn) keepSHA256(ctx context.Context, who aor.AOR, password string, cred store.Credential) {
-	if cred.SHA256 != "" {
+	if cred.SHA256 != "" && cred.SHA256B != "" {
 		return
 	}
-	err := s.db.Subscribers.StoreSHA256(ctx, who, cred.HA1, aor.HA1SHA256(who.User, who.Domain, password))
+	err := s.db.Subscribers.StoreSHA256(ctx, who, cred.HA1, aor.HA1SHA256(who.User, who.Domain, password),
+		aor.HA1SHA256(who.User+"@"+who.Domain, who.Domain, password))
 	if err != nil {
 		s.log.Warn("sign-in: SHA-256 credential not stored", "user", who.String(), "err", err)
 	}

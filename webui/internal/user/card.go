@@ -48,6 +48,12 @@ var callSteps = []ctlproto.CtdState{
 	ctlproto.CtdRingingYou, ctlproto.CtdAnswered, ctlproto.CtdReferring, ctlproto.CtdRingingThem, ctlproto.CtdConnected,
 }
 
+// thirdPartySteps are those of an attempt in which the router calls both: a phone that
+// refused to transfer has not called anybody.
+var thirdPartySteps = []ctlproto.CtdState{
+	ctlproto.CtdRingingYou, ctlproto.CtdAnswered, ctlproto.CtdCallingThem, ctlproto.CtdRingingThem, ctlproto.CtdConnected,
+}
+
 // newCard words an attempt for its caller.
 func (p *Portal) newCard(ctx context.Context, who aor.AOR, status ctlproto.CtdStatus) callCard {
 	full, short := p.calleeNames(ctx, who, status)
@@ -115,6 +121,10 @@ func cardTitle(status ctlproto.CtdStatus, name string) view.Msg {
 // are still to come while the attempt runs. A step that was passed over (a
 // phone that tells only of the answer) is left out.
 func cardSteps(status ctlproto.CtdStatus, name string) []callStep {
+	callSteps := callSteps
+	if status.ThirdParty {
+		callSteps = thirdPartySteps
+	}
 	reached := make(map[ctlproto.CtdState]ctlproto.CtdStep)
 	last := -1
 	for _, step := range status.Steps {
@@ -154,7 +164,7 @@ func happened(state ctlproto.CtdState, status ctlproto.CtdStatus) bool {
 			return status.Code == 603 // declined by hand; others come without ringing
 		}
 		return status.Message == "" // nothing is known against it
-	case ctlproto.CtdReferring:
+	case ctlproto.CtdReferring, ctlproto.CtdCallingThem:
 		switch status.Message {
 		case ctlproto.OutcomeCalleeOffline, ctlproto.OutcomeCalleeNoAnswer, ctlproto.OutcomeCalleeBusy, ctlproto.OutcomeCalleeRefused:
 			return true
@@ -199,6 +209,11 @@ func stepText(state ctlproto.CtdState, past bool, status ctlproto.CtdStatus, nam
 			return view.M("call.referring.alone", name)
 		}
 		return view.M("call.referring", name)
+	case ctlproto.CtdCallingThem:
+		if past {
+			return view.M("call.calling_them.past", name)
+		}
+		return view.M("call.calling_them", name)
 	case ctlproto.CtdRingingThem:
 		if past {
 			return view.M("call.ringing_them.past", name)

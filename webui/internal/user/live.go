@@ -103,7 +103,7 @@ func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *L
 // down, which would wait for the streams. Its error is the context's.
 func (l *Live) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicCtd, ctlproto.TopicMissedCall, ctlproto.TopicMessage)
+		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicDialog, ctlproto.TopicCtd, ctlproto.TopicMissedCall, ctlproto.TopicMessage)
 		if ctx.Err() == nil { // refused; a router without such a feed may be replaced
 			l.log.Error("live: the router refuses its feed", "err", err)
 			l.setAway()
@@ -149,6 +149,14 @@ func (l *Live) handle(event ctlproto.Event) {
 			return
 		}
 		l.registered(change.AoR)
+	case ctlproto.TopicDialog:
+		call, err := event.Dialog()
+		if err != nil {
+			l.log.Warn("live: event not understood", "err", err)
+			return
+		}
+		l.suspect(call.Caller)
+		l.suspect(call.Callee)
 	case ctlproto.TopicCtd:
 		status, err := event.Ctd()
 		if err != nil {
@@ -237,6 +245,19 @@ func (l *Live) registered(address string) {
 	}
 	if v := l.viewers[who]; v != nil {
 		v.tell(news{kind: newsContacts})
+	}
+}
+
+// suspect notes that the status of an address may have changed.
+func (l *Live) suspect(address string) {
+	who, err := aor.Parse(address, "")
+	if err != nil {
+		return // nobody's, or not one that a phone book can hold
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for v := range l.watched[who.String()] {
+		v.suspect(who.String())
 	}
 }
 

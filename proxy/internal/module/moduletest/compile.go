@@ -52,7 +52,11 @@ func compile(t testing.TB, m module.Module, name string, texts []string) (module
 	}
 	var args []module.Arg
 	for _, text := range texts {
-		args = append(args, module.Arg{Kind: module.String, Str: text})
+		a := module.Arg{Kind: module.String, Str: text}
+		if f.Dynamic {
+			a.Scope = &module.Scope{}
+		}
+		args = append(args, a)
 	}
 	return f.Compile(args)
 }

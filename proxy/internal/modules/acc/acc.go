@@ -26,6 +26,7 @@ type Accounting interface {
 // Calls is the table call_log, a *store.Calls.
 type Calls interface {
 	Record(ctx context.Context, calls []store.Call) error
+	End(ctx context.Context, ends []store.CallEnd) error
 	CountMissedUnseen(ctx context.Context, owner aor.AOR) (int, error)
 }
 

@@ -28,6 +28,7 @@ type tables struct {
 	acc    []store.AccRow
 	missed []store.MissedRow
 	calls  []store.Call
+	ends   []store.CallEnd
 	again  int // uses of WriteAgain
 	events []ctlproto.MissedCallEvent
 }
@@ -44,7 +45,7 @@ func (x *tables) set(f func(x *tables)) {
 func (b *bench) seen() *tables {
 	b.tables.mu.Lock()
 	defer b.tables.mu.Unlock()
-	return &tables{acc: slices.Clone(b.tables.acc), missed: slices.Clone(b.tables.missed), calls: slices.Clone(b.tables.calls),
+	return &tables{acc: slices.Clone(b.tables.acc), missed: slices.Clone(b.tables.missed), calls: slices.Clone(b.tables.calls), ends: slices.Clone(b.tables.ends),
 		events: slices.Clone(b.tables.events), again: b.tables.again}
 }
 
@@ -80,6 +81,16 @@ func (x *tables) Record(_ context.Context, calls []store.Call) error {
 		return errAway
 	}
 	x.calls = append(x.calls, calls...)
+	return nil
+}
+
+func (x *tables) End(_ context.Context, ends []store.CallEnd) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.away {
+		return errAway
+	}
+	x.ends = append(x.ends, ends...)
 	return nil
 }
 

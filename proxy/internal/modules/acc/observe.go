@@ -52,7 +52,7 @@ type ending struct {
 // Ended takes the end of an INVITE or a BYE (relay.Accountant). The controller's own
 // leg of a click-to-dial is nobody's call.
 func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
-	if !m.on || c.Local() != nil {
+	if l := c.Local(); !m.on || l != nil && !l.Accounted {
 		return
 	}
 	if c.Method() == sip.BYE && (status/100 != 2 && !asked(c.Flags(), m.set.failedFlag) || !c.Relayed()) {
@@ -76,7 +76,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 
 // Refused takes a stateless final reply to an INVITE (relay.Accountant).
 func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
-	if !m.on || len(r.Callee) == 0 || r.Local != nil {
+	if !m.on || len(r.Callee) == 0 || r.Local != nil && !r.Local.Accounted {
 		return
 	}
 	s := m.spare.take()

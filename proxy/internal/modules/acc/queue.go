@@ -15,6 +15,8 @@ const (
 	kindAcc      kind = iota + 1
 	kindMissed        // a row in missed_calls and one in call_log
 	kindAnswered      // the row in call_log was no missed call after all
+	kindTalk          // a row in call_log of a call that was answered
+	kindHungUp        // the end of that
 )
 
 // maxText bounds a text in a packed row, in bytes; the longest column has 255

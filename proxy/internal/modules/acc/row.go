@@ -64,10 +64,32 @@ func (r *row) call(owner aor.AOR) store.Call {
 	if caller, err := aor.Parse(r.fromURI, ""); err == nil {
 		c.Caller = caller
 	}
-	if r.kind == kindAnswered {
+	if r.kind == kindAnswered || r.kind == kindTalk {
 		c.Answered, c.Ended = r.now, time.Time{}
 	}
+	if r.kind == kindTalk {
+		c.Reason = "OK"
+	}
 	return c
+}
+
+// end is the end of a call that is in call_log.
+func (r *row) end(callee aor.AOR) store.CallEnd {
+	return store.CallEnd{CallID: r.callID, FromTag: r.fromTag, Callee: callee, Ended: r.now, HungUpBy: r.text}
+}
+
+// other is the callee of a user of ours who called somebody that is none: the address
+// that was called.
+func (r *row) other() (aor.AOR, bool) {
+	if r.kind != kindTalk && r.kind != kindHungUp || r.source == "" {
+		return aor.AOR{}, false
+	}
+	for _, text := range [...]string{r.callee, r.target} {
+		if a, err := aor.Parse(text, ""); err == nil {
+			return a, true
+		}
+	}
+	return aor.AOR{}, false
 }
 
 // userHost takes a URI apart, as far as it has the parts.

@@ -153,17 +153,24 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 	}
 	var rows, missed []store.AccRow
 	var calls []store.Call
+	var ends []store.CallEnd
 	for i := range b.rows {
 		r := &b.rows[i]
 		if r.kind == kindAcc {
 			rows = append(rows, r.accRow())
 			continue
 		}
-		owner, ours := owners[r.callee]
-		if !ours {
-			continue
+		owner, known := owners[r.callee]
+		if !known {
+			owner, known = r.other()
 		}
-		if r.kind == kindMissed {
+		switch {
+		case !known:
+			continue
+		case r.kind == kindHungUp:
+			ends = append(ends, r.end(owner))
+			continue
+		case r.kind == kindMissed:
 			missed = append(missed, r.accRow())
 		}
 		calls = append(calls, r.call(owner))
@@ -176,14 +183,16 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 		m.written.Add(int64(len(rows)))
 		m.missed.Add(int64(len(missed)))
 	}
-	if len(calls) == 0 {
+	if len(calls) > 0 {
+		if err := m.cfg.Calls.Record(ctx, calls); err != nil {
+			return err
+		}
+		m.announce(ctx, calls)
+	}
+	if len(ends) == 0 {
 		return nil
 	}
-	if err := m.cfg.Calls.Record(ctx, calls); err != nil {
-		return err
-	}
-	m.announce(ctx, calls)
-	return nil
+	return m.cfg.Calls.End(ctx, ends)
 }
 
 // writeRows writes to acc and missed_calls. After a failure it is not known whether

@@ -7,18 +7,22 @@ import (
 	"runtime/debug"
 	"testing"
 
+	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 )
 
 // TestAuthorizeDoesNotAllocate: with cached credentials, message after message.
 func TestAuthorizeDoesNotAllocate(t *testing.T) {
-	for _, user := range []string{"alice", "alice@example.org"} {
-		b := newBench(t)
+	for _, a := range []answer{{user: "alice"}, {user: "alice@example.org"}, {user: "alice", sha256: true}, {user: "alice@example.org", sha256: true}} {
+		b := new256(t)
+		if r := b.prove(); r != module.True {
+			t.Fatalf("the first credentials: %d", r)
+		}
 		n := b.nonce()
 		b.Quiet = true
 		messages := make([][]byte, 11000)
 		for i := range messages {
-			a := answer{nonce: n, user: user, nc: i + 1}
+			a.nonce, a.nc = n, i+1
 			messages[i] = moduletest.Wire(moduletest.Request("OPTIONS", "sip:bob@example.org", a.line()))
 		}
 		flow := b.Flow(phone)
@@ -45,7 +49,7 @@ func TestAuthorizeDoesNotAllocate(t *testing.T) {
 			t.Fatalf("%d of %d were accepted", right, len(messages))
 		}
 		if got > 20 {
-			t.Errorf("%s: 10,000 requests took %d allocations", user, got)
+			t.Errorf("%+v: 10,000 requests took %d allocations", a, got)
 		}
 	}
 }
@@ -57,5 +61,11 @@ func TestChallengeAllocatesLittle(t *testing.T) {
 	flow, text := b.Flow(phone), moduletest.Wire(moduletest.Request("OPTIONS", "sip:bob@example.org"))
 	if got := testing.AllocsPerRun(1000, func() { b.ReceiveBytes(flow, text) }); got > 0 {
 		t.Errorf("a challenge takes %v allocations", got)
+	}
+	b = new256(t)
+	b.prove()
+	b.Quiet = true
+	if got := testing.AllocsPerRun(1000, func() { b.ReceiveBytes(flow, text) }); got > 0 {
+		t.Errorf("a challenge with SHA-256 takes %v allocations", got)
 	}
 }

@@ -49,6 +49,7 @@ type Module struct {
 	ttl         time.Duration
 	negativeTTL time.Duration
 	cacheSize   int
+	sha256      bool // offer it, to whom it may be offered
 	readTimeout time.Duration
 
 	seed   maphash.Seed
@@ -64,7 +65,7 @@ type Module struct {
 
 // counters are the statistics.
 type counters struct {
-	challenges, stale, accepted, rejected, cacheHits, reads, readErrors, busy atomic.Int64
+	challenges, stale, accepted, sha256, rejected, cacheHits, reads, readErrors, busy atomic.Int64
 }
 
 // New makes the module. It has no memory to speak of before Init.
@@ -93,6 +94,8 @@ func (m *Module) Params() []module.Param {
 	return []module.Param{
 		{Name: "secret", Kind: module.String, Secret: true, Set: m.setSecret,
 			Doc: "text that nonces are authenticated with, that of the state folder if not set"},
+		{Name: "algorithm", Kind: module.String, Set: m.setAlgorithm,
+			Doc: "MD5, or SHA-256 to offer that first to users who have such a hash; MD5 if not set"},
 		{Name: "nonce_expire", Kind: module.Int, Set: duration("nonce_expire", &m.life, time.Second, 5, 3600),
 			Doc: "seconds for which a nonce is good, 300 if not set"},
 		{Name: "nonce_slots", Kind: module.Int, Set: m.setSlots,
@@ -102,7 +105,7 @@ func (m *Module) Params() []module.Param {
 		{Name: "cache_negative_ttl", Kind: module.Int, Set: duration("cache_negative_ttl", &m.negativeTTL, time.Second, 1, 3600),
 			Doc: "seconds for which a user is known not to exist, 5 if not set"},
 		{Name: "cache_size", Kind: module.Int, Set: m.setCacheSize,
-			Doc: "users whose HA1 is kept, 262144 if not set; some 250 bytes each"},
+			Doc: "users whose HA1 is kept, 262144 if not set; some 290 bytes each"},
 		{Name: "read_timeout", Kind: module.Int, Set: duration("read_timeout", &m.readTimeout, time.Millisecond, 50, 30000),
 			Doc: "milliseconds that a request waits for the database, 2000 if not set"},
 	}
@@ -113,6 +116,18 @@ func (m *Module) setSecret(s string, _ int) error {
 		return errors.New("the secret has less than 8 characters")
 	}
 	m.key = []byte(s)
+	return nil
+}
+
+func (m *Module) setAlgorithm(s string, _ int) error {
+	switch s {
+	case "", "MD5":
+		m.sha256 = false
+	case "SHA-256":
+		m.sha256 = true
+	default:
+		return fmt.Errorf("algorithm %q is neither MD5 nor SHA-256", s)
+	}
 	return nil
 }
 
@@ -173,6 +188,7 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("auth", "challenges", s.challenges.Load())
 	yield("auth", "stale_challenges", s.stale.Load())
 	yield("auth", "accepted", s.accepted.Load())
+	yield("auth", "accepted_sha256", s.sha256.Load())
 	yield("auth", "rejected", s.rejected.Load())
 	yield("auth", "cache_hits", s.cacheHits.Load())
 	yield("auth", "db_reads", s.reads.Load())

@@ -64,10 +64,11 @@ func (m *Module) check(c *module.Ctx, cr *sip.Credentials, domain []byte) int {
 	if err != nil {
 		return m.unavailable(c, err)
 	}
-	right := rec.right(isAddress, c.Msg.MethodText(), cr)
+	alg := algorithmOf(cr)
+	right := rec.right(alg, isAddress, c.Msg.MethodText(), cr)
 	if !right && rec.found && cached && m.mayReread(c, key, now) {
 		if rec, err = m.wait(c, key, now); err == nil {
-			right = rec.right(isAddress, c.Msg.MethodText(), cr)
+			right = rec.right(alg, isAddress, c.Msg.MethodText(), cr)
 		}
 	}
 	if !right {
@@ -79,13 +80,39 @@ func (m *Module) check(c *module.Ctx, cr *sip.Credentials, domain []byte) int {
 	kept := c.Keep(key)
 	at := len(kept) - len(domain) - 1
 	c.Auth.User, c.Auth.Domain = kept[:at:at], kept[at+1:]
-	m.stats.accepted.Add(1)
+	m.accept(c, key, alg, &rec)
 	return module.True
 }
 
+// accept counts right credentials, and notes from where they came if SHA-256 may be
+// offered there from now on.
+func (m *Module) accept(c *module.Ctx, key []byte, alg algorithm, rec *record) {
+	m.stats.accepted.Add(1)
+	if alg == algSHA256 {
+		m.stats.sha256.Add(1)
+	}
+	if m.sha256 && rec.sha256 != nil {
+		m.cache.prove(key, m.place(c.From.Remote.Addr()))
+	}
+}
+
+// nobody stands for the SHA-256 hashes of who has none.
+var nobody hashes256
+
 // right reports whether the response fits the user; nobody's does not, and takes as
 // long.
-func (rec *record) right(isAddress bool, method []byte, cr *sip.Credentials) bool {
+func (rec *record) right(alg algorithm, isAddress bool, method []byte, cr *sip.Credentials) bool {
+	if alg == algSHA256 {
+		h, has := rec.sha256, rec.sha256 != nil
+		if !has {
+			h = &nobody
+		}
+		ha1 := &h.ha1
+		if isAddress {
+			ha1 = &h.ha1b
+		}
+		return rightResponse256(ha1, method, cr) && has && rec.found
+	}
 	ha1 := &rec.ha1
 	if isAddress {
 		ha1 = &rec.ha1b
@@ -97,8 +124,11 @@ func (rec *record) right(isAddress bool, method []byte, cr *sip.Credentials) boo
 // response without qop (RFC 2069) is right only where none was offered, and counts
 // as the first and only use of its nonce.
 func (m *Module) form(c *module.Ctx, cr *sip.Credentials, n nonce) (nc uint32, fault string) {
-	if cr.Algorithm != nil && !sip.EqualFold(cr.Algorithm, "MD5") {
-		return 0, "algorithm is not MD5"
+	switch alg := algorithmOf(cr); {
+	case alg == unknownAlgorithm:
+		return 0, "algorithm is neither MD5 nor SHA-256"
+	case alg == algSHA256 && !n.sha256:
+		return 0, "SHA-256 was not offered"
 	}
 	if !m.sameTarget(c, cr.URI) {
 		return 0, "the digest was made for another URI"

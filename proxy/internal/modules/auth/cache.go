@@ -18,6 +18,7 @@ const (
 type record struct {
 	found     bool
 	ha1, ha1b hash
+	sha256    *hashes256 // nil without a current row of credential_sha256
 }
 
 // entry is a record of the cache; its shard's lock guards it.
@@ -29,6 +30,9 @@ type entry struct {
 	// rereadAt is when a wrong digest last made us read it again.
 	rereadAt   time.Time
 	refreshing bool
+	// proved are the last places from which the user gave right credentials.
+	proved [4]uint64
+	next   uint8 // index into proved
 }
 
 // cache holds the records of users by their canonical address.

@@ -9,7 +9,7 @@ import (
 // challenge is the memory of one challenge.
 type challenge struct {
 	reply sip.Reply
-	room  [512]byte
+	room  [1024]byte
 }
 
 // takeChallenge returns memory that is to go back to Module.challenges.
@@ -30,14 +30,15 @@ func (m *Module) send(c *module.Ctx, realm string, qop, proxy bool) int {
 		_ = c.ReplyStateless(&sip.Reply{Status: 403, Reason: "Not our domain"})
 		return module.Stop
 	}
-	stale := m.isStale(c, domain, proxy)
+	offer := qop && m.offers256(c, domain, proxy)
+	stale := m.isStale(c, domain, proxy, offer)
 	ch := m.takeChallenge()
 	ch.reply = sip.Reply{Status: 401}
 	field := "WWW-Authenticate"
 	if proxy {
 		ch.reply.Status, field = 407, "Proxy-Authenticate"
 	}
-	ch.reply.Extra = m.appendChallenge(ch.room[:0], field, domain, qop, stale)
+	ch.reply.Extra = m.appendChallenges(ch.room[:0], field, domain, qop, stale, offer)
 	err := c.ReplyStateless(&ch.reply)
 	m.challenges.Put(ch)
 	if err == nil && c.Msg.Method != sip.ACK {
@@ -49,10 +50,18 @@ func (m *Module) send(c *module.Ctx, realm string, qop, proxy bool) int {
 	return module.Stop
 }
 
-// appendChallenge writes the header line.
-func (m *Module) appendChallenge(dst []byte, field string, realm []byte, qop, stale bool) []byte {
+// appendChallenges writes the header lines, one for each algorithm and the best one
+// first (RFC 8760 §2.4); the nonce is the same in all.
+func (m *Module) appendChallenges(dst []byte, field string, realm []byte, qop, stale, offer bool) []byte {
 	var text [nonceSize]byte
-	m.nonces.make(&text, qop)
+	m.nonces.make(&text, qop, offer)
+	if offer {
+		dst = appendChallenge(dst, field, realm, &text, qop, stale, "SHA-256")
+	}
+	return appendChallenge(dst, field, realm, &text, qop, stale, "MD5")
+}
+
+func appendChallenge(dst []byte, field string, realm []byte, text *[nonceSize]byte, qop, stale bool, algorithm string) []byte {
 	dst = append(append(dst, field...), ": Digest realm=\""...)
 	dst = append(append(dst, realm...), "\", nonce=\""...)
 	dst = append(append(dst, text[:]...), '"')
@@ -62,13 +71,14 @@ func (m *Module) appendChallenge(dst []byte, field string, realm []byte, qop, st
 	if stale {
 		dst = append(dst, ", stale=true"...)
 	}
-	return append(dst, ", algorithm=MD5\r\n"...)
+	return append(append(append(dst, ", algorithm="...), algorithm...), "\r\n"...)
 }
 
 // isStale reports whether the request has credentials with a nonce that is not good,
 // or no longer: then the phone tries again by itself with the new one instead of
-// asking for the password (RFC 2617 §3.2.1, stale).
-func (m *Module) isStale(c *module.Ctx, realm []byte, proxy bool) bool {
+// asking for the password (RFC 2617 §3.2.1, stale). So it does where SHA-256 was
+// offered and is not any more.
+func (m *Module) isStale(c *module.Ctx, realm []byte, proxy, offer bool) bool {
 	var cr sip.Credentials
 	if findCredentials(c.Msg, header(proxy), realm, &cr) != present {
 		return false
@@ -78,5 +88,8 @@ func (m *Module) isStale(c *module.Ctx, realm []byte, proxy bool) bool {
 		return true
 	}
 	nc, fault := m.form(c, &cr, n)
-	return fault == "" && m.counts.used(n, nc)
+	if fault != "" {
+		return false
+	}
+	return m.counts.used(n, nc) || algorithmOf(&cr) == algSHA256 && !offer
 }

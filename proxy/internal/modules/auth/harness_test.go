@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"strings"
@@ -38,6 +39,16 @@ func (t *table) set(user, domain, password string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rows[user+"@"+domain] = store.Credential{HA1: aor.HA1(user, domain, password), HA1B: aor.HA1B(user, domain, password)}
+}
+
+// set256 is set by a program of ours, which stores SHA-256 hashes too.
+func (t *table) set256(user, domain, password string) {
+	t.set(user, domain, password)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	row := t.rows[user+"@"+domain]
+	row.SHA256, row.SHA256B = aor.HA1SHA256(user, domain, password), aor.HA1SHA256(user+"@"+domain, domain, password)
+	t.rows[user+"@"+domain] = row
 }
 
 func (t *table) change(f func(*table)) {
@@ -167,9 +178,13 @@ type answer struct {
 	noQOP                                     bool
 	cnonce, extra                             string
 	field                                     string
+	sha256                                    bool // the response is made with SHA-256, and says so
+	algorithm                                 string
 }
 
 func md5hex(s string) string { return fmt.Sprintf("%x", md5.Sum([]byte(s))) }
+
+func sha256hex(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
 
 // line is the credentials as a header line (RFC 2617 §3.2.2).
 func (a answer) line() string {
@@ -188,12 +203,20 @@ func (a answer) line() string {
 	if a.nc == 0 {
 		a.nc = 1
 	}
-	ha1, ha2 := md5hex(a.user+":"+a.realm+":"+a.password), md5hex(a.method+":"+a.uri)
-	qop, response := "", md5hex(ha1+":"+a.nonce+":"+ha2)
+	sum := md5hex
+	if a.sha256 {
+		sum = sha256hex
+		def(&a.algorithm, "SHA-256")
+	}
+	if a.algorithm != "" {
+		a.extra += ", algorithm=" + a.algorithm
+	}
+	ha1, ha2 := sum(a.user+":"+a.realm+":"+a.password), sum(a.method+":"+a.uri)
+	qop, response := "", sum(ha1+":"+a.nonce+":"+ha2)
 	if !a.noQOP {
 		nc := fmt.Sprintf("%08x", a.nc)
 		qop = fmt.Sprintf(`, qop=auth, nc=%s, cnonce="%s"`, nc, a.cnonce)
-		response = md5hex(ha1 + ":" + a.nonce + ":" + nc + ":" + a.cnonce + ":auth:" + ha2)
+		response = sum(ha1 + ":" + a.nonce + ":" + nc + ":" + a.cnonce + ":auth:" + ha2)
 	}
 	return fmt.Sprintf(`%s: Digest username="%s", realm="%s", nonce="%s", uri="%s", response="%s"%s%s`,
 		a.field, a.user, a.realm, a.nonce, a.uri, response, qop, a.extra)

@@ -9,7 +9,7 @@ import (
 )
 
 // A nonce is 41 characters: the Unix time in seconds and a serial number, eight hex
-// digits each; 1 if qop was offered with it, else 0; and a MAC over these in 24 hex
+// digits each; 1 if qop was offered with it, 2 if qop and SHA-256 were, else 0; and a MAC over these in 24 hex
 // digits. Whoever has not got it from us cannot make one, and we keep nothing of
 // those that we gave.
 const (
@@ -37,18 +37,23 @@ func (n *nonces) init(key []byte, life time.Duration) {
 type nonce struct {
 	at, serial uint32
 	qop        bool
+	sha256     bool // SHA-256 was offered with it
 }
 
 // id grows from each nonce to the next.
 func (x nonce) id() uint64 { return uint64(x.at)<<32 | uint64(x.serial) }
 
-// make writes a new nonce.
-func (n *nonces) make(dst *[nonceSize]byte, qop bool) {
+// make writes a new nonce. SHA-256 goes with qop only (RFC 8760 §2.5).
+func (n *nonces) make(dst *[nonceSize]byte, qop, sha256 bool) {
 	putHex(dst[:8], uint32(time.Now().Unix()))
 	putHex(dst[8:16], n.serial.Add(1))
-	dst[16] = '0'
-	if qop {
+	switch {
+	case qop && sha256:
+		dst[16] = '2'
+	case qop:
 		dst[16] = '1'
+	default:
+		dst[16] = '0'
 	}
 	n.mac(dst[nonceText:], dst[:nonceText])
 }
@@ -73,7 +78,7 @@ func (n *nonces) check(text []byte) (x nonce, ok bool) {
 	}
 	at, _ := parseHex(text[:8])
 	serial, _ := parseHex(text[8:16])
-	x = nonce{at: at, serial: serial, qop: text[16] == '1'}
+	x = nonce{at: at, serial: serial, qop: text[16] != '0', sha256: text[16] == '2'}
 	age := time.Duration(int32(uint32(time.Now().Unix())-at)) * time.Second
 	return x, age <= n.life && age >= -n.life // a clock may have been set back
 }

@@ -59,14 +59,18 @@ type source struct {
 
 func (r *reader) init() { r.flights = map[string]*flight{} }
 
-// source returns the slot of an address: of its /64 network if it is IPv6.
-func (m *Module) source(a netip.Addr) *source {
+// source returns the slot of an address.
+func (m *Module) source(a netip.Addr) *source { return &m.reader.sources[m.place(a)%sourceSlots] }
+
+// place is a hash of an address: of its /64 network if it is IPv6. It is never 0.
+func (m *Module) place(a netip.Addr) uint64 {
+	a = a.Unmap()
 	b := a.As16()
 	part := b[:8]
 	if a.Is4() {
 		part = b[12:]
 	}
-	return &m.reader.sources[m.hash(part)%sourceSlots]
+	return m.hash(part) | 1<<63
 }
 
 // mayReread counts a re-reading for a source.
@@ -184,15 +188,15 @@ func (m *Module) fly(ctx context.Context, key string, f *flight) {
 // recordOf makes the record of a row. A closed account, or a row without a hash, is
 // nobody.
 func recordOf(row store.Credential) record {
-	ha1, ok := parseHash(row.HA1)
-	if !ok || row.Disabled {
+	rec := record{found: true}
+	if !parseHash(rec.ha1[:], row.HA1) || row.Disabled {
 		return record{}
 	}
-	ha1b, ok := parseHash(row.HA1B)
-	if !ok {
-		ha1b = ha1 // nothing anybody knows: with zero bytes a stranger could compute the response
+	if !parseHash(rec.ha1b[:], row.HA1B) {
+		rec.ha1b = rec.ha1 // nothing anybody knows: with zero bytes a stranger could compute the response
 	}
-	return record{found: true, ha1: ha1, ha1b: ha1b}
+	rec.sha256 = hashes256Of(row)
+	return rec
 }
 
 // refresh reads in the background what get asked for, until ctx ends.

@@ -40,10 +40,12 @@ type attempt struct {
 	timedOut   bool // … because the callee did not answer
 	running    bool // the call to the callee passes us, and has no final response
 	key        txn.Key
-	finalCode  int  // of the call to the callee, as the relay saw it
-	hungUp     bool // our BYE or CANCEL was sent
-	closing    bool // our BYE is to go after bye_delay
-	legGone    bool // nothing is left of the call to the caller
+	finalCode  int      // of the call to the callee, as the relay saw it
+	hungUp     bool     // our BYE or CANCEL was sent
+	closing    bool     // our BYE is to go after bye_delay
+	legGone    bool     // nothing is left of the call to the caller
+	second     *ua.Call // third-party call control: the call to the callee
+	secondGone bool     // nothing is left of it
 	released   bool
 }
 
@@ -68,6 +70,9 @@ func (a *attempt) step(state ctlproto.CtdState) {
 		State: state, At: now.UTC(), ElapsedMS: now.Sub(a.started).Milliseconds(),
 	})
 	a.status.Cancellable = a.cancellable()
+	if a.call != nil {
+		a.m.cfg.Log.Info("click-to-dial step", "attempt", a.id, "state", string(state), "elapsed", now.Sub(a.started), "call_id", a.call.CallID())
+	}
 	a.publish()
 }
 
@@ -100,6 +105,7 @@ const (
 	waitOutcome      // for anything about the call to the callee
 	waitRinging      // for that call's end
 	waitNotify       // for the NOTIFY about an end that the relay saw
+	waitReoffer      // for the caller's phone to take the callee's session
 	waitHangup       // to end the leg, or to stop watching
 )
 
@@ -151,7 +157,7 @@ func (a *attempt) end(state ctlproto.CtdState, outcome ctlproto.CtdOutcome, code
 // release gives the attempt up when its outcome is known and nothing is left of
 // its leg.
 func (a *attempt) release() {
-	if !a.status.Ended || !a.legGone || a.released {
+	if !a.status.Ended || !a.legGone || a.second != nil && !a.secondGone || a.released {
 		return
 	}
 	a.released = true
@@ -160,11 +166,14 @@ func (a *attempt) release() {
 	a.m.done(a, &a.status)
 }
 
-// hangup ends the leg to the caller.
+// hangup ends the leg to the caller, and that to the callee if there is one.
 func (a *attempt) hangup() {
 	if a.call != nil && !a.hungUp {
 		a.hungUp = true
 		a.call.Hangup()
+		if a.second != nil {
+			a.second.Hangup()
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (m *Module) Dial(ctx context.Context, p ctlproto.CtdDialParams) (string, er
 	defer a.mu.Unlock()
 	from := aor.AOR{User: m.set.controller, Domain: a.caller.Domain}
 	call, err := m.cfg.Agent.Invite(ua.Invite{
-		To: a.caller.URI(), From: from.URI(), FromName: p.CalleeName,
+		To: a.caller.URI(), From: from.URI(), FromName: p.CalleeName, Contact: p.Device,
 		User: a.caller.User, Domain: a.caller.Domain,
 		Hold: m.set.hold, AutoAnswer: autoAnswer,
 		Timeout: m.set.ringTimeout,

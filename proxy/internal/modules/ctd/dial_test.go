@@ -61,6 +61,7 @@ func TestReferToIsEscaped(t *testing.T) {
 	} {
 		t.Run(callee, func(t *testing.T) {
 			s := newStand(t)
+			s.module.set.thirdParty = false
 			id, err := s.module.Dial(t.Context(), ctlproto.CtdDialParams{Caller: "alice@example.org", Callee: callee})
 			if want == "" {
 				if err == nil {
@@ -160,7 +161,7 @@ func TestEndedAttemptsAreKeptForAWhile(t *testing.T) {
 	m := New(Config{})
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	m.cfg.Now = func() time.Time { return now }
-	m.set.maxRecords = 3
+	m.set.maxRecords, m.set.keep = 3, 10*time.Minute
 	end := func(id string) {
 		a := &attempt{m: m, id: id}
 		m.mu.Lock()

@@ -22,6 +22,8 @@ func (a *attempt) event(e ua.Event) {
 		a.referAnswered(e)
 	case ua.Notified:
 		a.notified(e)
+	case ua.Reoffered:
+		a.reoffered(e)
 	case ua.HungUp:
 		a.phoneHungUp()
 	case ua.Ended:
@@ -36,6 +38,9 @@ func (a *attempt) answered(e ua.Event) {
 		return // cancelled meanwhile, and hung up
 	}
 	a.step(ctlproto.CtdAnswered)
+	if !e.TakesRefer && a.thirdParty() {
+		return
+	}
 	if !e.TakesRefer {
 		a.hangup()
 		a.end(ctlproto.CtdFailed, ctlproto.OutcomeReferRefused, 405, "The phone does not allow REFER")
@@ -108,6 +113,9 @@ func (a *attempt) referFailed(e ua.Event) {
 		a.accept()
 		return
 	}
+	if refusesRefer(e.Status) && !a.phoneGone && a.thirdParty() {
+		return
+	}
 	a.hangup()
 	switch {
 	case a.phoneGone && (e.Status == 481 || e.Err != nil):
@@ -160,6 +168,9 @@ func (a *attempt) lastWord() {
 // to come.
 func (a *attempt) phoneHungUp() {
 	a.phoneGone = true
+	if a.second != nil {
+		a.hangup()
+	}
 	if !a.referred {
 		a.end(ctlproto.CtdCancelled, ctlproto.OutcomeCancelled, 0, "The caller hung up")
 	}

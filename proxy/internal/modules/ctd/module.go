@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,6 +91,26 @@ func (m *Module) Status(id string) (ctlproto.CtdStatus, bool) {
 		return ctlproto.CtdStatus{}, false
 	}
 	return a.snapshot(), true
+}
+
+// List returns the attempts that are remembered, the newest first: those of caller,
+// canonical, or all if that is empty.
+func (m *Module) List(caller string, limit int) []ctlproto.CtdStatus {
+	m.mu.Lock()
+	m.prune()
+	var all []*attempt
+	for _, a := range m.attempts {
+		if caller == "" || a.callerText == caller {
+			all = append(all, a)
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(all, func(a, b *attempt) int { return b.started.Compare(a.started) })
+	list := make([]ctlproto.CtdStatus, 0, min(len(all), limit))
+	for _, a := range all[:min(len(all), limit)] {
+		list = append(list, a.snapshot())
+	}
+	return list
 }
 
 // Cancel ends an attempt. While the caller's phone rings or has not taken the

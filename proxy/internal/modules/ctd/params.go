@@ -21,6 +21,8 @@ type settings struct {
 	notifyWait        time.Duration
 	byeDelay          time.Duration
 	keep              time.Duration
+	maxTalk           time.Duration
+	thirdParty        bool
 
 	maxPerUser, maxAttempts, maxRecords int
 }
@@ -30,7 +32,7 @@ func defaults() settings {
 		controller:  "controller",
 		ringTimeout: time.Minute, referTimeout: 10 * time.Second, outcomeTimeout: 30 * time.Second,
 		calleeRingTimeout: 2 * time.Minute, notifyWait: 5 * time.Second, byeDelay: 100 * time.Millisecond,
-		keep: 10 * time.Minute, maxPerUser: 1, maxAttempts: 1000, maxRecords: 10000,
+		keep: 24 * time.Hour, maxTalk: 12 * time.Hour, thirdParty: true, maxPerUser: 1, maxAttempts: 1000, maxRecords: 10000,
 	}
 }
 
@@ -48,7 +50,10 @@ func (m *Module) Params() []module.Param {
 		duration("callee_ring_timeout", &s.calleeRingTimeout, time.Second, 5, 600, "seconds that the callee's phone may ring, default 120"),
 		duration("notify_wait", &s.notifyWait, time.Second, 1, 32, "seconds that the last NOTIFY is waited for once the router saw the outcome itself, default 5"),
 		duration("bye_delay", &s.byeDelay, time.Millisecond, 0, 5000, "milliseconds from the last NOTIFY to the BYE, default 100"),
-		duration("keep", &s.keep, time.Second, 60, 86400, "seconds that an ended attempt can be asked for, default 600"),
+		duration("keep", &s.keep, time.Second, 60, 86400, "seconds that an ended attempt can be asked for, default 86400"),
+		{Name: "third_party", Kind: module.Int, Set: s.setThirdParty,
+			Doc: "1 (default): where the caller's phone refuses REFER, the router calls the callee itself; 0: such an attempt fails"},
+		duration("max_talk", &s.maxTalk, time.Second, 60, 604800, "seconds that a conversation joined by third_party may last, default 43200"),
 		number("max_per_user", &s.maxPerUser, 1, 100, "attempts that one caller may have at once, default 1"),
 		number("max_attempts", &s.maxAttempts, 1, 100000, "attempts at once in all, default 1000"),
 		number("max_records", &s.maxRecords, 1, 1000000, "ended attempts that are kept, default 10000"),
@@ -64,6 +69,14 @@ func (s *settings) setController(str string, _ int) error {
 		return fmt.Errorf("%q cannot be the user part of an address: %w", str, err)
 	}
 	s.controller = a.User
+	return nil
+}
+
+func (s *settings) setThirdParty(_ string, num int) error {
+	if num != 0 && num != 1 {
+		return fmt.Errorf("%d is neither 0 nor 1", num)
+	}
+	s.thirdParty = num == 1
 	return nil
 }
 

@@ -11,8 +11,8 @@ import (
 type Router struct{ *relay.Engine }
 
 // Inject runs the script on an initial request of the user agent.
-func (r Router) Inject(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow)) error {
-	l := &relay.Local{User: user, Domain: domain}
+func (r Router) Inject(msg []byte, as ua.Identity, replied func(status int, msg []byte, from transport.Flow)) error {
+	l := &relay.Local{User: as.User, Domain: as.Domain, Contact: as.Contact, Accounted: as.Accounted}
 	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From) }
 	return r.Engine.Inject(msg, l)
 }
@@ -50,3 +50,6 @@ func (x responder) Reply(rep *sip.Reply) {
 func (x responder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
 	return x.r.BuildReply(dst, rep), x.r.ReplyFlow()
 }
+
+// Later keeps the transaction for a reply that is made when the worker has gone on.
+func (x responder) Later() func(status int, msg []byte) { return x.r.Later() }

@@ -180,6 +180,7 @@ func TestReferIsRefused(t *testing.T) {
 	for _, status := range []int{401, 405, 420, 481, 501, 603} {
 		t.Run(sip.ReasonPhrase(status), func(t *testing.T) {
 			s := newStand(t)
+			s.module.set.thirdParty = status == 401 // which is no refusal to be got round
 			id := s.dial()
 			s.alice.answer(s.alice.referred(), status)
 			s.alice.hangUp()
@@ -188,6 +189,7 @@ func TestReferIsRefused(t *testing.T) {
 	}
 	t.Run("by Allow", func(t *testing.T) {
 		s := newStand(t)
+		s.module.set.thirdParty = false
 		id := s.dial()
 		s.alice.ring()
 		s.alice.answer(s.alice.invite, 200, s.alice.contact(), "Allow: INVITE, ACK, BYE")

@@ -5,6 +5,8 @@ package domain
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,6 +104,9 @@ func (m *Module) publish() {
 	}
 	m.list.Store(&list)
 }
+
+// Domains returns our domains, sorted.
+func (m *Module) Domains() []string { return slices.Sorted(maps.Keys(*m.list.Load())) }
 
 var anybody = []byte("x")
 

@@ -61,8 +61,12 @@ func (m *Module) compileProcess(args []module.Arg) (module.Call, error) {
 	return func(c *module.Ctx) int { return m.process(c, line) }, nil
 }
 
+// capabilities are the header lines of the answer to OPTIONS (RFC 3261 §11.2).
+var capabilities = []byte("Accept: */*\r\nAccept-Language: en\r\n")
+
 // process counts the header down by an edit. What is no number up to 255 (RFC 3261
-// §20.22) is answered 400 and ends the script: 483 would be untrue.
+// §20.22) is answered 400 and ends the script: 483 would be untrue. An OPTIONS that ends
+// here is answered as one for us (RFC 3261 §16.3 step 3).
 func (m *Module) process(c *module.Ctx, line []byte) int {
 	h := c.Msg.Header(sip.HdrMaxForwards)
 	if h == nil {
@@ -73,6 +77,9 @@ func (m *Module) process(c *module.Ctx, line []byte) int {
 	switch {
 	case !ok || c.Msg.Next(h) != nil:
 		_ = c.ReplyStateless(&sip.Reply{Status: 400, Reason: "Bad Max-Forwards"})
+		return module.Stop
+	case n == 0 && c.Msg.Method == sip.OPTIONS:
+		_ = c.ReplyStateless(&sip.Reply{Status: 200, Extra: capabilities})
 		return module.Stop
 	case n == 0:
 		return module.False

@@ -24,7 +24,7 @@ func TestProcess(t *testing.T) {
 		{"used up", "Max-Forwards: 0", -1, "Max-Forwards: 0\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx := moduletest.Message(t, moduletest.Request("OPTIONS", "sip:example.org", c.in))
+			ctx := moduletest.Message(t, moduletest.Request("INVITE", "sip:example.org", c.in))
 			if got := moduletest.Compile(t, maxfwd.New(maxfwd.Config{}), "mf_process_maxfwd_header", "10")(ctx); got != c.returns {
 				t.Errorf("returned %d, want %d", got, c.returns)
 			}
@@ -32,6 +32,29 @@ func TestProcess(t *testing.T) {
 				t.Errorf("headers out:\n%swant %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestOptionsEndHere: an OPTIONS whose hops are used up is for the router that it reached
+// (RFC 3261 §11, as used to trace a way); other requests are the script's to refuse.
+func TestOptionsEndHere(t *testing.T) {
+	call := moduletest.Compile(t, maxfwd.New(maxfwd.Config{}), "mf_process_maxfwd_header", "10")
+	for method, want := range map[string]int{"OPTIONS": module.Stop, "INVITE": module.False, "MESSAGE": module.False, "ACK": module.False} {
+		r := moduletest.New(t, &moduletest.Script{Request: func(ctx *module.Ctx) {
+			if got := call(ctx); got != want {
+				t.Errorf("%s: returned %d, want %d", method, got, want)
+			}
+		}})
+		out := r.Receive("udp:192.0.2.7:5060", moduletest.Request(method, "sip:bob@example.net", "Max-Forwards: 0"))
+		if method != "OPTIONS" {
+			if len(out) != 0 {
+				t.Errorf("%s was answered: %+v", method, out)
+			}
+			continue
+		}
+		if len(out) != 1 || !strings.HasPrefix(out[0].Text, "SIP/2.0 200 OK\r\n") || !strings.Contains(out[0].Text, "\r\nAccept: */*\r\n") {
+			t.Errorf("sent %+v", out)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package registrar
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 
 	"seraph/proxy/internal/modules/usrloc"
 	"seraph/proxy/internal/sip"
@@ -59,22 +60,37 @@ func (m *Module) parseContact(value, expires []byte, c *usrloc.Contact) *refusal
 // grant is the life that a contact gets in seconds (RFC 3261 §10.2.1.1, §10.3
 // step 6). What cannot be read counts as absent.
 func (m *Module) grant(asked []byte) (uint32, *refusal) {
-	n := uint64(m.defaultExpires)
-	if seconds, ok := parseSeconds(asked); ok {
-		if seconds == 0 {
-			return 0, nil
-		}
-		if n = seconds; n < uint64(m.minExpires) {
-			if n < 3600 {
-				return 0, tooBrief
-			}
-			n = uint64(m.minExpires) // an hour and more may not be refused
-		}
+	least := uint64(m.minExpires)
+	seconds, ok := parseSeconds(asked)
+	switch {
+	case !ok:
+		least = 1 // what the operator sets is not bounded by what phones may ask for
+		n := uint64(m.defaultExpires)
+		spread := n * uint64(m.defaultExpiresRange) / 100
+		seconds = n - spread + upTo(2*spread)
+	case seconds == 0:
+		return 0, nil
+	case seconds < least && seconds < 3600:
+		return 0, tooBrief
+	default:
+		seconds = max(seconds, least) // an hour and more may not be refused
 	}
 	if m.maxExpires > 0 {
-		n = min(n, uint64(m.maxExpires))
+		seconds = min(seconds, uint64(m.maxExpires))
 	}
-	return uint32(min(n, maxSeconds)), nil
+	if ok {
+		seconds -= upTo(seconds * uint64(m.expiresRange) / 100)
+	}
+	return uint32(min(max(seconds, least), maxSeconds)), nil
+}
+
+// upTo is a random number from 0 to n: it keeps phones that came together, after a
+// power cut, from coming together again.
+func upTo(n uint64) uint64 {
+	if n == 0 {
+		return 0
+	}
+	return rand.Uint64N(n + 1)
 }
 
 // parseSeconds reads a delta-seconds, as great as it may be.

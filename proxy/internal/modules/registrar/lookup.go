@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"bytes"
+	"hash/maphash"
 	"net/netip"
 
 	"seraph/proxy/internal/module"
@@ -16,39 +17,52 @@ import (
 // takes the method.
 const methodNotAllowed = -2
 
+// badGRUU is what lookup returns for a GRUU that was never given, or a temporary one
+// that is over; the answer to it is 404 (RFC 5627 §5.3).
+const badGRUU = -3
+
 // lookup replaces the R-URI by the contacts of its address, the best one first
 // (RFC 3261 §16.5).
 func (m *Module) lookup(c *module.Ctx) int {
 	r := &c.Request
 	s := m.pool.Get().(*scratch)
 	defer m.pool.Put(s)
-	if !s.targetAoR(r) {
+	switch m.targetAoR(r, s) {
+	case noAddress:
 		return module.False
+	case noGRUU:
+		return badGRUU
 	}
 	if r.Callee == nil {
 		r.Callee = r.Keep(s.reg.AoR)
 	}
 	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
-	if len(s.bindings) == 0 {
-		return module.False
-	}
 	found, passed := 0, 0
 	for i := range s.bindings {
 		b := &s.bindings[i]
+		if l := r.Local; l != nil && len(l.Contact) > 0 && !bytes.Equal(l.Contact, b.Contact()) {
+			continue // the router's own user agent calls one phone of several
+		}
+		if !s.gruu.meant(b) || broken(r, b) {
+			continue
+		}
 		if !s.leadsToOurs(r, b) {
-			m.offer(r, b, &found, &passed)
+			m.offer(r, b, s.bindings[:i], &found, &passed)
 			continue
 		}
 		// The contact is an address of one of our own people: their phones ring. One
 		// step, so that two who point at each other do not go round.
 		s.inner = m.table.Lookup(s.other, s.inner[:0])
 		for j := range s.inner {
-			if b := &s.inner[j]; !s.leadsToOurs(r, b) {
-				m.offer(r, b, &found, &passed)
+			if b := &s.inner[j]; !s.leadsToOurs(r, b) && !broken(r, b) {
+				m.offer(r, b, s.inner[:j], &found, &passed)
 			}
 		}
 	}
 	if found == 0 && passed == 0 {
+		if s.gruu.temp {
+			return badGRUU
+		}
 		return module.False
 	}
 	if found == 0 {
@@ -63,22 +77,60 @@ func (m *Module) lookup(c *module.Ctx) int {
 	return module.True
 }
 
+// broken reports whether a binding is a flow that is no more: only on it the phone can
+// be reached (RFC 5626 §5.3).
+func broken(r *relay.Request, b *usrloc.Binding) bool {
+	if !flow(b) || len(b.Path()) > 0 {
+		return false
+	}
+	if b.Flow.IsZero() {
+		return !bytes.HasPrefix(b.Socket(), udpSocket) // of before a restart
+	}
+	return b.Flow.Proto.Stream() && !r.Engine.Layer().Usable(b.Flow)
+}
+
+// udpSocket begins the name of a socket for datagrams.
+var udpSocket = []byte("udp:")
+
 // offer makes a binding the target, or one more of them, unless its phone does not take
-// the method; found and passed count both.
-func (m *Module) offer(r *relay.Request, b *usrloc.Binding, found, passed *int) {
+// the method; found and passed count both. before are the bindings in front of it: of
+// several flows of a phone, the later ones are tried if the first one fails.
+func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Binding, found, passed *int) {
 	if m.methodFiltering && !takes(b.Methods, r.Msg.Method) {
 		*passed++
 		return
 	}
+	t := target(r, b)
+	if flow(b) {
+		t.Group = m.groupOf(b.Instance())
+		if hasFlow(r, b, before) {
+			r.AddFlow(t)
+			return
+		}
+	}
 	if *found > 0 && !m.appendBranches {
 		return
 	}
-	t := target(r, b)
 	if *found++; *found > 1 {
 		_ = r.AddTarget(t) // beyond MaxBranches the best ones are in
 		return
 	}
-	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags}
+	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags, Group: t.Group}
+}
+
+// hasFlow reports whether one of the bindings is a flow of b's phone that can be used.
+func hasFlow(r *relay.Request, b *usrloc.Binding, before []usrloc.Binding) bool {
+	for i := range before {
+		if o := &before[i]; flow(o) && bytes.Equal(o.Instance(), b.Instance()) && !broken(r, o) {
+			return true
+		}
+	}
+	return false
+}
+
+// groupOf is the number by which the relay knows the flows of one phone; never 0.
+func (m *Module) groupOf(instance []byte) uint32 {
+	return uint32(maphash.Bytes(m.seed, instance)) | 1
 }
 
 // leadsToOurs reports whether a contact that no phone registered (one added by hand)
@@ -100,21 +152,47 @@ func (s *scratch) leadsToOurs(r *relay.Request, b *usrloc.Binding) bool {
 func (m *Module) registered(c *module.Ctx) int {
 	s := m.pool.Get().(*scratch)
 	defer m.pool.Put(s)
-	if s.targetAoR(&c.Request) && m.table.Registered(s.reg.AoR) {
-		return module.True
+	if m.targetAoR(&c.Request, s) != anAddress {
+		return module.False
+	}
+	if !s.gruu.on {
+		if m.table.Registered(s.reg.AoR) {
+			return module.True
+		}
+		return module.False
+	}
+	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
+	for i := range s.bindings {
+		if s.gruu.meant(&s.bindings[i]) {
+			return module.True
+		}
 	}
 	return module.False
 }
 
-// targetAoR makes s.reg.AoR the address that the R-URI names; false if it names
-// none.
-func (s *scratch) targetAoR(r *relay.Request) bool {
-	u, err := r.URI()
-	if err != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser {
-		return false
+// What targetAoR finds.
+const (
+	anAddress = iota
+	noAddress
+	noGRUU
+)
+
+// targetAoR makes s.reg.AoR the address that the R-URI names, and s.gruu which of its
+// phones.
+func (m *Module) targetAoR(r *relay.Request, s *scratch) int {
+	parsed, err := r.URI()
+	if err != nil || parsed.Scheme != sip.SchemeSIP && parsed.Scheme != sip.SchemeSIPS || !parsed.HasUser {
+		return noAddress
+	}
+	u := *parsed
+	if !m.readGRUU(s, &u) {
+		return noGRUU
 	}
 	s.reg.AoR, err = aor.AppendCanonical(s.reg.AoR[:0], u.User, u.Host)
-	return err == nil
+	if err != nil {
+		return noAddress
+	}
+	return anAddress
 }
 
 // target is where a binding is reached; its texts are the binding's.

@@ -1,7 +1,9 @@
 package registrar
 
 import (
+	"crypto/cipher"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,8 +16,10 @@ import (
 // Config is what the module needs of the rest of the proxy.
 type Config struct {
 	Usrloc *usrloc.Module
-	Now    func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: nothing is logged
+	// Key encrypts temporary GRUUs; without one they end with the process.
+	Key []byte
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: nothing is logged
 }
 
 // Module is module registrar.
@@ -28,8 +32,12 @@ type Module struct {
 	defaultQ                               int // thousandths, or usrloc.NoQ
 	maxContacts, retryAfter                int
 	appendBranches, methodFiltering        bool
-	usePath                                bool
-	receivedParam                          string
+	usePath, pathUseReceived, gruuEnabled  bool
+	pathMode, outboundMode, flowTimer      int
+	expiresRange, defaultExpiresRange      int // percent
+	receivedParam, serviceRoute            string
+	seal                                   cipher.AEAD  // of temporary GRUUs
+	seed                                   maphash.Seed // of groupOf
 
 	accepted, rejected atomic.Int64
 }
@@ -47,6 +55,7 @@ func New(cfg Config) *Module {
 		pool:           sync.Pool{New: func() any { return new(scratch) }},
 		defaultExpires: 3600, minExpires: 60, maxExpires: 3600, defaultQ: int(usrloc.NoQ),
 		maxContacts: 10, retryAfter: 30, appendBranches: true, usePath: true, receivedParam: "received",
+		pathMode: pathStrict, outboundMode: outboundOffered, gruuEnabled: true, seal: newSeal(cfg.Key), seed: maphash.MakeSeed(),
 	}
 }
 
@@ -65,6 +74,17 @@ func (m *Module) Params() []module.Param {
 		flag("append_branches", &m.appendBranches, "lookup takes all contacts (1, default) or only the first"),
 		flag("method_filtering", &m.methodFiltering, "lookup leaves out phones that do not take the request's method (default 0)"),
 		flag("use_path", &m.usePath, "keep the Path of a REGISTER (RFC 3327) (1, default) or ignore it"),
+		number("path_mode", &m.pathMode, pathOff, pathStrict,
+			"0: Path is kept and not told; 1: told to phones that know it; 2: phones that do not know it get 420 (default)"),
+		flag("path_use_received", &m.pathUseReceived, "the parameter received of the first Path is the phone's source (default 0)"),
+		{Name: "service_route", Kind: module.String, Set: m.setServiceRoute,
+			Doc: `Service-Route of each 200 (RFC 3608), such as "<sip:proxy.example.org;lr>"; "" for none (default)`},
+		number("outbound_mode", &m.outboundMode, outboundOff, outboundRequired,
+			"RFC 5626. 0: reg-id is ignored; 1: for phones that know outbound (default); 2: others get 421"),
+		number("flow_timer", &m.flowTimer, 0, 86400, "seconds in the Flow-Timer of a 200 to an outbound phone, 0 for none (default)"),
+		flag("gruu_enabled", &m.gruuEnabled, "give and understand GRUUs (RFC 5627) (1, default), or not"),
+		number("expires_range", &m.expiresRange, 0, 100, "percent that the life a phone asks for is shortened by at most, at random (default 0)"),
+		number("default_expires_range", &m.defaultExpiresRange, 0, 100, "percent that default_expires is varied by, at random (default 0)"),
 		{Name: "received_param", Kind: module.String, Set: m.setReceivedParam,
 			Doc: `Contact parameter that tells a phone its own source; "" for none (default "received")`},
 		{Name: "case_sensitive", Kind: module.Int, Set: setCaseSensitive,

@@ -25,9 +25,12 @@ var (
 	longCallID     = &refusal{400, "Call-ID Too Long"}
 	badText        = &refusal{400, "Text That Is Not UTF-8"}
 	outOfOrder     = &refusal{400, "CSeq Not Above The Last One"}
+	oneFlow        = &refusal{400, "A Contact With reg-id Must Be Alone"}
 	notHere        = &refusal{404, ""}
 	badExtension   = &refusal{420, ""}
+	needsOutbound  = &refusal{421, "Extension Required"}
 	tooBrief       = &refusal{423, ""}
+	firstHopLacks  = &refusal{439, "First Hop Lacks Outbound Support"}
 	tooManyInAll   = &refusal{503, "Too Many Contacts"}
 	databaseBehind = &refusal{503, ""}
 )

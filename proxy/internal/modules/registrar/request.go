@@ -25,6 +25,14 @@ type scratch struct {
 	reply    sip.Reply
 	path     []byte
 	received []byte
+	domain   []byte // of a GRUU
+	gruu     gruu
+
+	tellPath    bool // the 200 has the Path
+	tellGRUUs   bool // … and the GRUUs
+	outbound    bool // RFC 5626 applies
+	flows       bool // … to a contact
+	refuseRegID bool // the first hop does not keep flows
 }
 
 // read makes s.reg what the REGISTER asks for (RFC 3261 §10.3 steps 1, 2 and 5
@@ -39,7 +47,7 @@ func (m *Module) read(r *relay.Request, s *scratch) *refusal {
 	if why := s.readAoR(r); why != nil {
 		return why
 	}
-	if why := s.readRequire(msg); why != nil {
+	if why := m.readRequire(msg, s); why != nil {
 		return why
 	}
 	if cseq, err := msg.CSeq(); err == nil { // without one, the message would not be here
@@ -51,7 +59,21 @@ func (m *Module) read(r *relay.Request, s *scratch) *refusal {
 	if why := m.readPath(msg, s); why != nil {
 		return why
 	}
-	return m.readContacts(r, s)
+	if why := m.readOutbound(msg, s); why != nil {
+		return why
+	}
+	s.tellGRUUs = m.gruuEnabled && supports(msg, "gruu")
+	if why := m.readContacts(r, s); why != nil {
+		return why
+	}
+	if why := s.checkFlows(); why != nil {
+		return why
+	}
+	for i := range s.reg.Contacts {
+		s.setFlow(r, &s.reg.Contacts[i])
+	}
+	m.setReceived(s)
+	return nil
 }
 
 // readAoR makes s.reg.AoR the address in To, which must be one of the domain
@@ -80,13 +102,13 @@ func (s *scratch) readAoR(r *relay.Request) *refusal {
 
 // readRequire refuses extensions that the registrar does not know (RFC 3261
 // §10.3 step 2).
-func (s *scratch) readRequire(msg *sip.Message) *refusal {
+func (m *Module) readRequire(msg *sip.Message, s *scratch) *refusal {
 	for h := msg.Header(sip.HdrRequire); h != nil; h = msg.Next(h) {
 		for list := msg.Value(h); len(list) > 0; {
 			var tag []byte
 			tag, list, _ = bytes.Cut(list, []byte{','})
 			tag = bytes.TrimSpace(tag)
-			if len(tag) > 0 && !sip.EqualFold(tag, "path") {
+			if len(tag) > 0 && !m.knows(tag) {
 				s.extra = append(s.extra, "Unsupported: "...)
 				s.extra = appendLine(s.extra, tag)
 				s.extra = append(s.extra, "\r\n"...)
@@ -99,6 +121,12 @@ func (s *scratch) readRequire(msg *sip.Message) *refusal {
 	return nil
 }
 
+// knows reports whether the registrar knows an extension.
+func (m *Module) knows(tag []byte) bool {
+	return sip.EqualFold(tag, "path") || m.gruuEnabled && sip.EqualFold(tag, "gruu") ||
+		m.outboundMode != outboundOff && sip.EqualFold(tag, "outbound")
+}
+
 // appendLine appends a header's value without the line ends of its folds.
 func appendLine(dst, value []byte) []byte {
 	for _, c := range value {
@@ -107,36 +135,6 @@ func appendLine(dst, value []byte) []byte {
 		}
 	}
 	return dst
-}
-
-// readPath makes s.reg.Path the Path of the request (RFC 3327 §5.3). Behind a
-// Path, a phone that does not know the extension would send along none.
-func (m *Module) readPath(msg *sip.Message, s *scratch) *refusal {
-	s.path = s.path[:0]
-	if !m.usePath {
-		return nil
-	}
-	values := msg.Values(sip.HdrPath)
-	for v := values.Next(); v != nil; v = values.Next() {
-		var a sip.NameAddr
-		var u sip.URI
-		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS {
-			return badPath
-		}
-		if len(s.path) > 0 {
-			s.path = append(s.path, ", "...)
-		}
-		s.path = appendLine(s.path, v)
-		if len(s.path) > 4*usrloc.MaxPath {
-			return longPath
-		}
-	}
-	if len(s.path) > 0 && !supports(msg, "path") {
-		s.extra = append(s.extra, "Unsupported: path\r\n"...)
-		return badExtension
-	}
-	s.reg.Path = s.path
-	return nil
 }
 
 // supports reports whether the sender knows an extension.
@@ -179,7 +177,6 @@ func (m *Module) readContacts(r *relay.Request, s *scratch) *refusal {
 		if why := m.parseContact(v, msg.HeaderValue(sip.HdrExpires), &c); why != nil {
 			return why
 		}
-		s.setFlow(r, &c)
 		s.reg.Contacts = append(s.reg.Contacts, c)
 	}
 	return nil
@@ -199,7 +196,9 @@ func (s *scratch) setFlow(r *relay.Request, c *usrloc.Contact) {
 		return
 	}
 	same := isSource(&u, r.From)
-	if same && r.From.Proto == transport.UDP && protoOf(&u) != transport.UDP {
+	if c.RegID > 0 {
+		c.Flow = r.From // it is the flow that is registered, whatever the contact says
+	} else if same && r.From.Proto == transport.UDP && protoOf(&u) != transport.UDP {
 		return // the same host and port, but it wants to be called over another protocol
 	}
 	c.Flow = r.From

@@ -159,6 +159,9 @@ func (m *Module) appendAccepted(s *scratch) {
 			if b.RegID > 0 {
 				s.extra = sip.AppendUint(append(s.extra, ";reg-id="...), uint64(b.RegID))
 			}
+			if s.tellGRUUs {
+				s.extra = m.appendGRUUs(s.extra, s, b)
+			}
 		}
 		if received := b.Received(); len(received) > 0 && m.receivedParam != "" {
 			s.extra = append(append(s.extra, ';'), m.receivedParam...)
@@ -166,9 +169,13 @@ func (m *Module) appendAccepted(s *scratch) {
 		}
 		s.extra = append(s.extra, "\r\n"...)
 	}
-	if len(s.path) > 0 {
+	if s.tellPath {
 		s.extra = append(append(append(s.extra, "Path: "...), s.path...), "\r\n"...)
 	}
+	if m.serviceRoute != "" {
+		s.extra = append(append(append(s.extra, "Service-Route: "...), m.serviceRoute...), "\r\n"...)
+	}
+	m.appendOutbound(s)
 	s.extra = append(s.extra, "Date: "...)
 	s.extra = now.UTC().AppendFormat(s.extra, "Mon, 02 Jan 2006 15:04:05 GMT")
 	s.extra = append(s.extra, "\r\n"...)

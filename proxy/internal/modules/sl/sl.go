@@ -26,9 +26,9 @@ func (m *Module) Params() []module.Param { return nil }
 func (m *Module) Funcs() []module.Func {
 	const routes = module.RequestRoute | module.FailureRoute
 	return []module.Func{
-		{Name: "sl_send_reply", Min: 1, Max: 2, Routes: routes, Compile: sendReply,
+		{Name: "sl_send_reply", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: sendReply,
 			Doc: "answers the request with a status and a reason"},
-		{Name: "send_reply", Min: 1, Max: 2, Routes: routes, Compile: sendReply,
+		{Name: "send_reply", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: sendReply,
 			Doc: "sl_send_reply, through the transaction where there is one"},
 		{Name: "sl_reply_error", Routes: routes, Compile: module.NoArgs(replyError),
 			Doc: "answers 500 unless the request is answered already"},
@@ -37,11 +37,11 @@ func (m *Module) Funcs() []module.Func {
 
 // sendReply compiles sl_send_reply(code, reason).
 func sendReply(args []module.Arg) (module.Call, error) {
-	status, reason, err := module.ReplyArgs(args)
+	text, err := module.DynamicReplyArgs(args)
 	if err != nil {
 		return nil, err
 	}
-	return func(c *module.Ctx) int { return answer(c, status, reason) }, nil
+	return func(c *module.Ctx) int { return answer(c, text.Reply(c)) }, nil
 }
 
 // replyError answers a request that the script could not deal with.
@@ -49,13 +49,13 @@ func replyError(c *module.Ctx) int {
 	if c.Replied {
 		return module.True
 	}
-	return answer(c, 500, "Something went wrong here, sorry")
+	return answer(c, sip.Reply{Status: 500, Reason: "Something went wrong here, sorry"})
 }
 
 // answer sends the reply through the transaction if there is one, so that the
 // state of the two never differs.
-func answer(c *module.Ctx, status int, reason string) int {
-	if c.Replied || c.ReplyStateless(&sip.Reply{Status: status, Reason: reason}) != nil {
+func answer(c *module.Ctx, rep sip.Reply) int {
+	if c.Replied || c.ReplyStateless(&rep) != nil {
 		return module.False
 	}
 	return module.True

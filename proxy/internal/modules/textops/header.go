@@ -9,15 +9,12 @@ import (
 
 // compileAppend compiles append_hf(lines) and append_hf(lines, field).
 func compileAppend(args []module.Arg) (module.Call, error) {
-	lines, err := headerLines(args[0].Str)
+	lines, err := parseLines(args[0])
 	if err != nil {
 		return nil, err
 	}
 	if len(args) == 1 {
-		return func(c *module.Ctx) int {
-			c.Msg.Insert(c.Msg.HeadersEnd(), lines)
-			return module.True
-		}, nil
+		return func(c *module.Ctx) int { return insert(c, c.Msg.HeadersEnd(), lines) }, nil
 	}
 	after := args[1].Str
 	if err := fieldName(after); err != nil {
@@ -28,9 +25,17 @@ func compileAppend(args []module.Arg) (module.Call, error) {
 		if h := c.Msg.Named(after); h != nil {
 			at = h.End
 		}
-		c.Msg.Insert(at, lines)
-		return module.True
+		return insert(c, at, lines)
 	}, nil
+}
+
+func insert(c *module.Ctx, at uint32, l *lines) int {
+	text := l.in(c)
+	if text == nil {
+		return module.False
+	}
+	c.Msg.Insert(at, text)
+	return module.True
 }
 
 // compileRemove compiles remove_hf(field). The fields without which no message can
@@ -75,12 +80,16 @@ func compilePresent(args []module.Arg) (module.Call, error) {
 
 // compileToReply compiles append_to_reply(lines).
 func compileToReply(args []module.Arg) (module.Call, error) {
-	lines, err := headerLines(args[0].Str)
+	lines, err := parseLines(args[0])
 	if err != nil {
 		return nil, err
 	}
 	return func(c *module.Ctx) int {
-		c.AppendToReply(lines)
+		text := lines.in(c)
+		if text == nil {
+			return module.False
+		}
+		c.AppendToReply(text)
 		return module.True
 	}, nil
 }

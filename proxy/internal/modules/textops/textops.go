@@ -3,6 +3,7 @@
 package textops
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,13 +31,13 @@ func (m *Module) Params() []module.Param { return nil }
 func (m *Module) Funcs() []module.Func {
 	const requests = module.RequestRoute | module.FailureRoute | module.BranchRoute | module.LocalRoute
 	return []module.Func{
-		{Name: "append_hf", Min: 1, Max: 2, Routes: module.AnyRoute, Compile: compileAppend,
+		{Name: "append_hf", Min: 1, Max: 2, Routes: module.AnyRoute, Dynamic: true, Compile: compileAppend,
 			Doc: "adds a header line, at the end or after another field"},
 		{Name: "remove_hf", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileRemove,
 			Doc: "removes all lines of a header field"},
 		{Name: "is_present_hf", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compilePresent,
 			Doc: "true if the message has a header field"},
-		{Name: "append_to_reply", Min: 1, Max: 1, Routes: requests, Compile: compileToReply,
+		{Name: "append_to_reply", Min: 1, Max: 1, Routes: requests, Dynamic: true, Compile: compileToReply,
 			Doc: "adds a header line to the replies that the router makes to this request"},
 		{Name: "search", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileSearch(whole),
 			Doc: "true if a regular expression matches in the message"},
@@ -68,6 +69,42 @@ func fieldName(name string) error {
 		}
 	}
 	return nil
+}
+
+// lines are header lines, which may hold pseudo-variables.
+type lines struct {
+	text   []byte
+	format *module.Format // nil where they hold none
+}
+
+// parseLines reads header lines. What variables bring stands within a line: they can
+// neither end it nor be a part of the field's name.
+func parseLines(a module.Arg) (*lines, error) {
+	format, literal, err := a.Format()
+	if err != nil {
+		return nil, err
+	}
+	if format == nil {
+		text, err := headerLines(literal)
+		return &lines{text: text}, err
+	}
+	_, err = headerLines(format.Sample("("))
+	if err != nil {
+		return nil, err
+	}
+	return &lines{format: format}, nil
+}
+
+// in returns the lines in a run, nil if they are too long.
+func (l *lines) in(c *module.Ctx) []byte {
+	if l.format == nil {
+		return l.text
+	}
+	b := l.format.Line(c)
+	if b == nil {
+		return nil
+	}
+	return c.Keep(append(bytes.TrimRight(b, "\r\n"), "\r\n"...))
 }
 
 // headerLines checks text that is to stand among the header lines, and ends it with

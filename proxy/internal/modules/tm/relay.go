@@ -77,6 +77,9 @@ func send(c *module.Ctx) int {
 	return module.False
 }
 
+// noSIPS says that the address cannot be reached over TLS all the way (RFC 5630 §6.2).
+var noSIPS = []byte("Warning: 381 seraph \"SIPS Required\"\r\n")
+
 var retryAfter = []byte("Retry-After: 5\r\n")
 
 // refusal is the reply for a request that could not be sent on.
@@ -87,6 +90,8 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 503, Extra: retryAfter}
 	case errors.Is(err, relay.ErrForeignRoute):
 		return sip.Reply{Status: 403, Reason: "Not Our Route"}
+	case errors.Is(err, relay.ErrNoDialog):
+		return sip.Reply{Status: 481}
 	case errors.Is(err, relay.ErrLoop):
 		return sip.Reply{Status: 482}
 	case errors.Is(err, relay.ErrBreadth):
@@ -97,6 +102,8 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 400, Reason: "Bad Request-URI"}
 	case errors.Is(err, transport.ErrFlowGone):
 		return sip.Reply{Status: 480} // the phone's connection is closed
+	case errors.Is(err, relay.ErrInsecure):
+		return sip.Reply{Status: 480, Extra: noSIPS} // RFC 5630 §5.3
 	case errors.Is(err, transport.ErrTooLarge):
 		return sip.Reply{Status: 513}
 	}

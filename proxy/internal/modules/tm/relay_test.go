@@ -114,6 +114,7 @@ func TestGoneConnectionIs480(t *testing.T) {
 		script := &moduletest.Script{}
 		r := moduletest.New(t, script)
 		script.Request = func(c *module.Ctx) {
+			c.Main.Flow = r.Flow("udp:198.51.100.9:5060") // a binding's
 			r.SendErr = err
 			send(c)
 			r.SendErr = nil
@@ -128,6 +129,33 @@ func TestGoneConnectionIs480(t *testing.T) {
 			t.Errorf("%v: sent %+v, want %s", err, out, want)
 		}
 	}
+}
+
+// TestNobodyAtTheAddress: an address that cannot be sent to counts as a branch that got
+// 503: t_relay is true, and the failure route decides.
+func TestNobodyAtTheAddress(t *testing.T) {
+	m := tm.New(tm.Config{})
+	send, arm, is503 := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "1"), moduletest.Compile(t, m, "t_check_status", "503")
+	script := &moduletest.Script{}
+	r := moduletest.New(t, script)
+	script.Request = func(c *module.Ctx) {
+		arm(c)
+		r.SendErr = transport.ErrFlowGone
+		if got := send(c); got != module.True {
+			t.Errorf("t_relay returned %d", got)
+		}
+		r.SendErr = nil
+	}
+	script.Failure = func(c *module.Ctx, _ int) {
+		if is503(c) != module.True {
+			t.Errorf("the failure route runs for %d", c.Final)
+		}
+		if err := c.AddTarget(relay.Target{URI: []byte("sip:voicemail@198.51.100.10")}); err != nil {
+			t.Fatal(err)
+		}
+		send(c)
+	}
+	moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE sip:voicemail@198.51.100.10")
 }
 
 // TestFailureRouteForks: in a failure route only the added branch is sent, not the

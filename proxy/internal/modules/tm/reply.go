@@ -30,12 +30,13 @@ func newTransaction(c *module.Ctx) int {
 
 // compileReply compiles t_reply(code, reason).
 func compileReply(args []module.Arg) (module.Call, error) {
-	status, reason, err := module.ReplyArgs(args)
+	text, err := module.DynamicReplyArgs(args)
 	if err != nil {
 		return nil, err
 	}
 	return func(c *module.Ctx) int {
-		if c.Replied || c.Reply(&sip.Reply{Status: status, Reason: reason}) != nil {
+		rep := text.Reply(c)
+		if c.Replied || c.Reply(&rep) != nil {
 			return module.False
 		}
 		return module.True

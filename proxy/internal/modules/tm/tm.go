@@ -75,24 +75,29 @@ func milliseconds(to *time.Duration, least, most int) func(string, int) error {
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
 	const routes = module.RequestRoute | module.FailureRoute
-	return []module.Func{
+	list := []module.Func{
 		{Name: "t_relay", Max: 2, Routes: routes, MayWait: true, Compile: compileRelay(""),
 			Doc: "sends the request on to its targets, or to a host and port"},
 		{Name: "t_relay_to_udp", Min: 2, Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("udp"),
 			Doc: "sends the request on to a host and port over UDP"},
 		{Name: "t_relay_to_tcp", Min: 2, Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("tcp"),
 			Doc: "sends the request on to a host and port over TCP"},
+		{Name: "t_relay_to_tls", Min: 2, Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("tls"),
+			Doc: "sends the request on to a host and port over TLS"},
 		{Name: "t_newtran", Routes: routes, Compile: module.NoArgs(newTransaction),
 			Doc: "begins the transaction, so that retransmissions are absorbed"},
-		{Name: "t_reply", Min: 1, Max: 2, Routes: routes, Compile: compileReply,
+		{Name: "t_reply", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: compileReply,
 			Doc: "answers the request through its transaction"},
 		{Name: "t_on_failure", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnFailure = n }),
 			Doc: "arms the failure_route that runs if no branch succeeds; 0 disarms"},
 		{Name: "t_on_reply", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnReply = n }),
 			Doc: "arms the onreply_route for the replies of the branches; 0 disarms"},
+		{Name: "t_on_branch", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnBranch = n }),
+			Doc: "arms the branch_route that runs for each branch before it is sent; 0 disarms"},
 		{Name: "t_check_status", Min: 1, Max: 1, Routes: module.FailureRoute | module.ReplyRoute, Compile: compileCheckStatus,
 			Doc: "true if the status of the reply matches a regular expression"},
 	}
+	return append(list, forkFuncs()...)
 }
 
 // arm compiles a function that arms a route by its number.

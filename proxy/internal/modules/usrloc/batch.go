@@ -57,7 +57,7 @@ func (t *Table) present(r *repair) store.LocationOp {
 	defer sh.mu.Unlock()
 	if e := sh.entries[r.aor]; e != nil {
 		for _, head := range e.heads {
-			if v := head.settled(); v != nil && v.counts(now) && v.ruid(r.aor) == r.ruid {
+			if v := head.settled(); v != nil && v.counts(now) && v.ruid() == r.ruid {
 				return v.op()
 			}
 		}
@@ -72,12 +72,14 @@ func (w *writer) isClosed(k *Ticket) bool {
 }
 
 // close marks a ticket as ended; false if it was already.
-func (w *writer) close(k *Ticket) bool {
+func (w *writer) close(k *Ticket, failed bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was := k.closed
-	k.closed = true
-	return !was
+	if k.closed {
+		return false
+	}
+	k.closed, k.failed = true, failed
+	return true
 }
 
 // done settles what the database has taken.
@@ -86,7 +88,7 @@ func (w *writer) done(units []unit) {
 		switch {
 		case u.repair != nil:
 			u.repair.over = true
-		case w.close(u.ticket):
+		case w.close(u.ticket, false):
 			u.ticket.settle(nil)
 		}
 	}
@@ -99,7 +101,7 @@ func (w *writer) refused(u unit, err error) {
 		w.t.cfg.Log.Error("usrloc: the database refuses a row; it differs from what counts", "aor", r.aor, "ruid", r.ruid, "error", err)
 		return
 	}
-	if w.close(u.ticket) {
+	if w.close(u.ticket, true) {
 		w.t.cfg.Log.Error("usrloc: the database refuses a binding", "aor", u.ticket.aor,
 			"call_id", string(u.ticket.versions[0].CallID()), "error", err)
 		w.undo(u.ticket, ErrRefused)

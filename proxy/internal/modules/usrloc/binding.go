@@ -42,6 +42,7 @@ const (
 type Binding struct {
 	text []byte
 	ends [numTexts]uint16
+	id   rowID
 
 	// Flow is the way on which the phone is reached whatever the URIs say: the
 	// one its REGISTER came on. The zero Flow: none, resolve Next or Contact.

@@ -21,7 +21,7 @@ func (t *Table) contact(v *version, now time.Time) ctlproto.Contact {
 		Address: string(v.Contact()), Expires: v.Remaining(now), Permanent: v.Permanent(), Q: quality(v.Q),
 		CallID: string(v.CallID()), CSeq: int64(v.CSeq), UserAgent: string(v.UserAgent()),
 		Received: string(v.Received()), Path: string(v.Path()), Socket: string(v.Socket()),
-		Flags: v.Flags, CFlags: v.CFlags, Methods: v.Methods, RUID: v.ruid(v.entry.aor),
+		Flags: v.Flags, CFlags: v.CFlags, Methods: v.Methods, RUID: v.ruid(),
 		Instance: string(v.Instance()), RegID: int64(v.RegID), ServerID: int64(v.ServerID),
 		TCPConnID: -1, LastModified: v.Modified(),
 	}
@@ -155,7 +155,7 @@ func (c *Control) RemoveContact(ctx context.Context, address, contact string) (b
 
 // Flush implements control.Usrloc.
 func (c *Control) Flush(ctx context.Context) error {
-	if !c.t.durable {
+	if !c.t.stored() {
 		return nil
 	}
 	return unavailable(c.t.writer.flush(ctx))

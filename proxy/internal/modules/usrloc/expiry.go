@@ -33,8 +33,8 @@ func (t *Table) sweepShard(sh *shard, gone []string) []string {
 		sh.place(e, v, nil)
 		sh.tidy(e)
 		t.ended.Add(1)
-		if t.durable {
-			t.writer.repair(e.aor, v.ruid(e.aor))
+		if t.stored() {
+			t.writer.repair(e.aor, v.ruid())
 		}
 		gone = append(gone, e.aor)
 	}

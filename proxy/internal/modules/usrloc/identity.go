@@ -30,50 +30,29 @@ func sameContact(a, b *Contact) bool {
 	return sameURI(a.URI, b.URI)
 }
 
-// sameURI compares the URIs of contacts: of a SIP URI the user part with regard
-// to case, the rest without (RFC 3261 §19.1.4); any other byte by byte.
-func sameURI(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
+// rowID identifies the row of a binding.
+type rowID [16]byte
+
+// ruid is the identity of the binding's row, the column ruid.
+func (b *Binding) ruid() string { return hex.EncodeToString(b.id[:]) }
+
+// parseRUID reads a ruid of ours.
+func parseRUID(s string) (id rowID, ok bool) {
+	if len(s) != 2*len(id) {
+		return id, false
 	}
-	from, to := caseful(a)
-	if f, t := caseful(b); f != from || t != to {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] && (i >= from && i < to || lower(a[i]) != lower(b[i])) {
-			return false
-		}
-	}
-	return true
+	_, err := hex.Decode(id[:], []byte(s))
+	return id, err == nil
 }
 
-// caseful is the part of a URI whose case counts.
-func caseful(uri []byte) (from, to int) {
-	from = bytes.IndexByte(uri, ':')
-	if from < 0 || !sip.EqualFold(uri[:from], "sip") && !sip.EqualFold(uri[:from], "sips") {
-		return 0, len(uri)
-	}
-	to = bytes.IndexByte(uri, '@')
-	if to < from {
-		return 0, 0
-	}
-	return from, to
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
-}
-
-// ruid is the identity of the binding's row: a hash of what makes it that
-// binding, so that writing it again is no second row. SHA-256, because a phone
-// chooses its contacts and must not hit another's row.
-func (b *Binding) ruid(aor string) string {
+// newID is the identity of a new binding's row: a hash of what makes it that binding,
+// so that writing it again is no second row. SHA-256, because a phone chooses its
+// contacts and must not hit another's row. A refreshed binding keeps its row though its
+// contact may be spelled in another way by then; should a new one have had that
+// spelling, it gets another hash.
+func (e *entry) newID(b *Binding) rowID {
 	var room [1024]byte
-	text := append(room[:0], aor...)
+	text := append(room[:0], e.aor...)
 	if b.outbound() {
 		text = append(text, "\x00instance\x00"...)
 		text = append(text, b.Instance()...)
@@ -90,6 +69,34 @@ func (b *Binding) ruid(aor string) string {
 			text = append(text, c)
 		}
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
+	for {
+		sum := sha256.Sum256(text)
+		if id := rowID(sum[:16]); !e.uses(id) {
+			return id
+		}
+		text = append(text, "\x00again"...)
+	}
+}
+
+// uses reports whether a binding of the address has that row.
+func (e *entry) uses(id rowID) bool {
+	for _, v := range e.heads {
+		if v.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// caseful is the part of a URI whose case counts.
+func caseful(uri []byte) (from, to int) {
+	from = bytes.IndexByte(uri, ':')
+	if from < 0 || !sip.EqualFold(uri[:from], "sip") && !sip.EqualFold(uri[:from], "sips") {
+		return 0, len(uri)
+	}
+	to = bytes.IndexByte(uri, '@')
+	if to < from {
+		return 0, 0
+	}
+	return from, to
 }

@@ -7,9 +7,9 @@ import (
 	"seraph/sql/store"
 )
 
-// load reads the bindings of the database.
+// load reads the bindings of the database and plays the journal over them.
 func (t *Table) load(ctx context.Context) error {
-	if !t.durable {
+	if !t.stored() {
 		return nil
 	}
 	now := t.now()
@@ -34,32 +34,36 @@ func (t *Table) load(ctx context.Context) error {
 		return fmt.Errorf("loading the table location: %w", err)
 	}
 	t.cfg.Log.Info("usrloc: bindings loaded", "loaded", loaded, "expired", expired, "unusable", bad)
-	return nil
+	return t.replay()
 }
 
 // enter puts a row into the table. Of two rows of one binding the younger
-// counts; a row that bears another ruid than we would give it is replaced.
+// counts; a row whose ruid is none of ours is replaced.
 func (t *Table) enter(address string, row *store.Binding) {
 	sh := t.shardOf(address)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	e := sh.entries[address]
 	if e == nil {
-		e = &entry{aor: address}
-		if sh.entries == nil {
-			sh.entries = make(map[string]*entry)
-		}
-		sh.entries[address] = e
+		e = sh.enter(address)
 	}
 	v := &version{entry: e, slot: -1}
 	t.fromRow(v, row)
-	if ruid := v.ruid(address); ruid != row.RUID {
-		t.writer.repair(address, row.RUID)
-		t.writer.repair(address, ruid)
-	}
 	old := e.find(&Contact{URI: v.Contact(), Instance: v.Instance(), RegID: v.RegID, Expires: Forever})
-	if old == nil || old.modified <= v.modified {
-		sh.place(e, old, v)
+	if old != nil && old.modified > v.modified {
+		t.writer.repair(address, row.RUID)
+		sh.tidy(e)
+		return
+	}
+	if old != nil {
+		t.writer.repair(address, old.ruid())
+	}
+	sh.place(e, old, v)
+	if _, ours := parseRUID(row.RUID); !ours {
+		v.id = rowID{}
+		v.id = e.newID(&v.Binding)
+		t.writer.repair(address, row.RUID)
+		t.writer.repair(address, v.ruid())
 	}
 	sh.tidy(e)
 }

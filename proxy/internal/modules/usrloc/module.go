@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"seraph/proxy/internal/journal"
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/transport"
 	"seraph/sql/store"
@@ -35,6 +36,9 @@ type Config struct {
 	// by their URIs.
 	Sockets  func() []transport.Socket
 	ServerID int32 // goes into each binding
+	// Journal is the folder that keeps what the database does not take in time; ""
+	// for no journal.
+	Journal string
 }
 
 // Modes of db_mode.
@@ -42,6 +46,7 @@ const (
 	modeUnset        = -1
 	modeMemory       = 0
 	modeWriteThrough = 1
+	modeWriteBack    = 2
 )
 
 // Module is module usrloc.
@@ -49,9 +54,11 @@ type Module struct {
 	cfg   Config
 	table *Table
 
-	dbURL    string
-	mode     int
-	interval time.Duration // between two sweeps
+	dbURL       string
+	mode        int
+	interval    time.Duration // between two sweeps
+	journal     bool
+	journalSize int // MiB
 }
 
 // New makes the module. It starts nothing.
@@ -62,7 +69,7 @@ func New(cfg Config) *Module {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Module{cfg: cfg, mode: modeUnset, interval: time.Second}
+	m := &Module{cfg: cfg, mode: modeUnset, interval: time.Second, journal: true, journalSize: journal.DefaultSize >> 20}
 	m.table = newTable(&m.cfg)
 	return m
 }
@@ -79,15 +86,19 @@ func (m *Module) Params() []module.Param {
 		{Name: "db_url", Kind: module.String, Secret: true, Set: m.setURL,
 			Doc: "the database, the router's own if not set"},
 		{Name: "db_mode", Kind: module.Int, Set: m.setMode,
-			Doc: "0: in memory only; 1: in the database before the REGISTER is answered (default with a database)"},
+			Doc: "0: in memory only; 1: durable before the REGISTER is answered (default with a database); 2: written every timer_interval"},
 		{Name: "timer_interval", Kind: module.Int, Set: m.setInterval,
-			Doc: "seconds between two searches for expired contacts, 1 to 3600 (default 1)"},
+			Doc: "seconds between two searches for expired contacts, and with db_mode 2 between two writings, 1 to 3600 (default 1)"},
 		{Name: "cseq_delay", Kind: module.Int, Set: m.setDelay,
 			Doc: "seconds in which the same Call-ID and CSeq is a retransmission, 0 to 300 (default 20)"},
 		{Name: "write_timeout", Kind: module.Int, Set: m.setTimeout,
 			Doc: "milliseconds that a REGISTER waits for the database before it gets 500, 100 to 30000 (default 2000)"},
 		{Name: "max_pending", Kind: module.Int, Set: m.setPending,
 			Doc: "REGISTERs that may wait for the database before others get 503, 1 to 1000000 (default 32768)"},
+		{Name: "journal", Kind: module.Int, Set: m.setJournal,
+			Doc: "1: what the database does not take in time is kept in the state folder (default); 0: it is undone after write_timeout"},
+		{Name: "journal_size", Kind: module.Int, Set: m.setJournalSize,
+			Doc: "most that the journal may take, in MiB, 1 to 65536 (default 256)"},
 		{Name: "use_domain", Kind: module.Int, Set: setUseDomain,
 			Doc: "only 1: an address is user and domain"},
 	}
@@ -106,15 +117,23 @@ func (m *Module) DBURL() string { return m.dbURL }
 
 func (m *Module) setMode(_ string, n int) error {
 	switch n {
-	case modeMemory, modeWriteThrough:
+	case modeMemory, modeWriteThrough, modeWriteBack:
 		m.mode = n
 		return nil
-	case 2:
-		return errors.New("db_mode 2 (write-back) answers a REGISTER before it is durable and is not supported; use 1, or 0 for memory only")
 	case 3:
-		return errors.New("db_mode 3 (database only) is not supported; use 1, or 0 for memory only")
+		return errors.New("db_mode 3 (database only) is not supported: a call would wait for the database; use 1")
 	}
-	return fmt.Errorf("db_mode %d is not known; use 1 (database) or 0 (memory only)", n)
+	return fmt.Errorf("db_mode %d is not known; use 1 (database), 2 (written back later) or 0 (memory only)", n)
+}
+
+func (m *Module) setJournal(_ string, n int) error {
+	m.journal = n == 1
+	return within("journal", n, 0, 1)
+}
+
+func (m *Module) setJournalSize(_ string, n int) error {
+	m.journalSize = n
+	return within("journal_size", n, 1, 65536)
 }
 
 func (m *Module) setInterval(_ string, n int) error {
@@ -153,11 +172,16 @@ func within(name string, n, least, most int) error {
 
 // Init settles how bindings are kept.
 func (m *Module) Init() error {
-	if m.mode == modeWriteThrough && m.cfg.Store == nil {
-		m.cfg.Log.Warn("usrloc: db_mode is 1 but there is no database; bindings are kept in memory only")
+	if m.mode > modeMemory && m.cfg.Store == nil {
+		m.cfg.Log.Warn("usrloc: there is no database; bindings are kept in memory only", "db_mode", m.mode)
 	}
-	m.table.durable = m.cfg.Store != nil && m.mode != modeMemory
-	return nil
+	stored := m.cfg.Store != nil && m.mode != modeMemory
+	m.table.writer.back = stored && m.mode == modeWriteBack
+	m.table.durable = stored && !m.table.writer.back
+	if !m.table.durable {
+		return nil
+	}
+	return m.openJournal()
 }
 
 // Table is the location table, ready from New on.

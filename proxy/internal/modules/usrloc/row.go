@@ -15,7 +15,7 @@ import (
 // op is the change of the database that a version asks for.
 func (v *version) op() store.LocationOp {
 	if v.gone {
-		return remove(v.ruid(v.entry.aor))
+		return remove(v.ruid())
 	}
 	return store.LocationOp{Binding: v.row()}
 }
@@ -29,7 +29,7 @@ func remove(ruid string) store.LocationOp {
 func (v *version) row() store.Binding {
 	a, _ := aor.Parse(v.entry.aor, "") // it is canonical: Save's caller made it so
 	row := store.Binding{
-		RUID: v.ruid(v.entry.aor), AOR: a, Contact: string(v.Contact()), Received: string(v.Received()),
+		RUID: v.ruid(), AOR: a, Contact: string(v.Contact()), Received: string(v.Received()),
 		Path: string(v.Path()), Q: quality(v.Q), CallID: string(v.CallID()), CSeq: v.CSeq,
 		LastModified: v.Modified(), Flags: v.Flags, CFlags: v.CFlags, UserAgent: string(v.UserAgent()),
 		Socket: string(v.Socket()), Methods: v.Methods, Instance: string(v.Instance()), RegID: v.RegID,
@@ -55,6 +55,7 @@ func (t *Table) fromRow(v *version, row *store.Binding) {
 	if !row.Expires.IsZero() {
 		v.expires = row.Expires.UnixMilli()
 	}
+	v.id, _ = parseRUID(row.RUID)
 	if row.Path == "" {
 		v.Flow = t.flowOf(row.Socket, row.Received, row.Contact)
 	}

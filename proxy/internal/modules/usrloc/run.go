@@ -2,26 +2,32 @@ package usrloc
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
 // run drives the table until ctx ends.
 func (t *Table) run(ctx context.Context, interval time.Duration) {
-	if !t.durable {
+	if !t.stored() {
 		t.tick(ctx, interval, interval)
 		return
 	}
-	written := make(chan struct{})
 	clock, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	var done sync.WaitGroup
+	done.Go(func() { t.writer.keepAll(clock) })
+	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		t.writer.run(ctx)
-		t.writer.expire(true)
 		stop()
 	}()
 	t.tick(clock, interval, t.writer.timeout/20)
 	<-written
+	done.Wait()
+	for t.writer.keepGroup(true) {
+	}
+	t.writer.expire(true)
 }
 
 // tick sweeps every interval and looks for late tickets every step.
@@ -42,6 +48,9 @@ func (t *Table) tick(ctx context.Context, interval, step time.Duration) {
 		if now := t.cfg.Now(); now.Sub(swept) >= interval {
 			swept = now
 			t.sweep()
+			if t.writer.back {
+				t.writer.signal()
+			}
 		}
 	}
 }

@@ -61,11 +61,7 @@ func (t *Table) Save(reg *Registration, dst []Binding) (Result, error) {
 		return Result{}, err
 	}
 	if e == nil {
-		e = &entry{aor: string(reg.AoR)}
-		if sh.entries == nil {
-			sh.entries = make(map[string]*entry)
-		}
-		sh.entries[e.aor] = e
+		e = sh.enter(string(reg.AoR))
 	}
 	res := Result{Change: p.change()}
 	versions := t.apply(&p, sh, e, reg, now)
@@ -237,6 +233,9 @@ func (t *Table) admit(p *plan, e *entry, reg *Registration, now int64) error {
 			return ErrTooManyContacts
 		}
 	}
+	if t.writer.back && t.writer.behind() {
+		return ErrBusy
+	}
 	if !t.durable {
 		return nil
 	}
@@ -282,6 +281,9 @@ func (t *Table) apply(p *plan, sh *shard, e *entry, reg *Registration, now int64
 	}
 	for _, s := range p.steps {
 		if s.contact == nil && !t.durable {
+			if t.writer.back {
+				t.writer.repair(e.aor, s.head.ruid())
+			}
 			sh.place(e, s.head, nil)
 			continue
 		}
@@ -291,9 +293,16 @@ func (t *Table) apply(p *plan, sh *shard, e *entry, reg *Registration, now int64
 		} else {
 			v.remove(s.head, reg, now)
 		}
+		if s.head != nil {
+			v.id = s.head.id
+		} else {
+			v.id = e.newID(&v.Binding)
+		}
 		if t.durable {
 			v.pending, v.before = true, s.head
 			versions = append(versions, v)
+		} else if t.writer.back {
+			t.writer.repair(e.aor, v.ruid())
 		}
 		sh.place(e, s.head, v)
 	}

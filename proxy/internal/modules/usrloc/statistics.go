@@ -14,4 +14,11 @@ func (t *Table) statistics(yield func(group, name string, value int64)) {
 	yield("usrloc", "location-expires", t.ended.Load())
 	yield("usrloc", "pending", int64(t.writer.waiting()))
 	yield("usrloc", "undone", t.writer.undone.Load())
+	if w := &t.writer; w.keep.log != nil {
+		w.mu.Lock()
+		kept := w.keep.kept
+		w.mu.Unlock()
+		yield("usrloc", "journaled", kept)
+		yield("usrloc", "journal_size", w.keep.log.Size())
+	}
 }

@@ -17,7 +17,7 @@ type Table struct {
 	seed    maphash.Seed
 	shards  [numShards]shard
 	delay   time.Duration // cseq_delay
-	durable bool          // changes go through the database
+	durable bool          // a change is promised when the database has it
 	writer  writer
 
 	ended atomic.Int64 // bindings that expired
@@ -63,6 +63,10 @@ func newTable(cfg *Config) *Table {
 	t.writer.init(t)
 	return t
 }
+
+// stored reports whether the bindings are in a database, before they are promised or
+// some time after.
+func (t *Table) stored() bool { return t.durable || t.writer.back }
 
 func (t *Table) now() int64 { return t.cfg.Now().UnixMilli() }
 

@@ -14,8 +14,10 @@ type Ticket struct {
 	deadline time.Time
 
 	// Guarded by the writer's lock.
-	closed bool // it is known how the change ends
-	tried  bool // the database has been asked, so it may have taken it
+	closed  bool // it is known how the change ends
+	failed  bool // … which is that it is undone
+	tried   bool // the database has been asked, so it may have taken it
+	keeping bool // it is being written to the journal
 
 	mu      sync.Mutex
 	armed   bool // Deliver was called

@@ -18,6 +18,9 @@ const (
 	// The pause after a failed attempt, doubled from the first to the last.
 	firstPause = 50 * time.Millisecond
 	lastPause  = time.Second
+	// backFactor times max_pending rows may wait with write-back, where a row waits
+	// as a matter of course.
+	backFactor = 32
 )
 
 // writer brings changes to the database in groups: while one transaction is
@@ -29,11 +32,13 @@ const (
 // after the database had been asked. A repair is tried until it is done.
 type writer struct {
 	t       *Table
+	back    bool          // write-back: what is to be written waits for the next sweep
 	timeout time.Duration // until a ticket is late
 	most    int           // tickets that may wait
 
 	wake   chan struct{}
 	undone atomic.Int64
+	keep   keeper
 
 	mu      sync.Mutex
 	queue   []*Ticket // in the order of their deadlines
@@ -45,7 +50,8 @@ type writer struct {
 // repair says that a row may differ from what the table says.
 type repair struct {
 	aor, ruid string
-	over      bool // the database has taken or refused it
+	over      bool   // the database has taken or refused it
+	segment   uint64 // of the journal, whose record asks for it; 0 for none
 }
 
 // unit is what the database takes whole or not at all: a ticket or a repair.
@@ -56,6 +62,7 @@ type unit struct {
 
 func (w *writer) init(t *Table) {
 	*w = writer{t: t, timeout: 2 * time.Second, most: 32768, wake: make(chan struct{}, 1)}
+	w.keep.wake = make(chan struct{}, 1)
 }
 
 // full reports whether no ticket can be taken.
@@ -63,6 +70,14 @@ func (w *writer) full() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.queue) >= w.most
+}
+
+// behind reports whether so many rows wait to be written back that no more may: a
+// database that is away must not cost memory without bound.
+func (w *writer) behind() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.repairs) >= backFactor*w.most
 }
 
 // waiting is how many changes wait.
@@ -78,29 +93,68 @@ func (w *writer) enqueue(k *Ticket) {
 	w.mu.Lock()
 	k.deadline = w.t.cfg.Now().Add(w.timeout)
 	w.queue = append(w.queue, k)
+	keep := w.keep.away || w.keep.holds()
 	w.mu.Unlock()
 	w.signal()
+	if keep {
+		w.signalKeeper()
+	}
 }
 
 // repair makes a row what the table says.
 func (w *writer) repair(aor, ruid string) {
 	w.mu.Lock()
-	w.enterRepair(aor, ruid)
+	w.enterRepair(aor, ruid, 0)
 	w.mu.Unlock()
-	w.signal()
+	if !w.back {
+		w.signal()
+	}
 }
 
-func (w *writer) enterRepair(aor, ruid string) {
+// enterRepair enters a repair that a segment of the journal asks for, or none. One
+// that waits for the same row already is part of it then.
+func (w *writer) enterRepair(aor, ruid string, segment uint64) {
 	if w.repairs == nil {
 		w.repairs = make(map[string]*repair)
 	}
-	w.repairs[ruid] = &repair{aor: aor, ruid: ruid}
+	r := &repair{aor: aor, ruid: ruid, segment: segment}
+	w.keep.hold(segment)
+	if old := w.repairs[ruid]; old != nil {
+		w.inherit(r, old)
+	}
+	w.repairs[ruid] = r
+}
+
+// inherit makes r stand for an older repair of the same row too.
+func (w *writer) inherit(r, old *repair) {
+	if r.segment == 0 {
+		r.segment = old.segment
+		return
+	}
+	w.unhold(old.segment)
 }
 
 func (w *writer) signal() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
+	}
+}
+
+func (w *writer) signalKeeper() {
+	select {
+	case w.keep.wake <- struct{}{}:
+	default:
+	}
+}
+
+// setAway notes whether the database takes changes.
+func (w *writer) setAway(away bool) {
+	w.mu.Lock()
+	w.keep.away = away
+	w.mu.Unlock()
+	if away {
+		w.signalKeeper()
 	}
 }
 
@@ -126,6 +180,7 @@ func (w *writer) run(ctx context.Context) {
 			}
 		}
 		err := w.attempt(base, units)
+		w.setAway(err != nil)
 		w.land()
 		if err == nil {
 			if limit == 1 {
@@ -150,12 +205,15 @@ func (w *writer) run(ctx context.Context) {
 }
 
 // take moves up to n tickets and n repairs into flight; with n = 1 only one of
-// both.
+// both. Tickets that belong into the journal are left to it.
 func (w *writer) take(n int) []unit {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flight = w.flight[:0]
-	tickets := min(n, len(w.queue))
+	tickets, now := 0, w.t.cfg.Now()
+	for tickets < min(n, len(w.queue)) && !w.must(w.queue[tickets], now) {
+		tickets++
+	}
 	for ruid, r := range w.repairs {
 		if len(w.flight)+min(tickets, 1) >= n {
 			break
@@ -169,7 +227,7 @@ func (w *writer) take(n int) []unit {
 	}
 	clear(w.queue[:tickets])
 	w.queue = w.queue[tickets:]
-	if len(w.flight) == 0 {
+	if len(w.flight) == 0 && len(w.queue) == 0 {
 		for _, c := range w.idle {
 			close(c)
 		}
@@ -188,8 +246,13 @@ func (w *writer) land() {
 		switch {
 		case u.ticket != nil && !u.ticket.closed:
 			open = append(open, u.ticket)
-		case u.repair != nil && !u.repair.over && w.repairs[u.repair.ruid] == nil:
+		case u.repair == nil:
+		case u.repair.over:
+			w.unhold(u.repair.segment)
+		case w.repairs[u.repair.ruid] == nil:
 			w.repairs[u.repair.ruid] = u.repair
+		default:
+			w.inherit(w.repairs[u.repair.ruid], u.repair)
 		}
 	}
 	clear(w.flight)
@@ -208,7 +271,7 @@ func (w *writer) undo(k *Ticket, err error) {
 	w.mu.Unlock()
 	if tried {
 		for _, v := range k.versions {
-			w.repair(k.aor, v.ruid(k.aor))
+			w.repair(k.aor, v.ruid())
 		}
 	}
 }
@@ -219,13 +282,13 @@ func (w *writer) expire(all bool) {
 	var late []*Ticket
 	w.mu.Lock()
 	for _, u := range w.flight {
-		if k := u.ticket; k != nil && !k.closed && (all || !now.Before(k.deadline)) {
+		if k := u.ticket; k != nil && !k.closed && !k.keeping && (all || !now.Before(k.deadline)) {
 			k.closed = true
 			late = append(late, k)
 		}
 	}
 	n := 0
-	for n < len(w.queue) && (all || !now.Before(w.queue[n].deadline)) {
+	for n < len(w.queue) && !w.queue[n].keeping && (all || !now.Before(w.queue[n].deadline)) {
 		if k := w.queue[n]; !k.closed {
 			k.closed = true
 			late = append(late, k)

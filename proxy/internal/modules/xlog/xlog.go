@@ -35,7 +35,7 @@ func (m *Module) Params() []module.Param { return nil }
 
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
-	return []module.Func{{Name: "xlog", Min: 1, Max: 2, Routes: module.AnyRoute, Compile: m.compile,
+	return []module.Func{{Name: "xlog", Min: 1, Max: 2, Routes: module.AnyRoute, Dynamic: true, Compile: m.compile,
 		Doc: "writes a line with pseudo-variables into the log"}}
 }
 
@@ -50,37 +50,40 @@ const levelNames = "L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO and L_DBG"
 // maxText bounds a line in bytes: header fields may be as long as a message.
 const maxText = 2048
 
+const null = "<null>"
+
 // compile compiles xlog(text) and xlog(level, text).
 func (m *Module) compile(args []module.Arg) (module.Call, error) {
-	level, text := slog.LevelInfo, args[0].Str
+	level, text := slog.LevelInfo, args[len(args)-1]
 	if len(args) == 2 {
 		var ok bool
-		if level, ok = levels[text]; !ok {
-			return nil, fmt.Errorf("%q is none of the levels %s", text, levelNames)
+		if level, ok = levels[args[0].Str]; !ok {
+			return nil, fmt.Errorf("%q is none of the levels %s", args[0].Str, levelNames)
 		}
-		text = args[1].Str
 	}
-	parts, err := parse(strings.TrimRight(text, "\r\n"))
+	var err error
+	if text.Str, err = dollars(strings.TrimRight(text.Str, "\r\n")); err != nil {
+		return nil, err
+	}
+	format, literal, err := text.Format()
 	if err != nil {
 		return nil, err
 	}
 	return func(c *module.Ctx) int {
 		if m.log.Enabled(context.Background(), level) {
-			m.write(c, level, parts)
+			m.write(c, level, format, literal)
 		}
 		return module.True
 	}, nil
 }
 
-func (m *Module) write(c *module.Ctx, level slog.Level, parts []part) {
-	var room [maxText]byte
-	text := room[:0]
-	for i := range parts {
-		text = parts[i].append(text, c)
-		if len(text) > maxText {
-			text = append(text[:maxText], "…"...)
-			break
+func (m *Module) write(c *module.Ctx, level slog.Level, format *module.Format, text string) {
+	if format != nil {
+		line := format.Text(c, null)
+		text = string(line[:min(len(line), maxText)])
+		if len(line) > maxText {
+			text += "…"
 		}
 	}
-	m.log.Log(context.Background(), level, strings.ToValidUTF8(string(text), "?"), "call_id", string(c.Msg.CallID()))
+	m.log.Log(context.Background(), level, strings.ToValidUTF8(text, "?"), "call_id", string(c.Msg.CallID()))
 }

@@ -50,6 +50,8 @@ func TestVariables(t *testing.T) {
 		"$rs $rr":                       "<null> <null>",
 		"$hdr(Subject) $hdr(X-None)":    "Hello <null>",
 		"$(rU)s $$5 $(hdr(User-Agent))": "bobs $5 Phone 1",
+		"5 $ $5":                        "5 $ $5",
+		"%rm %ruX 100%% 5% %":           "INVITE sip:bob@example.org:5070;x=yX 100% 5% %",
 	} {
 		if got := logged(t, slog.LevelInfo, c, text+"\n"); !strings.Contains(got, "msg="+quoted(want)+" call_id=call-1\n") || !strings.HasPrefix(got, "level=INFO ") {
 			t.Errorf("xlog(%q): %swant %s", text, got, want)
@@ -104,12 +106,15 @@ func TestBadArguments(t *testing.T) {
 		want string
 	}{
 		{[]string{"INFO", "x"}, `"INFO" is none of the levels L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO and L_DBG`},
-		{[]string{"$rx"}, "there is no variable $rx; a dollar sign itself is $$, and there are $ru "},
-		{[]string{"5 $"}, "there is no variable $; "},
+		{[]string{"$nowhere"}, "there is no variable $nowhere; a dollar sign itself is $$"},
+		{[]string{"$T_replycode"}, "there is no variable $T_replycode; did you mean $T_reply_code?"},
 		{[]string{"$(ru"}, "$(ru is not closed"},
+		{[]string{"$(ru{uri.user})"}, "transformations and indexes are not supported: write $ru"},
 		{[]string{"$hdr"}, "$hdr wants the name of a header field: $hdr(Subject)"},
 		{[]string{"$hdr()"}, "$hdr wants the name of a header field: $hdr(Subject)"},
 		{[]string{"$hdr(Subject"}, "$hdr wants the name of a header field: $hdr(Subject)"},
+		{[]string{"%mb"}, "%mb is not supported; a percent sign itself is %%"},
+		{[]string{"%{Subject}"}, "%{ is not supported; a header field is $hdr(Subject)"},
 	} {
 		if got := moduletest.Refused(t, m, "xlog", c.args...); !strings.HasPrefix(got, c.want) {
 			t.Errorf("xlog(%q): %s, want %s", c.args, got, c.want)
@@ -119,12 +124,12 @@ func TestBadArguments(t *testing.T) {
 
 func FuzzFormat(f *testing.F) {
 	m := xlog.New(xlog.Config{Log: slog.New(slog.NewTextHandler(new(bytes.Buffer), nil))})
-	for _, s := range []string{"$ru $(fU) $hdr(To) $$", "$", "$(", "$((ru))", "$hdr(("} {
+	for _, s := range []string{"$ru $(fU) $hdr(To) $$", "$", "$(", "$((ru))", "$hdr((", "%ru %", "$var(x) $avp(y)"} {
 		f.Add(s)
 	}
 	fn := m.Funcs()[0]
 	f.Fuzz(func(t *testing.T, text string) {
-		call, err := fn.Compile([]module.Arg{{Kind: module.String, Str: text}})
+		call, err := fn.Compile([]module.Arg{{Kind: module.String, Str: text, Scope: &module.Scope{}}})
 		if err != nil {
 			return
 		}

@@ -1,0 +1,253 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// FIFOConfig is where a FIFO is and where it answers.
+type FIFOConfig struct {
+	Path string
+	Mode fs.FileMode // 0 = 0660: whoever may write to it is an operator
+	// Group of the file, a name or a number; empty leaves the process's.
+	Group string
+	// ReplyDir is the folder of the callers' own FIFOs; empty = /tmp, which kamctl
+	// and SER's scripts count on.
+	ReplyDir string
+	Log      *slog.Logger // nil = no log
+}
+
+// maxFIFOCalls is how many requests of the pipe are at work at the same time; when
+// all are, nothing is read, and writers wait.
+const maxFIFOCalls = 16
+
+// FIFO serves a Server's methods through a named pipe, in the two framings that tools
+// of the field speak: Kamailio's JSON objects (module jsonrpcs, what kamctl uses) and
+// the lines of SER's own FIFO. The caller reads the reply from a pipe of its own,
+// which the request names.
+type FIFO struct {
+	cfg    FIFOConfig
+	file   *os.File
+	info   fs.FileInfo
+	server *Server
+	calls  sync.WaitGroup
+	slots  chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// OpenFIFO makes the pipe, with its final mode. A pipe that nobody reads any more is
+// replaced; one that somebody reads is an error that says so, and so is a file of
+// another kind.
+func OpenFIFO(s *Server, cfg FIFOConfig) (*FIFO, error) {
+	if cfg.Mode == 0 {
+		cfg.Mode = SocketMode
+	}
+	if cfg.ReplyDir == "" {
+		cfg.ReplyDir = "/tmp"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	gid, err := groupID(cfg.Group)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockFolder(filepath.Dir(cfg.Path))
+	if err != nil {
+		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, err)
+	}
+	defer unlock()
+	if err := removeDeadFIFO(cfg.Path); err != nil {
+		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, err)
+	}
+	f := &FIFO{cfg: cfg, server: s, slots: make(chan struct{}, maxFIFOCalls)}
+	if err := f.make(gid); err != nil {
+		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, pathReason(err))
+	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	return f, nil
+}
+
+// make makes and opens the pipe. It is opened for writing too, so that it has no end
+// when the last writer leaves.
+func (f *FIFO) make(gid int) error {
+	// Nobody but the owner may open it before its group and mode are final.
+	if err := syscall.Mkfifo(f.cfg.Path, 0o600); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(f.cfg.Path, os.O_RDWR|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err == nil {
+		f.file = file
+		f.info, err = file.Stat()
+	}
+	if err == nil && gid >= 0 {
+		err = file.Chown(-1, gid)
+	}
+	if err == nil {
+		err = file.Chmod(f.cfg.Mode)
+	}
+	if err != nil {
+		if file != nil {
+			file.Close()
+		}
+		os.Remove(f.cfg.Path)
+	}
+	return err
+}
+
+// removeDeadFIFO removes a pipe that nobody reads.
+func removeDeadFIFO(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return pathReason(err)
+	case info.Mode().Type() != fs.ModeNamedPipe:
+		return errors.New("there is a file that is no FIFO; it is left alone")
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err == nil {
+		file.Close()
+	}
+	if !errors.Is(err, syscall.ENXIO) { // also: no right to open it
+		return errors.New("another program is reading it; is seraph-proxy already running?")
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove the dead one: %w", pathReason(err))
+	}
+	return nil
+}
+
+// Serve reads requests until Close.
+func (f *FIFO) Serve() {
+	r := newFIFOReader(f.file)
+	for {
+		q, err := r.next()
+		switch {
+		case err == nil:
+		case errors.Is(err, errFIFOFraming):
+			f.cfg.Log.Warn("FIFO: request dropped", "error", err)
+			continue
+		default:
+			if f.ctx.Err() == nil {
+				f.cfg.Log.Error("FIFO: reading ended", "error", err)
+			}
+			return
+		}
+		select {
+		case f.slots <- struct{}{}:
+		case <-f.ctx.Done():
+			return
+		}
+		f.calls.Add(1)
+		go func() {
+			defer f.calls.Done()
+			defer func() { <-f.slots }()
+			f.answer(q)
+		}()
+	}
+}
+
+// answer runs one request and writes the reply.
+func (f *FIFO) answer(q fifoRequest) {
+	ctx, cancel := context.WithTimeout(f.ctx, callLimit)
+	defer cancel()
+	var name string
+	var reply []byte
+	if q.object != nil {
+		name, reply = f.jsonCall(ctx, q.object)
+	} else {
+		name, reply = q.reply, f.serCall(ctx, q)
+	}
+	if name == "" || reply == nil {
+		return // the caller wants no answer
+	}
+	if err := f.write(name, reply); err != nil {
+		f.cfg.Log.Warn("FIFO: reply not delivered", "reply_name", shorten(name), "error", err)
+	}
+}
+
+// run is a method that SER's commands are made of.
+func (f *FIFO) run(ctx context.Context, method string, args ...string) (any, error) {
+	raw, err := json.Marshal(args)
+	if err != nil {
+		return nil, err
+	}
+	result, refusal := f.server.invoke(ctx, method, raw)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return result, nil
+}
+
+// How a reply is delivered: the caller may open its pipe a little later than it
+// writes the request.
+const (
+	replyTries   = 4
+	replyPause   = 80 * time.Millisecond
+	replyTimeout = 10 * time.Second
+)
+
+// write opens the caller's pipe and writes. A name that could lead out of the folder
+// and whatever is no pipe with one name is refused: the folder may be anybody's.
+func (f *FIFO) write(name string, reply []byte) error {
+	if name == "" || len(name) > 128 || strings.ContainsAny(name, "./\\\x00") {
+		return errors.New("the name has a character that is not allowed, or is too long")
+	}
+	path := filepath.Join(f.cfg.ReplyDir, name)
+	var file *os.File
+	var err error
+	for try := range replyTries {
+		if try > 0 {
+			select {
+			case <-time.After(replyPause):
+			case <-f.ctx.Done():
+				return f.ctx.Err()
+			}
+		}
+		file, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+		if err == nil || !errors.Is(err, syscall.ENXIO) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); info.Mode().Type() != fs.ModeNamedPipe || !ok || stat.Nlink != 1 {
+		return errors.New("the reply's file is no FIFO of its own")
+	}
+	if err := file.SetWriteDeadline(time.Now().Add(replyTimeout)); err != nil {
+		return err
+	}
+	_, err = file.Write(reply)
+	return err
+}
+
+// Close ends Serve, waits for the requests at work and removes the pipe, unless it is
+// no longer this one.
+func (f *FIFO) Close() error {
+	f.cancel()
+	err := f.file.Close()
+	f.calls.Wait()
+	if now, statErr := os.Lstat(f.cfg.Path); statErr == nil && os.SameFile(now, f.info) {
+		err = errors.Join(err, os.Remove(f.cfg.Path))
+	}
+	return err
+}

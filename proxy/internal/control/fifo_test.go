@@ -1,0 +1,275 @@
+package control
+
+import (
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// pipe is a FIFO of a fake proxy, and where its callers read their replies.
+type pipe struct {
+	t     *testing.T
+	proxy *fakeProxy
+	path  string
+	dir   string // of the replies
+	log   logLines
+}
+
+// logLines gives what is logged, a line at a time.
+type logLines chan string
+
+func (l logLines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
+// dropped waits for the log to say that a request was dropped or not answered.
+func (p *pipe) dropped(request string) {
+	p.t.Helper()
+	select {
+	case <-p.log:
+	case <-time.After(10 * time.Second):
+		p.t.Fatalf("nothing logged about %.60q", request)
+	}
+}
+
+// openPipe starts a FIFO that ends with the test.
+func openPipe(t *testing.T) *pipe {
+	t.Helper()
+	dir := t.TempDir()
+	p := &pipe{t: t, proxy: newFakeProxy(), path: filepath.Join(dir, "ctl.fifo"), dir: filepath.Join(dir, "tmp"), log: make(logLines, 100)}
+	if err := os.Mkdir(p.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFIFO(start(t, p.proxy.config()), FIFOConfig{Path: p.path, ReplyDir: p.dir, Log: slog.New(slog.NewTextHandler(p.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() { f.Serve(); close(served) }()
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		<-served
+		if _, err := os.Lstat(p.path); err == nil {
+			t.Error("the FIFO's file is left")
+		}
+	})
+	return p
+}
+
+// write writes to the FIFO as a shell does.
+func (p *pipe) write(text string) {
+	p.t.Helper()
+	f, err := os.OpenFile(p.path, os.O_WRONLY, 0)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// reader makes the caller's pipe; the channel gives all that is written to it.
+func (p *pipe) reader(name string) <-chan string {
+	p.t.Helper()
+	path := filepath.Join(p.dir, name)
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	// Non-blocking until somebody writes would read as the end: wait for the first byte.
+	all := make(chan string, 1)
+	go func() {
+		defer f.Close()
+		var text []byte
+		b := make([]byte, 4096)
+		for {
+			n, err := f.Read(b)
+			text = append(text, b[:n]...)
+			if err == io.EOF && len(text) == 0 {
+				continue // nobody has opened it yet
+			}
+			if err != nil {
+				all <- string(text)
+				return
+			}
+		}
+	}()
+	return all
+}
+
+// call writes a request that names the caller's pipe and returns the reply.
+func (p *pipe) call(name, text string) string {
+	p.t.Helper()
+	reply := p.reader(name)
+	p.write(text)
+	select {
+	case got := <-reply:
+		return got
+	case <-time.After(10 * time.Second):
+		p.t.Fatalf("no reply to %q", text)
+		return ""
+	}
+}
+
+func TestFIFOSpeaksKamailio(t *testing.T) {
+	p := openPipe(t)
+	for _, tc := range []struct{ name, request, want string }{
+		{"array", `{"jsonrpc": "2.0", "method": "ul.lookup", "params": ["location", "bob@example.org"], "reply_name": "array", "id": 7}`, `{
+	"jsonrpc":	"2.0",
+	"result":	{
+		"AoR":	"bob@example.org",
+		"Contacts":	[{
+				"Contact":	{
+					"Address":	"sip:bob@192.0.2.2",
+					"Expires":	"permanent",
+`},
+		{"names", "{\n  \"jsonrpc\": \"2.0\",\n  \"method\": \"ul.rm_contact\",\n \"params\": {\"x\":\"location\",\"y\":\"alice@example.org\",\"z\":\"sip:nobody@192.0.2.1\"}, \"reply_name\": \"names\", \"id\": 8\n}\n",
+			"{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t404,\n\t\t\"message\":\t\"Contact not found\"\n\t},\n\t\"id\":\t8\n}\n"},
+		{"noid", `{"method": "no.such", "reply_name": "noid"}`,
+			"{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t500,\n\t\t\"message\":\t\"Method Not Found\"\n\t}\n}\n"},
+		{"stats", `{"method": "stats.get_statistics", "params": ["tm:"], "reply_name": "stats", "id": 1}`,
+			"{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"result\":\t[\"tm:current = 3\"],\n\t\"id\":\t1\n}\n"},
+		{"unknown", `{"method": "ul.lookup", "params": ["location", "eve@example.org"], "reply_name": "unknown", "id": 2}`,
+			"{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t500,\n\t\t\"message\":\t\"AOR not found in location table\"\n\t},\n\t\"id\":\t2\n}\n"},
+		{"bareword", `{"method": "ul.lookup", "params": ["location", 0x1F], "reply_name": "bareword", "id": 3}`, "{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t400,"},
+		{"brace", "{\"method\": \"ul.lookup\", \"params\": [\"location\", \"}{\\\"\"], \"reply_name\": \"brace\"}", "{\n\t\"jsonrpc\":\t\"2.0\",\n\t\"error\":\t{\n\t\t\"code\":\t400,"},
+	} {
+		if got := p.call(tc.name, tc.request); !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", tc.name, got, tc.want)
+		}
+	}
+	// What kamctl ping sends: raw line ends within a string.
+	p.call("ping", "{\"method\": \"tm.t_uac_wait_block\", \"params\": [\"OPTIONS\", \"sip:alice@example.org\", \".\", \".\", \"From:sip:d@h\r\nTo:<sip:a@h>\r\n\"], \"reply_name\": \"ping\", \"id\": 1}\n")
+	if diff := cmp.Diff("request OPTIONS sip:alice@example.org|From:sip:d@h\r\nTo:<sip:a@h>\r\n|", p.proxy.done[len(p.proxy.done)-1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFIFOSpeaksSER(t *testing.T) {
+	p := openPipe(t)
+	for _, tc := range []struct{ name, request, want, did string }{
+		{"uptime", ":uptime:uptime\n\n", "200 ok\nNow: ", ""},
+		{"version", ":version:version\n\n", "200 ok\nServer: seraph-proxy 0.1.0\n", ""},
+		{"nosuch", ":fly:nosuch\n\n", "500 command 'fly' not available\n", ""},
+		{"few", ":ul_rm:few\nlocation\n\n", "400 ul_rm: 1 parameters, want table, aor\n", ""},
+		{"tstats", ":t_stats:tstats\n\n", "200 ok\nCurrent: 3 (0 waiting) Total: 0 (0 local)\nReplied localy: 0\nCompletion status 6xx: 0, 5xx: 0, 4xx: 0, 3xx: 0,2xx: 7\n", ""},
+		{"slstats", ":sl_stats:slstats\n\n", "200 ok\n200: 9 202: 0 2xx: 0\n", ""},
+		{"ulstats", ":ul_stats:ulstats\n\n", "200 ok\nDomain Registered Expired\n'location' 2 0\n", ""},
+		{"show", ":ul_show_contact:show\nlocation\nalice@example.org\n\n", "200 OK\n<sip:alice@192.0.2.1>;q=1.00;expires=3600\n", ""},
+		{"shownone", ":ul_show_contact:shownone\nlocation\neve@example.org\n\n", "404 ", ""},
+		{"add", ":ul_add:add\nlocation\nalice@example.org\nsip:alice@192.0.2.7\n3600\n1.0\n0\n\n", "200 Added to table\n", "add alice@example.org "},
+		{"rm", ":ul_rm:rm\nlocation\nalice@example.org\n\n", "200 user (location, alice@example.org) deleted\n", "rm alice@example.org"},
+		{"rmc", ":ul_rm_contact:rmc\nlocation\nalice@example.org\nsip:alice@192.0.2.1\n\n", "200 contact (alice@example.org, sip:alice@192.0.2.1) deleted\n", "rm_contact alice@example.org sip:alice@192.0.2.1"},
+		{"rmcnone", ":ul_rm_contact:rmcnone\nlocation\nalice@example.org\nsip:x@192.0.2.1\n\n", "404 ", ""},
+		{"dump", ":ul_dump:dump\n\n", "200 OK\n===Domain list===\n", ""},
+		{"flush", ":ul_flush:flush\n\n", "200 OK\n", "flush"},
+		{"cancel", ":t_uac_cancel:cancel\nc1\n7\n\n", "200 ok\n", ""},
+		{"cancelnone", ":t_uac_cancel:cancelnone\nc1\n8\n\n", "481 No such transaction\n", ""},
+		{"cancelbad", ":t_uac_cancel:cancelbad\nc1\nx\n\n", "400 cseq: want a number\n", ""},
+		{"dlg", ":t_uac_dlg:dlg\nINVITE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\nv=0\n\no=x\n.\n\n",
+			"200 Fine\nsip:alice@192.0.2.1\nsip:alice@192.0.2.1\nRoute: <sip:192.0.2.9;lr>, <sip:192.0.2.8;lr>\nTo: <sip:alice@example.org>;tag=at\nCSeq: 1 INVITE\n",
+			"request INVITE sip:alice@example.org|From: sip:c@192.0.2.1:5060\r\nTo: sip:alice@example.org\r\n|v=0\r\n\r\no=x\r\n"},
+		{"dlgbad", ":t_uac_dlg:dlgbad\nPRACK\nsip:alice@example.org\n.\nx\n.\n.\n\n", "400 Invalid params: headers: no way\n", ""},
+		{"dlghop", ":t_uac_dlg:dlghop\nINVITE\nsip:alice@example.org\nsip:192.0.2.99\nx\n.\n.\n\n", "400 ", ""},
+		{"arg", ":arg:arg\n\n", "200 ok\n", ""},
+		{"which", ":which:which\n\n", "200 ok\narg\nps\npwd\n", ""},
+	} {
+		before := len(p.proxy.done)
+		if got := p.call(tc.name, tc.request); !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", tc.name, got, tc.want)
+		}
+		did := strings.Join(p.proxy.done[before:], "\n")
+		if tc.did != "" && !strings.HasPrefix(did, tc.did) {
+			t.Errorf("%s: did %q, want %q", tc.name, did, tc.did)
+		}
+	}
+}
+
+// TestFIFOSurvives: garbage, a request without end and one that is too long are
+// dropped, and the next one is served; nothing is written where it must not.
+func TestFIFOSurvives(t *testing.T) {
+	p := openPipe(t)
+	victim := filepath.Join(p.dir, "victim")
+	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, filepath.Join(p.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"garbage\n", `{"method":["core.version"]}`, `{"method":"core.version","reply_name":"../victim"}`, `{"method":"core.version","reply_name":"victim"}`,
+		`{"method":"core.version","reply_name":"link"}`, ":version:../victim\n\n", ":\n\n", ":version\n\n", "{\"a\":\"" + strings.Repeat("x", 9000) + "\"}\n",
+		":ul_add:x\n" + strings.Repeat("line\n", 300) + "\n", ":ul_add:" + strings.Repeat("y", 5000) + "\n\n", "{\"method\":",
+	} {
+		p.write(text)
+		p.dropped(text)
+	}
+	if got := p.call("after", ":version:after\n\n"); got != "200 ok\nServer: seraph-proxy 0.1.0\n" {
+		t.Errorf("after the garbage: %q", got)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Errorf("the victim holds %q, %v", text, err)
+	}
+}
+
+func TestFIFORefusesToOpen(t *testing.T) {
+	s := start(t, newFakeProxy().config())
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken, dead := filepath.Join(dir, "taken"), filepath.Join(dir, "dead")
+	for _, path := range []string{taken, dead} {
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader, err := os.OpenFile(taken, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for path, want := range map[string]string{
+		file: "is no FIFO", taken: "already running", filepath.Join(dir, "no", "such"): "no such file",
+	} {
+		if _, err := OpenFIFO(s, FIFOConfig{Path: path}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	f, err := OpenFIFO(s, FIFOConfig{Path: dead, Mode: 0o620})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(dead); err != nil || info.Mode() != fs.ModeNamedPipe|0o620 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzFIFO(f *testing.F) {
+	f.Add([]byte(`{"method":"ul.lookup","params":{"a":"b\n","c":[1,{"d":0x1}]},"reply_name":"x","id":1}`))
+	f.Add([]byte("{\"a\":\"\\\"}\"}"))
+	f.Fuzz(func(t *testing.T, object []byte) {
+		out := lenientJSON(object)
+		_ = byOrder(out)
+		_ = appendPretty(nil, []jsonMember{{"result", out}})
+	})
+}

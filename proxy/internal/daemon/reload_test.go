@@ -1,0 +1,221 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"seraph/ctlproto"
+)
+
+// reloadScript is a script that names itself in its answers, and sends a call on to a
+// phone, with routes armed for what becomes of it.
+const reloadScript = `
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "textops.so"
+loadmodule "usrloc.so"
+modparam("usrloc", "db_mode", 0)
+%SETTINGS%
+route {
+	if (method == "OPTIONS") { sl_send_reply("200", "%NAME%"); exit; }
+	t_on_reply("REPLY");
+	t_on_failure("FAILURE");
+	t_relay();
+}
+onreply_route[REPLY] { append_hf("X-Reply: %NAME%\r\n"); }
+failure_route[FAILURE] { t_reply("480", "%NAME% failure"); }
+`
+
+// write puts a version of the script into the stand's file.
+func (s *stand) write(name, settings string) {
+	s.t.Helper()
+	text := strings.NewReplacer("%NAME%", name, "%SETTINGS%", settings).Replace(reloadScript)
+	if err := os.WriteFile(s.cfg.Script, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// answering returns the reason of the answer to an OPTIONS: which script runs.
+func answering(p *phone, callID string) string {
+	p.t.Helper()
+	p.send(p.request("OPTIONS", "sip:"+testDomain, callID, 1, ""))
+	return string(p.expect("SIP/2.0 200").Reason())
+}
+
+func newReloadStand(t *testing.T) *stand {
+	t.Helper()
+	return newStand(t, strings.NewReplacer("%NAME%", "old", "%SETTINGS%", "").Replace(reloadScript))
+}
+
+// TestReloadScript: later requests run through the new script, and a call that rings
+// goes on with the one that it began with, whose failure route answers it.
+func TestReloadScript(t *testing.T) {
+	s := newReloadStand(t)
+	alice, bob := s.phone("alice"), s.phone("bob")
+	uri := "sip:bob@" + bob.conn.LocalAddr().String()
+	alice.send(alice.request("INVITE", uri, "rings", 1, ""))
+	invite := bob.expect("INVITE ")
+	bob.answer(invite, 180)
+	if ringing := alice.expect("SIP/2.0 180"); !bytes.Contains(ringing.Buf, []byte("X-Reply: old\r\n")) {
+		t.Errorf("before the reload: %s", ringing.Buf)
+	}
+	s.write("new", "")
+	waiting, err := s.d.ReloadScript()
+	if err != nil || len(waiting) > 0 {
+		t.Fatalf("reload: %v, waiting %q", err, waiting)
+	}
+	if got := answering(alice, "after"); got != "new" {
+		t.Errorf("after the reload the script %q answers", got)
+	}
+	bob.answer(invite, 183)
+	if progress := alice.expect("SIP/2.0 183"); !bytes.Contains(progress.Buf, []byte("X-Reply: old\r\n")) {
+		t.Errorf("a reply to the call of before is not of the script of before: %s", progress.Buf)
+	}
+	bob.answer(invite, 486)
+	if got := string(alice.expect("SIP/2.0 480").Reason()); got != "old failure" {
+		t.Errorf("the call of before ended with %q", got)
+	}
+	alice.send(alice.request("INVITE", uri, "second", 1, ""))
+	second := bob.expect("INVITE ")
+	bob.answer(second, 486)
+	if got := string(alice.expect("SIP/2.0 480").Reason()); got != "new failure" {
+		t.Errorf("the call of after ended with %q", got)
+	}
+}
+
+// TestReloadOfBadScript: the old script stays in force, whatever is wrong with the new
+// one, and the answer and the log say what it is.
+func TestReloadOfBadScript(t *testing.T) {
+	var log bytes.Buffer
+	s := newReloadStand(t)
+	s.d.log = slog.New(slog.NewTextHandler(&log, nil))
+	alice := s.phone("alice")
+	good, err := os.ReadFile(s.cfg.Script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range map[string]struct{ text, want string }{
+		"wrong":    {string(good) + "\nroute[X] { t_rely(); }", `there is no function "t_rely" (did you mean t_relay?)`},
+		"empty":    {"", "the script has no main route"},
+		"a module": {"loadmodule \"registrar.so\"\nloadmodule \"ctd.so\"\n" + string(good), "which can only be started with the router: restart it"},
+	} {
+		if err := os.WriteFile(s.cfg.Script, []byte(x.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		log.Reset()
+		_, err := s.d.ReloadScript()
+		if err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v, want %s", name, err, x.want)
+		}
+		s.d.reloadScript()
+		if !strings.Contains(log.String(), "script not reloaded, the old one stays in force") {
+			t.Errorf("%s: the log is %s", name, log.String())
+		}
+		if got := answering(alice, "bad-"+strings.ReplaceAll(name, " ", "-")); got != "old" {
+			t.Errorf("%s: the script %q answers", name, got)
+		}
+	}
+	if err := os.Remove(s.cfg.Script); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.d.ReloadScript(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a script that is gone: %v", err)
+	}
+	if got := answering(alice, "gone"); got != "old" {
+		t.Errorf("a script that is gone: the script %q answers", got)
+	}
+}
+
+// TestReloadNamesWhatWaits: settings and parameters that take effect at the next start
+// are named; the rest of the script is in force at once.
+func TestReloadNamesWhatWaits(t *testing.T) {
+	s := newReloadStand(t)
+	alice := s.phone("alice")
+	s.write("new", "debug=1\nmax_while_loops=5\nalias=new.example\nudp_workers=2\nmodparam(\"tm\", \"fr_timer\", 7)\nmodparam(\"usrloc\", \"db_mode\", 2)")
+	waiting, err := s.d.ReloadScript()
+	if got := strings.Join(waiting, " "); err != nil || got != "udp_workers tm.fr_timer usrloc.db_mode" {
+		t.Errorf("waiting are %q, error %v", got, err)
+	}
+	if got := answering(alice, "new"); got != "new" {
+		t.Errorf("the script %q answers", got)
+	}
+	if !s.d.modules.Domain.Local([]byte("new.example")) {
+		t.Error("the new alias is not ours")
+	}
+	if timers := s.d.modules.Tm.Settings(); timers.FrTimer != 0 {
+		t.Errorf("fr_timer became %v while the router works", timers.FrTimer)
+	}
+	if waiting, err := s.d.ReloadScript(); err != nil || len(waiting) > 0 {
+		t.Errorf("the same script again: %v, waiting %q", err, waiting)
+	}
+}
+
+// TestScriptReloadMethod: script.reload of the control socket and seraphctl.
+func TestScriptReloadMethod(t *testing.T) {
+	s := newReloadStand(t)
+	c, err := ctlproto.Dial(t.Context(), s.cfg.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s.write("new", "port=5070")
+	if got, err := c.ScriptReload(t.Context()); err != nil || !got.OK || len(got.Errors) != 0 || len(got.AtNextStart) != 1 || got.AtNextStart[0] != "port" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := os.WriteFile(s.cfg.Script, []byte("route {\n\tt_rely();\n}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.ScriptReload(t.Context())
+	if err != nil || got.OK || len(got.Errors) != 1 || got.Errors[0].Line != 2 || got.Errors[0].Column != 2 || got.Errors[0].File != s.cfg.Script {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := os.Remove(s.cfg.Script); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ScriptReload(t.Context()); err == nil || !strings.Contains(err.Error(), "the old script stays in force") {
+		t.Errorf("a script that is gone: %v", err)
+	}
+	if got := answering(s.phone("alice"), "new"); got != "new" {
+		t.Errorf("the script %q answers", got)
+	}
+}
+
+// TestScriptCheckShowsScriptsOnly: who may ask the proxy to check a file does not get to
+// see what stands in its other files.
+func TestScriptCheckShowsScriptsOnly(t *testing.T) {
+	s := newReloadStand(t)
+	c, err := ctlproto.Dial(t.Context(), s.cfg.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	secret := filepath.Join(s.cfg.State, "key.txt")
+	if err := os.WriteFile(secret, []byte("hunter2 is the key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]ctlproto.ScriptCheckParams{
+		"the file":              {File: secret},
+		"an included file":      {File: "/tmp/mine.cfg", Text: "include_file \"" + secret + "\"\nroute { ; }"},
+		"a relative one":        {Text: "include_file \"key.txt\"\nroute { ; }"},
+		"a device, not waiting": {Text: "include_file \"/dev/zero\"\nroute { ; }"},
+	} {
+		got, err := c.ScriptCheck(t.Context(), p)
+		if err != nil || got.OK || len(got.Errors) == 0 {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+		for _, e := range got.Errors {
+			if strings.Contains(e.Message+e.Caret, "hunter2") {
+				t.Errorf("%s is shown: %+v", name, e)
+			}
+		}
+	}
+	mine, err := c.ScriptCheck(t.Context(), ctlproto.ScriptCheckParams{Text: "rout { ; }"})
+	if err != nil || len(mine.Errors) == 0 || !strings.Contains(mine.Errors[0].Caret, "rout {") {
+		t.Errorf("of a text that the caller has sent: %+v, %v", mine, err)
+	}
+}

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"seraph/proxy/internal/script"
+	"seraph/proxy/internal/transport"
+)
+
+// transportConfig is the setting of the sockets and connections.
+func (d *Daemon) transportConfig(listen []transport.Listen) transport.Config {
+	g := d.program.Globals()
+	return transport.Config{
+		Listen: listen, UDPWorkers: g.UDPWorkers, Malformed: d.engine.RefuseStream, MaxWaiters: maxWaiters,
+		TLS: d.modules.TLS, HandshakeTimeout: d.modules.TLS.HandshakeTimeout(),
+		Origins: d.modules.WebSocket.Origins(), PingInterval: d.modules.WebSocket.Keepalive(),
+		MaxConns: g.Streams.MaxConns, ConnectTimeout: g.Streams.ConnectTimeout,
+		WriteTimeout: g.Streams.SendTimeout, IdleTimeout: g.Streams.Lifetime,
+	}
+}
+
+// adoptTLS hands SER's settings of TLS to the module, which checks them.
+func (d *Daemon) adoptTLS(g *script.Globals) error {
+	var all error
+	for key, value := range g.TLS {
+		if err := d.modules.TLS.Set(key, value); err != nil {
+			all = errors.Join(all, fmt.Errorf("tls setting: %w", err))
+		}
+	}
+	return all
+}

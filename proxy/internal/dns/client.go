@@ -1,0 +1,216 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Errors of Lookup; compare with errors.Is.
+var (
+	// ErrBusy: more questions wait than Config.MaxPending.
+	ErrBusy = errors.New("too many look-ups at once")
+	// ErrBadName: the text is no host name.
+	ErrBadName = errors.New("not a host name")
+	// ErrNoName: the name does not exist.
+	ErrNoName = errors.New("no such name")
+	// ErrNoRecord: the name exists, and has no record of that type.
+	ErrNoRecord = errors.New("no such record")
+	// ErrNoServer: no name server gave an answer that can be used.
+	ErrNoServer = errors.New("no name server answers")
+	// ErrAliases: the name is an alias of an alias of an alias, or of itself.
+	ErrAliases = errors.New("too many aliases")
+)
+
+// Nothing reports whether err says that the name or record is known not to exist.
+func Nothing(err error) bool { return errors.Is(err, ErrNoName) || errors.Is(err, ErrNoRecord) }
+
+// Config is the setting of a Client. A zero field takes the default named beside it.
+type Config struct {
+	// Servers are the name servers, host:port each; none are those of ResolvConf, which
+	// is read again when it changes.
+	Servers []string
+	// ResolvConf is the path of the resolver's configuration. Default /etc/resolv.conf.
+	ResolvConf string
+	// Hosts is the path of the host table, which goes before the servers for addresses.
+	// Default /etc/hosts.
+	Hosts string
+	// Timeout bounds one try with one server. Default 1 s.
+	Timeout time.Duration
+	// Retries is how often all servers are asked again. Default 1; below 0 is never.
+	Retries int
+	// Total bounds a look-up with all its tries. Default 5 s.
+	Total time.Duration
+	// MaxTTL and MinTTL bound how long an answer is kept. Default 1 h and 5 s.
+	MaxTTL, MinTTL time.Duration
+	// NegativeTTL bounds how long it is kept that something does not exist (RFC 2308
+	// §5), and is how long a failure is. Default 10 s.
+	NegativeTTL time.Duration
+	// StaleTTL is how long after its end an answer still serves while no server
+	// answers (RFC 8767). Default 1 h.
+	StaleTTL time.Duration
+	// NoCache keeps nothing; questions under way are shared all the same.
+	NoCache bool
+	// Search has the search list of ResolvConf tried for names that do not exist.
+	Search bool
+	// MaxEntries bounds the cache. Default 4096.
+	MaxEntries int
+	// MaxLookups bounds the look-ups that run at a time. Default 128.
+	MaxLookups int
+	// MaxPending bounds the look-ups that run or wait to run. Default 512.
+	MaxPending int
+}
+
+func (c Config) withDefaults() Config {
+	text := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	text(&c.ResolvConf, "/etc/resolv.conf")
+	text(&c.Hosts, "/etc/hosts")
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Timeout, time.Second)
+	def(&c.Total, 5*time.Second)
+	def(&c.MaxTTL, time.Hour)
+	def(&c.MinTTL, 5*time.Second)
+	def(&c.NegativeTTL, 10*time.Second)
+	def(&c.StaleTTL, time.Hour)
+	c.MaxTTL = max(c.MaxTTL, c.MinTTL)
+	num := func(n *int, v int) {
+		if *n <= 0 {
+			*n = v
+		}
+	}
+	if c.Retries == 0 {
+		c.Retries = 1
+	}
+	num(&c.MaxEntries, 4096)
+	num(&c.MaxLookups, 128)
+	num(&c.MaxPending, 512)
+	return c
+}
+
+// Client asks name servers. Make it with New.
+type Client struct {
+	cfg    Config
+	slots  chan struct{}
+	conf   conf
+	hosts  hosts
+	best   atomic.Uint32 // index of the server that answered last
+	asked  atomic.Uint64
+	failed atomic.Uint64
+
+	mu      sync.Mutex
+	entries map[question]entry
+	pending map[question]*lookup
+}
+
+// question is what is asked, and the key of the cache.
+type question struct {
+	name string // lower case, no final dot
+	typ  Type
+}
+
+// entry is what is known of a question.
+type entry struct {
+	answer Answer
+	err    error
+	stale  time.Time // better than nothing until then
+}
+
+// lookup is a question under way, for everybody who asks it meanwhile.
+type lookup struct {
+	done   chan struct{}
+	answer Answer
+	err    error
+}
+
+// New makes a Client. It reads nothing yet.
+func New(cfg Config) *Client {
+	cfg = cfg.withDefaults()
+	return &Client{
+		cfg:     cfg,
+		slots:   make(chan struct{}, cfg.MaxLookups),
+		entries: make(map[question]entry),
+		pending: make(map[question]*lookup),
+	}
+}
+
+// Stats are the number of questions put to servers and of those that none answered.
+func (c *Client) Stats() (asked, failed uint64) { return c.asked.Load(), c.failed.Load() }
+
+// Cached is what is known of name without asking anybody; not ok: ask Lookup, which may
+// take long. The answer is shared and must not be changed.
+func (c *Client) Cached(name string, t Type) (a Answer, err error, ok bool) { //nolint:staticcheck // ST1008: err is part of what is known
+	c.mu.Lock()
+	e, ok := c.entries[question{Canonical(name), t}]
+	c.mu.Unlock()
+	if !ok || !time.Now().Before(e.answer.Until) {
+		return Answer{}, nil, false
+	}
+	return e.answer, e.err, true
+}
+
+// Lookup is the records of a name, kept or asked for; it waits for the answer, for
+// Config.Total or for ctx. Several who ask the same wait for one look-up. With an error
+// Answer.Until is how long it holds; without one there is at least one record. The
+// answer is shared and must not be changed.
+func (c *Client) Lookup(ctx context.Context, name string, t Type) (Answer, error) {
+	if !ValidName(name) {
+		return Answer{}, fmt.Errorf("%w: %.80q", ErrBadName, name)
+	}
+	q := question{Canonical(name), t}
+	c.mu.Lock()
+	if e, ok := c.entries[q]; ok && time.Now().Before(e.answer.Until) {
+		c.mu.Unlock()
+		return e.answer, e.err
+	}
+	l := c.pending[q]
+	if l == nil {
+		if len(c.pending) >= c.cfg.MaxPending {
+			c.mu.Unlock()
+			return Answer{}, ErrBusy
+		}
+		l = &lookup{done: make(chan struct{})}
+		c.pending[q] = l
+		go c.run(q, l)
+	}
+	c.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.answer, l.err
+	case <-ctx.Done():
+		return Answer{}, fmt.Errorf("looking up %s %s: %w", t, name, ctx.Err())
+	}
+}
+
+// run answers l. It does not end with the one who asked first, because others may wait too.
+func (c *Client) run(q question, l *lookup) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Total)
+	defer cancel()
+	var a Answer
+	var err error
+	select {
+	case c.slots <- struct{}{}:
+		a, err = c.resolve(ctx, q)
+		<-c.slots
+	case <-ctx.Done():
+		err = ErrNoServer
+	}
+	if err != nil {
+		err = fmt.Errorf("looking up %s %s: %w", q.typ, q.name, err)
+	}
+	c.mu.Lock()
+	l.answer, l.err = c.store(q, a, err)
+	delete(c.pending, q)
+	c.mu.Unlock()
+	close(l.done)
+}

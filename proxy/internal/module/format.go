@@ -1,0 +1,138 @@
+package module
+
+import "strings"
+
+// MaxText bounds a text that a script puts together, in bytes.
+const MaxText = 8192
+
+// Format is a text with pseudo-variables in it.
+type Format struct{ parts []part }
+
+// part is a piece of a format: text, or a variable.
+type part struct {
+	text string
+	v    *Variable
+}
+
+// ParseFormat cuts a text into its parts: $name and $(name) are variables, $$ is a
+// dollar sign, and so is a dollar sign before anything that begins no name. Where
+// there is no variable the format is nil and literal is the text.
+func ParseFormat(text string, s *Scope) (f *Format, literal string, err error) {
+	f = &Format{}
+	var b strings.Builder
+	found := false
+	for {
+		i := strings.IndexByte(text, '$')
+		if i < 0 || i == len(text)-1 {
+			break
+		}
+		b.WriteString(text[:i])
+		text = text[i:]
+		switch c := text[1]; {
+		case c == '$':
+			b.WriteByte('$')
+			text = text[2:]
+			continue
+		case !isNameByte(c) && c != '(' || c >= '0' && c <= '9':
+			b.WriteByte('$')
+			text = text[1:]
+			continue
+		}
+		v, n, err := ParseVariable(text, s)
+		if err != nil {
+			return nil, "", err
+		}
+		if b.Len() > 0 {
+			f.parts = append(f.parts, part{text: b.String()})
+			b.Reset()
+		}
+		f.parts = append(f.parts, part{v: v})
+		text, found = text[n:], true
+	}
+	b.WriteString(text)
+	if !found {
+		return nil, b.String(), nil
+	}
+	if b.Len() > 0 {
+		f.parts = append(f.parts, part{text: b.String()})
+	}
+	return f, "", nil
+}
+
+// Append appends the text; null stands for a variable without a value.
+func (f *Format) Append(dst []byte, c *Ctx, null string) []byte {
+	for i := range f.parts {
+		dst = f.parts[i].append(dst, c, null)
+	}
+	return dst
+}
+
+func (p *part) append(dst []byte, c *Ctx, null string) []byte {
+	if p.v == nil {
+		return append(dst, p.text...)
+	}
+	v := p.v.Value(c)
+	if v.Kind == NullValue || v.Kind == TextValue && len(v.Str) == 0 {
+		return append(dst, null...)
+	}
+	return v.Append(dst)
+}
+
+// AppendLine appends the text for a header line or a reason phrase: what the
+// variables bring cannot end the line, because control characters in it become
+// blanks.
+func (f *Format) AppendLine(dst []byte, c *Ctx) []byte {
+	for i := range f.parts {
+		p := &f.parts[i]
+		start := len(dst)
+		dst = p.append(dst, c, "")
+		if p.v == nil {
+			continue
+		}
+		for j := start; j < len(dst); j++ {
+			if dst[j] < ' ' || dst[j] == 0x7f {
+				dst[j] = ' '
+			}
+		}
+	}
+	return dst
+}
+
+// Text is Append into memory that the next Format uses again.
+func (f *Format) Text(c *Ctx, null string) []byte {
+	c.line = f.Append(c.line[:0], c, null)
+	return c.line
+}
+
+// Value is the text as a value in c's memory; null if it is longer than MaxText.
+func (f *Format) Value(c *Ctx) Value {
+	text := f.Text(c, "")
+	if len(text) > MaxText {
+		return Value{}
+	}
+	c.Steps += len(text) / 16
+	return Value{Kind: TextValue, Str: c.Keep(text)}
+}
+
+// Line is AppendLine in c's memory, nil if the text is longer than MaxText.
+func (f *Format) Line(c *Ctx) []byte {
+	c.line = f.AppendLine(c.line[:0], c)
+	if len(c.line) > MaxText {
+		return nil
+	}
+	return c.Keep(c.line)
+}
+
+// Sample is the text with mark in the place of each variable, for checks of what
+// stands around them.
+func (f *Format) Sample(mark string) string {
+	var b strings.Builder
+	for _, p := range f.parts {
+		if p.v != nil {
+			b.WriteString(mark)
+		} else {
+			b.WriteString(p.text)
+		}
+	}
+	return b.String()
+}

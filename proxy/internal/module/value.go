@@ -1,0 +1,154 @@
+package module
+
+import (
+	"strconv"
+)
+
+// ValueKind is the type of a Value.
+type ValueKind uint8
+
+// The types of values.
+const (
+	NullValue ValueKind = iota
+	NumberValue
+	TextValue
+)
+
+// Value is what a pseudo-variable or an expression has come to. It is valid as
+// long as its message is worked on.
+type Value struct {
+	Kind ValueKind
+	Num  int64
+	Str  []byte
+}
+
+// Number and Text make values; a text that is nil is no value.
+func Number(n int64) Value { return Value{Kind: NumberValue, Num: n} }
+
+// Text is the value of a text.
+func Text(b []byte) Value {
+	if b == nil {
+		return Value{}
+	}
+	return Value{Kind: TextValue, Str: b}
+}
+
+// Append appends the text of the value; null has none.
+func (v Value) Append(dst []byte) []byte {
+	switch v.Kind {
+	case NumberValue:
+		return strconv.AppendInt(dst, v.Num, 10)
+	case TextValue:
+		return append(dst, v.Str...)
+	}
+	return dst
+}
+
+// Int is the value as a number: of a text, if it is one as a whole. Null is 0.
+func (v Value) Int() (int64, bool) {
+	if v.Kind == TextValue {
+		return parseInt(v.Str)
+	}
+	return v.Num, true
+}
+
+// maxDigits keeps parseInt within 63 bits.
+const maxDigits = 18
+
+func parseInt(b []byte) (int64, bool) {
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		b = b[1:]
+	}
+	if len(b) == 0 || len(b) > maxDigits {
+		return 0, false
+	}
+	var n int64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// Truth is the value as a condition: a number that is not 0, a text that is not
+// empty.
+func (v Value) Truth() bool { return v.Num != 0 || len(v.Str) > 0 }
+
+// Equal compares two values: as numbers where one is a number, else as texts without
+// regard to case. Null is the empty text and the number 0.
+func (v Value) Equal(w Value) bool {
+	if v.Kind == NumberValue || w.Kind == NumberValue {
+		a, ok := v.Int()
+		b, ok2 := w.Int()
+		return ok && ok2 && a == b
+	}
+	return foldEqual(v.Str, w.Str)
+}
+
+// Compare orders two values as numbers; ok is false if one is none.
+func (v Value) Compare(w Value) (order int, ok bool) {
+	a, ok := v.Int()
+	b, ok2 := w.Int()
+	switch {
+	case !ok || !ok2:
+		return 0, false
+	case a < b:
+		return -1, true
+	case a > b:
+		return 1, true
+	}
+	return 0, true
+}
+
+func foldEqual(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// kept makes a text value of what was appended to c.scratch.
+func (c *Ctx) kept(b []byte) Value {
+	c.scratch = b
+	if len(b) == 0 {
+		return Value{}
+	}
+	return Text(c.Keep(b))
+}
+
+// TextOf is the value as text, in c's memory if it is a number.
+func (c *Ctx) TextOf(v Value) []byte {
+	if v.Kind == NumberValue {
+		return c.kept(v.Append(c.scratch[:0])).Str
+	}
+	return v.Str
+}
+
+// Join is the text of two values one after the other; null if it is longer than
+// MaxText.
+func (c *Ctx) Join(a, b Value) Value {
+	c.scratch = b.Append(a.Append(c.scratch[:0]))
+	if len(c.scratch) > MaxText {
+		return Value{}
+	}
+	c.Steps += len(c.scratch) / 16
+	return Value{Kind: TextValue, Str: c.Keep(c.scratch)}
+}

@@ -1,0 +1,81 @@
+package acc
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// Talk is a call that was answered, as module dialog tells of it. The texts are good
+// during the call only.
+type Talk struct {
+	CallID, FromTag, ToTag      []byte
+	FromURI, Display, TargetURI []byte
+	// Caller is the caller's address, empty if it is none of our users; Callee the
+	// address that was called, after aliases, empty if it is none of ours.
+	Caller, Callee         []byte
+	Began, Answered, Ended time.Time
+	HungUpBy               string // store.HungUpCaller and so on
+}
+
+// Talk notes in call_log that a call was answered. Its length is not known until HungUp,
+// and stays so should the router end before.
+func (m *Module) Talk(t Talk) { m.putTalk(kindTalk, &t) }
+
+// HungUp notes when a call that was answered ended, and by whom.
+func (m *Module) HungUp(t Talk) { m.putTalk(kindHungUp, &t) }
+
+func (m *Module) putTalk(k kind, t *Talk) {
+	if !m.on || len(t.Caller) == 0 && len(t.Callee) == 0 {
+		return
+	}
+	if m.queue.putTalk(k, t) {
+		return
+	}
+	if n := m.lost.Add(1); n == 1 || n%1000 == 0 {
+		m.cfg.Log.Error("acc: the queue is full and a row is lost", "lost", n, "waiting", m.queue.len(), "call_id", string(t.CallID))
+	}
+}
+
+// putTalk packs a row of an answered call; false if there is no room. Like missed calls
+// they may use half of the queue only.
+func (q *queue) putTalk(k kind, t *Talk) bool {
+	q.mu.Lock()
+	if q.rows+q.taken >= q.most/2 {
+		q.mu.Unlock()
+		return false
+	}
+	q.rows++
+	q.grow()
+	q.packed = appendTalk(q.packed, k, t)
+	q.mu.Unlock()
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// appendTalk packs a row as appendRow does, with other things in some of its places: the
+// second time is when the call was answered or ended, and the text who hung up.
+func appendTalk(dst []byte, k kind, t *Talk) []byte {
+	at := t.Answered
+	if k == kindHungUp {
+		at = t.Ended
+	}
+	dst = append(dst, byte(k))
+	dst = binary.LittleEndian.AppendUint16(dst, 200)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.Began.UnixNano()))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(at.UnixNano()))
+	dst = appendText(dst, nil)
+	dst = appendText(dst, t.CallID)
+	dst = appendText(dst, t.FromTag)
+	dst = appendText(dst, t.ToTag)
+	dst = appendText(dst, t.FromURI)
+	dst = appendText(dst, t.Display)
+	dst = appendText(dst, t.TargetURI)
+	dst = appendText(dst, t.Callee)
+	n := len(dst)
+	dst = append(append(dst, 0, 0), t.HungUpBy...)
+	binary.LittleEndian.PutUint16(dst[n:], uint16(len(dst)-n-2))
+	return appendText(dst, t.Caller)
+}

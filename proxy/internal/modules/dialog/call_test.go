@@ -1,0 +1,197 @@
+package dialog_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestCall: a call from its INVITE to its BYE, as the table, presence and the accounts see it.
+func TestCall(t *testing.T) {
+	for name, bobHangsUp := range map[string]bool{"the caller hangs up": false, "the callee hangs up": true} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			c := o.invites("c1")
+			o.wantStates("sent", 1, 0, 0, 0)
+			c.answers(bob, 180, "bt")
+			o.wantStates("ringing", 0, 1, 0, 0)
+			o.wantBusy("ringing", "")
+			c.answers(bob, 200, "bt")
+			o.wantStates("answered", 0, 0, 1, 0)
+			o.wantBusy("answered", "alice bob")
+			c.answers(bob, 200, "bt") // once more: the ACK is late
+			c.the("ACK ", c.request("ACK", "sip:bob@192.0.2.8", 1, "bt"))
+			o.wantStates("acknowledged", 0, 0, 0, 1)
+			who := `by "caller"`
+			if bobHangsUp {
+				who = `by "callee"`
+				bye := c.the("BYE ", o.router.Receive(bob, c.text("BYE", "sip:alice@192.0.2.7", 1, "bt", "at", c.back)))
+				o.wantBusy("the BYE is out", "alice bob")
+				c.reply(alice, bye, 200)
+			} else {
+				c.hangsUp(2)
+			}
+			o.wantNothingLeft()
+			if len(o.talks) != 2 || o.talks[0] != "answered c1 at alice@example.org>bob@example.org" || !contains(o.talks[1], "ended c1 bt", who) {
+				t.Errorf("the accounts say %q", o.talks)
+			}
+			if m := c.the("SIP/2.0 ", c.request("INFO", "sip:bob@192.0.2.8", 3, "bt")); m.Status != 481 {
+				t.Errorf("a request after the end gets %d, want 481", m.Status)
+			}
+			if sent := c.request("ACK", "sip:bob@192.0.2.8", 1, "bt"); len(sent) != 0 {
+				t.Errorf("an ACK after the end is sent on: %v", sent)
+			}
+		})
+	}
+}
+
+// TestNoCall: INVITEs that come to nothing leave nothing.
+func TestNoCall(t *testing.T) {
+	o := newOffice(t)
+	c := o.invites("refused")
+	c.answers(bob, 180, "bt")
+	c.answers(bob, 486, "bt")
+	o.wantNothingLeft()
+	c = o.invites("given-up")
+	c.answers(bob, 180, "bt")
+	o.router.Receive(alice, c.cancel())
+	c.answers(bob, 487, "bt")
+	o.wantNothingLeft()
+	o.router.SendErr = errSend
+	o.router.Receive(alice, c.fresh("not-sent"))
+	o.router.SendErr = nil
+	o.wantNothingLeft()
+	if len(o.talks) != 0 {
+		t.Errorf("the accounts say %q", o.talks)
+	}
+}
+
+// TestForks: each To tag is a dialog; the ones that lose go.
+func TestForks(t *testing.T) {
+	o := newOffice(t)
+	o.targets = []string{bob, carol}
+	c := o.invites("fork")
+	toCarol := c.invite
+	for _, p := range o.router.Receive(alice, c.fresh("second")) {
+		_ = p // the second call has its own two
+	}
+	c.answers(bob, 183, "bt")
+	c.invite = toCarol
+	o.wantStates("one rings", 1, 1, 0, 0)
+	c.answers(carol, 183, "ct")
+	o.wantStates("both ring", 1, 2, 0, 0)
+	c.answers(bob, 200, "bt")
+	c.the("ACK ", c.request("ACK", "sip:bob@192.0.2.8", 1, "bt"))
+	c.answers(carol, 200, "ct") // she was as fast
+	o.wantStates("both have answered", 1, 0, 1, 1)
+	c.the("ACK ", c.request("ACK", "sip:carol@192.0.2.9", 1, "ct"))
+	c.reply(carol, c.the("BYE ", c.request("BYE", "sip:carol@192.0.2.9", 2, "ct")), 200)
+	o.wantBusy("carol is hung up", "alice bob")
+	c.hangsUp(3)
+	c.answers(bob, 200, "dt", "Contact: <sip:late@192.0.2.8>") // a third one, after the first is over
+	o.wantStates("a late one", 1, 0, 1, 0)
+	c.answers(bob, 200, "bt") // a copy that was on its way
+	o.wantStates("a copy of the first", 1, 0, 1, 0)
+	c.the("ACK ", c.request("ACK", "sip:late@192.0.2.8", 1, "dt"))
+	c.reply(bob, c.the("BYE ", c.request("BYE", "sip:late@192.0.2.8", 4, "dt")), 200)
+	o.wantStates("only the second call is left", 1, 0, 0, 0)
+}
+
+// TestNotTracked: which INVITEs are left alone, and that they are relayed all the same.
+func TestNotTracked(t *testing.T) {
+	for name, c := range map[string]struct {
+		params []string
+		lines  []string
+		id     string
+		want   int
+	}{
+		"by default":          {want: 1},
+		"without the flag":    {params: []string{"dlg_flag 4"}},
+		"with the flag":       {params: []string{"dlg_flag 4"}, lines: []string{"X-Flag: 1"}, want: 1},
+		"too long a Call-ID":  {id: long(300)},
+		"a Call-ID that fits": {id: long(256), want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, c.params...)
+			if c.id == "" {
+				c.id = "x"
+			}
+			call := o.invites(c.id, c.lines...)
+			o.wantStates("sent", c.want, 0, 0, 0)
+			call.answers(bob, 200, "bt")
+			call.the("ACK ", call.request("ACK", "sip:bob@192.0.2.8", 1, "bt"))
+			call.hangsUp(2)
+			o.wantNothingLeft()
+		})
+	}
+}
+
+// TestFull: what does not fit is relayed and counted, from its INVITE to its BYE.
+func TestFull(t *testing.T) {
+	o := newOffice(t, "max_dialogs 16")
+	for i := range 16 {
+		o.invites("fill-" + string(rune('a'+i)))
+	}
+	c := o.invites("over")
+	o.wantStates("full", 16, 0, 0, 0)
+	c.up()
+	c.hangsUp(2)
+	if n := o.statistic("untracked"); n != 1 {
+		t.Errorf("%d INVITEs were not tracked, want 1", n)
+	}
+	o.wantStates("still", 16, 0, 0, 0)
+	same := newOffice(t)
+	first := same.invites("same").up()
+	for i := range 40 {
+		first.answers(bob, 200, "fork-"+string(rune('a'+i%26))+string(rune('a'+i/26)))
+	}
+	if a := same.m.Active(); a.All > 16 {
+		t.Errorf("%d dialogs of one Call-ID", a.All)
+	}
+}
+
+// TestDialogBroken: 481 and 408 end a dialog; the BYE that follows still passes.
+func TestDialogBroken(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		status int
+		over   bool
+	}{
+		"481 to a re-INVITE": {"INVITE", 481, true}, "408 to a re-INVITE": {"INVITE", 408, true}, "481 to an INFO": {"INFO", 481, true},
+		"488 to a re-INVITE": {"INVITE", 488, false}, "500 to an INFO": {"INFO", 500, false}, "481 to the BYE": {"BYE", 481, true},
+		"401 to the BYE": {"BYE", 401, false}, "407 to the BYE": {"BYE", 407, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			call := o.invites("b").up()
+			call.reply(bob, call.the(c.method+" ", call.request(c.method, "sip:bob@192.0.2.8", 2, "bt")), c.status)
+			if c.over {
+				o.wantBusy("broken", "")
+				o.wantStates("broken", 0, 0, 0, 0)
+			} else {
+				o.wantStates("goes on", 0, 0, 0, 1)
+			}
+			if c.method == "BYE" && c.over {
+				o.wantNothingLeft()
+				return
+			}
+			call.hangsUp(3)
+			o.wantNothingLeft()
+			if len(o.talks) != 2 {
+				t.Errorf("the accounts say %q", o.talks)
+			}
+		})
+	}
+}
+
+// TestEvents: who listens learns of both ends of a call.
+func TestEvents(t *testing.T) {
+	o := newOffice(t)
+	stop := o.run()
+	o.invites("e").up().hangsUp(2)
+	o.until(func() bool { return len(o.events) == 2 })
+	stop()
+	if diff := cmp.Diff([]string{"answered alice@example.org>bob@example.org", "ended alice@example.org>bob@example.org caller"}, o.events); diff != "" {
+		t.Error(diff)
+	}
+}

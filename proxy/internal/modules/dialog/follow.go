@@ -1,0 +1,322 @@
+package dialog
+
+import (
+	"bytes"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/sql/aor"
+)
+
+// lingering is how long a dialog that broke off, or lost to another branch, stays for
+// the messages that are still to come: 64·T1.
+const lingering = 32 * time.Second
+
+// grace is how much longer than agreed a session may last before it is over (RFC 4028
+// §10 has the phones end it earlier).
+const grace = 30 * time.Second
+
+// Begin enters the dialog that an INVITE may begin (relay.Dialogs).
+func (m *Module) Begin(r *relay.Request, c *relay.Call) bool {
+	if !m.on.Load() || !m.wants(r) {
+		return false
+	}
+	from, err := r.Msg.From()
+	if err != nil {
+		return false
+	}
+	cseq, err := r.Msg.CSeq()
+	callID := r.Msg.CallID()
+	if err != nil || len(callID) > maxCallID || len(from.Tag) == 0 || len(from.Tag) > maxTag || len(from.URI) > maxURI {
+		m.refused.Add(1)
+		return false
+	}
+	hash := m.table.hash(callID)
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	for d := *s.bucket(hash); d != nil; d = d.next {
+		if !d.state.up() && d.state != deleted && d.invite == cseq.Number && bytes.Equal(d.callID, callID) && bytes.Equal(d.caller.tag, from.Tag) {
+			return true // it passes here a second time
+		}
+	}
+	d := m.table.take(s, hash, callID)
+	if d == nil {
+		m.refused.Add(1)
+		return false
+	}
+	d.invite, d.key = cseq.Number, c.Key()
+	m.fill(d, r.Msg, r.From, r.Auth, r.Callee)
+	s.due(d, d.began.Add(m.set.earlyTimeout))
+	m.tracked.Add(1)
+	return true
+}
+
+// wants reports whether the script wants an INVITE tracked.
+func (m *Module) wants(r *relay.Request) bool {
+	if m.set.flag != noFlag && r.Flags>>m.set.flag&1 == 1 || r.ManageDialog {
+		return true
+	}
+	return m.set.flag == noFlag && !m.set.narrowed
+}
+
+// fill takes what the INVITE tells. callee is the address that was looked up.
+func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, who relay.Identity, callee []byte) {
+	d.began = m.cfg.Now()
+	if a, err := msg.From(); err == nil {
+		d.caller.uri, d.caller.tag = put(d.caller.uri, a.URI), put(d.caller.tag, a.Tag)
+		d.display = put(d.display, a.Display[:min(len(a.Display), maxURI)])
+	}
+	if a, err := msg.To(); err == nil {
+		d.callee.uri = put(d.callee.uri, a.URI[:min(len(a.URI), maxURI)])
+	}
+	if cseq, err := msg.CSeq(); err == nil {
+		d.caller.cseq = cseq.Number
+	}
+	if msg.IsRequest {
+		d.target = put(d.target, msg.RequestURI()[:min(len(msg.RequestURI()), maxURI)])
+		d.caller.along(msg)
+		d.caller.meet(msg, from)
+	}
+	d.caller.flow, d.caller.at = from, from.Remote
+	if len(who.User) > 0 && (m.cfg.Local == nil || m.cfg.Local(who.Domain)) {
+		var room [512]byte
+		if address, err := aor.AppendCanonical(room[:0], who.User, who.Domain); err == nil {
+			d.caller.aor = put(d.caller.aor, address)
+		}
+	}
+	d.callee.aor = put(d.callee.aor, callee)
+}
+
+// Replied takes a response that goes up (relay.Dialogs).
+func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
+	from, err := msg.From()
+	if err != nil {
+		return
+	}
+	to, err := msg.To()
+	if err != nil || len(to.Tag) > maxTag {
+		return
+	}
+	hash := m.table.hash(msg.CallID())
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	if c.InDialog() {
+		m.within(s, hash, c.Method(), msg, from.Tag, to.Tag, flow)
+		return
+	}
+	d, _ := s.find(hash, msg.CallID(), from.Tag, to.Tag)
+	if d == nil {
+		d = m.fork(s, hash, c, msg, from.Tag, to.Tag)
+	}
+	if d == nil || d.state >= unacked {
+		return // a second pass of the same response, if anything
+	}
+	d.callee.beyond(msg, m.ourRoute)
+	d.callee.meet(msg, flow)
+	now := m.cfg.Now()
+	if msg.Status < 200 {
+		s.become(d, early)
+		s.due(d, now.Add(m.set.earlyTimeout))
+		return
+	}
+	m.confirm(s, d, msg, now)
+}
+
+func (m *Module) ourRoute(value []byte) bool { return m.ours != nil && m.ours(value) }
+
+// fork finds the record for a To tag that is new: the one without a tag, or a copy of a
+// sibling's, or, where the INVITE's first dialog is over already, what the call still
+// knows.
+func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fromTag, toTag []byte) *dialog {
+	var base, sibling *dialog
+	for d := *s.bucket(hash); d != nil; d = d.next {
+		if !bytes.Equal(d.callID, msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) {
+			continue
+		}
+		if len(d.callee.tag) == 0 {
+			base = d
+		} else {
+			sibling = d
+		}
+	}
+	if base == nil {
+		if len(msg.CallID()) > maxCallID || len(fromTag) > maxTag {
+			return nil
+		}
+		if base = m.table.take(s, hash, msg.CallID()); base == nil {
+			m.refused.Add(1)
+			return nil
+		}
+		m.tracked.Add(1)
+		base.key = c.Key()
+		if sibling != nil {
+			base.invite, base.began = sibling.invite, sibling.began
+			base.display, base.target = put(base.display, sibling.display), put(base.target, sibling.target)
+			base.caller.copyFrom(&sibling.caller)
+			base.callee.uri, base.callee.aor = put(base.callee.uri, sibling.callee.uri), put(base.callee.aor, sibling.callee.aor)
+		} else {
+			m.fill(base, msg, c.Source(), c.Identity(), c.Callee())
+			base.invite = base.caller.cseq
+		}
+	}
+	base.callee.tag = put(base.callee.tag, toTag)
+	return base
+}
+
+// confirm makes a dialog a call that is up. The other branches have lost.
+func (m *Module) confirm(s *shard, d *dialog, msg *sip.Message, now time.Time) {
+	s.become(d, unacked)
+	d.answered = now
+	d.asked = now
+	m.renew(s, d, msg, now)
+	s.due(d, earlier(d.expires, now.Add(m.set.noAckTimeout)))
+	for o := *s.bucket(d.hash); o != nil; o = o.next {
+		if o.hash == d.hash && o.state <= early && o.invite == d.invite {
+			s.due(o, now.Add(lingering))
+		}
+	}
+	m.busy.add(d.caller.aor)
+	m.busy.add(d.callee.aor)
+	if m.cfg.Answered != nil {
+		s.fillAccount(d)
+		m.cfg.Answered(&s.account)
+	}
+	m.tell(d, ctlproto.DialogAnswered, "")
+}
+
+// renew sets when the session is over: what the phones agreed on (RFC 4028), else the
+// parameter.
+func (m *Module) renew(s *shard, d *dialog, msg *sip.Message, now time.Time) {
+	life := m.set.defaultTimeout
+	if n, ok := sessionExpires(msg); ok {
+		life = min(life, time.Duration(n)*time.Second+grace)
+	}
+	d.expires = now.Add(life)
+	if d.state == confirmed {
+		s.due(d, d.expires)
+	}
+}
+
+// sessionExpires reads the header of that name, short x.
+func sessionExpires(msg *sip.Message) (uint32, bool) {
+	h := msg.Named("Session-Expires")
+	if h == nil {
+		h = msg.Named("x")
+	}
+	if h == nil {
+		return 0, false
+	}
+	value := msg.Value(h)
+	if i := bytes.IndexAny(value, "; \t"); i >= 0 {
+		value = value[:i]
+	}
+	n, ok := sip.ParseUint(value, 1<<31-1)
+	return n, ok && n > 0
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// within takes a 2xx to a request within a dialog.
+func (m *Module) within(s *shard, hash uint64, method sip.Method, msg *sip.Message, fromTag, toTag []byte, flow transport.Flow) {
+	d, byCaller := s.find(hash, msg.CallID(), fromTag, toTag)
+	if d == nil {
+		return
+	}
+	answerer := &d.callee
+	if !byCaller {
+		answerer = &d.caller
+	}
+	answerer.flow = flow
+	switch {
+	case method == sip.BYE:
+		m.finish(s, d, who(byCaller))
+		m.table.remove(s, d)
+	case method == sip.INVITE || method == sip.UPDATE:
+		answerer.meet(msg, flow)
+		if d.state.up() {
+			m.renew(s, d, msg, m.cfg.Now())
+		}
+	}
+}
+
+func who(caller bool) string {
+	if caller {
+		return byCaller
+	}
+	return byCallee
+}
+
+// finish ends a call that was up, for presence and the accounts. It may be called again.
+func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
+	if !d.state.up() {
+		return
+	}
+	s.become(d, deleted)
+	m.busy.drop(d.caller.aor)
+	m.busy.drop(d.callee.aor)
+	if m.cfg.Ended != nil {
+		s.fillAccount(d)
+		s.account.Ended, s.account.HungUpBy = m.cfg.Now(), hungUpBy
+		m.cfg.Ended(&s.account)
+	}
+	m.tell(d, ctlproto.DialogEnded, hungUpBy)
+}
+
+func (s *shard) fillAccount(d *dialog) {
+	s.account = Account{
+		CallID: d.callID, FromTag: d.caller.tag, ToTag: d.callee.tag, FromURI: d.caller.uri, Display: d.display, TargetURI: d.target,
+		Caller: d.caller.aor, Callee: d.callee.aor, Began: d.began, Answered: d.answered,
+	}
+}
+
+// Over takes the end of a request without a 2xx (relay.Dialogs). What the router says by
+// itself, without having sent the request on, tells nothing of a dialog that is up.
+func (m *Module) Over(c *relay.Call, status int) {
+	if c.InDialog() && !c.Relayed() {
+		return
+	}
+	msg := m.spare.take()
+	defer m.spare.give(msg)
+	if msg.Parse(c.Request()) != nil {
+		return
+	}
+	from, err := msg.From()
+	if err != nil {
+		return
+	}
+	to, err := msg.To()
+	if err != nil {
+		return
+	}
+	hash := m.table.hash(msg.CallID())
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	if !c.InDialog() {
+		for d := *s.bucket(hash); d != nil; {
+			next := d.next
+			if d.state <= early && bytes.Equal(d.callID, msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) {
+				m.table.remove(s, d)
+			}
+			d = next
+		}
+		return
+	}
+	d, byCaller := s.find(hash, msg.CallID(), from.Tag, to.Tag)
+	switch {
+	case d == nil || d.ending:
+	case c.Method() == sip.BYE && status != 401 && status != 407:
+		m.finish(s, d, who(byCaller))
+		m.table.remove(s, d)
+	case status == 481 || status == 408 || status == 0:
+		m.finish(s, d, "")
+		s.due(d, m.cfg.Now().Add(lingering))
+	}
+}

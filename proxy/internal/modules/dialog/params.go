@@ -1,0 +1,100 @@
+package dialog
+
+import (
+	"fmt"
+	"time"
+
+	"seraph/proxy/internal/module"
+)
+
+// noFlag as dlg_flag: no flag is set, and every INVITE counts.
+const noFlag = -1
+
+// settings are the parameters.
+type settings struct {
+	defaultTimeout, earlyTimeout, noAckTimeout time.Duration
+	kaTimer                                    time.Duration // 0: phones are not asked
+	enableStats, timeoutBye, strict            bool
+	flag                                       int
+	narrowed                                   bool // dlg_manage stands in the script
+	maxDialogs                                 int
+}
+
+func defaults() settings {
+	return settings{
+		defaultTimeout: 12 * time.Hour, earlyTimeout: 5 * time.Minute, noAckTimeout: time.Minute,
+		enableStats: true, timeoutBye: true, strict: true, flag: noFlag, maxDialogs: 1 << 16,
+	}
+}
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	s := &m.set
+	return []module.Param{
+		seconds("default_timeout", &s.defaultTimeout, 10, 30*24*3600, "how long a call may be up without a re-INVITE or UPDATE (default 43200, 12 hours)"),
+		seconds("early_timeout", &s.earlyTimeout, 3, 3600, "how long a call that is not answered stays in the table after the last news of it (default 300)"),
+		seconds("noack_timeout", &s.noAckTimeout, 3, 3600, "how long an answered call may be without its ACK (default 60)"),
+		seconds("ka_timer", &s.kaTimer, 0, 24*3600, "how often the phones of a call are asked by OPTIONS whether they are still there; 0, the default, is never"),
+		truth("timeout_bye", &s.timeoutBye, "1, the default: a call that is over by time is hung up on both sides; 0: it is only forgotten"),
+		truth("enable_stats", &s.enableStats, "1, the default: the statistics of group dialog are there"),
+		truth("strict", &s.strict, "1, the default: requests within a dialog pass while that is up, and only to its other end"),
+		number("dlg_flag", &s.flag, 0, 31, "only INVITEs with this flag are tracked; all that are record-routed if not set"),
+		number("max_dialogs", &s.maxDialogs, 16, 1<<22, "how many dialogs are tracked at once (default 65536); further ones are relayed and not tracked"),
+	}
+}
+
+func seconds(name string, to *time.Duration, least, most int, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
+		}
+		*to = time.Duration(n) * time.Second
+		return nil
+	}}
+}
+
+func truth(name string, to *bool, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n != 0 && n != 1 {
+			return fmt.Errorf("%s is 0 or 1, not %d", name, n)
+		}
+		*to = n == 1
+		return nil
+	}}
+}
+
+func number(name string, to *int, least, most int, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
+		}
+		*to = n
+		return nil
+	}}
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	return []module.Func{
+		{Name: "dlg_manage", Routes: module.RequestRoute | module.FailureRoute | module.BranchRoute,
+			Compile: func(args []module.Arg) (module.Call, error) {
+				m.set.narrowed = true
+				return module.NoArgs(manage)(args)
+			},
+			Doc: "has the dialog of this INVITE tracked; with it anywhere in the script, no other ones are"},
+		{Name: "is_known_dlg", Routes: module.AnyRoute, Compile: module.NoArgs(m.known),
+			Doc: "true if the message belongs to a dialog of the table"},
+	}
+}
+
+func manage(c *module.Ctx) int {
+	c.ManageDialog = true
+	return module.True
+}
+
+func (m *Module) known(c *module.Ctx) int {
+	if m.Known(c.Msg) {
+		return module.True
+	}
+	return module.False
+}

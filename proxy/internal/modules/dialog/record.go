@@ -1,0 +1,192 @@
+package dialog
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+// state is how far a dialog is, in Kamailio's numbers.
+type state uint8
+
+const (
+	unconfirmed state = iota + 1 // the INVITE is out
+	early                        // a provisional response with a To tag has come
+	unacked                      // a 2xx has come, its ACK has not
+	confirmed
+	deleted // over; BYE and ACK may still pass for a while
+)
+
+// up reports whether the call is answered and not over.
+func (s state) up() bool { return s == unacked || s == confirmed }
+
+// Limits in bytes on what is kept. A dialog with a longer Call-ID or tag, or a longer
+// address of the caller, is not tracked.
+const (
+	maxCallID = 256
+	maxTag    = 128
+	maxURI    = 512
+	maxRoutes = 2048 // all of one side
+	maxHops   = 16
+)
+
+// maxSame bounds the dialogs that share a Call-ID.
+const maxSame = 16
+
+// party is one end of a dialog.
+type party struct {
+	aor  []byte // canonical; of the caller, proven; empty if it is none of ours
+	uri  []byte // of From or To
+	tag  []byte
+	cseq uint32 // of its last request; 0 before one
+	flow transport.Flow
+
+	// Its remote target and, since a refresh may be refused, the one before; and where
+	// it was when it named them.
+	contact, earlier []byte
+	at, atEarlier    netip.AddrPort
+
+	routes []byte // what lies between us and it: name-addrs, the nearest first
+	cut    bool   // routes or contact were too long to be kept: nothing leads there
+}
+
+// dialog is one record of the table, guarded by its shard's lock.
+type dialog struct {
+	next           *dialog // in the bucket or the free list
+	hash           uint64
+	id             uint32
+	state          state
+	callID         []byte
+	display        []byte // of the caller, as written in From
+	target         []byte // the Request-URI of the INVITE
+	caller, callee party
+	invite         uint32  // CSeq of the INVITE
+	key            txn.Key // of its transaction
+
+	began, answered time.Time
+	expires         time.Time // when it is over without a refresh
+	deadline        time.Time // when something is to be done about it
+	asked           time.Time // when the phones were last asked
+	asking          bool
+	ending          bool // by the router: nothing passes any more
+}
+
+// put copies src into dst's memory, in steps so large that the records that are used
+// again soon fit every call.
+func put(dst, src []byte) []byte {
+	if cap(dst) < len(src) {
+		dst = make([]byte, 0, max(64, (len(src)+127)&^127))
+	}
+	return append(dst[:0], src...)
+}
+
+// keepRoom is the largest memory of one text, in bytes, that a free record keeps.
+const keepRoom = 512
+
+// reset empties a record for its next use.
+func (d *dialog) reset() {
+	empty := func(b []byte) []byte {
+		if cap(b) > keepRoom {
+			return nil
+		}
+		return b[:0]
+	}
+	*d = dialog{
+		callID: empty(d.callID), display: empty(d.display), target: empty(d.target),
+		caller: d.caller.emptied(), callee: d.callee.emptied(),
+	}
+}
+
+func (p *party) emptied() party {
+	empty := func(b []byte) []byte {
+		if cap(b) > keepRoom {
+			return nil
+		}
+		return b[:0]
+	}
+	return party{
+		aor: empty(p.aor), uri: empty(p.uri), tag: empty(p.tag),
+		contact: empty(p.contact), earlier: empty(p.earlier), routes: empty(p.routes),
+	}
+}
+
+// copyFrom makes a party that of another dialog of the same INVITE.
+func (p *party) copyFrom(o *party) {
+	p.aor, p.uri, p.tag = put(p.aor, o.aor), put(p.uri, o.uri), put(p.tag, o.tag)
+	p.contact, p.earlier, p.routes = put(p.contact, o.contact), put(p.earlier, o.earlier), put(p.routes, o.routes)
+	p.cseq, p.flow, p.at, p.atEarlier, p.cut = o.cseq, o.flow, o.at, o.atEarlier, o.cut
+}
+
+// meet takes the target that a party names in Contact, and where it is.
+func (p *party) meet(m *sip.Message, from transport.Flow) {
+	p.flow = from
+	values := m.Values(sip.HdrContact)
+	value := values.Next()
+	var a sip.NameAddr
+	if value == nil || sip.ParseNameAddr(value, &a) != nil {
+		return
+	}
+	if len(a.URI) > maxURI {
+		p.cut = true
+		return
+	}
+	if len(p.contact) > 0 && !bytes.Equal(p.contact, a.URI) || p.at != from.Remote {
+		p.earlier, p.contact = p.contact, p.earlier
+		p.atEarlier = p.at
+	}
+	p.contact, p.at = put(p.contact, a.URI), from.Remote
+}
+
+// along keeps a route set that is in the order of the message.
+func (p *party) along(m *sip.Message) {
+	p.routes = p.routes[:0]
+	hops := 0
+	for values := m.Values(sip.HdrRecordRoute); ; hops++ {
+		value := values.Next()
+		if value == nil {
+			return
+		}
+		p.hop(value, hops)
+	}
+}
+
+// beyond keeps the route set of who sent a response: what was entered after our own
+// entries, the last one first (RFC 3261 §12.1.2).
+func (p *party) beyond(m *sip.Message, ours func([]byte) bool) {
+	p.routes = p.routes[:0]
+	var list [maxHops][]byte
+	n := 0
+	values := m.Values(sip.HdrRecordRoute)
+	for value := values.Next(); value != nil && !ours(value); value = values.Next() {
+		if n == maxHops {
+			p.cut = true
+			return
+		}
+		list[n] = value
+		n++
+	}
+	for i := range n {
+		p.hop(list[n-1-i], i)
+	}
+}
+
+// hop appends one entry.
+func (p *party) hop(value []byte, n int) {
+	if n >= maxHops || len(p.routes)+len(value)+2 > maxRoutes {
+		p.cut = true
+		return
+	}
+	if need := len(p.routes) + len(value) + 2; cap(p.routes) < need {
+		bigger := make([]byte, len(p.routes), (need+255)&^255)
+		copy(bigger, p.routes)
+		p.routes = bigger
+	}
+	if len(p.routes) > 0 {
+		p.routes = append(p.routes, ", "...)
+	}
+	p.routes = append(p.routes, value...)
+}

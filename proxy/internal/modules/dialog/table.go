@@ -1,0 +1,140 @@
+package dialog
+
+import (
+	"bytes"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// shards is how many locks the table has.
+const shards = 64
+
+// table holds the dialogs by Call-ID.
+type table struct {
+	seed   maphash.Seed
+	most   int64
+	used   atomic.Int64 // records in use
+	nextID atomic.Uint32
+	shards [shards]shard
+}
+
+// shard is a part of the table.
+type shard struct {
+	mu      sync.Mutex
+	buckets []*dialog
+	free    *dialog
+	spare   int       // records in free
+	soonest time.Time // nothing is due before; zero: nothing is due
+	counts  [deleted + 1]int
+	account Account // what the accounts are told, in memory used again
+}
+
+// init makes room for most records.
+func (t *table) init(most int) {
+	t.most = int64(most)
+	buckets := 16
+	for buckets*shards < most {
+		buckets *= 2
+	}
+	for i := range t.shards {
+		t.shards[i].buckets = make([]*dialog, buckets)
+	}
+}
+
+func (t *table) hash(callID []byte) uint64 { return maphash.Bytes(t.seed, callID) }
+
+// lock locks the shard of a hash and returns it.
+func (t *table) lock(hash uint64) *shard {
+	s := &t.shards[hash%shards]
+	s.mu.Lock()
+	return s
+}
+
+// bucket is where the dialogs with a hash stand.
+func (s *shard) bucket(hash uint64) **dialog {
+	return &s.buckets[hash/shards%uint64(len(s.buckets))]
+}
+
+// take enters an empty record for a Call-ID; nil if there is no room, in all or for
+// this Call-ID. The shard is locked.
+func (t *table) take(s *shard, hash uint64, callID []byte) *dialog {
+	head := s.bucket(hash)
+	same := 0
+	for d := *head; d != nil; d = d.next {
+		if d.hash == hash {
+			same++
+		}
+	}
+	if same >= maxSame {
+		return nil
+	}
+	if t.used.Add(1) > t.most {
+		t.used.Add(-1)
+		return nil
+	}
+	d := s.free
+	if d != nil {
+		s.free = d.next
+		s.spare--
+	} else {
+		d = &dialog{}
+	}
+	d.hash, d.id = hash, t.nextID.Add(1)
+	d.callID = put(d.callID, callID)
+	d.next, *head = *head, d
+	s.become(d, unconfirmed)
+	return d
+}
+
+// become changes the state of a dialog.
+func (s *shard) become(d *dialog, to state) {
+	if d.state != 0 {
+		s.counts[d.state]--
+	}
+	d.state = to
+	s.counts[to]++
+}
+
+// remove takes a dialog out; its record is used again.
+func (t *table) remove(s *shard, d *dialog) {
+	for at := s.bucket(d.hash); *at != nil; at = &(*at).next {
+		if *at == d {
+			*at = d.next
+			break
+		}
+	}
+	s.counts[d.state]--
+	t.used.Add(-1)
+	d.reset()
+	if limit := int(t.most)/shards + 16; s.spare < limit {
+		d.next, s.free = s.free, d
+		s.spare++
+	}
+}
+
+// due says when something is to be done about a dialog.
+func (s *shard) due(d *dialog, at time.Time) {
+	d.deadline = at
+	if s.soonest.IsZero() || at.Before(s.soonest) {
+		s.soonest = at
+	}
+}
+
+// find returns the dialog of a message with these tags, and whether the caller is who
+// is named in From.
+func (s *shard) find(hash uint64, callID, fromTag, toTag []byte) (d *dialog, byCaller bool) {
+	for d := *s.bucket(hash); d != nil; d = d.next {
+		if d.hash != hash || len(d.callee.tag) == 0 || !bytes.Equal(d.callID, callID) {
+			continue
+		}
+		switch {
+		case bytes.Equal(d.caller.tag, fromTag) && bytes.Equal(d.callee.tag, toTag):
+			return d, true
+		case bytes.Equal(d.caller.tag, toTag) && bytes.Equal(d.callee.tag, fromTag):
+			return d, false
+		}
+	}
+	return nil, false
+}

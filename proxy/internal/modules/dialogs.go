@@ -1,0 +1,27 @@
+package modules
+
+import (
+	"seraph/proxy/internal/modules/acc"
+	"seraph/proxy/internal/modules/dialog"
+)
+
+// dialogs is what module dialog needs. Without a user agent or a database it gets a nil
+// interface or function, never one that holds a nil pointer.
+func dialogs(cfg Config, s *Set) dialog.Config {
+	c := dialog.Config{
+		Local: s.Domain.Local, Sockets: cfg.Sockets, Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log,
+		Answered: func(a *dialog.Account) { s.Acc.Talk(talk(a)) },
+		Ended:    func(a *dialog.Account) { s.Acc.HungUp(talk(a)) },
+	}
+	if cfg.Agent != nil {
+		c.Sender = cfg.Agent
+	}
+	return c
+}
+
+func talk(a *dialog.Account) acc.Talk {
+	return acc.Talk{
+		CallID: a.CallID, FromTag: a.FromTag, ToTag: a.ToTag, FromURI: a.FromURI, Display: a.Display, TargetURI: a.TargetURI,
+		Caller: a.Caller, Callee: a.Callee, Began: a.Began, Answered: a.Answered, Ended: a.Ended, HungUpBy: a.HungUpBy,
+	}
+}

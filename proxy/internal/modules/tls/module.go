@@ -1,0 +1,132 @@
+// Package tlsmod is Kamailio's module tls: the certificates of connections over TLS and
+// secure WebSockets. README.md is its manual page.
+package tlsmod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/transport"
+)
+
+// Config is what the module needs.
+type Config struct {
+	Log *slog.Logger
+	// Sockets are the listening sockets, once there are any.
+	Sockets func() []transport.Socket
+}
+
+// Module is tls. It is the transport layer's Certificates from its first Init on.
+type Module struct {
+	cfg       Config
+	path      string  // of the configuration file, "" for none
+	own       section // what modparam says: the default of servers and clients
+	handshake time.Duration
+	profiles  atomic.Pointer[profiles]
+}
+
+// New makes the module.
+func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Module{cfg: cfg}
+	m.profiles.Store(&profiles{})
+	return m
+}
+
+// Name is "tls".
+func (m *Module) Name() string { return "tls" }
+
+// HandshakeTimeout is what the script sets, 0 if it does not.
+func (m *Module) HandshakeTimeout() time.Duration { return m.handshake }
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	text := func(key, doc string) module.Param {
+		return module.Param{Name: key, Kind: module.String, Doc: doc, Set: func(s string, _ int) error { return m.own.set(key, s) }}
+	}
+	yesNo := func(key, doc string) module.Param {
+		return module.Param{Name: key, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+			return m.own.set(key, fmt.Sprint(n))
+		}}
+	}
+	return []module.Param{
+		{Name: "config", Kind: module.String, Doc: "path of the file with a section for each server and client",
+			Set: func(s string, _ int) error {
+				if s == "" {
+					return errors.New("config is the path of a file")
+				}
+				m.path = s
+				return nil
+			}},
+		text("tls_method", "versions of TLS, TLSv1.2+ if not set"),
+		text("certificate", "file with the certificate and those that lead to its root, PEM"),
+		text("private_key", "file with the key of the certificate, PEM"),
+		text("ca_list", "file with the certificates that are trusted, PEM"),
+		yesNo("verify_certificate", "1 to verify the certificates of peers"),
+		yesNo("require_certificate", "1 to refuse peers without a certificate"),
+		yesNo("verify_depth", "how many certificates may stand between a peer's and the root"),
+		{Name: "handshake_timeout", Kind: module.Int, Doc: "seconds that a handshake may take, 10 if not set",
+			Set: func(_ string, n int) error {
+				if n < 1 || n > 120 {
+					return fmt.Errorf("handshake_timeout %d is not from 1 to 120 seconds", n)
+				}
+				m.handshake = time.Duration(n) * time.Second
+				return nil
+			}},
+	}
+}
+
+// Funcs is empty.
+func (m *Module) Funcs() []module.Func { return nil }
+
+// Set is modparam for the settings that SER has outside the module (tls_certificate,
+// say), without their prefix; what modparam says counts more.
+func (m *Module) Set(key, value string) error {
+	if m.own.has(key) {
+		return nil
+	}
+	return m.own.set(key, value)
+}
+
+// Init reads the configuration and the files that it names.
+func (m *Module) Init() error {
+	p, err := m.read()
+	if err != nil {
+		return err
+	}
+	if s := m.unserved(p); s != "" {
+		return fmt.Errorf("nothing says which certificate %s has: modparam(\"tls\", \"certificate\", …) and \"private_key\", or a file that \"config\" names", s)
+	}
+	m.profiles.Store(p)
+	return nil
+}
+
+// Reload reads everything again. Connections that are open stay; if anything is wrong the
+// old certificates stay in force.
+func (m *Module) Reload(context.Context) error {
+	if err := m.Init(); err != nil {
+		return err
+	}
+	m.cfg.Log.Info("TLS certificates read", "config", m.path)
+	return nil
+}
+
+// unserved is the name of a socket that needs a certificate and has none.
+func (m *Module) unserved(p *profiles) string {
+	if m.cfg.Sockets == nil {
+		return ""
+	}
+	for _, s := range m.cfg.Sockets() {
+		if s.Proto.Secure() && !p.serves(s.Addr) {
+			return s.Name
+		}
+	}
+	return ""
+}

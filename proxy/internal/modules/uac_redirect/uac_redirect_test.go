@@ -1,0 +1,100 @@
+package uacredirect_test
+
+import (
+	"strings"
+	"testing"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/modules/tm"
+	uacredirect "seraph/proxy/internal/modules/uac_redirect"
+)
+
+func TestReadme(t *testing.T) { moduletest.Documented(t, uacredirect.New(uacredirect.Config{})) }
+
+const phone, callee = "udp:192.0.2.7:5060", "udp:198.51.100.9:5060"
+
+// TestRedirects: which contacts of a 302 are called.
+func TestRedirects(t *testing.T) {
+	const (
+		two = "Contact: <sip:a@198.51.100.1>;q=0.5, \"B\" <sip:b@198.51.100.2>\n"
+		odd = "Contact: <tel:+4930123>, <sip:bob@198.51.100.9>, <mailto:x@example.org>, <sip:@@>, <sips:s@198.51.100.3>\nContact: <sip:c@198.51.100.4>, <sip:c@198.51.100.4>\n"
+	)
+	for _, c := range []struct {
+		name, max, contacts string
+		params              []string // name value
+		want                string
+	}{
+		{"all", "*", two, nil, "a@198.51.100.1 b@198.51.100.2"},
+		{"one", "1", two, nil, "a@198.51.100.1"},
+		{"one of each branch", "*:1", two, nil, "a@198.51.100.1"},
+		{"none", "*", "", nil, ""},
+		{"what cannot be called, or was", "*", odd, nil, "c@198.51.100.4"},
+		{"denied", "*", two, []string{"deny_filter ^sip:a"}, "b@198.51.100.2"},
+		{"accepted alone", "*", two, []string{"default_filter deny", "accept_filter ^sip:a"}, "a@198.51.100.1"},
+		{"all denied", "*", two, []string{"default_filter deny"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, relays := uacredirect.New(uacredirect.Config{}), tm.New(tm.Config{})
+			for _, p := range c.params {
+				name, value, _ := strings.Cut(p, " ")
+				if err := moduletest.Set(t, m, name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			follow, send := moduletest.Compile(t, m, "get_redirects", c.max), moduletest.Compile(t, relays, "t_relay")
+			arm := moduletest.Compile(t, relays, "t_on_failure", "1")
+			r := moduletest.New(t, &moduletest.Script{
+				Request: func(ctx *module.Ctx) {
+					arm(ctx)
+					send(ctx)
+				},
+				Failure: func(ctx *module.Ctx, _ int) {
+					if got := follow(ctx); (got == module.True) != (c.want != "") {
+						t.Errorf("get_redirects returned %d", got)
+					} else if got == module.True {
+						send(ctx)
+					}
+				},
+			})
+			inv := moduletest.Find(t, r.Receive(phone, moduletest.Request("INVITE", "sip:bob@198.51.100.9")), "INVITE")
+			moved := strings.Replace(moduletest.Answer(t, inv, 302), "Content-Length:", c.contacts+"Content-Length:", 1)
+			out := r.Receive(callee, strings.ReplaceAll(moved, "\r\n", "\n"))
+			var got []string
+			var last moduletest.Packet
+			for _, p := range out {
+				if rest, ok := strings.CutPrefix(p.Text, "INVITE sip:"); ok {
+					got, last = append(got, strings.Fields(rest)[0]), p
+				}
+			}
+			// A sips contact has no socket here and is no call.
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("called %q, want %q", s, c.want)
+			}
+			if c.want == "" {
+				moduletest.Find(t, out, "SIP/2.0 302")
+			} else if c.max == "1" {
+				moduletest.Find(t, r.Receive("udp:198.51.100.1:5060", moduletest.Answer(t, last, 404)), "SIP/2.0 404")
+			}
+		})
+	}
+}
+
+// TestBadArguments are named.
+func TestBadArguments(t *testing.T) {
+	m := uacredirect.New(uacredirect.Config{})
+	for arg, want := range map[string]string{
+		"x":   `number of contacts: "x" is no number from 1 to 16; "*" is all`,
+		"4:x": `number of contacts: "x" is no number from 1 to 16; "*" is all`,
+		"17":  `number of contacts: "17" is no number from 1 to 16; "*" is all`,
+	} {
+		if got := moduletest.Refused(t, m, "get_redirects", arg); got != want {
+			t.Errorf("get_redirects(%q): %s, want %s", arg, got, want)
+		}
+	}
+	for name, value := range map[string]string{"default_filter": "maybe", "deny_filter": "(", "accept_filter": "["} {
+		if err := moduletest.Set(t, m, name, value); err == nil {
+			t.Errorf("%s=%s is taken", name, value)
+		}
+	}
+}

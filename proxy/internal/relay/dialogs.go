@@ -1,0 +1,156 @@
+package relay
+
+import (
+	"errors"
+	"hash/maphash"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// ErrNoDialog says that a request belongs to a dialog that is over, or that it goes
+// where its dialog does not lead.
+var ErrNoDialog = errors.New("the dialog is over, or does not lead there")
+
+// Dialogs is the table of the dialogs that pass here (module dialog). It returns at
+// once and keeps nothing of what it is given.
+type Dialogs interface {
+	// Begin tells, under the call's lock, of an initial INVITE that is about to be
+	// sent on with our Record-Route. False: its dialog is not tracked.
+	Begin(r *Request, c *Call) bool
+	// Replied tells, under the call's lock, of a response that goes up: a provisional
+	// one with a To tag or a 2xx to a tracked INVITE, each 2xx once for each To tag;
+	// or a 2xx to a request within a dialog. m is the response as received, from
+	// where it came.
+	Replied(c *Call, m *sip.Message, from transport.Flow)
+	// Over tells, under the call's lock, that a tracked INVITE or a request within a
+	// dialog got a final reply that is no 2xx. 0: it ends without a reply.
+	Over(c *Call, status int)
+	// Within is asked before a request within a dialog is sent on; it is not if that
+	// gives an error.
+	Within(r *Request) error
+}
+
+// Seal is what our Record-Route says of itself.
+type Seal struct {
+	Kind   SealKind
+	Minted time.Time // with the precision of a second
+}
+
+// SealKind says what the dialog is that a Record-Route was given for.
+type SealKind byte
+
+// The kinds; a letter of the token each.
+const (
+	SealTracked   SealKind = 't' // of an INVITE; the dialog table knows it
+	SealUntracked SealKind = 'u' // of an INVITE that the table does not know
+	SealOther     SealKind = 's' // of another request, a SUBSCRIBE or REFER
+)
+
+func (k SealKind) known() bool { return k == SealTracked || k == SealUntracked || k == SealOther }
+
+// Seal is that of the Route by which loose_route found the request to be within a
+// dialog; the zero Seal before.
+func (r *Request) Seal() Seal { return r.seal }
+
+// NextRoute is the Route after ours, a URI; nil if the request goes to its
+// Request-URI.
+func (r *Request) NextRoute() []byte { return r.nextRoute }
+
+// InDialog reports whether the request came along a Route of ours, within a dialog.
+func (c *Call) InDialog() bool { return c.inDialog }
+
+// Identity is who sent the request, if the script asked for a proof.
+func (c *Call) Identity() Identity { return c.auth }
+
+// OurRoute reports whether a value of Route or Record-Route was written here.
+func (e *Engine) OurRoute(value []byte) bool {
+	var a sip.NameAddr
+	var u sip.URI
+	return sip.ParseNameAddr(value, &a) == nil && sip.ParseURI(a.URI, &u) == nil && e.ourRoute(&u)
+}
+
+// sealKind is the kind of the Record-Route of a request that is written now.
+func (r *Request) sealKind() SealKind {
+	switch {
+	case r.InDialog && r.seal.Kind.known():
+		return r.seal.Kind
+	case r.Msg.Method != sip.INVITE:
+		return SealOther
+	case r.Call != nil && r.Call.tracked:
+		return SealTracked
+	}
+	return SealUntracked
+}
+
+// track enters the dialog that an initial INVITE may begin. The user agent's own are
+// its own.
+func (r *Request) track(c *Call) {
+	d := r.Engine.cfg.Dialogs
+	if d == nil || c.tracked || c.method != sip.INVITE || r.InDialog || r.Local != nil || !r.RecordRouted {
+		return
+	}
+	if to, err := r.Msg.To(); err == nil && to.Tag == nil {
+		c.tracked = d.Begin(r, c)
+	}
+}
+
+// within asks whether a request within a dialog may be sent on. One that a failure
+// route sends on once more was asked for already.
+func (r *Request) within() error {
+	d := r.Engine.cfg.Dialogs
+	if d == nil || r.route == inFailure {
+		return nil
+	}
+	return d.Within(r)
+}
+
+// maxTags bounds the 2xx with different To tags that make a dialog each.
+const maxTags = 8
+
+// noteReply tells the dialog table of a response that goes up.
+func (c *Call) noteReply(m *sip.Message, from transport.Flow) {
+	d := c.engine.cfg.Dialogs
+	switch {
+	case d == nil || m.Status <= 100 || m.Status >= 300:
+	case c.tracked:
+		if c.newTag(m) {
+			d.Replied(c, m, from)
+		}
+	case c.inDialog && m.Status >= 200:
+		d.Replied(c, m, from)
+	}
+}
+
+// newTag reports whether a response begins something: it has a To tag, and no 2xx
+// with that has gone up before.
+func (c *Call) newTag(m *sip.Message) bool {
+	to, err := m.To()
+	if err != nil || len(to.Tag) == 0 {
+		return false
+	}
+	tag := maphash.Bytes(c.engine.tagSeed, to.Tag)
+	for _, seen := range c.tags[:c.tagCount] {
+		if seen == tag {
+			return false
+		}
+	}
+	if m.Status < 200 {
+		return true
+	}
+	if c.tagCount == maxTags {
+		return false
+	}
+	c.tags[c.tagCount] = tag
+	c.tagCount++
+	return true
+}
+
+// noteOver tells the dialog table of a final reply that is no 2xx, or of the end
+// without one.
+func (c *Call) noteOver(status int) {
+	if d := c.engine.cfg.Dialogs; d != nil && !c.answered && (c.tracked || c.inDialog) {
+		d.Over(c, status)
+	}
+}

@@ -1,0 +1,154 @@
+package relay
+
+import (
+	"bytes"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
+)
+
+const (
+	// maxRetries bounds the branches of one request that take the place of a failed one.
+	maxRetries = 16
+	// maxDatagram is the largest request that goes over UDP to a host found by DNS where
+	// TCP is to be had (RFC 3261 §18.1.1), in bytes.
+	maxDatagram = 1300
+)
+
+// spareWay is what a branch keeps to begin again elsewhere if the place where it was
+// sent fails (RFC 3263 §4.3).
+type spareWay struct {
+	at     transport.Hop // where it was sent; the zero Hop for a flow
+	domain string        // whom the peer of a TLS connection has to speak for
+	rest   int           // where, in again, what follows our Via and Record-Route begins
+	again  *txn.Buffer   // the request as written; nil where no place is left
+	n      int
+	hops   [transport.MaxHops]transport.Hop
+}
+
+// drop gives the memory back.
+func (s *spareWay) drop(e *Engine) {
+	e.txns.Buffers.Give(s.again)
+	s.again, s.n = nil, 0
+}
+
+// launch writes the request for a target and sends it to the first place that takes it.
+// On an error nothing is under way; lost says that it was for want of a connection.
+func (r *Request) launch(b *Branch, t *Target, w *way) error {
+	e, c := r.Engine, b.call
+	for {
+		id := b.client.Prepare(e.txns, &c.Cell, b)
+		r.needLength = w.n > 1
+		r.scratch = r.appendBranch(r.scratch[:0], t, w.flow, txn.StatefulMark, id)
+		if w.named && w.flow.Proto == transport.UDP && len(r.scratch) > maxDatagram && r.overTCP(w) {
+			continue
+		}
+		err := b.client.Start(c.method, w.flow, r.scratch, r.out())
+		if err == nil {
+			b.spare.at, b.spare.domain = w.at, w.domain
+			if w.left() > 0 {
+				b.spare.again, b.spare.rest = e.txns.Buffers.Copy(r.scratch), r.rest
+				b.spare.n = copy(b.spare.hops[:], w.hops[w.next:w.n])
+			}
+			return nil
+		}
+		if w.at.Proto == transport.ProtoNone || !lost(err) {
+			return err
+		}
+		e.resolver.Block(w.at)
+		if w.advance(e, r.From.Socket) != nil {
+			return errLost
+		}
+	}
+}
+
+// overTCP makes a large request go over TCP (RFC 3261 §18.1.1); the datagram stays what
+// is tried after it, because the host may not listen there.
+func (r *Request) overTCP(w *way) bool {
+	f, err := r.Engine.layer.FlowTo(transport.TCP, w.at.Addr, r.From.Socket)
+	if err != nil || w.next == 0 {
+		return false
+	}
+	w.next--
+	w.hops[w.next] = w.at
+	w.flow, w.at.Proto, w.named = f, transport.TCP, false
+	return true
+}
+
+// goOn begins a failed branch anew at the next place of its target, as another branch
+// with an id of its own. False: there is none, or nobody waits any more. The call is
+// locked.
+func (b *Branch) goOn(out txn.Out) bool {
+	c := b.call
+	e := c.engine
+	if b.spare.at.Proto != transport.ProtoNone {
+		e.resolver.Block(b.spare.at)
+	}
+	s := &b.spare
+	if s.again == nil || s.n == 0 || b.cancelling || c.answered || c.cancelled || e.draining.Load() {
+		return false
+	}
+	r := e.spare.Get().(*Request)
+	defer func() { r.Call = nil; r.own.Reset(); e.spare.Put(r) }()
+	if !c.restore(r, nil, c.req) {
+		return false
+	}
+	r.Call = c
+	for s.n > 0 && c.retries < maxRetries {
+		hop := s.hops[0]
+		s.n = copy(s.hops[:], s.hops[1:s.n])
+		if r.resend(b, hop, out) {
+			return true
+		}
+		e.resolver.Block(hop)
+	}
+	return false
+}
+
+// resend sends what b sent once more, to another place; the new branch takes over what
+// b has kept.
+func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
+	c, s := b.call, &b.spare
+	e := c.engine
+	f, err := e.layer.FlowToDomain(hop.Proto, hop.Addr, c.from.Socket, s.domain)
+	if err != nil {
+		return false
+	}
+	n := e.takeBranch(c)
+	c.branches = append(c.branches, n)
+	c.retries++
+	id := n.client.Prepare(e.txns, &c.Cell, n)
+	line, _, _ := bytes.Cut(s.again.B, []byte(" SIP/2.0\r\n"))
+	_, uri, _ := bytes.Cut(line, []byte(" "))
+	msg := r.appendTop(r.scratch[:0], &Target{URI: uri}, f, txn.StatefulMark, id)
+	r.scratch = append(msg, s.again.B[s.rest:]...)
+	if n.client.Start(c.method, f, r.scratch, out) != nil {
+		return false
+	}
+	n.fr, n.frInv = b.fr, b.frInv
+	n.uri = append(n.uri, b.uri...)
+	n.spare = *s
+	n.spare.at = hop
+	s.again, s.n = nil, 0
+	if n.spare.n == 0 {
+		n.spare.drop(e)
+	}
+	n.arm()
+	return true
+}
+
+// arm starts the timers of a branch that has been sent.
+func (b *Branch) arm() {
+	c := b.call
+	e := c.engine
+	if b.fr > 0 {
+		b.client.ExpireAfter(b.fr)
+	}
+	switch {
+	case c.method == sip.INVITE:
+		b.timerC.Arm(b.ringTime())
+	case c.onFailure != 0 && c.method == sip.MESSAGE:
+		b.timerC.Arm(min(messageWait, e.txns.Config().FrTimer))
+	}
+}

@@ -1,0 +1,348 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"seraph/proxy/internal/dns"
+	"seraph/proxy/internal/dns/dnstest"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// gateway is the name that the tests' zones serve.
+const gateway = "gw.test"
+
+// service is a zone in which the gateway has these SRV records, "udp 5060" each, the first
+// one preferred; all lead to loopback.
+func service(places ...string) []string {
+	zone := []string{"here.test 300 IN A 127.0.0.1"}
+	for i, p := range places {
+		proto, port, _ := strings.Cut(p, " ")
+		name := "_sip._" + proto + "." + gateway
+		zone = append(zone, fmt.Sprintf("%s 300 IN SRV %d 1 %s here.test.", name, i+1, port),
+			fmt.Sprintf(`%s 300 IN NAPTR %d 1 "s" "SIP+D2%s" "" %s.`, gateway, i+1, strings.ToUpper(proto[:1]), name))
+	}
+	return zone
+}
+
+// named makes the bench ask a name server with this zone, and send requests to the
+// gateway; it starts.
+func (b *bench) named(zone []string, uri string) *dnstest.Server {
+	b.t.Helper()
+	s := dnstest.New(b.t, zone...)
+	b.engine.Attach(b.layer, transport.NewResolver(transport.ResolverConfig{DNS: dns.Config{
+		Servers: []string{s.Addr}, Hosts: filepath.Join(b.t.TempDir(), "hosts"), ResolvConf: filepath.Join(b.t.TempDir(), "resolv.conf")}}))
+	b.hooks.request = func(r *Request) {
+		if r.LooseRoute() {
+			_ = r.Relay()
+			return
+		}
+		r.RecordRoute()
+		_ = r.SetURI([]byte(uri))
+		if err := r.Relay(); err != nil {
+			_ = r.Reply(&sip.Reply{Status: 478, Reason: "Told to the script"})
+		}
+	}
+	b.start()
+	return s
+}
+
+// udp is the place where the phone listens.
+func (p *phone) place() string { return fmt.Sprint("udp ", p.port()) }
+
+// closed is a TCP port of loopback that nobody listens on.
+func closed(t testing.TB) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+func branchOf(t testing.TB, m *sip.Message) string {
+	t.Helper()
+	v, err := m.Via()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(v.Branch)
+}
+
+// TestNextPlace: a place that answers 503, or nothing, is followed by the next one of its
+// service, in a branch of its own; the caller hears nothing of it (RFC 3263 §4.3).
+func TestNextPlace(t *testing.T) {
+	for _, method := range []string{"INVITE", "OPTIONS"} {
+		for _, first := range []string{"503", "silent"} {
+			t.Run(method+" "+first, func(t *testing.T) {
+				b, alice, phones := prepare(t, 2, fast, func(c *Config) { c.Txn.FrTimer = 300 * time.Millisecond })
+				b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+				alice.request(method, "sip:bob@example.org", "next", 1, "next", "")
+				one := phones[0].expect(method + " sip:bob@" + gateway + " ")
+				if first == "503" {
+					phones[0].answer(one, 503, "x", "Retry-After: 600")
+					if method == "INVITE" {
+						phones[0].expect("ACK")
+					}
+				}
+				two := phones[1].expectWithin(5*time.Second, method+" sip:bob@"+gateway+" ")
+				if branchOf(t, one) == branchOf(t, two) {
+					t.Error("both places got the same branch")
+				}
+				if value(one, sip.HdrCallID) != value(two, sip.HdrCallID) || value(one, sip.HdrCSeq) != value(two, sip.HdrCSeq) ||
+					two.Header(sip.HdrRecordRoute) == nil || two.Next(two.Header(sip.HdrVia)) == nil {
+					t.Errorf("the second place got\n%s", two.Buf)
+				}
+				phones[1].answer(two, 200, "bt")
+				if m := alice.expect("SIP/2.0 2"); m.Status != 200 {
+					t.Errorf("%s", m.Buf)
+				}
+				alice.nothing("SIP/2.0 5", 20*time.Millisecond)
+				b.empty()
+			})
+		}
+	}
+}
+
+// TestNextPlaceIsRemembered: the next call begins at the place that works.
+func TestNextPlaceIsRemembered(t *testing.T) {
+	b, alice, phones := prepare(t, 2, fast)
+	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+	alice.invite("one")
+	phones[0].answer(phones[0].expect("INVITE"), 503, "x")
+	phones[0].expect("ACK")
+	phones[1].answer(phones[1].expect("INVITE"), 200, "bt")
+	alice.expect("SIP/2.0 200")
+	alice.invite("two")
+	inv := phones[1].expect("INVITE")
+	for value(inv, sip.HdrCallID) != "two" {
+		inv = phones[1].expect("INVITE")
+	}
+	phones[1].answer(inv, 486, "bt")
+	alice.expect("SIP/2.0 486")
+	alice.ack("two")
+	phones[0].nothing("INVITE", 20*time.Millisecond)
+	b.empty()
+}
+
+// TestRefusedConnection: where nobody listens the next place has its turn, over another
+// transport, with the Via, Record-Route and length that this one needs.
+func TestRefusedConnection(t *testing.T) {
+	b, alice, phones := prepare(t, 1, fast)
+	b.named(service(fmt.Sprint("tcp ", closed(t)), phones[0].place()), "sip:bob@"+gateway)
+	alice.send("INVITE sip:bob@example.org SIP/2.0",
+		fmt.Sprintf("Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bKinv-tcp", alice.port()), "Max-Forwards: 70",
+		"From: <sip:alice@example.org>;tag=at", "To: <sip:bob@example.org>", "Call-ID: tcp", "CSeq: 1 INVITE")
+	inv := phones[0].expect("INVITE sip:bob@" + gateway)
+	if v, _ := inv.Via(); string(v.Transport) != "UDP" || v.Port != b.addr.Port() {
+		t.Errorf("Via of the datagram: %s", value(inv, sip.HdrVia))
+	}
+	rr := inv.Header(sip.HdrRecordRoute)
+	if rr == nil || inv.Next(rr) != nil || strings.Contains(string(inv.Value(rr)), "transport=") {
+		t.Errorf("Record-Route of the datagram:\n%s", inv.Buf)
+	}
+	phones[0].answer(inv, 200, "bt")
+	alice.expect("SIP/2.0 200")
+	b.empty()
+}
+
+// TestNoPlaceLeft: when all have failed the best of what they said goes up, our own 503s
+// as 500 (RFC 3261 §16.7 step 6); the failure route hears of one failure.
+func TestNoPlaceLeft(t *testing.T) {
+	b, alice, phones := prepare(t, 3, fast)
+	var ran atomic.Int32
+	b.hooks.failure = func(r *Request, _ int) { ran.Add(1) }
+	b.named(service(phones[0].place(), phones[1].place(), phones[2].place(), fmt.Sprint("tcp ", closed(t))), "sip:bob@"+gateway)
+	relay := b.hooks.request
+	b.hooks.request = func(r *Request) { r.OnFailure = 1; relay(r) }
+	alice.invite("none")
+	for _, p := range phones {
+		p.answer(p.expect("INVITE"), 503, "x")
+		p.expect("ACK")
+	}
+	alice.expect("SIP/2.0 500")
+	alice.ack("none")
+	b.empty()
+	if n := ran.Load(); n != 1 {
+		t.Errorf("the failure route ran %d times", n)
+	}
+}
+
+// TestOtherAnswersAreAnswers: what is neither silence nor 503 is the callee's word.
+func TestOtherAnswersAreAnswers(t *testing.T) {
+	for _, status := range []int{302, 404, 486, 500, 504, 603} {
+		b, alice, phones := prepare(t, 2, fast)
+		b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+		alice.invite("word")
+		phones[0].answer(phones[0].expect("INVITE"), status, "x")
+		alice.expect(fmt.Sprint("SIP/2.0 ", status))
+		alice.ack("word")
+		phones[1].nothing("INVITE", 0)
+		b.empty()
+	}
+}
+
+// TestNoNextPlaceOnceItRings: a phone that has rung is not called elsewhere because its
+// connection breaks.
+func TestNoNextPlaceOnceItRings(t *testing.T) {
+	b, alice, phones := prepare(t, 1, fast)
+	to, accept := b.listener()
+	b.named(service(fmt.Sprint("tcp ", to.Port()), phones[0].place()), "sip:bob@"+gateway)
+	alice.invite("rings")
+	bob := accept()
+	bob.answer(bob.expect("INVITE"), 180, "bt")
+	alice.expect("SIP/2.0 180")
+	_ = bob.conn.Close()
+	alice.expect("SIP/2.0 500")
+	alice.ack("rings")
+	phones[0].nothing("INVITE", 0)
+	b.empty()
+}
+
+// TestCancelledCallGoesNowhere: a caller who has given up is not called for elsewhere; and
+// the CANCEL of a call that went on follows it.
+func TestCancelledCallGoesNowhere(t *testing.T) {
+	b, alice, phones := prepare(t, 2, fast)
+	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+	alice.invite("gone")
+	inv := phones[0].expect("INVITE")
+	phones[0].answer(inv, 180, "x")
+	alice.expect("SIP/2.0 180")
+	alice.cancel("gone")
+	phones[0].expect("CANCEL")
+	phones[0].answer(inv, 503, "x")
+	alice.expect("SIP/2.0 487")
+	alice.ack("gone")
+	phones[1].nothing("INVITE", 0)
+
+	alice.invite("follows")
+	inv = phones[1].expect("INVITE") // the first place is blocked by now
+	phones[1].answer(inv, 503, "x")
+	inv = phones[0].expect("INVITE")
+	phones[0].answer(inv, 180, "x")
+	alice.expect("SIP/2.0 180")
+	alice.cancel("follows")
+	cancel := phones[0].expect("CANCEL sip:bob@" + gateway)
+	if branchOf(t, cancel) != branchOf(t, inv) {
+		t.Error("the CANCEL has another branch than its INVITE")
+	}
+	phones[0].answer(cancel, 200, "x")
+	phones[0].answer(inv, 487, "x")
+	alice.expect("SIP/2.0 487")
+	alice.ack("follows")
+	b.empty()
+}
+
+// TestUnknownHost: what DNS does not know comes out of Relay, and nothing is left.
+func TestUnknownHost(t *testing.T) {
+	b, alice, _ := prepare(t, 0, fast)
+	b.named(nil, "sip:bob@nobody.test")
+	alice.invite("unknown")
+	alice.expect("SIP/2.0 478")
+	alice.ack("unknown")
+	b.empty()
+}
+
+// TestDeadNameServer: a dead name server costs a call to a name its time and an answer,
+// and delays no call to a phone.
+func TestDeadNameServer(t *testing.T) {
+	b, alice, phones := prepare(t, 1, fast)
+	s := b.named(nil, "sip:bob@"+gateway)
+	s.Silence()
+	toName := b.hooks.request
+	b.hooks.request = func(r *Request) {
+		if id := string(r.Msg.CallID()); id != "name" {
+			_ = r.SetURI([]byte(phones[0].uri()))
+			_ = r.Relay()
+			return
+		}
+		toName(r)
+	}
+	alice.invite("name")
+	eventually(t, "the name server was not asked", func() bool { return s.Questions() > 0 })
+	for i := range 20 {
+		alice.invite(fmt.Sprint("phone-", i))
+		inv := phones[0].expect("INVITE")
+		phones[0].answer(inv, 486, "x")
+		alice.expect("SIP/2.0 486")
+		alice.ack(fmt.Sprint("phone-", i))
+	}
+	alice.cancel("name")
+	alice.expect("SIP/2.0 200")
+	alice.expectWithin(15*time.Second, "SIP/2.0 4") // 487 or 478: whichever comes first
+	alice.ack("name")
+	b.empty()
+}
+
+// TestLargeRequestToAName goes over TCP (RFC 3261 §18.1.1), and as a datagram where nobody
+// listens there.
+func TestLargeRequestToAName(t *testing.T) {
+	b, alice, phones := prepare(t, 1, fast)
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", phones[0].port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.named(service(phones[0].place()), "sip:bob@"+gateway)
+	padding := "Subject: " + strings.Repeat("x", maxDatagram)
+	alice.invite("large", padding)
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := newStream(t, c)
+	inv := bob.expect("INVITE")
+	if v, _ := inv.Via(); string(v.Transport) != "TCP" {
+		t.Errorf("Via %s", value(inv, sip.HdrVia))
+	}
+	bob.answer(inv, 486, "x")
+	alice.expect("SIP/2.0 486")
+	alice.ack("large")
+	_ = ln.Close()
+	_ = c.Close()
+	phones[0].nothing("INVITE", 0)
+	alice.invite("large-2", padding)
+	inv = phones[0].expect("INVITE")
+	if v, _ := inv.Via(); string(v.Transport) != "UDP" {
+		t.Errorf("Via %s", value(inv, sip.HdrVia))
+	}
+	phones[0].answer(inv, 486, "x")
+	alice.expect("SIP/2.0 486")
+	alice.ack("large-2")
+	b.empty()
+}
+
+// TestManyPlacesEnd: a service of which every place fails ends after MaxHops of them.
+func TestManyPlacesEnd(t *testing.T) {
+	b, alice, phones := prepare(t, 1, fast)
+	var zone []string
+	for i := range 20 {
+		zone = append(zone, fmt.Sprintf("here%d.test 300 IN A 127.0.0.%d", i, i+1),
+			fmt.Sprintf("_sip._udp.%s 300 IN SRV %d 1 %d here%d.test.", gateway, i, phones[0].port(), i))
+	}
+	b.named(zone, "sip:bob@"+gateway) // the phone listens at 127.0.0.1 alone; the others are silent
+	alice.invite("many")
+	phones[0].answer(phones[0].expect("INVITE"), 503, "x")
+	alice.expectWithin(20*time.Second, "SIP/2.0 408")
+	alice.ack("many")
+	b.empty()
+}
+
+// TestLost: which errors of sending another place may be better at.
+func TestLost(t *testing.T) {
+	for err, want := range map[error]bool{
+		transport.ErrFlowGone: true, errors.New("connection refused"): true,
+		transport.ErrTooLarge: false, transport.ErrQueueFull: false, transport.ErrNoSocket: false, transport.ErrClosed: false,
+	} {
+		if lost(err) != want {
+			t.Errorf("%v: %v", err, lost(err))
+		}
+	}
+}

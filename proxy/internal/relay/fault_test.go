@@ -1,0 +1,171 @@
+package relay
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// logged is a log that a test can read while it is written.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logged) has(parts ...string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range parts {
+		if !strings.Contains(l.buf.String(), p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *logged) config(c *Config) { c.Log = slog.New(slog.NewTextHandler(l, nil)) }
+
+// panicker is an accountant with a fault in it.
+type panicker struct{ callID string }
+
+func (p *panicker) Ended(c *Call, _ int, _ []byte) {
+	if c.callID() == p.callID {
+		p.callID = ""
+		panic("a fault in the accounts")
+	}
+}
+func (p *panicker) Refused(*Request, int, []byte) {}
+
+// TestPanicInTimer: a fault on the timers' goroutine costs the call that met it; the log
+// tells which, its caller is answered, others go on, and nothing is left.
+func TestPanicInTimer(t *testing.T) {
+	log := &logged{}
+	b, alice, phones := setup(t, 1, fast, log.config, func(c *Config) { c.Accountant = &panicker{"unlucky"} })
+	alice.invite("unlucky") // silent: Timer B ends it, on the timers' goroutine
+	phones[0].expect("INVITE")
+	alice.expectWithin(5*time.Second, "SIP/2.0 500")
+	alice.ack("unlucky")
+	eventually(t, "the log does not tell", func() bool {
+		return log.has("panic in a timer", "call_id=unlucky", "a fault in the accounts", "fault_test.go")
+	})
+	alice.invite("lucky")
+	alice.expectWithin(5*time.Second, "SIP/2.0 408")
+	alice.ack("lucky")
+	b.empty()
+}
+
+// TestPanicInFailureRoute: the route is at its end, and the best reply goes up, on a
+// worker and on a goroutine of the timers'.
+func TestPanicInFailureRoute(t *testing.T) {
+	for name, silent := range map[string]bool{"refused": false, "silent": true} {
+		t.Run(name, func(t *testing.T) {
+			log := &logged{}
+			b, alice, phones := withFailure(t, func([]*phone, *Request) { panic("a fault in the route") }, log.config)
+			alice.invite("route")
+			inv := phones[0].expect("INVITE")
+			want := "SIP/2.0 408"
+			if !silent {
+				phones[0].answer(inv, 486, "x")
+				want = "SIP/2.0 486"
+			}
+			alice.expectWithin(5*time.Second, want)
+			alice.ack("route")
+			eventually(t, "the log does not tell", func() bool { return log.has("panic in failure route", "call_id=route", "a fault in the route") })
+			b.empty()
+		})
+	}
+}
+
+// TestPanicOfABrokenConnection: so for the goroutine that tells of a connection's end.
+func TestPanicOfABrokenConnection(t *testing.T) {
+	log := &logged{}
+	b, alice, _ := prepare(t, 0, fast, log.config, func(c *Config) { c.Accountant = &panicker{"broken"} })
+	to, accept := b.listener()
+	b.hooks.request = toStream(to)
+	b.start()
+	alice.invite("broken")
+	bob := accept()
+	bob.answer(bob.expect("INVITE"), 180, "bt")
+	alice.expect("SIP/2.0 180")
+	_ = bob.conn.Close()
+	alice.expect("SIP/2.0 500")
+	alice.ack("broken")
+	eventually(t, "the log does not tell", func() bool { return log.has("panic in a timer", "call_id=broken") })
+	b.empty()
+}
+
+// TestFaulted: what a panic on a worker cut short is answered, and its transaction ends.
+func TestFaulted(t *testing.T) {
+	b, alice, _ := prepare(t, 0, fast)
+	b.hooks.request = func(r *Request) {
+		defer func() {
+			_ = recover() // as the daemon's guard does
+			r.Engine.Faulted(r.worker)
+		}()
+		if err := r.NewTransaction(); err != nil {
+			t.Error(err)
+		}
+		panic("a fault in the script")
+	}
+	b.start()
+	alice.invite("cut")
+	alice.expect("SIP/2.0 500")
+	alice.ack("cut")
+	b.empty()
+}
+
+// TestIdleMemoryIsGivenBack: after a peak the free lists shrink, to what stays in any case,
+// and not while what lies in them is needed again.
+func TestIdleMemoryIsGivenBack(t *testing.T) {
+	b, _, _ := setup(t, 0)
+	e := b.engine
+	const peak = 10_000
+	e.callMu.Lock()
+	for range peak {
+		e.calls = &Call{next: e.calls}
+		e.branches = &Branch{next: e.branches}
+		e.cancels = &cancel{next: e.cancels}
+	}
+	e.idleCalls.n, e.idleBranches.n, e.idleCancels.n = peak, peak, peak
+	e.callMu.Unlock()
+	e.trim() // what was free at its begin only
+	for range 3 {
+		c := e.takeCall() // the load of the moment
+		e.callMu.Lock()
+		c.next, e.calls = e.calls, c
+		e.idleCalls.n++
+		e.callMu.Unlock()
+		e.trim()
+	}
+	if n := e.idleCalls.n; n >= peak/4 || n < keepIdle {
+		t.Errorf("%d calls lie idle after four rounds", n)
+	}
+	for range 40 {
+		e.trim()
+	}
+	count := 0
+	for c := e.calls; c != nil; c = c.next {
+		count++
+	}
+	branches, cancels := 0, 0
+	for x := e.branches; x != nil; x = x.next {
+		branches++
+	}
+	for x := e.cancels; x != nil; x = x.next {
+		cancels++
+	}
+	for what, n := range map[string][2]int{"calls": {count, e.idleCalls.n}, "branches": {branches, e.idleBranches.n}, "CANCELs": {cancels, e.idleCancels.n}} {
+		if n[0] != keepIdle || n[1] != keepIdle {
+			t.Errorf("%d %s lie idle, counted as %d; want %d", n[0], what, n[1], keepIdle)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// way is how a target is reached: a flow, and the places that are left to try if it
+// fails (RFC 3263 §4.3).
+type way struct {
+	flow  transport.Flow
+	at    transport.Hop // where flow leads; the zero Hop for a target's own flow
+	named bool          // found by DNS, the URI leaving the transport open
+	// domain is whom the peer of a TLS connection has to speak for.
+	domain string
+	next   int // the first place of hops that is left
+	n      int
+	hops   [transport.MaxHops]transport.Hop
+}
+
+// left is how many places are left.
+func (w *way) left() int { return w.n - w.next }
+
+// advance makes the flow one to the next place that there is a way to; the error of
+// the last one if there is none.
+func (w *way) advance(e *Engine, socket uint16) error {
+	err := ErrNoTarget
+	for w.next < w.n {
+		w.at = w.hops[w.next]
+		w.next++
+		if w.flow, err = e.layer.FlowToDomain(w.at.Proto, w.at.Addr, socket, w.domain); err == nil {
+			return nil
+		}
+	}
+	w.flow = transport.Flow{}
+	return err
+}
+
+// reach finds how a target is reached (RFC 3261 §16.6 steps 6-7, RFC 3263 §4). It may
+// wait for the resolver.
+func (r *Request) reach(t *Target, w *way) error {
+	w.flow, w.at, w.named, w.domain, w.next, w.n = t.Flow, transport.Hop{}, false, "", 0, 0
+	if !t.Flow.IsZero() {
+		_, err := secured(t, t.Flow)
+		return err
+	}
+	hop := t.URI
+	if r.nextRoute != nil {
+		hop = r.nextRoute
+	} else if t.Next != nil {
+		hop = t.Next
+	}
+	var u sip.URI
+	if err := sip.ParseURI(hop, &u); err != nil {
+		return err
+	}
+	s, err := r.Engine.service(&u)
+	if err != nil {
+		return err
+	}
+	if addr, ok := parseAddr(s.Host); ok {
+		w.hops[0], w.n = numericHop(addr, &s), 1
+	} else if err := r.locate(&s, w); err != nil {
+		return err
+	}
+	if err := w.advance(r.Engine, r.From.Socket); err != nil {
+		return err
+	}
+	_, err = secured(t, w.flow)
+	return err
+}
+
+// service is what a URI asks for (RFC 3263 §4.1).
+func (e *Engine) service(u *sip.URI) (transport.Service, error) {
+	s := transport.Service{Host: u.Host, Port: u.Port, Secure: u.Scheme == sip.SchemeSIPS, Reach: e.reach}
+	if u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS {
+		return s, ErrBadTarget
+	}
+	if p, ok := u.Param("transport"); ok {
+		if s.Proto = protoOf(p); s.Proto == transport.ProtoNone {
+			return s, ErrBadTarget
+		}
+	}
+	switch {
+	case s.Secure && !e.reach.Has(transport.TLS) && !e.reach.Has(transport.WSS):
+		return s, ErrBadTarget // we serve nothing of the kind
+	case s.Secure && s.Proto == transport.UDP:
+		return s, ErrInsecure // RFC 3261 §26.2.2
+	case s.Secure && s.Proto == transport.WS:
+		s.Proto = transport.WSS
+	}
+	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
+		s.Host = m
+	}
+	s.Host = unbracketed(s.Host)
+	return s, nil
+}
+
+// numericHop is the one place that a numeric host means: UDP, or TLS for sips, unless the
+// URI says otherwise (RFC 3263 §4.1).
+func numericHop(addr netip.Addr, s *transport.Service) transport.Hop {
+	proto := s.Proto
+	switch {
+	case proto == transport.ProtoNone && s.Secure, proto == transport.TCP && s.Secure:
+		proto = transport.TLS
+	case proto == transport.ProtoNone:
+		proto = transport.UDP
+	}
+	port := s.Port
+	if port == 0 {
+		port = proto.DefaultPort()
+	}
+	return transport.Hop{Proto: proto, Addr: netip.AddrPortFrom(addr, port)}
+}
+
+// unbracketed takes a final dot off a name, and the brackets off an IPv6 address.
+func unbracketed(host []byte) []byte {
+	if n := len(host); n > 1 && host[n-1] == '.' {
+		return host[:n-1]
+	}
+	return unbracket(host)
+}
+
+// protoOf reads a transport parameter without allocation.
+func protoOf(name []byte) transport.Proto {
+	for p := transport.UDP; p <= transport.WSS; p++ {
+		if sip.EqualFold(name, p.String()) {
+			return p
+		}
+	}
+	return transport.ProtoNone
+}
+
+// locate looks a service up: cached ones at once, others after the worker has been
+// parked.
+func (r *Request) locate(s *transport.Service, w *way) error {
+	list, err, ok := r.Engine.resolver.Cached(w.hops[:0], s)
+	if !ok {
+		if !r.Park() {
+			return ErrOverload
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+		defer cancel()
+		list, err = r.Engine.resolver.Locate(ctx, w.hops[:0], s)
+	}
+	w.n, w.named = len(list), s.Proto == transport.ProtoNone && !s.Secure
+	for i := range list {
+		if list[i].Proto == transport.TLS {
+			w.domain = domainOf(transport.TLS, s.Host)
+		}
+	}
+	return err
+}
+
+// lost reports whether sending failed for want of a connection, or of a way to the
+// address: what another place may be better at, and what is no fault of the request.
+func lost(err error) bool {
+	return !errors.Is(err, transport.ErrTooLarge) && !errors.Is(err, transport.ErrQueueFull) &&
+		!errors.Is(err, transport.ErrNoSocket) && !errors.Is(err, transport.ErrClosed)
+}

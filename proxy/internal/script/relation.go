@@ -1,0 +1,47 @@
+package script
+
+import "seraph/proxy/internal/module"
+
+// relation compiles the comparison of two values.
+func (k *compiler) relation(x *relation) node {
+	a := k.value(x.left)
+	equal := x.op == "=="
+	switch x.op {
+	case "=~", "!~":
+		return k.matching(x, a)
+	case "==", "!=":
+		if isNull(x.right) {
+			return truth(func(c *module.Ctx) bool { return (a(c).Kind == module.NullValue) == equal })
+		}
+		b := k.value(x.right)
+		if isNull(x.left) {
+			return truth(func(c *module.Ctx) bool { return (b(c).Kind == module.NullValue) == equal })
+		}
+		return truth(func(c *module.Ctx) bool { return a(c).Equal(b(c)) == equal })
+	}
+	b := k.value(x.right)
+	order := func(c *module.Ctx) (int, bool) { return a(c).Compare(b(c)) }
+	switch x.op {
+	case "<":
+		return truth(func(c *module.Ctx) bool { n, ok := order(c); return ok && n < 0 })
+	case ">":
+		return truth(func(c *module.Ctx) bool { n, ok := order(c); return ok && n > 0 })
+	case "<=":
+		return truth(func(c *module.Ctx) bool { n, ok := order(c); return ok && n <= 0 })
+	}
+	return truth(func(c *module.Ctx) bool { n, ok := order(c); return ok && n >= 0 })
+}
+
+// matching compares a value with a regular expression.
+func (k *compiler) matching(x *relation, a valueNode) node {
+	l, ok := x.right.(*literal)
+	if !ok || !l.value.quoted {
+		return k.wrong(x.pos, "after %s a regular expression stands in quotes", x.op)
+	}
+	re := k.regexp(l.value)
+	if re == nil {
+		return nil
+	}
+	want := x.op == "=~"
+	return truth(func(c *module.Ctx) bool { return re.Match(c.TextOf(a(c))) == want })
+}
