@@ -25,6 +25,7 @@ const (
 	MethodImSend         = "im.send"              // ImSendParams → ImSendResult
 	MethodMsiloList      = "msilo.list"           // MsiloListParams → MsiloListResult
 	MethodMsiloRm        = "msilo.rm"             // MsiloRmParams → MsiloRmResult
+	MethodMsiloRead      = "msilo.read"           // MsiloReadParams → MsiloReadResult
 	MethodMsiloDump      = "msilo.dump"           // owner → MsiloDumpResult
 	MethodTmUacWaitBlock = "tm.t_uac_wait_block"  // TmUacParams → TmUacReply
 	MethodScriptCheck    = "script.check"         // ScriptCheckParams → ScriptCheckResult

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -61,17 +62,19 @@ func (d *Daemon) compile() (*script.Program, error) {
 }
 
 // CheckScript compiles the script at path (empty: the embedded one) and returns a
-// ScriptError if anything is wrong with it. It starts nothing.
-func CheckScript(path string) error {
+// ScriptError if anything is wrong with it, or another error if its modules and the
+// command line's db name more than one database. It starts nothing.
+func CheckScript(path, db string) error {
 	name, text, err := readScript(path)
 	if err != nil {
 		return err
 	}
-	_, problems := compileOnly(name, text)
+	p, problems := compileOnly(name, text)
 	if len(problems) > 0 {
 		return ScriptError(problems)
 	}
-	return nil
+	_, err = databaseOf(db, p.Modules(), slog.New(slog.DiscardHandler))
+	return err
 }
 
 // compileOnly compiles with modules that are thrown away.

@@ -107,11 +107,6 @@ func (r *Request) freeze(c *Call) {
 		r.Local.Bound = r.Found
 	}
 	c.recordRouted, c.inDialog = r.RecordRouted, r.InDialog
-	if len(r.Auth.User)+len(r.Auth.Domain) <= len(c.authRoom) {
-		u := copy(c.authRoom[:], r.Auth.User)
-		d := copy(c.authRoom[u:], r.Auth.Domain)
-		c.auth = Identity{c.authRoom[:u:u], c.authRoom[u : u+d : u+d]}
-	}
 	r.Msg.Save(&c.edits)
 }
 
