@@ -73,8 +73,8 @@ func (e Event) Ctd() (CtdStatus, error) {
 	return s, e.decode(TopicCtd, &s)
 }
 
-// MessageEvent tells that messages were stored for an address, delivered or
-// deleted: how many there are now. It holds nothing of them.
+// MessageEvent tells that messages were stored for an address, delivered,
+// deleted or read: how many there are now. It holds nothing of them.
 type MessageEvent struct {
 	Owner  string `json:"owner"` // user@domain
 	Total  int    `json:"total"`

@@ -211,7 +211,7 @@ func TestTypedMethods(t *testing.T) {
 		"ctd.dial":     ctltest.Result(ctlproto.CtdDialResult{ID: "1"}), "ctd.status": ctltest.Result(ctlproto.CtdStatus{ID: "1"}), "ctd.cancel": done,
 		"im.send":    ctltest.Result(ctlproto.ImSendResult{Result: ctlproto.ImStored, Code: 202, Reason: "Accepted"}),
 		"msilo.list": ctltest.Result(ctlproto.MsiloListResult{Messages: []ctlproto.MsiloMessage{message}, Total: 3, Unread: 2}),
-		"msilo.rm":   ctltest.Result(ctlproto.MsiloRmResult{Removed: 2}), "msilo.dump": ctltest.Result(ctlproto.MsiloDumpResult{Pending: 3}),
+		"msilo.rm":   ctltest.Result(ctlproto.MsiloRmResult{Removed: 2}), "msilo.read": ctltest.Result(ctlproto.MsiloReadResult{Read: 1}), "msilo.dump": ctltest.Result(ctlproto.MsiloDumpResult{Pending: 3}),
 		"script.reload": ctltest.Result(ctlproto.ScriptReloadResult{OK: true}),
 		"script.check":  ctltest.Result(ctlproto.ScriptCheckResult{OK: true}),
 		"auth.forget":   done, "domain.reload": done, "alias.reload": done, "group.reload": done, "tls.reload": done,
@@ -253,6 +253,7 @@ func TestTypedMethods(t *testing.T) {
 			return c.MsiloList(ctx, ctlproto.MsiloListParams{Owner: "a@b", Limit: 10, Offset: 20})
 		}, ctlproto.MsiloListResult{Messages: []ctlproto.MsiloMessage{message}, Total: 3, Unread: 2}},
 		{"msilo.rm", `{"owner":"a@b","ids":[7,8]}`, func() (any, error) { return c.MsiloRm(ctx, "a@b", 7, 8) }, 2},
+		{"msilo.read", `{"owner":"a@b","ids":[7,8]}`, func() (any, error) { return c.MsiloRead(ctx, "a@b", 7, 8) }, 1},
 		{"msilo.dump", `{"owner":"a@b"}`, func() (any, error) { return c.MsiloDump(ctx, "a@b") }, 3},
 		{"script.reload", "", func() (any, error) { return c.ScriptReload(ctx) }, ctlproto.ScriptReloadResult{OK: true}},
 		{"script.check", `{"text":"x"}`, func() (any, error) { return c.ScriptCheck(ctx, ctlproto.ScriptCheckParams{Text: "x"}) }, ctlproto.ScriptCheckResult{OK: true}},

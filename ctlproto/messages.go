@@ -72,6 +72,17 @@ type MsiloRmResult struct {
 	Removed int `json:"removed"` // at least 1
 }
 
+// MsiloReadParams are the parameters of msilo.read.
+type MsiloReadParams struct {
+	Owner string  `json:"owner"` // user@domain
+	IDs   []int64 `json:"ids"`   // 1 to MaxMessageIDs
+}
+
+// MsiloReadResult is the result of msilo.read.
+type MsiloReadResult struct {
+	Read int `json:"read"` // how many were unread before
+}
+
 // MsiloDumpResult is the result of msilo.dump.
 type MsiloDumpResult struct {
 	Pending int `json:"pending"` // messages that are being delivered now
@@ -99,6 +110,13 @@ func (m Methods) MsiloList(ctx context.Context, p MsiloListParams) (MsiloListRes
 func (m Methods) MsiloRm(ctx context.Context, owner string, ids ...int64) (int, error) {
 	r, err := result[MsiloRmResult](ctx, m, MethodMsiloRm, MsiloRmParams{Owner: owner, IDs: ids})
 	return r.Removed, err
+}
+
+// MsiloRead notes that owner has read messages and returns how many of them
+// were unread before; those that are not theirs, or gone, do not count.
+func (m Methods) MsiloRead(ctx context.Context, owner string, ids ...int64) (int, error) {
+	r, err := result[MsiloReadResult](ctx, m, MethodMsiloRead, MsiloReadParams{Owner: owner, IDs: ids})
+	return r.Read, err
 }
 
 // MsiloDump starts the delivery of what is stored for owner and returns how

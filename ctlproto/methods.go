@@ -26,6 +26,7 @@ const (
 	MethodImSend         = "im.send"              // ImSendParams → ImSendResult
 	MethodMsiloList      = "msilo.list"           // MsiloListParams → MsiloListResult
 	MethodMsiloRm        = "msilo.rm"             // MsiloRmParams → MsiloRmResult
+	MethodMsiloRead      = "msilo.read"           // MsiloReadParams → MsiloReadResult
 	MethodMsiloDump      = "msilo.dump"           // owner → MsiloDumpResult
 	MethodTmUacWaitBlock = "tm.t_uac_wait_block"  // TmUacParams → TmUacReply
 	MethodTmUacStart     = "tm.t_uac_start"

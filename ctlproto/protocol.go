@@ -39,7 +39,7 @@ const (
 	MaxImText = 1300
 	// MaxMessages is how many stored messages one msilo.list may return.
 	MaxMessages = 100
-	// MaxMessageIDs is how many messages one msilo.rm may name.
+	// MaxMessageIDs is how many messages one msilo.rm or msilo.read may name.
 	MaxMessageIDs = 1000
 )
 

@@ -72,6 +72,9 @@ func missedCalls(t *testing.T, engine stand.Engine) {
 		{"busy", refusedWith(486), []string{"486"}},
 		{"declined", refusedWith(603), []string{"603"}},
 		{"a loop", refusedWith(482), nil},
+		{"session timer too small", refusedWith(422), nil},
+		{"moved", refusedWith(302), nil},
+		{"refused, tried again, answered", triedAgain, nil},
 		{"given up", givenUp, []string{"487"}},
 		{"rang too long", rangTooLong, []string{"408"}},
 		{"not on line, and asked again", notOnLine, []string{"480"}},
@@ -95,6 +98,27 @@ func refusedWith(status int) func(*testing.T, cast) string {
 		call.AckFailure(call.Expects(status))
 		return bob.Name
 	}
+}
+
+// triedAgain is a call that is missed, is in the tables, and is answered when the
+// caller's phone tries again within it (same Call-ID and From tag).
+func triedAgain(t *testing.T, c cast) string {
+	bob, alice := c.callee(), c.caller()
+	call := alice.Call(bob.AoR())
+	bob.Reply(bob.Expect(peer.Request("INVITE")), 480, "Do Not Disturb")
+	call.AckFailure(call.Expects(480))
+	bob.Expect(peer.Request("ACK"))
+	missedRows(t, c.s, bob.Name, "480")
+	call.Invite = alice.Send(alice.Again(call.Invite))
+	challenged := call.Expects(407)
+	call.AckFailure(challenged)
+	call.Invite = alice.Send(alice.Answer(call.Invite, challenged, peer.Credentials{User: alice.Name, Password: alice.Password}))
+	bob.Reply(bob.Expect(peer.Request("INVITE")), 200, "OK", tag(bob))
+	dialog := call.Ack(call.Expects(200))
+	bob.Expect(peer.Request("ACK"))
+	hangup(dialog, bob)
+	alice.Expect(peer.Response(200, "BYE"))
+	return bob.Name
 }
 
 func givenUp(t *testing.T, c cast) string {

@@ -1,6 +1,8 @@
 package stand
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -29,7 +31,12 @@ var build = sync.OnceValues(func() (Binaries, error) {
 	if err != nil {
 		return Binaries{}, fmt.Errorf("cache folder: %w", err)
 	}
-	dir = filepath.Join(cache, "seraph-e2e", "bin")
+	tree, err := filepath.Abs("..") // another work tree builds other programs
+	if err != nil {
+		return Binaries{}, fmt.Errorf("work tree: %w", err)
+	}
+	sum := sha256.Sum256([]byte(tree))
+	dir = filepath.Join(cache, "seraph-e2e", hex.EncodeToString(sum[:6]))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Binaries{}, fmt.Errorf("cache folder: %w", err)
 	}

@@ -20,6 +20,7 @@ var belongings = []string{
 	"DELETE FROM dial_history WHERE username = ? AND domain = ?",
 	"DELETE FROM pending WHERE username = ? AND domain = ?",
 	"DELETE FROM silo_state WHERE silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)",
+	"DELETE FROM silo_foreign WHERE silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)",
 	"DELETE FROM silo WHERE username = ? AND domain = ?",
 	// A call is the other side's as well.
 	"UPDATE call_log SET caller_deleted = 1 WHERE caller_username = ? AND caller_domain = ?",

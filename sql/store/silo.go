@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"seraph/sql/aor"
 )
 
-// Silo is the tables silo and silo_state: messages stored for users who were
-// away. Every method takes the owner, and another owner's message is as good as
+// Silo is the tables silo, silo_state and silo_foreign: messages stored for
+// users who were away. Every method takes the owner, and another owner's message is as good as
 // none. A message whose time is over is neither listed nor counted nor pending;
 // DeleteExpired removes it. Rows of another program, which have no row in
 // silo_state, count as unread and never tried.
@@ -63,6 +64,14 @@ func (t *Silo) Pending(ctx context.Context, owner aor.AOR, limit int) ([]SiloMes
 	return list, wrap(err, "messages of "+owner.String())
 }
 
+// CountPending returns how many messages Pending would list without a limit.
+func (t *Silo) CountPending(ctx context.Context, owner aor.AOR) (int, error) {
+	f := t.of(owner)
+	f.and("COALESCE(t.refused, 0) = 0")
+	n, err := one(ctx, t.db.read, scanInt, "SELECT COUNT(*)"+siloTables+f.where(), f.args...)
+	return n, wrap(err, "messages of "+owner.String())
+}
+
 // Find returns one message.
 func (t *Silo) Find(ctx context.Context, owner aor.AOR, id int64) (SiloMessage, error) {
 	f := t.of(owner)
@@ -85,39 +94,79 @@ func scanPair(s scanner) (n [2]int, err error) { return n, s.Scan(&n[0], &n[1]) 
 // the sender be told so. Of m the id and the state do not count; a zero
 // Received is now. It fails with ErrFull if the owner has most messages
 // already, expired ones not counted (0: MaxStored, which is also the highest),
-// with ErrNotFound if there is no such subscriber, and with a *FieldError for
-// what the table cannot hold; nothing is cut that the delivery needs.
+// with ErrNotFound if there is no such subscriber or the account is disabled,
+// and with a *FieldError for what the table cannot hold; nothing is cut that
+// the delivery needs.
 func (t *Silo) Add(ctx context.Context, m SiloMessage, most int) (int64, error) {
+	return t.add(ctx, m, most, nil)
+}
+
+// AddForeign is Add for a message whose sender has not shown who he is. Such
+// ones take at most mostForeign of the owner's places, ErrFull beyond it, so
+// that strangers leave room for people who are known.
+func (t *Silo) AddForeign(ctx context.Context, m SiloMessage, most, mostForeign int) (int64, error) {
+	return t.add(ctx, m, most, &mostForeign)
+}
+
+func (t *Silo) add(ctx context.Context, m SiloMessage, most int, mostForeign *int) (int64, error) {
 	if m.Received.IsZero() {
 		m.Received = t.db.present()
 	}
 	if err := m.Check(); err != nil {
 		return 0, err
 	}
-	if most <= 0 {
+	if most <= 0 || most > MaxStored {
 		most = MaxStored
 	}
 	var id int64
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// Two additions at once would not count each other.
-		if err := t.db.lockSubscriber(ctx, tx, m.Owner); err != nil {
-			return err
+		err := t.db.lockSubscriber(ctx, tx, m.Owner)
+		if err == nil {
+			err = enabled(ctx, tx, m.Owner)
 		}
-		n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM silo WHERE username = ? AND domain = ? AND exp_time > ?",
-			m.Owner.User, m.Owner.Domain, t.db.present().Unix())
-		if err != nil {
-			return err
+		if err == nil {
+			err = t.room(ctx, tx, m.Owner, "", most)
 		}
-		if n >= min(most, MaxStored) {
-			return ErrFull
+		if err == nil && mostForeign != nil {
+			err = t.room(ctx, tx, m.Owner, foreignOnly, *mostForeign)
 		}
-		id, err = insertMessage(ctx, tx, &m)
+		if err == nil {
+			id, err = insertMessage(ctx, tx, &m)
+		}
+		if err == nil && mostForeign != nil {
+			_, err = tx.ExecContext(ctx, "INSERT INTO silo_foreign (silo_id) VALUES (?)", id)
+		}
 		return err
 	})
 	if err != nil {
 		return 0, wrap(err, "store a message for "+m.Owner.String())
 	}
 	return id, nil
+}
+
+// foreignOnly joins the messages of strangers.
+const foreignOnly = " JOIN silo_foreign f ON f.silo_id = s.id"
+
+// room is ErrFull if the owner has most messages that are not expired; join
+// narrows which ones count.
+func (t *Silo) room(ctx context.Context, tx *sql.Tx, owner aor.AOR, join string, most int) error {
+	f := t.of(owner)
+	n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM silo s"+join+f.where(), f.args...)
+	if err == nil && n >= most {
+		err = ErrFull
+	}
+	return err
+}
+
+// enabled is ErrNotFound if the operator has closed the account: who cannot
+// sign in gets nothing that waits for him.
+func enabled(ctx context.Context, tx *sql.Tx, a aor.AOR) error {
+	n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM profile WHERE username = ? AND domain = ? AND disabled <> 0", a.User, a.Domain)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%w: the account is disabled", ErrNotFound)
+	}
+	return err
 }
 
 // Delete removes messages and returns how many of them were the owner's and
@@ -202,8 +251,10 @@ func (t *Silo) ensureState(ctx context.Context, tx *sql.Tx, ids []any) error {
 // were. The caller has seen whose they are.
 func deleteMessages(ctx context.Context, tx *sql.Tx, ids []any) (int, error) {
 	in := " IN (" + placeholders(len(ids)) + ")"
-	if _, err := tx.ExecContext(ctx, "DELETE FROM silo_state WHERE silo_id"+in, ids...); err != nil {
-		return 0, err
+	for _, table := range siloNotes {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE silo_id"+in, ids...); err != nil {
+			return 0, err
+		}
 	}
 	return affected(tx.ExecContext(ctx, "DELETE FROM silo WHERE id"+in, ids...))
 }

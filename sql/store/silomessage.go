@@ -192,16 +192,23 @@ func insertMessage(ctx context.Context, tx *sql.Tx, m *SiloMessage) (int64, erro
 	return id, dropState(ctx, tx, id)
 }
 
+// siloNotes are the tables of what only we know of a message, by its id.
+var siloNotes = []string{"silo_state", "silo_foreign"}
+
 // dropState removes what is left of a former message with this id: another
-// program that deletes messages knows nothing of silo_state, and an engine may
+// program that deletes messages knows nothing of our tables, and an engine may
 // give an id again.
 func dropState(ctx context.Context, tx *sql.Tx, id int64) error {
-	n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM silo_state WHERE silo_id = ?", id)
-	if err != nil || n == 0 {
-		return err
+	for _, table := range siloNotes {
+		n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM "+table+" WHERE silo_id = ?", id)
+		if err == nil && n > 0 {
+			_, err = tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE silo_id = ?", id)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM silo_state WHERE silo_id = ?", id)
-	return err
+	return nil
 }
 
 // siloColumns and scanSilo belong together.

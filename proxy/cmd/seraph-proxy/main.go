@@ -97,7 +97,7 @@ func complain(stderr io.Writer, code int, err error) int {
 }
 
 func check(o options, stdout, stderr io.Writer) int {
-	err := daemon.CheckScript(o.Script)
+	err := daemon.CheckScript(o.Script, o.DB)
 	switch {
 	case daemon.IsScriptError(err):
 		fmt.Fprintln(stderr, err)

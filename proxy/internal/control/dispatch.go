@@ -77,6 +77,7 @@ func (s *Server) addMethods() {
 	if s.cfg.Silo != nil {
 		add(ctlproto.MethodMsiloList, s.msiloList, "owner", "limit", "offset")
 		add(ctlproto.MethodMsiloRm, s.msiloRm, "owner", "ids…")
+		add(ctlproto.MethodMsiloRead, s.msiloRead, "owner", "ids…")
 		add(ctlproto.MethodMsiloDump, s.msiloDump, "owner")
 	}
 	if s.cfg.Uac != nil && s.cfg.Requests != nil {

@@ -147,6 +147,14 @@ func (f fakeSilo) Remove(_ context.Context, owner aor.AOR, ids []int64) (int, er
 	return removed, f.did(fmt.Sprintf("msilo.rm %s %v", owner, ids))
 }
 
+func (f fakeSilo) MarkRead(_ context.Context, owner aor.AOR, ids []int64) (int, error) {
+	read := 0
+	if owner.User == "alice" && slices.Contains(ids, 7) {
+		read = 1
+	}
+	return read, f.did(fmt.Sprintf("msilo.read %s %v", owner, ids))
+}
+
 func (f fakeSilo) Dump(_ context.Context, owner aor.AOR) (int, error) {
 	if f.contacts[owner.String()] == nil {
 		return 0, ctlproto.Errorf(ctlproto.CodeRefused, "%s has no phone registered", owner)
@@ -195,10 +203,18 @@ func (f *fakeProxy) Reload(context.Context) error { return f.did("reload") }
 func (f *fakeProxy) Domains() []string { return []string{"example.net", "example.org"} }
 
 // config is a Config with everything in it.
+// enabled knows everybody but ghost.
+func (f *fakeProxy) enabled(_ context.Context, user aor.AOR) (bool, error) {
+	if user.User == "fault" {
+		return false, errors.New("password=hunter2")
+	}
+	return user.User != "ghost", nil
+}
+
 func (f *fakeProxy) config() Config {
 	return Config{
 		Name: "seraph-proxy", Version: "0.1.0", Log: slog.New(slog.DiscardHandler),
-		Usrloc: f, Statistics: f, Tm: f, Sl: f, Ctd: f, Dialogs: fakeDialogs{f}, Messages: f, Silo: fakeSilo{f}, Uac: f, Requests: f, Presence: f, Script: f, ScriptReload: fakeScriptReload{f}, Credentials: f, Domains: f, DomainList: f, Aliases: f, Groups: f, TLS: f,
+		Enabled: f.enabled, Usrloc: f, Statistics: f, Tm: f, Sl: f, Ctd: f, Dialogs: fakeDialogs{f}, Messages: f, Silo: fakeSilo{f}, Uac: f, Requests: f, Presence: f, Script: f, ScriptReload: fakeScriptReload{f}, Credentials: f, Domains: f, DomainList: f, Aliases: f, Groups: f, TLS: f,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // usualMessages is how many messages a list has that is not told otherwise.
 const usualMessages = 50
 
-// imSend sends a message. A recipient without a domain is in the sender's.
+// imSend sends a message in the name of a user of ours. A recipient without a domain is in the sender's.
 func (s *Server) imSend(ctx context.Context, p *params) (any, error) {
 	from := p.address("from")
 	to := p.required("to", maxText)
@@ -36,6 +36,14 @@ func (s *Server) imSend(ctx context.Context, p *params) (any, error) {
 	}
 	if strings.HasPrefix(message.To, "tel:") {
 		return nil, ctlproto.InvalidParam("to", "want a sip address: a tel address takes no messages")
+	}
+	if s.cfg.Enabled != nil {
+		switch ok, err := s.cfg.Enabled(ctx, from); {
+		case err != nil:
+			return nil, err
+		case !ok:
+			return nil, ctlproto.InvalidParam("from", "there is no such user, or the account is disabled")
+		}
 	}
 	return s.cfg.Messages.Send(ctx, message)
 }
@@ -81,6 +89,16 @@ func (s *Server) msiloRm(ctx context.Context, p *params) (any, error) {
 		err = ctlproto.Errorf(ctlproto.CodeNotFound, "none of these messages is stored for %s", shorten(owner.String()))
 	}
 	return ctlproto.MsiloRmResult{Removed: removed}, err
+}
+
+func (s *Server) msiloRead(ctx context.Context, p *params) (any, error) {
+	owner := p.address("owner")
+	ids := p.ids("ids", ctlproto.MaxMessageIDs)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	read, err := s.cfg.Silo.MarkRead(ctx, owner, ids)
+	return ctlproto.MsiloReadResult{Read: read}, err
 }
 
 // ids reads a list of at least one id.

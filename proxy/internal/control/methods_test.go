@@ -198,6 +198,7 @@ func TestMethods(t *testing.T) {
 		{"im.send", `["alice@example.org","@","hi"]`, invalid("to", badAddress), ""},
 		{"im.send", `["alice@example.org","","hi"]`, invalid("to", "missing"), ""},
 		{"im.send", `["alice","bob@example.org","hi"]`, invalid("from", noDomain), ""},
+		{"im.send", `["ghost@example.org","bob@example.org","hi"]`, invalid("from", "there is no such user, or the account is disabled"), ""},
 		{"im.send", `{"to":"bob@example.org","text":"hi"}`, invalid("from", "missing"), ""},
 		{"im.send", `{"from":"alice@example.org","to":"bob","body":"hi"}`, invalid("body", "unknown parameter; known are from, to, text, actor"), ""},
 
@@ -222,6 +223,11 @@ func TestMethods(t *testing.T) {
 		{"msilo.rm", `["alice@example.org",9223372036854775808]`, wrongID(0), ""},
 		{"msilo.rm", `{"owner":"alice@example.org","ids":[` + strings.Repeat("7,", 1000) + `7]}`, invalid("ids", "1001 given, at most 1000 are possible"), ""},
 		{"msilo.rm", `{"ids":[7]}`, invalid("owner", "missing"), ""},
+		{"msilo.read", `{"owner":"Alice@example.org","ids":[7,8]}`, `"result":{"read":1}`, "msilo.read alice@example.org [7 8]"},
+		{"msilo.read", `["bob@example.org",7]`, `"result":{"read":0}`, "msilo.read bob@example.org [7]"},
+		{"msilo.read", `["alice@example.org"]`, invalid("ids", "missing"), ""},
+		{"msilo.read", `["alice@example.org","7 OR 1=1"]`, wrongID(0), ""},
+		{"msilo.read", `{"ids":[7]}`, invalid("owner", "missing"), ""},
 		{"msilo.dump", `["alice@example.org"]`, `"result":{"pending":1}`, "msilo.dump alice@example.org"},
 		{"msilo.dump", `["carol@example.org"]`, refusal(ctlproto.CodeRefused, "carol@example.org has no phone registered"), ""},
 		{"msilo.dump", ``, invalid("owner", "missing"), ""},
@@ -283,8 +289,10 @@ func TestProviderFails(t *testing.T) {
 		{"presence.get", `[["a@b.org"]]`, internal},
 		{"ctd.cancel", `["id-1"]`, internal},
 		{"im.send", `["alice@example.org","bob","hi"]`, internal},
+		{"im.send", `["fault@example.org","bob","hi"]`, internal},
 		{"msilo.list", `["alice@example.org"]`, internal},
 		{"msilo.rm", `["carol@example.org",7]`, internal},
+		{"msilo.read", `["carol@example.org",7]`, internal},
 		{"msilo.dump", `["alice@example.org"]`, internal},
 		{"tm.t_uac_wait_block", `["OPTIONS","sip:alice@example.org"]`, internal},
 		{"domain.reload", ``, refusal(ctlproto.CodeUnavailable, "the domains could not be read again and stay as they were; the proxy's log has the reason")},
@@ -307,7 +315,7 @@ func TestMethodsOfParts(t *testing.T) {
 		{"all", newFakeProxy().config(), append(slices.Clone(bare), "stats.get_statistics", "stats.fetch", "tm.stats", "sl.stats",
 			"ul.dump", "ul.lookup", "ul.add", "ul.rm", "ul.rm_contact", "ul.flush", "presence.get", "ctd.dial", "ctd.list", "ctd.status", "ctd.cancel",
 			"dlg.list", "dlg.stats_active", "dlg.end", "dlg.terminate_dlg", "dlg.end_dlg",
-			"im.send", "msilo.list", "msilo.rm", "msilo.dump", "tm.t_uac_wait_block", "tm.t_uac_start", "script.check", "script.reload", "auth.forget", "domain.dump", "domain.reload", "alias.reload", "group.reload", "tls.reload")},
+			"im.send", "msilo.list", "msilo.rm", "msilo.read", "msilo.dump", "tm.t_uac_wait_block", "tm.t_uac_start", "script.check", "script.reload", "auth.forget", "domain.dump", "domain.reload", "alias.reload", "group.reload", "tls.reload")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			slices.Sort(tc.want)

@@ -90,6 +90,9 @@ type Silo interface {
 	// Remove removes messages and returns how many of them were the owner's
 	// and still there.
 	Remove(ctx context.Context, owner aor.AOR, ids []int64) (int, error)
+	// MarkRead notes that the owner has read messages and returns how many of
+	// them were the owner's and unread.
+	MarkRead(ctx context.Context, owner aor.AOR, ids []int64) (int, error)
 	// Dump starts to deliver what is stored for owner, and returns how many
 	// messages that are, without waiting for a phone; CodeRefused if owner has
 	// none registered.

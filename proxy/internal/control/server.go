@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/sql/aor"
 )
 
 // Config is what a Server is made of. Name and Version are required.
@@ -27,7 +28,10 @@ type Config struct {
 	Now     func() time.Time  // nil = time.Now; core.uptime counts from New
 
 	// Local says whether a domain is ours; nil takes any for one.
-	Local      func(domain string) bool
+	Local func(domain string) bool
+	// Enabled says whether an address is a user's of ours whose account is open; nil,
+	// without a database, takes any for one.
+	Enabled    func(ctx context.Context, user aor.AOR) (bool, error)
 	Usrloc     Usrloc
 	Statistics Statistics
 	Tm         Tm

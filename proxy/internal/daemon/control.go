@@ -1,12 +1,16 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"seraph/ctlproto"
 	"seraph/proxy/internal/control"
+	"seraph/sql/aor"
+	"seraph/sql/store"
 )
 
 // controlConfig binds the control socket's methods to the parts of the proxy.
@@ -25,6 +29,7 @@ func (d *Daemon) controlConfig() control.Config {
 	cfg.Guards = d.guards()
 	if d.db != nil {
 		cfg.Presence.(*presence).levels = d.db.Profiles.Presences
+		cfg.Enabled = d.enabled
 	}
 	for _, m := range d.program.Modules() {
 		switch {
@@ -37,6 +42,18 @@ func (d *Daemon) controlConfig() control.Config {
 		}
 	}
 	return cfg
+}
+
+// enabled reports whether an address is a user's whose account is open.
+func (d *Daemon) enabled(ctx context.Context, user aor.AOR) (bool, error) {
+	profile, err := d.db.Profiles.Load(ctx, user)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case store.IsUnavailable(err):
+		return false, ctlproto.Errorf(ctlproto.CodeUnavailable, "the database is away: it is not known whether %s is a user", user)
+	}
+	return err == nil && !profile.Disabled, err
 }
 
 // buildInfo is what the compiler noted about this binary.

@@ -3,11 +3,8 @@ package daemon
 import (
 	"fmt"
 	"log/slog"
-	"os"
 
 	"seraph/proxy/internal/module"
-	"seraph/proxy/internal/modules"
-	"seraph/proxy/internal/script"
 	"seraph/sql/store"
 )
 
@@ -28,7 +25,7 @@ func (d *Daemon) chooseDatabase() error {
 	}
 	// The script is compiled with modules that are thrown away, because those that
 	// work need the database first.
-	p, problems := script.Compile(name, text, script.Options{Modules: modules.New(modules.Config{}).All(), Read: os.ReadFile})
+	p, problems := compileOnly(name, text)
 	if len(problems) > 0 {
 		return ScriptError(problems)
 	}

@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,6 +58,33 @@ func TestDatabaseOf(t *testing.T) {
 				t.Errorf("the error shows a password: %v", err)
 			}
 		})
+	}
+}
+
+// TestCheckFindsTwoDatabases: seraph-proxy -c says what a start would stumble over.
+func TestCheckFindsTwoDatabases(t *testing.T) {
+	for _, x := range []struct{ name, acc, db, faults string }{
+		{"one", "sql://ser:secret-1@dbhost/ser", "", ""},
+		{"one, on the command line too", "sql://ser:secret-1@dbhost/ser", "mysql://x:secret-2@DBHOST/ser", ""},
+		{"two", "sql://ser:secret-1@dbhost/other", "", "there can be only one"},
+		{"another on the command line", "sql://ser:secret-1@dbhost/ser", "sqlite:///x.db", "the command line names the database sqlite:///x.db"},
+		{"no URL", "dbhost", "", "db_url of module acc"},
+	} {
+		path := filepath.Join(t.TempDir(), "seraph.cfg")
+		script := strings.Replace(embeddedText(), "\nroute", fmt.Sprintf(`
+modparam("msilo", "db_url", "sql://ser:secret-1@dbhost/ser")
+modparam("acc", "db_url", %q)
+route`, x.acc), 1)
+		if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := CheckScript(path, x.db)
+		if (err == nil) != (x.faults == "") || err != nil && (!strings.Contains(err.Error(), x.faults) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s: %v, want %q", x.name, err, x.faults)
+		}
+	}
+	if err := CheckScript("", ""); err != nil {
+		t.Errorf("the embedded script: %v", err)
 	}
 }
 

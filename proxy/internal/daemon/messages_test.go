@@ -368,16 +368,16 @@ func TestMsiloMethods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hears := func(total int) {
+	hears := func(total, unread int) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		for {
 			e, err := feed.Next(ctx)
 			if err != nil {
-				t.Fatalf("no event with %d messages: %v", total, err)
+				t.Fatalf("no event with %d messages, %d unread: %v", total, unread, err)
 			}
-			if m, err := e.Message(); err == nil && m.Owner == "bob@"+testDomain && m.Total == total {
+			if m, err := e.Message(); err == nil && m.Owner == "bob@"+testDomain && m.Total == total && m.Unread == unread {
 				return
 			}
 		}
@@ -389,10 +389,20 @@ func TestMsiloMethods(t *testing.T) {
 	defer caller.Close()
 	alice, bob := s.phone("alice"), s.phone("bob")
 	leave(alice, "one", "two", "three")
-	hears(3)
+	hears(3, 3)
 	list, err := caller.MsiloList(t.Context(), ctlproto.MsiloListParams{Owner: "bob@" + testDomain, Limit: 2})
 	if err != nil || list.Total != 3 || list.Unread != 3 || len(list.Messages) != 2 || string(list.Messages[0].Body) != "one" {
 		t.Fatalf("msilo.list: %+v, %v", list, err)
+	}
+	if n, err := caller.MsiloRead(t.Context(), "alice@"+testDomain, list.Messages[0].ID); n != 0 || err != nil {
+		t.Errorf("alice reads bob's message: %d, %v", n, err)
+	}
+	if n, err := caller.MsiloRead(t.Context(), "bob@"+testDomain, list.Messages[1].ID, 999999); n != 1 || err != nil {
+		t.Errorf("msilo.read: %d, %v", n, err)
+	}
+	hears(3, 2)
+	if n, err := caller.MsiloRead(t.Context(), "bob@"+testDomain, list.Messages[1].ID); n != 0 || err != nil {
+		t.Errorf("msilo.read again: %d, %v", n, err)
 	}
 	if _, err := caller.MsiloRm(t.Context(), "alice@"+testDomain, list.Messages[0].ID); err == nil {
 		t.Error("alice removes bob's message")
@@ -400,7 +410,7 @@ func TestMsiloMethods(t *testing.T) {
 	if n, err := caller.MsiloRm(t.Context(), "bob@"+testDomain, list.Messages[0].ID); n != 1 || err != nil {
 		t.Errorf("msilo.rm: %d, %v", n, err)
 	}
-	hears(2)
+	hears(2, 1)
 	if _, err := caller.MsiloDump(t.Context(), "bob@"+testDomain); err == nil || !strings.Contains(err.Error(), "no phone") {
 		t.Errorf("msilo.dump without a phone: %v", err)
 	}
@@ -418,7 +428,7 @@ func TestMsiloMethods(t *testing.T) {
 	}
 	second.answer(second.expect("MESSAGE"), 200)
 	second.answer(second.expect("MESSAGE"), 200)
-	hears(0)
+	hears(0, 0)
 }
 
 // lock keeps the proxy from writing to the database until the function it returns is

@@ -36,6 +36,17 @@ func TestMissedCalls(t *testing.T) {
 		{"address incomplete", refuseWith(484), ""},
 		{"bad extension", refuseWith(420), ""},
 		{"pending", refuseWith(491), ""},
+		{"session timer too small", refuseWith(422), ""},
+		{"moved", refuseWith(302), ""},
+		{"refused, tried again, answered", func(_ *stand, alice, bob *phone) {
+			invite := alice.start("INVITE", bobURI(), "again", "")
+			bob.answer(bob.expect("INVITE"), 480)
+			alice.ack(invite, toTag(alice.expect("SIP/2.0 480")))
+			bob.expect("ACK")
+			alice.start("INVITE", bobURI(), "again", "")
+			bob.answer(bob.expect("INVITE"), 200)
+			alice.expect("SIP/2.0 200")
+		}, ""},
 		{"a challenge of the phone's", refuseWith(407), ""},
 		{"given up", func(_ *stand, alice, bob *phone) { giveUp(alice, bob) }, "487"},
 		{"answered elsewhere", func(_ *stand, alice, bob *phone) {
@@ -206,6 +217,36 @@ func talk(alice, bob *phone) {
 	alice.send(alice.request("BYE", target, "talk", 3, "", to, route))
 	bob.answer(bob.expect("BYE"), 200)
 	alice.expect("SIP/2.0 200")
+}
+
+// TestStrangersMissedCalls: what strangers may leave is bounded; a caller who has signed
+// in is not touched by that, be he refused at once or by a phone.
+func TestStrangersMissedCalls(t *testing.T) {
+	script := strings.Replace(embeddedText(), "\nroute", "\nmodparam(\"acc\", \"foreign_per_source\", 2)\nroute", 1)
+	s := newStand(t, script, "alice", "bob", "carol")
+	alice, bob := s.phone("alice"), s.phone("bob")
+	bob.register()
+	for i := range 4 {
+		eve := s.phone("eve")
+		eve.send(eve.request("INVITE", "sip:carol@"+testDomain, fmt.Sprintf("eve-%d", i), 1, "", "From: <sip:eve@elsewhere.example>;tag=1"))
+		eve.expect("SIP/2.0 480")
+	}
+	for range 3 {
+		refusedAtOnce(alice, "sip:carol@"+testDomain, "480")
+	}
+	for i := range 3 {
+		invite := alice.start("INVITE", bobURI(), fmt.Sprintf("busy-%d", i), "")
+		bob.answer(bob.expect("INVITE"), 486)
+		alice.ack(invite, toTag(alice.expect("SIP/2.0 486")))
+		bob.expect("ACK")
+	}
+	s.probe(alice)
+	if carol, bob := len(s.missedBy("carol")), len(s.missedBy("bob")); carol != 2+3 || bob != 3 {
+		t.Errorf("carol has missed %d calls and bob %d, want 2 of the stranger's and 3 of alice's, and 3", carol, bob)
+	}
+	if n := s.rows("SELECT COUNT(*) FROM missed_calls WHERE src_user = 'eve'"); n != 2 {
+		t.Errorf("missed_calls has %d rows of the stranger's, want 2", n)
+	}
 }
 
 // TestAccounts: an answered call makes a row for its 2xx and one for its BYE.

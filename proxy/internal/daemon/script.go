@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"syscall"
@@ -81,17 +82,19 @@ func (d *Daemon) compile() (*script.Program, error) {
 }
 
 // CheckScript compiles the script at path (empty: the embedded one) and returns a
-// ScriptError if anything is wrong with it. It starts nothing.
-func CheckScript(path string) error {
+// ScriptError if anything is wrong with it, or another error if its modules and the
+// command line's db name more than one database. It starts nothing.
+func CheckScript(path, db string) error {
 	name, text, err := readScript(path)
 	if err != nil {
 		return err
 	}
-	_, problems := compileOnly(name, text, script.Options{})
+	p, problems := compileOnly(name, text, script.Options{})
 	if len(problems) > 0 {
 		return ScriptError(problems)
 	}
-	return nil
+	_, err = databaseOf(db, p.Modules(), slog.New(slog.DiscardHandler))
+	return err
 }
 
 // DumpScript returns the script at path (empty: the embedded one) as it is compiled,

@@ -36,6 +36,9 @@ func (c *Call) Callee() []byte { return c.callee }
 // Flags are the script's.
 func (c *Call) Flags() uint32 { return c.flags }
 
+// Auth is who sent the request, empty if he has not shown that.
+func (c *Call) Auth() Identity { return c.auth }
+
 // Relayed reports whether the request was sent on.
 func (c *Call) Relayed() bool { return c.relayed }
 
@@ -49,6 +52,11 @@ func (r *Request) remember(c *Call) {
 	c.flags = r.Flags
 	if len(c.callee) == 0 {
 		c.callee = append(c.calleeRoom[:0], r.Callee...)
+	}
+	if len(r.Auth.User)+len(r.Auth.Domain) <= len(c.authRoom) {
+		u := copy(c.authRoom[:], r.Auth.User)
+		d := copy(c.authRoom[u:], r.Auth.Domain)
+		c.auth = Identity{c.authRoom[:u:u], c.authRoom[u : u+d : u+d]}
 	}
 }
 

@@ -124,11 +124,6 @@ func (r *Request) freeze(c *Call) {
 	if r.route == inRequest {
 		c.later.set(r.later.list)
 	}
-	if len(r.Auth.User)+len(r.Auth.Domain) <= len(c.authRoom) {
-		u := copy(c.authRoom[:], r.Auth.User)
-		d := copy(c.authRoom[u:], r.Auth.Domain)
-		c.auth = Identity{c.authRoom[:u:u], c.authRoom[u : u+d : u+d]}
-	}
 	r.Msg.Save(&c.edits)
 }
 

@@ -64,6 +64,13 @@ func TestDefaultScript(t *testing.T) {
 		{"a message to somebody who is not there", request("MESSAGE", bob, eve, bob), "lookup", "", stripped + away + "m_store(0) t_reply(202,Accepted for Later Delivery)"},
 		{"a message that cannot be kept", request("MESSAGE", bob, eve, bob), "lookup m_store", "", stripped + away + "m_store(0) t_reply(503,Service Unavailable)"},
 		{"a message that is there already", request("MESSAGE", bob, eve, bob), "lookup t_newtran", "", stripped + away + "sl_reply_error()"},
+		{"that somebody is writing, to who is not there", request("MESSAGE", bob, eve, bob), "lookup", "has_body",
+			stripped + "alias_db_lookup(dbaliases) lookup(location) sl_send_reply(480,Temporarily Unavailable)"},
+		{"a message behind those that wait", request("MESSAGE", bob, eve, bob), "", "m_dumping",
+			stripped + away + "m_store(1) t_reply(202,Accepted for Later Delivery)"},
+		{"one that cannot be kept behind them", request("MESSAGE", bob, eve, bob), "m_store", "m_dumping",
+			stripped + away + "m_store(1) t_on_failure(1) t_on_reply(1) t_relay()"},
+		{"one that is there already", request("MESSAGE", bob, eve, bob), "t_newtran", "m_dumping", stripped + away + "sl_reply_error()"},
 		{"to no user", request("MESSAGE", domain, alice, domain), "", "", auth + "sl_send_reply(484,Address Incomplete)"},
 		{"are you there", request("OPTIONS", domain, eve, domain), "", "", "sl_send_reply(200,OK)"},
 		{"are you there, bob", request("OPTIONS", bob, eve, bob), "", "", stripped + found},
@@ -87,7 +94,7 @@ func TestDefaultScript(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			p := compileWhole(t, deploy.Script(), nil)
-			for name := range strings.FieldsSeq("loose_route has_totag nat_uac_test allow_source_address " + x.fails) {
+			for name := range strings.FieldsSeq("loose_route has_totag nat_uac_test search has_body m_dumping allow_source_address " + x.fails) {
 				p.returns[name] = module.False
 			}
 			for name := range strings.FieldsSeq(x.holds) {
@@ -112,7 +119,7 @@ func story(p *play, text string) []string {
 	var list []string
 	for _, call := range p.calls {
 		switch name, _, _ := strings.Cut(call, "("); name {
-		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search", "allow_source_address", "pike_check_req", "sanity_check":
+		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search", "has_body", "m_dumping", "allow_source_address", "pike_check_req", "sanity_check":
 		default:
 			list = append(list, call)
 		}

@@ -93,7 +93,7 @@ func (s *stage) modules() []module.Module {
 		}},
 		&fake{"auth_db", []module.Param{s.param("db_url", module.String, true)}, []module.Func{waiting, s.fn("proxy_authorize", 2, 2, module.RequestRoute)}},
 		&fake{"textops", nil, []module.Func{
-			s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute), s.fn("remove_hf", 1, 1, module.AnyRoute), s.fn("is_method", 1, 1, module.AnyRoute),
+			s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute), s.fn("remove_hf", 1, 1, module.AnyRoute), s.fn("is_method", 1, 1, module.AnyRoute), s.fn("has_body", 0, 1, module.AnyRoute),
 		}},
 		&fake{"siputils", nil, []module.Func{s.fn("has_totag", 0, 0, module.AnyRoute)}},
 		&fake{"domain", nil, []module.Func{s.fn("is_from_local", 0, 0, module.AnyRoute)}},
@@ -110,7 +110,8 @@ func (s *stage) modules() []module.Module {
 		&fake{"ctd", nil, nil},
 		&fake{"dialog", nil, []module.Func{s.fn("dlg_manage", 0, 0, requests)}},
 		&fake{"acc", []module.Param{s.param("db_missed_flag", module.Int, false)}, nil},
-		&fake{"msilo", nil, []module.Func{s.fn("m_store", 1, 1, requests), s.fn("m_dump", 0, 0, module.RequestRoute)}},
+		&fake{"msilo", nil, []module.Func{s.fn("m_store", 1, 1, requests), s.fn("m_dump", 0, 0, module.RequestRoute),
+			s.fn("m_dumping", 0, 0, module.RequestRoute)}},
 	}
 }
 

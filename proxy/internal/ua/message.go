@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-
-	"seraph/proxy/internal/sip"
 )
 
 // MaxMessage is the largest MESSAGE that goes out over any path (RFC 3428 §8), in
@@ -43,40 +41,18 @@ func NewCallID() string { return random(16) }
 // ErrBadAddress and ErrMessageTooLarge say that it cannot be sent, ErrDropped that
 // the script did nothing with it.
 func (a *Agent) Message(ctx context.Context, p Message) (Answer, error) {
-	if a.socket == nil {
-		return Answer{}, ErrNotAttached
-	}
-	msg, err := a.appendMessage(nil, &p)
-	if err != nil {
-		return Answer{}, err
-	}
-	a.stats.messages.Add(1)
-	return a.submit(ctx, msg, p.User, p.Domain)
-}
-
-// appendMessage writes the MESSAGE. It has no Contact (RFC 3428 §4).
-func (a *Agent) appendMessage(dst []byte, p *Message) ([]byte, error) {
-	if !canWrite(p.To) || !canWrite(p.From) {
-		return nil, ErrBadAddress
-	}
 	if strings.ContainsAny(p.ContentType+p.CallID, "\r\n") {
-		return nil, ErrBadAddress
+		return Answer{}, ErrBadAddress
 	}
 	if p.CallID == "" {
 		p.CallID = NewCallID()
 	}
-	dst = a.appendHead(dst, "MESSAGE", p.To, quoteName(p.FromName)+"<"+p.From+">", p.CallID)
+	headers := p.Headers + "Content-Type: " + p.ContentType + "\r\n"
 	if !p.Date.IsZero() {
-		dst = append(dst, "Date: "...)
-		dst = p.Date.UTC().AppendFormat(dst, "Mon, 02 Jan 2006 15:04:05 GMT")
-		dst = append(dst, "\r\n"...)
+		headers = "Date: " + p.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") + "\r\n" + headers
 	}
-	dst = append(dst, p.Headers...)
-	dst = append(dst, "Content-Type: "+p.ContentType+"\r\nContent-Length: "...)
-	dst = sip.AppendUint(dst, uint64(len(p.Body)))
-	dst = append(append(dst, "\r\n\r\n"...), p.Body...)
-	if limit := p.Limit; limit > 0 && len(dst) > limit || len(dst) > sip.MaxSize {
-		return nil, ErrMessageTooLarge
-	}
-	return dst, nil
+	return a.ask(ctx, &outside{
+		method: "MESSAGE", to: p.To, from: p.From, fromName: p.FromName, callID: p.CallID, user: p.User, domain: p.Domain,
+		headers: headers, body: p.Body, limit: p.Limit, sent: &a.stats.messages,
+	})
 }

@@ -13,11 +13,8 @@ func (a *Agent) Options(ctx context.Context, uri string) (Answer, error) {
 	if a.socket == nil {
 		return Answer{}, ErrNotAttached
 	}
-	if !canWrite(uri) {
-		return Answer{}, ErrBadAddress
-	}
-	from := "<sip:" + optionsUser + "@" + string(a.socket.HostPort) + ">"
-	msg := a.appendHead(nil, "OPTIONS", uri, from, NewCallID())
-	msg = append(msg, "Accept: application/sdp\r\nContent-Length: 0\r\n\r\n"...)
-	return a.submit(ctx, msg, optionsUser, a.socket.AdvertisedHost)
+	return a.ask(ctx, &outside{
+		method: "OPTIONS", to: uri, from: "sip:" + optionsUser + "@" + string(a.socket.HostPort), callID: NewCallID(),
+		user: optionsUser, domain: a.socket.AdvertisedHost, headers: "Accept: application/sdp\r\n",
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -20,9 +21,31 @@ type Answer struct {
 	Relayed bool
 }
 
-// submit sends a request outside any dialog through the script, with an identity, and
-// waits for the final response. The transaction ends by itself after 64·T1.
-func (a *Agent) submit(ctx context.Context, msg []byte, user, domain string) (Answer, error) {
+// outside is a request outside any dialog, as ask sends it.
+type outside struct {
+	method             string
+	to, from, fromName string // URIs, and the name beside the sender's
+	callID             string
+	user, domain       string // the identity with which the script runs, canonical
+	headers            string // further lines, each ending in CRLF
+	body               []byte
+	limit              int           // of the whole request in bytes; 0 is what a datagram can hold
+	sent               *atomic.Int64 // counts those that were written, may be nil
+}
+
+// ask sends a request outside any dialog through the script and waits for the final
+// response. The transaction ends by itself after 64·T1.
+func (a *Agent) ask(ctx context.Context, p *outside) (Answer, error) {
+	if a.socket == nil {
+		return Answer{}, ErrNotAttached
+	}
+	msg, err := a.appendOutside(nil, p)
+	if err != nil {
+		return Answer{}, err
+	}
+	if p.sent != nil {
+		p.sent.Add(1)
+	}
 	var m sip.Message
 	if err := m.Parse(msg); err != nil {
 		return Answer{}, errors.Join(ErrBadAddress, err)
@@ -32,7 +55,7 @@ func (a *Agent) submit(ctx context.Context, msg []byte, user, domain string) (An
 		return Answer{}, err
 	}
 	final := make(chan Answer, 1)
-	err = a.router.Submit(msg, []byte(user), []byte(domain), func(status int, msg []byte, from transport.Flow, bound bool) {
+	err = a.router.Submit(msg, []byte(p.user), []byte(p.domain), func(status int, msg []byte, from transport.Flow, bound bool) {
 		if status < 200 {
 			return
 		}
@@ -66,12 +89,23 @@ func (a *Agent) submit(ctx context.Context, msg []byte, user, domain string) (An
 	}
 }
 
-// appendHead writes the start of a request outside any dialog. It has no Contact: a
-// dialog is not what it begins.
-func (a *Agent) appendHead(dst []byte, method, to, from, callID string) []byte {
-	dst = append(dst, method+" "+to+" SIP/2.0\r\nVia: SIP/2.0/"...)
+// appendOutside writes the request. It has no Contact: a dialog is not what it begins
+// (for MESSAGE RFC 3428 §4).
+func (a *Agent) appendOutside(dst []byte, p *outside) ([]byte, error) {
+	if !canWrite(p.to) || !canWrite(p.from) {
+		return nil, ErrBadAddress
+	}
+	dst = append(dst, p.method+" "+p.to+" SIP/2.0\r\nVia: SIP/2.0/"...)
 	dst = append(dst, a.socket.Via...)
 	dst = append(dst, ";branch="+sip.MagicCookie+userPrefix+random(12)+"\r\nMax-Forwards: 70\r\nFrom: "...)
-	return append(dst, from+";tag="+random(8)+"\r\nTo: <"+to+">\r\nCall-ID: "+callID+"\r\nCSeq: 1 "+method+
+	dst = append(dst, quoteName(p.fromName)+"<"+p.from+">;tag="+random(8)+"\r\nTo: <"+p.to+">\r\nCall-ID: "+p.callID+"\r\nCSeq: 1 "+p.method+
 		"\r\nUser-Agent: "+a.cfg.Name+"\r\n"...)
+	dst = append(dst, p.headers...)
+	dst = append(dst, "Content-Length: "...)
+	dst = sip.AppendUint(dst, uint64(len(p.body)))
+	dst = append(append(dst, "\r\n\r\n"...), p.body...)
+	if p.limit > 0 && len(dst) > p.limit || len(dst) > sip.MaxSize {
+		return nil, ErrMessageTooLarge
+	}
+	return dst, nil
 }

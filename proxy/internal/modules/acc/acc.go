@@ -17,10 +17,12 @@ import (
 	"seraph/sql/store"
 )
 
-// Accounting is the tables acc and missed_calls, a *store.Accounting.
+// Accounting is the tables acc and missed_calls, a *store.Accounting. TakeBack
+// removes calls from missed_calls that were answered after all.
 type Accounting interface {
 	Write(ctx context.Context, acc []store.AccRow, missed []store.MissedRow) error
 	WriteAgain(ctx context.Context, acc []store.AccRow, missed []store.MissedRow) error
+	TakeBack(ctx context.Context, answered []store.MissedRow) error
 }
 
 // Calls is the table call_log, a *store.Calls.
@@ -28,6 +30,7 @@ type Calls interface {
 	Record(ctx context.Context, calls []store.Call) error
 	End(ctx context.Context, ends []store.CallEnd) error
 	CountMissedUnseen(ctx context.Context, owner aor.AOR) (int, error)
+	Prune(ctx context.Context, before time.Time, after int64) (next int64, deleted int, err error)
 }
 
 // Config is what the module needs of the rest of the proxy.
@@ -54,11 +57,12 @@ type Module struct {
 
 	spare   spare
 	seen    seen
+	foreign foreign
 	queue   queue
 	writing sync.Mutex // held while a batch is written
 	again   bool       // what was put back may be written already; guarded by writing
 
-	written, missed, lost atomic.Int64
+	written, missed, lost, foreignDropped, pruned atomic.Int64
 }
 
 // New makes the module. It starts nothing.
@@ -82,7 +86,9 @@ func (m *Module) Name() string { return "acc" }
 func (m *Module) Init() error {
 	m.on = m.cfg.Accounting != nil
 	m.queue.most = m.set.maxQueue
-	if !m.on {
+	if m.on {
+		m.foreign.init(&m.set)
+	} else {
 		m.cfg.Log.Warn("acc: there is no database; nothing is accounted")
 	}
 	return nil
@@ -98,4 +104,6 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("acc", "rows", m.written.Load())
 	yield("acc", "missed_calls", m.missed.Load())
 	yield("acc", "lost", m.lost.Load())
+	yield("acc", "foreign_dropped", m.foreignDropped.Load())
+	yield("acc", "pruned_calls", m.pruned.Load())
 }

@@ -49,7 +49,7 @@ func TestStatelessRefusal(t *testing.T) {
 // TestNeverMissed: statuses and requests that make no row.
 func TestNeverMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, status := range []int{401, 407, 420, 482, 483, 484, 491} {
+		for _, status := range []int{300, 302, 380, 401, 407, 420, 422, 482, 483, 484, 491} {
 			b := newBench(t, refusing(status))
 			stop := b.run()
 			b.call(bob)
@@ -98,7 +98,7 @@ func TestFlags(t *testing.T) {
 // there twice.
 func TestDatabaseAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, refusing(480))
+		b := newBench(t, refusing(480), "foreign_per_source 1000", "foreign_per_callee 1000")
 		defer b.run()()
 		b.tables.set(func(x *tables) { x.away = true })
 		for range 250 {

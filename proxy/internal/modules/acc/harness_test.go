@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +30,9 @@ type tables struct {
 	missed []store.MissedRow
 	calls  []store.Call
 	ends   []store.CallEnd
-	again  int // uses of WriteAgain
+	again  int         // uses of WriteAgain
+	stuck  bool        // TakeBack does not work
+	age    []time.Time // when the calls of call_log began that Prune sees, by id from 1 on
 	events []ctlproto.MissedCallEvent
 }
 
@@ -70,8 +73,50 @@ func (x *tables) Write(_ context.Context, rows, missed []store.AccRow) error {
 }
 
 func (x *tables) WriteAgain(_ context.Context, rows, missed []store.AccRow) error {
-	x.set(func(x *tables) { x.again++ })
-	return x.write(rows, missed)
+	var fresh []store.AccRow
+	x.set(func(x *tables) {
+		x.again++
+		for _, r := range missed {
+			if !slices.Contains(x.missed, r) {
+				fresh = append(fresh, r)
+			}
+		}
+	})
+	return x.write(rows, fresh)
+}
+
+func (x *tables) TakeBack(_ context.Context, answered []store.MissedRow) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.away || x.stuck {
+		return errAway
+	}
+	for _, a := range answered {
+		x.missed = slices.DeleteFunc(x.missed, func(r store.MissedRow) bool {
+			return r.CallID == a.CallID && r.FromTag == a.FromTag && r.DstUser == a.DstUser && r.DstDomain == a.DstDomain
+		})
+	}
+	return nil
+}
+
+// Prune has two calls a piece.
+func (x *tables) Prune(_ context.Context, before time.Time, after int64) (next int64, deleted int, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.away {
+		return after, 0, errAway
+	}
+	end := min(int(after)+2, len(x.age))
+	for i := int(after); i < end; i++ {
+		if !x.age[i].IsZero() && x.age[i].Before(before) {
+			x.age[i] = time.Time{}
+			deleted++
+		}
+	}
+	if end < len(x.age) {
+		next = int64(end)
+	}
+	return next, deleted, nil
 }
 
 func (x *tables) Record(_ context.Context, calls []store.Call) error {
@@ -108,13 +153,33 @@ func (x *tables) subscribers(_ context.Context, list []aor.AOR) (map[aor.AOR]boo
 	return ours, nil
 }
 
+// logText is what was logged.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // bench is the module in a router whose script refuses with a status after a lookup.
 type bench struct {
 	t      *testing.T
 	m      *acc.Module
 	tables *tables
 	router *moduletest.Router
-	n      int
+	log    logText
+	n      int // calls
+	sent   int // requests
 }
 
 // newBench makes the module with parameters "name value".
@@ -122,6 +187,7 @@ func newBench(t *testing.T, script func(c *module.Ctx), params ...string) *bench
 	t.Helper()
 	b := &bench{t: t, tables: &tables{}}
 	b.m = acc.New(acc.Config{
+		Log:        slog.New(slog.NewTextHandler(&b.log, nil)),
 		Accounting: b.tables, Calls: b.tables, Subscribers: b.tables.subscribers,
 		Wanted: func(topic string) bool { return topic == ctlproto.TopicMissedCall },
 		Publish: func(_ string, data any) {
@@ -162,8 +228,25 @@ func (b *bench) call(uri string, lines ...string) string {
 
 func (b *bench) again(id, uri string, lines ...string) {
 	b.t.Helper()
-	text := strings.Replace(moduletest.Request("INVITE", uri, lines...), "call-1\n", id+"\n", 1)
-	b.router.Receive("udp:192.0.2.7:5060", text)
+	b.from("192.0.2.7:5060", id, uri, lines...)
+}
+
+// from is again from another address, as a transaction of its own; a line replaces the
+// usual one of its field.
+func (b *bench) from(source, id, uri string, lines ...string) {
+	b.t.Helper()
+	b.sent++
+	text := strings.Replace(moduletest.Request("INVITE", uri), "call-1\n", id+"\n", 1)
+	text = strings.Replace(text, "z9hG4bK-INVITE", fmt.Sprintf("z9hG4bK-%d", b.sent), 1)
+	for _, l := range lines {
+		name, _, _ := strings.Cut(l, ":")
+		for old := range strings.Lines(text) {
+			if strings.HasPrefix(old, name+":") {
+				text = strings.Replace(text, old, l+"\n", 1)
+			}
+		}
+	}
+	b.router.Receive("udp:"+source, text)
 }
 
 // run runs the writer until the returned function is called.

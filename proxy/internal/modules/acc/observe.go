@@ -44,6 +44,7 @@ type ending struct {
 	request, reply *sip.Message
 	source         netip.Addr
 	callee         []byte
+	known          bool // the caller has shown who he is
 	flags          uint32
 	status         int
 	began, now     time.Time
@@ -64,7 +65,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 		return
 	}
 	e := ending{
-		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(),
+		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(), known: len(c.Auth().User) > 0,
 		flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
 	if c.Method() == sip.BYE {
@@ -86,7 +87,7 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 	}
 	now := m.cfg.Now()
 	e := ending{
-		request: r.Msg, reply: &s.reply, source: r.From.Remote.Addr(), callee: r.Callee,
+		request: r.Msg, reply: &s.reply, source: r.From.Remote.Addr(), callee: r.Callee, known: len(r.Auth.User) > 0,
 		flags: r.Flags, status: status, began: now, now: now,
 	}
 	m.invite(&e, false)
@@ -112,21 +113,40 @@ func (m *Module) invite(e *ending, elsewhere bool) {
 	if !m.seen.first(m.seen.keyOf(e), e.now, m.set.remember) {
 		return
 	}
+	if !e.known && !m.admit(e) {
+		return
+	}
 	m.put(kindMissed, e)
 	if asked(e.flags, m.set.logMissedFlag) && m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
 		m.cfg.Log.Info("missed call", "callee", string(e.callee), "status", e.status, "call_id", string(e.request.CallID()))
 	}
 }
 
+// admit reports whether a missed call of a stranger's is to be noted: he could make
+// any number of them.
+func (m *Module) admit(e *ending) bool {
+	ok, tell := m.foreign.take(m.seen.seed, e)
+	if ok {
+		return true
+	}
+	n := m.foreignDropped.Add(1)
+	if tell {
+		m.cfg.Log.Warn("acc: missed calls of strangers are not noted, there are too many", "dropped", n,
+			"source", e.source, "callee", string(e.callee), "call_id", string(e.request.CallID()))
+	}
+	return false
+}
+
 // counts reports whether a call that ended so was missed. The other statuses say
-// that the caller has to try again or better, that the call went round in a circle,
-// or that it met another one of the same (RFC 3261 §21, RFC 5393).
+// that the caller has to try again or better (with other session timers, RFC 4028
+// §6), that he finds the callee elsewhere, that the call went round in a circle, or
+// that it met another one of the same (RFC 3261 §21, RFC 5393).
 func counts(status int) bool {
 	switch status {
-	case 401, 407, 420, 482, 483, 484, 491:
+	case 401, 407, 420, 422, 482, 483, 484, 491:
 		return false
 	}
-	return status >= 300
+	return status >= 400
 }
 
 // account makes a row of table acc.

@@ -18,12 +18,17 @@ type settings struct {
 	logFlag, logMissedFlag           int
 	maxQueue                         int
 	writeInterval, remember          time.Duration
+
+	foreignPerSource, foreignPerCallee int
+	foreignPeriod                      time.Duration
+	keepDays                           int
 }
 
 func defaults() settings {
 	return settings{
 		dbFlag: noFlag, dbMissedFlag: noFlag, failedFlag: noFlag, logFlag: noFlag, logMissedFlag: noFlag,
 		maxQueue: 20000, writeInterval: 100 * time.Millisecond, remember: 64 * time.Second,
+		foreignPerSource: 60, foreignPerCallee: 100, foreignPeriod: time.Hour, keepDays: 90,
 	}
 }
 
@@ -55,6 +60,17 @@ func (m *Module) Params() []module.Param {
 				s.writeInterval = time.Duration(n) * time.Millisecond
 				return nil
 			}},
+		number("foreign_per_source", &s.foreignPerSource, 1, 1000000, "missed calls of callers who are not authenticated that are noted from one address in foreign_period (default 60)"),
+		number("foreign_per_callee", &s.foreignPerCallee, 1, 1000000, "the same for one callee (default 100)"),
+		{Name: "foreign_period", Kind: module.Int, Doc: "seconds over which these two count (default 3600)",
+			Set: func(_ string, n int) error {
+				if n < 1 || n > 86400 {
+					return fmt.Errorf("foreign_period %d is not from 1 to 86400 seconds", n)
+				}
+				s.foreignPeriod = time.Duration(n) * time.Second
+				return nil
+			}},
+		number("keep_days", &s.keepDays, 0, 36500, "days that a call stays in call_log; 0 for ever (default 90)"),
 	}
 }
 

@@ -17,6 +17,9 @@ func TestParams(t *testing.T) {
 		{"db_table_acc", "acc", ""}, {"db_table_acc", "calls", `can only be "acc"`},
 		{"db_table_missed_calls", "missed_calls", ""}, {"db_table_missed_calls", "x", "can only be"},
 		{"max_queue", "99", "from 100"}, {"max_queue", "100", ""},
+		{"foreign_per_source", "0", "from 1"}, {"foreign_per_source", "5", ""}, {"foreign_per_callee", "1000001", "from 1"}, {"foreign_per_callee", "5", ""},
+		{"foreign_period", "0", "from 1"}, {"foreign_period", "86401", "from 1"}, {"foreign_period", "60", ""},
+		{"keep_days", "-1", "from 0"}, {"keep_days", "36501", "from 0"}, {"keep_days", "0", ""}, {"keep_days", "30", ""},
 		{"write_interval", "0", "from 1"}, {"write_interval", "250", ""},
 	} {
 		err := moduletest.Set(t, acc.New(acc.Config{}), x.name, x.value)

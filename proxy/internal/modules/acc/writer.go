@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"seraph/ctlproto"
@@ -21,8 +22,12 @@ const (
 	longPause  = 5 * time.Second
 )
 
-// Run writes what is queued until ctx ends. Close writes the rest.
+// Run writes what is queued, and removes what is old, until ctx ends. Close writes the
+// rest.
 func (m *Module) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { m.pruneAll(ctx) })
+	defer work.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -151,7 +156,7 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	var rows, missed []store.AccRow
+	var rows, missed, answered []store.AccRow
 	var calls []store.Call
 	var ends []store.CallEnd
 	for i := range b.rows {
@@ -172,12 +177,21 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 			continue
 		case r.kind == kindMissed:
 			missed = append(missed, r.accRow())
+		} else {
+			answered = append(answered, r.accRow())
 		}
 		calls = append(calls, r.call(owner))
 	}
 	if !b.accounted {
 		if err := m.writeRows(ctx, b, rows, missed); err != nil {
 			return err
+		}
+		// Behind the rows of this batch: one of them may be the answered call's.
+		if len(answered) > 0 {
+			b.tried = true
+			if err := m.cfg.Accounting.TakeBack(ctx, answered); err != nil {
+				return err
+			}
 		}
 		b.accounted = true
 		m.written.Add(int64(len(rows)))

@@ -47,19 +47,31 @@ func (m *Module) Remove(ctx context.Context, owner aor.AOR, ids []int64) (int, e
 	return n, nil
 }
 
+// MarkRead implements control.Silo.
+func (m *Module) MarkRead(ctx context.Context, owner aor.AOR, ids []int64) (int, error) {
+	n, err := m.cfg.Silo.MarkRead(ctx, owner, ids...)
+	if err != nil {
+		return 0, databaseError(err)
+	}
+	if n > 0 {
+		m.news.add(owner)
+	}
+	return n, nil
+}
+
 // Dump implements control.Silo.
 func (m *Module) Dump(ctx context.Context, owner aor.AOR) (int, error) {
 	if m.reachable(owner) == 0 {
 		return 0, ctlproto.Errorf(ctlproto.CodeRefused, "%s has no phone registered that takes messages", owner)
 	}
-	list, err := m.cfg.Silo.Pending(ctx, owner, store.MaxPage)
+	n, err := m.cfg.Silo.CountPending(ctx, owner)
 	if err != nil {
 		return 0, databaseError(err)
 	}
-	if len(list) > 0 {
+	if n > 0 {
 		m.dumps.start(owner)
 	}
-	return len(list), nil
+	return n, nil
 }
 
 func databaseError(err error) error {

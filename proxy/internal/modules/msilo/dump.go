@@ -54,6 +54,20 @@ func (m *Module) dump(c *module.Ctx) int {
 	return module.True
 }
 
+// compileDumping compiles m_dumping().
+func (m *Module) compileDumping([]module.Arg) (module.Call, error) { return m.dumping, nil }
+
+// dumping is m_dumping: true while what is stored is being delivered to whom lookup
+// has looked for, or is about to be. What this module sends itself is what is
+// delivered, and goes on.
+func (m *Module) dumping(c *module.Ctx) int {
+	r := &c.Request
+	if !m.on || r.Msg.Method != sip.MESSAGE || len(r.Callee) == 0 || m.dumps.idle() || m.own.has(r.Msg.CallID()) || !m.dumps.busy(string(r.Callee)) {
+		return module.False
+	}
+	return module.True
+}
+
 // registersMessages reports whether a REGISTER registers a contact that takes
 // MESSAGE: by its parameter methods (RFC 3840), else the Allow of the request.
 func registersMessages(req *sip.Message) bool {
@@ -114,6 +128,7 @@ func (m *Module) Released(address string) {
 // dumps are the deliveries that are due or under way, one at a time for each user.
 type dumps struct {
 	waiting atomic.Int32  // the size of awaiting, for a look without the lock
+	started atomic.Int32  // the size of state, for the same
 	ready   chan struct{} // a token when queue is not empty
 
 	mu       sync.Mutex
@@ -157,6 +172,18 @@ func (d *dumps) due(address string) bool {
 	return ok
 }
 
+// idle reports, without the lock, that nothing is due or under way for anybody.
+func (d *dumps) idle() bool { return d.waiting.Load() == 0 && d.started.Load() == 0 }
+
+// busy reports whether a delivery to an address is expected, queued or under way.
+func (d *dumps) busy(address string) bool {
+	owner, err := aor.Parse(address, "")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, expected := d.awaiting[address]
+	return expected || err == nil && d.state[owner] != 0
+}
+
 // start queues a delivery. Every owner is a subscriber with something stored, so
 // there are not more of them than rows.
 func (d *dumps) start(owner aor.AOR) {
@@ -165,6 +192,7 @@ func (d *dumps) start(owner aor.AOR) {
 	switch d.state[owner] {
 	case 0:
 		d.state[owner] = dumpQueued
+		d.started.Store(int32(len(d.state)))
 		d.queue = append(d.queue, owner)
 		d.signal()
 	case dumpRunning:
@@ -204,4 +232,5 @@ func (d *dumps) finish(owner aor.AOR) {
 		return
 	}
 	delete(d.state, owner)
+	d.started.Store(int32(len(d.state)))
 }

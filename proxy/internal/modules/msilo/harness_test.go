@@ -29,6 +29,8 @@ type table struct {
 	away     bool // nothing works
 	keeps    bool // Delete does not work
 	pendings int  // reads
+	largest  int  // messages that were asked for at once
+	foreign  int  // rows that AddForeign has added
 }
 
 // Find implements Silo.
@@ -71,6 +73,34 @@ func (x *table) Add(_ context.Context, m store.SiloMessage, most int) (id int64,
 	return id, err
 }
 
+func (x *table) AddForeign(ctx context.Context, m store.SiloMessage, most, mostForeign int) (int64, error) {
+	x.mu.Lock()
+	full := x.foreign >= mostForeign
+	x.mu.Unlock()
+	if full {
+		return 0, store.ErrFull
+	}
+	id, err := x.Add(ctx, m, most)
+	if err == nil {
+		x.mu.Lock()
+		x.foreign++
+		x.mu.Unlock()
+	}
+	return id, err
+}
+
+func (x *table) CountPending(_ context.Context, owner aor.AOR) (n int, err error) {
+	err = x.locked(func() error {
+		for _, m := range x.rows {
+			if m.Owner == owner && !m.Refused {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
 func (x *table) List(_ context.Context, owner aor.AOR, _ store.SiloQuery) (list []store.SiloMessage, n int, err error) {
 	err = x.locked(func() error { list, n = slices.Clone(x.rows), len(x.rows); return nil })
 	return list, n, err
@@ -79,6 +109,7 @@ func (x *table) List(_ context.Context, owner aor.AOR, _ store.SiloQuery) (list 
 func (x *table) Pending(_ context.Context, owner aor.AOR, limit int) (list []store.SiloMessage, err error) {
 	err = x.locked(func() error {
 		x.pendings++
+		x.largest = max(x.largest, limit)
 		for _, m := range x.rows {
 			if m.Owner == owner && !m.Refused && len(list) < limit {
 				list = append(list, m)
@@ -97,6 +128,19 @@ func (x *table) Delete(_ context.Context, owner aor.AOR, ids ...int64) (n int, e
 		had := len(x.rows)
 		x.rows = slices.DeleteFunc(x.rows, func(m store.SiloMessage) bool { return m.Owner == owner && slices.Contains(ids, m.ID) })
 		n = had - len(x.rows)
+		return nil
+	})
+	return n, err
+}
+
+func (x *table) MarkRead(_ context.Context, owner aor.AOR, ids ...int64) (n int, err error) {
+	err = x.locked(func() error {
+		for i := range x.rows {
+			if m := &x.rows[i]; m.Owner == owner && slices.Contains(ids, m.ID) && m.Read.IsZero() {
+				m.Read = time.Unix(1, 0)
+				n++
+			}
+		}
 		return nil
 	})
 	return n, err
@@ -207,6 +251,13 @@ func (w *wire) bodies() []string {
 	return list
 }
 
+// last is the Call-ID of what was sent last.
+func (w *wire) last() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sent[len(w.sent)-1].CallID
+}
+
 // bench is the module between a table, a location table and a wire, in a bubble.
 type bench struct {
 	t      *testing.T
@@ -215,6 +266,7 @@ type bench struct {
 	phones *locations
 	wire   *wire
 	events []ctlproto.MessageEvent
+	known  bool // who sends has shown who he is
 	end    func()
 }
 

@@ -18,13 +18,16 @@ import (
 	"seraph/sql/store"
 )
 
-// Silo is the tables silo and silo_state, a *store.Silo.
+// Silo is the tables silo, silo_state and silo_foreign, a *store.Silo.
 type Silo interface {
 	Add(ctx context.Context, m store.SiloMessage, most int) (int64, error)
+	AddForeign(ctx context.Context, m store.SiloMessage, most, mostForeign int) (int64, error)
 	List(ctx context.Context, owner aor.AOR, q store.SiloQuery) ([]store.SiloMessage, int, error)
 	Pending(ctx context.Context, owner aor.AOR, limit int) ([]store.SiloMessage, error)
+	CountPending(ctx context.Context, owner aor.AOR) (int, error)
 	Find(ctx context.Context, owner aor.AOR, id int64) (store.SiloMessage, error)
 	Delete(ctx context.Context, owner aor.AOR, ids ...int64) (int, error)
+	MarkRead(ctx context.Context, owner aor.AOR, ids ...int64) (int, error)
 	Attempt(ctx context.Context, owner aor.AOR, id int64, code int, refused bool) error
 	Count(ctx context.Context, owner aor.AOR) (total, unread int, err error)
 	DeleteExpired(ctx context.Context, now time.Time) (map[aor.AOR]int, error)

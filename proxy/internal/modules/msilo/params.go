@@ -24,6 +24,7 @@ type settings struct {
 	cleanPeriod           int
 	addDate               bool
 	maxMessages           int
+	maxForeign            int
 	storeForeign          bool
 	foreignQuota          int
 	foreignPeriod         time.Duration
@@ -34,7 +35,7 @@ type settings struct {
 func defaults() settings {
 	return settings{
 		contentType: "text/plain", expireTime: 72 * time.Hour, checkTime: time.Minute, cleanPeriod: 10, addDate: true,
-		maxMessages: 500, storeForeign: true, foreignQuota: 60, foreignPeriod: time.Hour, maxDeliveries: 64, maxAttempts: 3,
+		maxMessages: 500, maxForeign: 100, storeForeign: true, foreignQuota: 60, foreignPeriod: time.Hour, maxDeliveries: 64, maxAttempts: 3,
 	}
 }
 
@@ -60,6 +61,7 @@ func (m *Module) Params() []module.Param {
 		{Name: "check_time", Kind: module.Int, Set: seconds("check_time", &s.checkTime, 1, 3600), Doc: "seconds of one period of the clean-up (default 60)"},
 		number("clean_period", &s.cleanPeriod, 1, 1000, "periods between removals of expired messages (default 10)"),
 		number("max_messages", &s.maxMessages, 0, store.MaxStored, "messages that one user may have; 0 for as many as the table allows (default 500)"),
+		number("max_foreign", &s.maxForeign, 1, store.MaxStored, "of these, messages of senders who are not authenticated (default 100)"),
 		flag("add_date", &s.addDate, "put the time when it came before a text (1, default) or not"),
 		only("use_contact", "the sender is reached at the address in From"),
 		zero("add_contact", "a MESSAGE has no Contact (RFC 3428 section 4)"),
@@ -93,7 +95,7 @@ func (s *settings) setContentType(v string, _ int) error {
 	if name, value, ok := strings.Cut(v, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "Content-Type") {
 		v = strings.TrimSpace(value)
 	}
-	if !goodType([]byte(v)) {
+	if !goodType(v) {
 		return fmt.Errorf("%q is no media type", v)
 	}
 	s.contentType = v
@@ -201,5 +203,7 @@ func (m *Module) Funcs() []module.Func {
 			Doc: "stores the MESSAGE for its recipient; true once it is committed"},
 		{Name: "m_dump", Max: 1, Routes: module.RequestRoute, Compile: m.compileDump,
 			Doc: "delivers what is stored for who registers, once the 200 is out"},
+		{Name: "m_dumping", Routes: module.RequestRoute, Compile: m.compileDumping,
+			Doc: "true while what is stored is being delivered to whom lookup found"},
 	}
 }

@@ -22,6 +22,7 @@ func TestParams(t *testing.T) {
 		{"expire_time", "59", "from 60"}, {"expire_time", "36000", ""}, {"check_time", "0", "from 1"}, {"check_time", "10", ""},
 		{"clean_period", "0", "from 1"}, {"clean_period", "3", ""},
 		{"max_messages", "0", ""}, {"max_messages", "5001", "from 0 to 5000"},
+		{"max_foreign", "0", "from 1"}, {"max_foreign", "5001", "from 1"}, {"max_foreign", "20", ""},
 		{"add_date", "0", ""}, {"add_date", "2", "must be 0 or 1"}, {"use_contact", "1", ""}, {"use_contact", "7", "must be 0 or 1"},
 		{"add_contact", "0", ""}, {"add_contact", "1", "RFC 3428"}, {"store_foreign", "0", ""}, {"store_foreign", "3", "must be 0 or 1"},
 		{"foreign_quota", "0", "from 1"}, {"foreign_quota", "5", ""}, {"foreign_period", "0", "from 1"}, {"foreign_period", "60", ""},
@@ -42,6 +43,7 @@ func TestFunctionArguments(t *testing.T) {
 	moduletest.Compile(t, m, "m_store")
 	moduletest.Compile(t, m, "m_dump")
 	moduletest.Compile(t, m, "m_dump", "0")
+	moduletest.Compile(t, m, "m_dumping")
 	if why := moduletest.Refused(t, m, "m_store", "$fu"); !strings.Contains(why, `not "$fu"`) {
 		t.Error(why)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,7 @@ const (
 	errForeign   reason = "its sender is not authenticated, and store_foreign is off"
 	errQuota     reason = "too many messages of strangers came from this address"
 	errKept      reason = "its headers about the body are too large"
+	errComposing reason = "it only says that somebody is writing"
 	errWaiters   reason = "too many requests wait for the database"
 )
 
@@ -88,7 +90,7 @@ func (m *Module) store(c *module.Ctx, whom owner) int {
 		err = errWaiters
 	}
 	if err == nil {
-		err = m.commit(msg)
+		err = m.commit(msg, known(r))
 	}
 	if err != nil {
 		m.refuse(r, err)
@@ -118,18 +120,27 @@ func (m *Module) refuse(r *relay.Request, err error) {
 	}
 }
 
-// commit waits for the database.
-func (m *Module) commit(msg store.SiloMessage) error {
+// commit waits for the database. A sender who is not known may fill a part of the
+// store only.
+func (m *Module) commit(msg store.SiloMessage, known bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	_, err := m.cfg.Silo.Add(ctx, msg, m.set.maxMessages)
+	if known {
+		_, err = m.cfg.Silo.Add(ctx, msg, m.set.maxMessages)
+	} else {
+		_, err = m.cfg.Silo.AddForeign(ctx, msg, m.set.maxMessages, m.set.maxForeign)
+	}
 	return err
 }
+
+// known reports whether the sender has shown who he is.
+func known(r *relay.Request) bool { return r.Local != nil || len(r.Auth.User) > 0 }
 
 // read makes of a MESSAGE what is stored.
 func (m *Module) read(r *relay.Request, whom owner) (store.SiloMessage, error) {
 	req := r.Msg
 	s := store.SiloMessage{Received: m.cfg.Now().UTC(), Body: req.Body(), CallID: string(req.CallID())}
+	s.ContentType = unfold(req.HeaderValue(sip.HdrContentType))
 	switch {
 	case m.own.has(req.CallID()):
 		return s, errNotStored
@@ -137,10 +148,11 @@ func (m *Module) read(r *relay.Request, whom owner) (store.SiloMessage, error) {
 		return s, errNoBody
 	case len(s.Body) > maxBody:
 		return s, errLongBody
-	case !goodType(req.HeaderValue(sip.HdrContentType)):
+	case !goodType(s.ContentType):
 		return s, errType
+	case composing(s.ContentType):
+		return s, errComposing
 	}
-	s.ContentType = string(req.HeaderValue(sip.HdrContentType))
 	life := m.life(req)
 	if life <= 0 {
 		return s, errExpires
@@ -206,7 +218,7 @@ func (m *Module) owner(r *relay.Request, whom owner) (aor.AOR, string, error) {
 // admit decides about senders who have not shown who they are.
 func (m *Module) admit(r *relay.Request) error {
 	switch {
-	case r.Local != nil || len(r.Auth.User) > 0:
+	case known(r):
 		return nil
 	case !m.set.storeForeign:
 		return errForeign
@@ -231,11 +243,7 @@ func kept(req *sip.Message) (string, error) {
 		if len(value) == 0 || bytes.ContainsAny(value, "\x00") {
 			continue
 		}
-		b.WriteString(name + ": ")
-		for _, line := range bytes.FieldsFunc(value, func(c rune) bool { return c == '\r' || c == '\n' }) {
-			b.Write(line)
-		}
-		b.WriteString("\r\n")
+		b.WriteString(name + ": " + unfold(value) + "\r\n")
 		if b.Len() > maxKept {
 			return "", errKept
 		}
@@ -243,8 +251,29 @@ func kept(req *sip.Message) (string, error) {
 	return b.String(), nil
 }
 
+// unfold makes one line of a value: a line end with the white space around it, or a
+// tab, is as good as one space (RFC 3261 §7.3.1).
+func unfold(value []byte) string {
+	if !bytes.ContainsAny(value, "\r\n\t") {
+		return string(value)
+	}
+	lines := strings.FieldsFunc(string(value), func(c rune) bool { return c == '\r' || c == '\n' || c == '\t' })
+	for i := range lines {
+		lines[i] = strings.Trim(lines[i], " ")
+	}
+	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
+	return strings.Join(lines, " ")
+}
+
+// composing reports whether a message says "is composing" (RFC 3994), which is out of
+// date before it could be delivered.
+func composing(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/im-iscomposing+xml")
+}
+
 // goodType reports whether text is a media type: ASCII with a slash.
-func goodType(text []byte) bool {
+func goodType(text string) bool {
 	if len(text) == 0 || len(text) > 1024 {
 		return false
 	}
@@ -253,8 +282,8 @@ func goodType(text []byte) bool {
 			return false
 		}
 	}
-	slash := bytes.IndexByte(text, '/')
-	end := bytes.IndexAny(text, "; ")
+	slash := strings.IndexByte(text, '/')
+	end := strings.IndexAny(text, "; ")
 	if end < 0 {
 		end = len(text)
 	}

@@ -35,6 +35,9 @@ func (b *bench) storesFor(uri, whom, body string, lines ...string) int {
 		}
 	}
 	router := moduletest.New(b.t, &moduletest.Script{Request: func(c *module.Ctx) {
+		if b.known {
+			c.Auth.User, c.Auth.Domain = []byte("alice"), []byte("example.org")
+		}
 		store := moduletest.Compile(b.t, b.m, "m_store", whom)
 		status := 503
 		if store(c) == module.True {
@@ -106,6 +109,8 @@ func TestRefusedToStore(t *testing.T) {
 			"a bad type":           {"x", []string{"Content-Type: plain"}},
 			"a type of half":       {"x", []string{"Content-Type: text/"}},
 			"expired":              {"x", []string{"Expires: 0"}},
+			"is composing":         {"<isComposing/>", []string{"Content-Type: application/im-iscomposing+xml"}},
+			"is composing, folded": {"<isComposing/>", []string{"Content-Type: Application/IM-isComposing+xml\r\n ;charset=utf-8"}},
 			"kept headers too big": {"x", []string{"Subject: " + strings.Repeat("s", 5000)}},
 		} {
 			if status := b.stores(x.body, x.lines...); status != 503 {
@@ -142,6 +147,68 @@ func TestForeign(t *testing.T) {
 			t.Errorf("answered %d although store_foreign is off", status)
 		}
 	}, [2]string{"store_foreign", "0"})
+}
+
+// TestForeignPart: strangers fill their part of a store; people who are known fill the
+// rest.
+func TestForeignPart(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		var got []int
+		for range 4 {
+			got = append(got, b.stores("from a stranger"))
+		}
+		b.known = true
+		for range 3 {
+			got = append(got, b.stores("from alice"))
+		}
+		if fmt.Sprint(got) != "[202 202 503 503 202 202 503]" {
+			t.Errorf("answered %v", got)
+		}
+	}, [2]string{"max_foreign", "2"}, [2]string{"max_messages", "4"})
+}
+
+// TestGuessing: asking for people who do not exist uses a stranger's quota up, after
+// which everybody is answered alike; with store_foreign off they are from the start.
+func TestGuessing(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		var got []int
+		for i := range 3 {
+			got = append(got, b.storesFor(fmt.Sprintf("sip:guess%d@example.org", i), "0", "x"))
+		}
+		if got = append(got, b.stores("x")); fmt.Sprint(got) != "[503 503 503 503]" {
+			t.Errorf("answered %v, want 503 for bob too after three guesses", got)
+		}
+	}, [2]string{"foreign_quota", "3"})
+	bubble(t, func(b *bench) {
+		if bob, nobody := b.stores("x"), b.storesFor("sip:nobody@example.org", "0", "x"); bob != 503 || nobody != 503 {
+			t.Errorf("bob is answered %d and nobody %d, want 503 for both", bob, nobody)
+		}
+	}, [2]string{"store_foreign", "0"})
+}
+
+// TestFoldedType: a Content-Type over several lines is stored as one.
+func TestFoldedType(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		for folded, want := range map[string]string{
+			"text/plain;\r\n charset=utf-8":           "text/plain; charset=utf-8",
+			"text/plain ; \r\n\t charset=\"a  b\"":    "text/plain ; charset=\"a  b\"",
+			"\r\n text/html":                          "text/html",
+			"text/plain;\tcharset=utf-8;\r\n  x=y":    "text/plain; charset=utf-8; x=y",
+			"multipart/mixed;\r\n boundary=\"--1--\"": "multipart/mixed; boundary=\"--1--\"",
+		} {
+			if status := b.stores("x", "Content-Type: "+folded); status != 202 {
+				t.Errorf("%q is answered %d", folded, status)
+				continue
+			}
+			rows := b.rows()
+			if got := rows[len(rows)-1].ContentType; got != want {
+				t.Errorf("%q is stored as %q, want %q", folded, got, want)
+			}
+		}
+	})
 }
 
 // TestQuotaIsBounded: more sources than are counted get nothing stored, until some
