@@ -177,7 +177,7 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 			continue
 		case r.kind == kindMissed:
 			missed = append(missed, r.accRow())
-		} else {
+		default:
 			answered = append(answered, r.accRow())
 		}
 		calls = append(calls, r.call(owner))

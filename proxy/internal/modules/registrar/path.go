@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"bytes"
 	"errors"
 
 	"seraph/proxy/internal/modules/usrloc"
@@ -88,6 +89,9 @@ func (m *Module) setServiceRoute(text string, _ int) error {
 		}
 		if _, loose := u.Param("lr"); !loose {
 			return errors.New("each URI of service_route needs ;lr: phones follow it as a loose route")
+		}
+		if n < len(rest) && len(bytes.TrimSpace(rest[n+1:])) == 0 {
+			return errors.New("service_route ends with a comma")
 		}
 		rest = rest[min(n+1, len(rest)):]
 	}
