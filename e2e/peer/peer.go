@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -25,13 +26,18 @@ type Config struct {
 	Name     string // user part
 	Domain   string
 	Password string // answers challenges in Register and Call; "" does not
-	Network  string // "udp" (default) or "tcp"
+	Network  string // "udp" (default), "tcp", "tls", "ws" or "wss"
 	IP       string // local address, "127.0.0.1" unless given
 	Port     int    // local port, a free one unless given
 	Router   string // "ip:port" that everything goes to
 	// Claim is the "host:port" that Via and Contact name instead of the real
 	// one, as a phone behind NAT does; its Via then asks for rport.
 	Claim string
+	// TLS is the setting of connections to the router over tls and wss; the router's
+	// certificate is for the peer's domain unless it says otherwise.
+	TLS *tls.Config
+	// Serve, if set, makes the peer's port one that takes TLS in place of TCP.
+	Serve *tls.Config
 }
 
 // Peer is a user agent on one port, for UDP and for TCP.
@@ -65,6 +71,9 @@ func New(t testing.TB, c Config) *Peer {
 	}
 	if c.Network == "" {
 		c.Network = "udp"
+	}
+	if c.Claim == "" && strings.HasPrefix(c.Network, "ws") {
+		c.Claim = Token() + ".invalid" // a page has no address (RFC 7118 §5)
 	}
 	p := &Peer{Config: c, Patience: 5 * time.Second, t: t}
 	var err error
@@ -133,8 +142,11 @@ func (p *Peer) AoR() string { return "sip:" + p.Name + "@" + p.Domain }
 // ContactURI is the URI that the peer can be reached at, as it believes.
 func (p *Peer) ContactURI() string {
 	uri := "sip:" + p.Name + "@" + p.hostport()
-	if p.Network == "tcp" {
-		uri += ";transport=tcp"
+	switch p.Network {
+	case "tcp", "tls", "ws":
+		uri += ";transport=" + p.Network
+	case "wss":
+		uri += ";transport=ws"
 	}
 	return uri
 }
@@ -164,7 +176,7 @@ func (p *Peer) Send(m *Message) *Message {
 // SendRaw sends these very bytes to the router.
 func (p *Peer) SendRaw(raw []byte) {
 	p.t.Helper()
-	if p.Network == "tcp" {
+	if p.Network != "udp" {
 		if _, err := p.connection().Write(raw); err != nil {
 			p.t.Fatalf("%s: send to the router: %v", p.Name, err)
 		}
@@ -179,7 +191,7 @@ func (p *Peer) SendRaw(raw []byte) {
 	}
 }
 
-// connection is the peer's TCP connection to the router, opened when needed.
+// connection is the peer's connection to the router, opened when needed.
 func (p *Peer) connection() net.Conn {
 	p.t.Helper()
 	p.mu.Lock()
@@ -192,11 +204,54 @@ func (p *Peer) connection() net.Conn {
 	if err != nil {
 		p.t.Fatalf("%s: connect to the router: %v", p.Name, err)
 	}
-	p.out = conn
 	p.conns = append(p.conns, conn)
 	p.reading.Add(1)
-	go p.readStream(conn)
-	return conn
+	if p.out, err = p.secured(conn); err != nil {
+		p.reading.Done()
+		p.t.Fatalf("%s: connect to the router over %s: %v", p.Name, p.Network, err)
+	}
+	if w, ok := p.out.(*webSocket); ok {
+		go p.readWebSocket(w)
+	} else {
+		go p.readStream(p.out)
+	}
+	return p.out
+}
+
+// secured does what the network wants beyond TCP.
+func (p *Peer) secured(conn net.Conn) (net.Conn, error) {
+	_ = conn.SetDeadline(time.Now().Add(p.Patience))
+	defer func() { _ = conn.SetDeadline(time.Time{}) }()
+	if p.Network == "tls" || p.Network == "wss" {
+		cfg := p.TLS.Clone()
+		if cfg.ServerName == "" {
+			cfg.ServerName = p.Domain
+		}
+		c := tls.Client(conn, cfg)
+		if err := c.Handshake(); err != nil {
+			return nil, err
+		}
+		conn = c
+	}
+	if strings.HasPrefix(p.Network, "ws") {
+		w, err := openWebSocket(conn, p.Domain)
+		if err != nil {
+			return nil, err // and no *webSocket in the interface
+		}
+		return w, nil
+	}
+	return conn, nil
+}
+
+func (p *Peer) readWebSocket(w *webSocket) {
+	defer p.reading.Done()
+	for {
+		raw, err := w.next()
+		if err != nil {
+			return
+		}
+		p.receive(raw, flow{conn: w})
+	}
 }
 
 // Back sends a message the way another one came: a response to its request's flow.
@@ -238,6 +293,9 @@ func (p *Peer) accept() {
 		p.conns = append(p.conns, conn)
 		p.mu.Unlock()
 		p.reading.Add(1)
+		if p.Serve != nil {
+			conn = tls.Server(conn, p.Serve)
+		}
 		go p.readStream(conn)
 	}
 }

@@ -157,7 +157,7 @@ func TestMethods(t *testing.T) {
 		{"ctd.list", `{"caller":"Alice@example.org","limit":5}`, `"result":[]`, "ctd.list alice@example.org 5"},
 		{"ctd.list", `{"limit":0}`, invalid("limit", "0 is not from 1 to 1000"), ""},
 		{"ctd.list", `["alice"]`, invalid("caller", noDomain), ""},
-		{"ctd.status", `["id-1"]`, `"result":{"id":"id-1","caller":"","callee":"","callee_name":"","state":"answered","steps":[],"code":0,"reason":"","message":"","cancellable":false,"ended":false}`, ""},
+		{"ctd.status", `["id-1"]`, `"result":{"id":"id-1","caller":"","callee":"","callee_name":"","state":"answered","steps":[],"code":0,"reason":"","message":"","cancellable":false,"third_party":false,"ended":false}`, ""},
 		{"ctd.status", `["id-2"]`, refusal(ctlproto.CodeNotFound, `no click-to-dial attempt "id-2"`), ""},
 		{"ctd.status", ``, invalid("id", "missing"), ""},
 		{"ctd.cancel", `{"id":"id-1","actor":"alice"}`, `"result":{}`, "cancel id-1 alice"},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/script"
 	"seraph/sql/store"
 )
 
@@ -25,7 +26,7 @@ func (d *Daemon) chooseDatabase() error {
 	}
 	// The script is compiled with modules that are thrown away, because those that
 	// work need the database first.
-	p, problems := compileOnly(name, text)
+	p, problems := compileOnly(name, text, script.Options{})
 	if len(problems) > 0 {
 		return ScriptError(problems)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/script"
 	"seraph/proxy/internal/sip"
 	"seraph/sql/store"
 )
@@ -283,7 +284,7 @@ route{
 
 // TestHandbookSnippets: they are taken as they stand, and do what the handbook says.
 func TestHandbookSnippets(t *testing.T) {
-	if _, problems := compileOnly("handbook.cfg", []byte(handbook("example.org", "sql://ser:passwd@dbhost/ser"))); len(problems) > 0 {
+	if _, problems := compileOnly("handbook.cfg", []byte(handbook("example.org", "sql://ser:passwd@dbhost/ser")), script.Options{}); len(problems) > 0 {
 		t.Fatal(ScriptError(problems))
 	}
 	s := newStand(t, handbook(testDomain, "DBURL"), "alice", "bob")

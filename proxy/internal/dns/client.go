@@ -149,7 +149,7 @@ func (c *Client) Stats() (asked, failed uint64) { return c.asked.Load(), c.faile
 
 // Cached is what is known of name without asking anybody; not ok: ask Lookup, which may
 // take long. The answer is shared and must not be changed.
-func (c *Client) Cached(name string, t Type) (a Answer, err error, ok bool) { //nolint:staticcheck // ST1008: err is part of what is known
+func (c *Client) Cached(name string, t Type) (a Answer, err error, ok bool) {
 	c.mu.Lock()
 	e, ok := c.entries[question{Canonical(name), t}]
 	c.mu.Unlock()

@@ -79,7 +79,7 @@ func TestAnswers(t *testing.T) {
 		if text(a) != c.want || !errors.Is(err, c.err) {
 			t.Errorf("%s %s: %q, %v; want %q, %v", c.typ, c.name, text(a), err, c.want, c.err)
 		}
-		if kept, err, ok := c2.Cached(c.name, c.typ); ok != (c.err != ErrBadName) || ok && (text(kept) != c.want || !errors.Is(err, c.err)) {
+		if kept, err, ok := c2.Cached(c.name, c.typ); ok == errors.Is(c.err, ErrBadName) || ok && (text(kept) != c.want || !errors.Is(err, c.err)) {
 			t.Errorf("%s %s is kept as %q, %v, %v", c.typ, c.name, text(kept), err, ok)
 		}
 	}

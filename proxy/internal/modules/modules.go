@@ -18,6 +18,7 @@ import (
 	"seraph/proxy/internal/modules/maxfwd"
 	"seraph/proxy/internal/modules/msilo"
 	"seraph/proxy/internal/modules/nathelper"
+	pathmod "seraph/proxy/internal/modules/path"
 	"seraph/proxy/internal/modules/registrar"
 	"seraph/proxy/internal/modules/rr"
 	"seraph/proxy/internal/modules/siputils"
@@ -105,7 +106,7 @@ func New(cfg Config) *Set {
 	s.Dialog = dialog.New(dialogs(cfg, s))
 	s.Guards = guards(cfg)
 	s.all = []module.Module{
-		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
+		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), pathmod.New(pathmod.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
 		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
 		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), nathelper.New(nathelper.Config{}), s.Usrloc,
 		registrar.New(registrar.Config{Usrloc: s.Usrloc, Key: cfg.GRUUKey, Now: cfg.Now, Log: cfg.Log}), s.Ctd,

@@ -183,6 +183,9 @@ func (r *Request) guard() error {
 	if r.Local != nil {
 		return nil
 	}
+	if r.flowGone {
+		return ErrFlowFailed
+	}
 	if r.InDialog {
 		return r.within()
 	}
@@ -193,7 +196,7 @@ func (r *Request) guard() error {
 	if to.Tag != nil && r.Msg.Header(sip.HdrRoute) != nil {
 		return ErrForeignRoute
 	}
-	if len(r.Auth.User) == 0 && !r.routesDropped {
+	if len(r.Auth.User) == 0 && !r.routesDropped && !r.viaFlow {
 		r.dropRoutes()
 	}
 	return nil

@@ -122,6 +122,8 @@ type Request struct {
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool
+	viaFlow       bool // a Route of ours leads to a flow
+	flowGone      bool // … which is no more
 	recursed      bool // Redirects has added targets
 	later         contacts
 	flows         []Target // what AddFlow added
@@ -154,6 +156,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed = 0, 0, false
+	r.viaFlow, r.flowGone = false, false
 	r.later.clear()
 	r.flows = r.flows[:0]
 	r.arena.reset()

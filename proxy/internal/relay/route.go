@@ -42,21 +42,35 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	}
 	r.Engine.makeToken(&token, r.sealKind(), r.Msg.CallID(), from.Tag, uint32(time.Now().Unix()))
 	two := r.Local == nil && r.From.Socket != f.Socket
-	dst = r.Engine.appendRoute(dst, f.Socket, isSIPS(t.URI), &token, two)
+	out, in := transport.Flow{}, transport.Flow{}
+	if t.Group != 0 || r.viaFlow {
+		out = f
+	}
+	if r.keepsFlow() {
+		in = r.From
+	}
+	two = two || !out.IsZero() && !in.IsZero()
+	if !two && out.IsZero() {
+		out = in
+	}
+	dst = r.Engine.appendRoute(dst, f.Socket, isSIPS(t.URI), &token, two, out)
 	if two {
-		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &token, two)
+		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &token, two, in)
 	}
 	return dst
 }
 
 // appendRoute appends one Record-Route; sips says that the request is for a sips URI
-// (RFC 3261 §16.6 step 4).
-func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, token *[routeToken]byte, two bool) []byte {
+// (RFC 3261 §16.6 step 4). It leads to a flow, if that is not the zero one.
+func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, token *[routeToken]byte, two bool, flow transport.Flow) []byte {
 	s := &e.sockets[socket]
 	if sips && s.Proto.Secure() { // TLS goes without saying there (RFC 5630 §3.1.4)
 		dst = append(dst, "Record-Route: <sips:"...)
 	} else {
 		dst = append(dst, "Record-Route: <sip:"...)
+	}
+	if !flow.IsZero() {
+		dst = append(e.AppendFlowToken(dst, flow), '@')
 	}
 	dst = append(dst, s.HostPort...)
 	if s.Proto != transport.UDP && !(sips && s.Proto == transport.TLS) {
@@ -64,6 +78,9 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, token *[route
 		dst = append(dst, s.Proto.Param()...)
 	}
 	dst = append(dst, ";lr"...)
+	if !flow.IsZero() {
+		dst = append(dst, ";ob"...)
+	}
 	if two {
 		dst = append(dst, ";r2=on"...)
 	}
@@ -94,8 +111,13 @@ func (e *Engine) makeToken(dst *[routeToken]byte, kind SealKind, callID, tag []b
 
 // ourRoute reports whether a URI of a Route header is our own.
 func (e *Engine) ourRoute(u *sip.URI) bool {
-	if u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || u.HasUser {
+	if u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS {
 		return false
+	}
+	if u.HasUser {
+		if _, _, ok := e.parseFlowToken(u.User); !ok {
+			return false
+		}
 	}
 	return e.Myself(u.Host, u.Port)
 }
@@ -143,7 +165,8 @@ func (r *Request) genuine(u *sip.URI) bool {
 // LooseRoute takes our entries off the Route (RFC 3261 §16.4) and reports
 // whether the request belongs to a dialog that passes us: it has a To tag and
 // one of the entries bears our MAC for it. The next hop is the next Route, else
-// the Request-URI (SER's loose_route); where the request belongs to no dialog of
+// the Request-URI (SER's loose_route). A request outside of a dialog that came along a
+// Path of ours to a flow counts too: it goes to that flow. Where the request belongs to no dialog of
 // ours, Relay takes the Route away again from senders who are not known.
 func (r *Request) LooseRoute() bool {
 	m := r.Msg
@@ -165,6 +188,9 @@ func (r *Request) LooseRoute() bool {
 			break
 		}
 		proven = proven || r.genuine(&u)
+		if u.HasUser {
+			r.takeFlow(u.User)
+		}
 		ours.add(m, &routes)
 		if _, two := u.Param("r2"); !two && taken == 0 {
 			taken = 1
@@ -181,7 +207,7 @@ func (r *Request) LooseRoute() bool {
 	if strict {
 		r.strictRoute()
 	}
-	return r.InDialog
+	return r.InDialog || err == nil && to.Tag == nil && r.viaFlow
 }
 
 // run is neighbouring values of one header line that are to be removed: together,

@@ -97,7 +97,11 @@ func (k *compiler) compareText(c *compare) node {
 		if re == nil {
 			return nil
 		}
-		return truth(func(c *module.Ctx) bool { return re.Match(get(c)) })
+		return truth(func(c *module.Ctx) bool {
+			text := get(c)
+			c.Steps += len(text) / 16
+			return re.Match(text)
+		})
 	}
 	want, equal := v.text, c.op == "=="
 	return truth(func(c *module.Ctx) bool { return sip.EqualFold(get(c), want) == equal })

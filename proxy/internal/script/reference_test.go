@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"seraph/proxy/internal/module"
 )
 
 const referencePage = "../../../docs/routing-language.md"
@@ -33,15 +35,50 @@ func TestReferenceIsComplete(t *testing.T) {
 	}
 }
 
-// TestReferenceExamples: the examples of the reference have no problems.
+// TestReferenceNamesVariables: each pseudo-variable stands in the reference as its own
+// line has it.
+func TestReferenceNamesVariables(t *testing.T) {
+	page := reference(t)
+	for _, name := range module.VariableNames() {
+		doc, form := module.VariableDoc(name)
+		row := "| `$" + name + "` | " + doc
+		if form != "" {
+			row = "` | " + doc
+		}
+		if !strings.Contains(page, row) {
+			t.Errorf("%s lacks %s", referencePage, row)
+		}
+	}
+}
+
+// dynamic makes the functions of the stage that take variables take them.
+func dynamic(modules []module.Module) []module.Module {
+	for _, m := range modules {
+		funcs := m.(*fake).funcs
+		for i := range funcs {
+			switch funcs[i].Name {
+			case "append_hf", "t_reply", "sl_send_reply":
+				funcs[i].Dynamic = true
+			}
+		}
+	}
+	return modules
+}
+
+// told is a line of an example that says what a variable becomes.
+var toldLine = regexp.MustCompile(`(?m)^(\s*\$var\((\w+)\) = .*;) +# (.*)$`)
+
+// TestReferenceExamples: the examples of the reference have no problems, and what they
+// say of values holds. Each is run on a message.
 func TestReferenceExamples(t *testing.T) {
 	frames := map[string]string{
 		"cfg":     "%",
 		"route":   loads + "route {\n%}\nroute[1] { ; }",
+		"values":  loads + "loadmodule \"note.so\"\nroute {\n%}",
 		"failure": loads + "route { t_on_failure(\"1\"); }\nfailure_route[1] {\n%}",
 	}
 	blocks := regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(reference(t), -1)
-	if len(blocks) < 4 {
+	if len(blocks) < 9 {
 		t.Fatalf("%d examples", len(blocks))
 	}
 	for _, b := range blocks {
@@ -49,9 +86,28 @@ func TestReferenceExamples(t *testing.T) {
 		if !ok {
 			t.Errorf("an example of kind %s", b[1])
 		}
-		text := strings.Replace(frame, "%", b[2], 1)
-		if _, problems := Compile(referencePage, []byte(text), Options{Modules: newStage().modules()}); len(problems) > 0 {
+		var notes, want []string
+		body := b[2]
+		if b[1] == "values" {
+			for _, line := range toldLine.FindAllStringSubmatch(body, -1) {
+				want = append(want, line[3])
+			}
+			body = toldLine.ReplaceAllString(body, "$1 note(\"$$var($2)\");")
+		}
+		text := strings.Replace(frame, "%", body, 1)
+		prog, problems := Compile(referencePage, []byte(text), Options{Modules: append(dynamic(newStage().modules()), noting(&notes))})
+		if len(problems) > 0 {
 			t.Errorf("%s\n%s", text, texts(problems))
+			continue
+		}
+		p := compile(t, "route { ; }", nil)
+		prog.Request(p.message(invite, stranger))
+		prog.Failure(p.message(invite, stranger), 1)
+		if got, want := strings.Join(notes, "\n"), strings.Join(want, "\n"); got != want {
+			t.Errorf("%s\nnotes\n%s\nwant\n%s", text, got, want)
+		}
+		if b[1] == "values" && len(notes) < 10 {
+			t.Errorf("only %d values are told", len(notes))
 		}
 	}
 }

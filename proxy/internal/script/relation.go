@@ -43,5 +43,9 @@ func (k *compiler) matching(x *relation, a valueNode) node {
 		return nil
 	}
 	want := x.op == "=~"
-	return truth(func(c *module.Ctx) bool { return re.Match(c.TextOf(a(c))) == want })
+	return truth(func(c *module.Ctx) bool {
+		text := c.TextOf(a(c))
+		c.Steps += len(text) / 16
+		return re.Match(text) == want
+	})
 }

@@ -67,7 +67,7 @@ type place struct {
 
 // Cached is Locate without asking anybody; not ok: ask Locate, which may take long.
 // It appends to dst and allocates nothing where dst has room for MaxHops.
-func (r *Resolver) Cached(dst []Hop, s *Service) (hops []Hop, err error, ok bool) { //nolint:staticcheck // ST1008: err is part of what is known
+func (r *Resolver) Cached(dst []Hop, s *Service) (hops []Hop, err error, ok bool) {
 	r.mu.Lock()
 	p := r.plans[planKey{string(s.Host), s.Port, s.Proto, s.Secure, s.Reach}]
 	r.mu.Unlock()

@@ -115,7 +115,7 @@ func TestLocate(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q, %v", c.name, places(list), err, c.want, c.err)
 			continue
 		}
-		if c.err == ErrBadHost {
+		if errors.Is(c.err, ErrBadHost) {
 			continue // nobody is asked, so nothing is kept
 		}
 		n := s.Questions()

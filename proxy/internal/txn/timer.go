@@ -113,11 +113,11 @@ func (s *shard) advance(table *Table, tick int64, out Out) {
 	s.mu.Unlock()
 }
 
-// ring fires t if it is still due, and lets the owner do what must not run under the
+// ring fires x if it is still due, and lets the owner do what must not run under the
 // lock.
-func (table *Table) ring(s *shard, t *Timer, c *Cell, due int64, out Out) {
-	fired := table.fire(s, t, c, due, out)
-	table.unlocked(c, nil)
+func (t *Table) ring(s *shard, x *Timer, c *Cell, due int64, out Out) {
+	fired := t.fire(s, x, c, due, out)
+	t.unlocked(c, nil)
 	if fired {
 		c.Unref()
 	}
@@ -126,36 +126,36 @@ func (table *Table) ring(s *shard, t *Timer, c *Cell, due int64, out Out) {
 
 // fire calls the timer's user; it may have been stopped or started anew between the
 // collection and the cell's lock.
-func (table *Table) fire(s *shard, t *Timer, c *Cell, due int64, out Out) (fired bool) {
-	defer table.survive(c)
+func (t *Table) fire(s *shard, x *Timer, c *Cell, due int64, out Out) (fired bool) {
+	defer t.survive(c)
 	c.Lock()
 	defer c.Unlock()
 	s.mu.Lock()
-	fired = t.armed && t.due == due && s.tick >= due
+	fired = x.armed && x.due == due && s.tick >= due
 	if fired {
-		s.unlink(t)
-		t.armed = false
+		s.unlink(x)
+		x.armed = false
 	}
 	s.mu.Unlock()
 	if fired {
-		t.user.Expired(t, out)
+		x.user.Expired(x, out)
 	}
 	return fired
 }
 
 // unlocked calls the owner after an event, without the lock.
-func (table *Table) unlocked(c *Cell, w *transport.Worker) {
-	defer table.survive(c)
+func (t *Table) unlocked(c *Cell, w *transport.Worker) {
+	defer t.survive(c)
 	c.owner.Unlocked(w)
 }
 
 // survive, deferred, makes a panic in the owner's code one that Config.Fault is told of.
 // It runs when the cell's lock has been given back.
-func (table *Table) survive(c *Cell) {
-	if table.cfg.Fault == nil {
+func (t *Table) survive(c *Cell) {
+	if t.cfg.Fault == nil {
 		return // the panic goes on
 	}
 	if fault := recover(); fault != nil {
-		table.cfg.Fault(c.owner, fault, debug.Stack())
+		t.cfg.Fault(c.owner, fault, debug.Stack())
 	}
 }

@@ -1,7 +1,6 @@
 package ratelimit_test
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -158,8 +157,10 @@ func TestSources(t *testing.T) {
 			if got := passed(moduletest.Compile(t, m, "rl_check_source", "1"), request(t, "INVITE", "192.0.2.7"), 20); got != 8 {
 				t.Errorf("another pipe: %d of 20 passed, want 8", got)
 			}
+			crowd := request(t, "INVITE", "192.0.2.7")
 			for i := range 60_000 {
-				call(request(t, "INVITE", fmt.Sprintf("10.0.%d.%d", i>>8, i&255)))
+				crowd.From.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 5060)
+				call(crowd)
 			}
 			if got := passed(call, request(t, "INVITE", "192.0.2.7"), 20); got != 0 {
 				t.Errorf("after a crowd %d requests of a source that had its share passed", got)

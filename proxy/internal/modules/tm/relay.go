@@ -90,6 +90,8 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 503, Extra: retryAfter}
 	case errors.Is(err, relay.ErrForeignRoute):
 		return sip.Reply{Status: 403, Reason: "Not Our Route"}
+	case errors.Is(err, relay.ErrFlowFailed):
+		return sip.Reply{Status: 430, Reason: "Flow Failed"} // RFC 5626 §11.5
 	case errors.Is(err, relay.ErrNoDialog):
 		return sip.Reply{Status: 481}
 	case errors.Is(err, relay.ErrLoop):
