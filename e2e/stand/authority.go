@@ -103,9 +103,16 @@ func (a *Authority) Script(name, more string) string {
 		a.t.Fatal(err)
 	}
 	config := fmt.Sprintf("[server:default]\ncertificate = %s.crt\nprivate_key = %s.key\n[client:default]\nca_list = root.crt\n", name, name)
+	path := a.Config(config)
+	return fmt.Sprintf("loadmodule \"tls.so\"\nmodparam(\"tls\", \"config\", %q)\n%s\n%s", path, more, text)
+}
+
+// Config writes the configuration file of module tls anew and returns its path.
+func (a *Authority) Config(text string) string {
+	a.t.Helper()
 	path := filepath.Join(a.Dir, "tls.cfg")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		a.t.Fatal(err)
 	}
-	return fmt.Sprintf("loadmodule \"tls.so\"\nmodparam(\"tls\", \"config\", %q)\n%s\n%s", path, more, text)
+	return path
 }

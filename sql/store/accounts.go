@@ -18,6 +18,8 @@ var belongings = []string{
 	"DELETE FROM dbaliases WHERE username = ? AND domain = ?",
 	"DELETE FROM phonebook WHERE username = ? AND domain = ?",
 	"DELETE FROM dial_history WHERE username = ? AND domain = ?",
+	"DELETE FROM speed_dial WHERE username = ? AND domain = ?",
+	"DELETE FROM call_rule WHERE username = ? AND domain = ?",
 	"DELETE FROM pending WHERE username = ? AND domain = ?",
 	"DELETE FROM silo_state WHERE silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)",
 	"DELETE FROM silo_foreign WHERE silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)",

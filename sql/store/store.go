@@ -36,6 +36,9 @@ type DB struct {
 	Admins      *Admins
 	Addresses   *Addresses
 	Trusted     *Trusted
+	SpeedDials  *SpeedDials
+	CallRules   *CallRules
+	Dispatcher  *Dispatcher
 
 	target target
 	masked string
@@ -86,6 +89,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	db.Audit, db.Dials = &Audit{db}, &Dials{db}
 	db.Admins = &Admins{db}
 	db.Addresses, db.Trusted = &Addresses{db}, &Trusted{db}
+	db.SpeedDials, db.CallRules, db.Dispatcher = &SpeedDials{db}, &CallRules{db}, &Dispatcher{db}
 	db.Silo, db.Calls, db.Accounting = &Silo{db}, &Calls{db}, &Accounting{db}
 	return db, nil
 }

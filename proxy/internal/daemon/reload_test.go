@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -217,5 +218,42 @@ func TestScriptCheckShowsScriptsOnly(t *testing.T) {
 	mine, err := c.ScriptCheck(t.Context(), ctlproto.ScriptCheckParams{Text: "rout { ; }"})
 	if err != nil || len(mine.Errors) == 0 || !strings.Contains(mine.Errors[0].Caret, "rout {") {
 		t.Errorf("of a text that the caller has sent: %+v, %v", mine, err)
+	}
+}
+
+// TestReloadUnderLoad: requests that come while the script is reloaded again and again
+// are all answered, each by one of the scripts.
+func TestReloadUnderLoad(t *testing.T) {
+	s := newReloadStand(t)
+	alice := s.phone("alice")
+	done := make(chan error)
+	go func() {
+		var failed error
+		for i := range 40 {
+			name := "even"
+			if i%2 == 1 {
+				name = "odd"
+			}
+			text := strings.NewReplacer("%NAME%", name, "%SETTINGS%", "debug="+strings.Repeat("1", i%3+1)).Replace(reloadScript)
+			failed = errors.Join(failed, os.WriteFile(s.cfg.Script+".new", []byte(text), 0o600), os.Rename(s.cfg.Script+".new", s.cfg.Script))
+			_, err := s.d.ReloadScript()
+			failed = errors.Join(failed, err)
+		}
+		done <- failed
+	}()
+	seen := map[string]int{}
+	for i := 0; ; i++ {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			if len(seen) < 2 {
+				t.Errorf("the answers were of %v", seen)
+			}
+			return
+		default:
+		}
+		seen[answering(alice, fmt.Sprintf("load-%d", i))]++
 	}
 }

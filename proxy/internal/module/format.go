@@ -100,9 +100,19 @@ func (f *Format) AppendLine(dst []byte, c *Ctx) []byte {
 
 // Text is Append into memory that the next Format uses again.
 func (f *Format) Text(c *Ctx, null string) []byte {
-	c.line = f.Append(c.line[:0], c, null)
-	return c.line
+	i := c.formats
+	if i == maxFormats {
+		return f.Append(nil, c, null)
+	}
+	c.formats++
+	c.lines[i] = f.Append(c.lines[i][:0], c, null)
+	c.formats--
+	return c.lines[i]
 }
+
+// maxFormats is how many formats may stand in each other, as in $sht(t=>$ru), and be
+// written into memory that is there already.
+const maxFormats = 4
 
 // Value is the text as a value in c's memory; null if it is longer than MaxText.
 func (f *Format) Value(c *Ctx) Value {
@@ -116,11 +126,17 @@ func (f *Format) Value(c *Ctx) Value {
 
 // Line is AppendLine in c's memory, nil if the text is longer than MaxText.
 func (f *Format) Line(c *Ctx) []byte {
-	c.line = f.AppendLine(c.line[:0], c)
-	if len(c.line) > MaxText {
+	i := c.formats
+	if i == maxFormats {
+		return nil // no variable makes header lines
+	}
+	c.formats++
+	c.lines[i] = f.AppendLine(c.lines[i][:0], c)
+	c.formats--
+	if len(c.lines[i]) > MaxText {
 		return nil
 	}
-	return c.Keep(c.line)
+	return c.Keep(c.lines[i])
 }
 
 // Sample is the text with mark in the place of each variable, for checks of what

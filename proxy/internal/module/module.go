@@ -113,8 +113,9 @@ type Ctx struct {
 	// Vars are the script's own variables by their place in its Scope.
 	Vars []Value
 
-	scratch []byte // where values are put together before they are kept
-	line    []byte // the same for texts that are made of values
+	scratch []byte             // where values are put together before they are kept
+	lines   [maxFormats][]byte // the same for texts that are made of values
+	formats int                // how many of them are being written
 	uri     sip.URI
 }
 

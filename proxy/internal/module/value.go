@@ -125,6 +125,13 @@ func lower(c byte) byte {
 	return c
 }
 
+// Restart begins a new run of a route block of a kind, in which nothing was done yet;
+// the block counts as so many steps.
+func (c *Ctx) Restart(kind Routes, steps int) {
+	c.Route, c.ReturnCode, c.Depth, c.Steps = kind, True, 1, steps
+	c.formats = 0 // where a fault has ended the last run
+}
+
 // kept makes a text value of what was appended to c.scratch.
 func (c *Ctx) kept(b []byte) Value {
 	c.scratch = b

@@ -78,11 +78,17 @@ func takesArgument(name string) bool {
 	return !known || d.arg != ""
 }
 
+// maxVariable bounds how long a variable is in a script, in bytes.
+const maxVariable = 1024
+
 // closing returns the offset after the parenthesis that closes the one at open, on
 // the same line; that of the line's end if there is none.
 func closing(text string, open int) int {
 	depth := 0
 	for i := open; i < len(text); i++ {
+		if i > maxVariable {
+			return i
+		}
 		switch text[i] {
 		case '(':
 			depth++

@@ -12,7 +12,7 @@ import (
 // TestDrain: when the router ends, what rings is cancelled and its callers are told; what
 // is answered stays as it is; nothing new begins.
 func TestDrain(t *testing.T) {
-	b, alice, phones := setup(t, 3, fast, func(c *Config) { c.Txn.FrTimer = 20 * time.Second })
+	b, alice, phones := prepare(t, 3, fast, func(c *Config) { c.Txn.FrTimer = 20 * time.Second })
 	all := b.hooks.request
 	one := func(p *phone) func(r *Request) {
 		return func(r *Request) {
@@ -30,6 +30,7 @@ func TestDrain(t *testing.T) {
 			all(r)
 		}
 	}
+	b.start()
 	alice.invite("answered")
 	phones[0].answer(phones[0].expect("INVITE"), 200, "bt")
 	alice.expect("SIP/2.0 200")

@@ -33,7 +33,7 @@ func service(places ...string) []string {
 }
 
 // named makes the bench ask a name server with this zone, and send requests to the
-// gateway; it starts.
+// gateway; start begins.
 func (b *bench) named(zone []string, uri string) *dnstest.Server {
 	b.t.Helper()
 	s := dnstest.New(b.t, zone...)
@@ -50,7 +50,6 @@ func (b *bench) named(zone []string, uri string) *dnstest.Server {
 			_ = r.Reply(&sip.Reply{Status: 478, Reason: "Told to the script"})
 		}
 	}
-	b.start()
 	return s
 }
 
@@ -85,6 +84,7 @@ func TestNextPlace(t *testing.T) {
 			t.Run(method+" "+first, func(t *testing.T) {
 				b, alice, phones := prepare(t, 2, fast, func(c *Config) { c.Txn.FrTimer = 300 * time.Millisecond })
 				b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+				b.start()
 				alice.request(method, "sip:bob@example.org", "next", 1, "next", "")
 				one := phones[0].expect(method + " sip:bob@" + gateway + " ")
 				if first == "503" {
@@ -116,6 +116,7 @@ func TestNextPlace(t *testing.T) {
 func TestNextPlaceIsRemembered(t *testing.T) {
 	b, alice, phones := prepare(t, 2, fast)
 	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+	b.start()
 	alice.invite("one")
 	phones[0].answer(phones[0].expect("INVITE"), 503, "x")
 	phones[0].expect("ACK")
@@ -138,6 +139,7 @@ func TestNextPlaceIsRemembered(t *testing.T) {
 func TestRefusedConnection(t *testing.T) {
 	b, alice, phones := prepare(t, 1, fast)
 	b.named(service(fmt.Sprint("tcp ", closed(t)), phones[0].place()), "sip:bob@"+gateway)
+	b.start()
 	alice.send("INVITE sip:bob@example.org SIP/2.0",
 		fmt.Sprintf("Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bKinv-tcp", alice.port()), "Max-Forwards: 70",
 		"From: <sip:alice@example.org>;tag=at", "To: <sip:bob@example.org>", "Call-ID: tcp", "CSeq: 1 INVITE")
@@ -163,6 +165,7 @@ func TestNoPlaceLeft(t *testing.T) {
 	b.named(service(phones[0].place(), phones[1].place(), phones[2].place(), fmt.Sprint("tcp ", closed(t))), "sip:bob@"+gateway)
 	relay := b.hooks.request
 	b.hooks.request = func(r *Request) { r.OnFailure = 1; relay(r) }
+	b.start()
 	alice.invite("none")
 	for _, p := range phones {
 		p.answer(p.expect("INVITE"), 503, "x")
@@ -181,6 +184,7 @@ func TestOtherAnswersAreAnswers(t *testing.T) {
 	for _, status := range []int{302, 404, 486, 500, 504, 603} {
 		b, alice, phones := prepare(t, 2, fast)
 		b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+		b.start()
 		alice.invite("word")
 		phones[0].answer(phones[0].expect("INVITE"), status, "x")
 		alice.expect(fmt.Sprint("SIP/2.0 ", status))
@@ -196,6 +200,7 @@ func TestNoNextPlaceOnceItRings(t *testing.T) {
 	b, alice, phones := prepare(t, 1, fast)
 	to, accept := b.listener()
 	b.named(service(fmt.Sprint("tcp ", to.Port()), phones[0].place()), "sip:bob@"+gateway)
+	b.start()
 	alice.invite("rings")
 	bob := accept()
 	bob.answer(bob.expect("INVITE"), 180, "bt")
@@ -212,6 +217,7 @@ func TestNoNextPlaceOnceItRings(t *testing.T) {
 func TestCancelledCallGoesNowhere(t *testing.T) {
 	b, alice, phones := prepare(t, 2, fast)
 	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+	b.start()
 	alice.invite("gone")
 	inv := phones[0].expect("INVITE")
 	phones[0].answer(inv, 180, "x")
@@ -245,6 +251,7 @@ func TestCancelledCallGoesNowhere(t *testing.T) {
 func TestUnknownHost(t *testing.T) {
 	b, alice, _ := prepare(t, 0, fast)
 	b.named(nil, "sip:bob@nobody.test")
+	b.start()
 	alice.invite("unknown")
 	alice.expect("SIP/2.0 478")
 	alice.ack("unknown")
@@ -266,6 +273,7 @@ func TestDeadNameServer(t *testing.T) {
 		}
 		toName(r)
 	}
+	b.start()
 	alice.invite("name")
 	eventually(t, "the name server was not asked", func() bool { return s.Questions() > 0 })
 	for i := range 20 {
@@ -291,6 +299,7 @@ func TestLargeRequestToAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.named(service(phones[0].place()), "sip:bob@"+gateway)
+	b.start()
 	padding := "Subject: " + strings.Repeat("x", maxDatagram)
 	alice.invite("large", padding)
 	c, err := ln.Accept()
@@ -328,6 +337,7 @@ func TestManyPlacesEnd(t *testing.T) {
 			fmt.Sprintf("_sip._udp.%s 300 IN SRV %d 1 %d here%d.test.", gateway, i, phones[0].port(), i))
 	}
 	b.named(zone, "sip:bob@"+gateway) // the phone listens at 127.0.0.1 alone; the others are silent
+	b.start()
 	alice.invite("many")
 	phones[0].answer(phones[0].expect("INVITE"), 503, "x")
 	alice.expectWithin(20*time.Second, "SIP/2.0 408")

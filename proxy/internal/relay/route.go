@@ -43,7 +43,7 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	r.Engine.makeToken(&token, r.sealKind(), r.Msg.CallID(), from.Tag, uint32(time.Now().Unix()))
 	two := r.Local == nil && r.From.Socket != f.Socket
 	out, in := transport.Flow{}, transport.Flow{}
-	if t.Group != 0 || r.viaFlow {
+	if t.Group != 0 && !t.Flow.IsZero() || r.viaFlow {
 		out = f
 	}
 	if r.keepsFlow() {

@@ -91,7 +91,7 @@ func (p *Program) run(b *block, r *relay.Request, kind module.Routes) result {
 	if kind == module.BranchRoute {
 		return p.within(b, c)
 	}
-	c.Route, c.ReturnCode, c.Depth, c.Steps = kind, module.True, 1, b.weight
+	c.Restart(kind, b.weight)
 	p.clearVars(c)
 	defer p.survive(b, c)
 	return p.ended(b, c, b.run(c))

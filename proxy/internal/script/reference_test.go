@@ -54,7 +54,11 @@ func TestReferenceNamesVariables(t *testing.T) {
 // dynamic makes the functions of the stage that take variables take them.
 func dynamic(modules []module.Module) []module.Module {
 	for _, m := range modules {
-		funcs := m.(*fake).funcs
+		f, ok := m.(*fake)
+		if !ok {
+			continue
+		}
+		funcs := f.funcs
 		for i := range funcs {
 			switch funcs[i].Name {
 			case "append_hf", "t_reply", "sl_send_reply":

@@ -175,6 +175,13 @@ func (l *Layer) Usable(f Flow) bool {
 	return c != nil && !c.dead()
 }
 
+// Connected reports whether there is a connection from or to an address, open or being
+// opened.
+func (l *Layer) Connected(proto Proto, remote netip.AddrPort) bool {
+	c := l.conns.byRemote(peer{proto: proto, remote: remote})
+	return c != nil && !c.dead()
+}
+
 // udpSocket is the socket for a datagram on f: of a group the lane's own.
 func (l *Layer) udpSocket(f Flow, lane int, msg []byte) (*udpSocket, error) {
 	if int(f.Socket) >= len(l.udp) || len(l.udp[f.Socket]) == 0 {

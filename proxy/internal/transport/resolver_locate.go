@@ -89,7 +89,8 @@ func (r *Resolver) Locate(ctx context.Context, dst []Hop, s *Service) ([]Hop, er
 	if hops, err, ok := r.Cached(dst, s); ok {
 		return hops, err
 	}
-	w := walk{r: r, ctx: ctx, s: s, host: string(s.Host)}
+	own := *s // so that s itself need not outlive the call
+	w := walk{r: r, ctx: ctx, s: &own, host: string(s.Host)}
 	p := w.plan()
 	if ctx.Err() != nil && len(p.places) == 0 {
 		return dst, ctx.Err() // what is known by now says nothing of the host

@@ -90,8 +90,9 @@ func (t *Table) Current() (servers, clients int64) { return t.servers.Load(), t.
 // Full reports whether no further request is to be taken.
 func (t *Table) Full() bool { return t.servers.Load() >= t.cfg.Max }
 
-// idleInterval is how often memory that nobody has needed meanwhile is given back.
-const idleInterval = 10 * time.Second
+// idleInterval is how often half of the memory that nobody has needed meanwhile is given
+// back: what a peak has left is gone in ten minutes, and no lull of a minute costs anything.
+const idleInterval = time.Minute
 
 // Each calls f for every server transaction, which is referred to meanwhile and not
 // locked. Those that begin or end meanwhile may be passed over.

@@ -125,6 +125,9 @@ func (s *shard) due(d *dialog, at time.Time) {
 // find returns the dialog of a message with these tags, and whether the caller is who
 // is named in From.
 func (s *shard) find(hash uint64, callID, fromTag, toTag []byte) (d *dialog, byCaller bool) {
+	if len(s.buckets) == 0 {
+		return nil, false // the script does not load the module
+	}
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if d.hash != hash || len(d.callee.tag) == 0 || !bytes.Equal(d.callID, callID) {
 			continue

@@ -109,6 +109,9 @@ func handleAlias(c *module.Ctx) int {
 	if c.SetURI(c.Keep(appendWithout(room[:0], c.Main.URI))) != nil {
 		return module.False
 	}
+	if proto == transport.TLS && !c.Engine.Layer().Connected(proto, to) {
+		return module.True // a server whose connection is closed is called where its Contact says
+	}
 	next := appendHostPort(append(room[:0], "sip:"...), to, ':')
 	if proto != transport.UDP {
 		next = append(append(next, ";transport="...), proto.String()...)

@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"seraph/e2e/peer"
+	"seraph/e2e/stand"
+)
+
+// edgeScript is a proxy between the phones and their registrar.
+const edgeScript = `loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "path.so"
+route {
+	if (loose_route()) {
+		if (method == "INVITE") {
+			record_route();
+		};
+		t_relay();
+		break;
+	};
+	if (method == "REGISTER") {
+		add_path();
+	};
+	if (method == "INVITE") {
+		record_route();
+	};
+	t_relay("%s", "%s");
+}
+`
+
+// edge starts such a proxy in front of a stand.
+func edge(t *testing.T, home *stand.Stand) *stand.Stand {
+	t.Helper()
+	host, port, err := net.SplitHostPort(home.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stand.Start(t, stand.Options{Engine: stand.Memory, Script: fmt.Sprintf(edgeScript, host, port)})
+}
+
+// flow registers one flow of a phone.
+func flow(t *testing.T, p *peer.Peer, regID int, edit ...func(*peer.Message)) *peer.Message {
+	t.Helper()
+	contact := fmt.Sprintf(`<%s;ob>;reg-id=%d;+sip.instance="<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>";expires=600`, p.ContactURI(), regID)
+	m := p.NewRegister(contact).Add("Supported", "path, outbound")
+	for _, e := range edit {
+		e(m)
+	}
+	return p.Do(p.Answer(m, wantStatus(t, p.Do(m), 401), peer.Credentials{User: p.Name, Password: p.Password}))
+}
+
+// TestPathAndOutbound: phones behind an edge proxy, on flows that are the only way to
+// them: their contacts lead nowhere.
+func TestPathAndOutbound(t *testing.T) {
+	home := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}})
+	front := edge(t, home)
+	phone := func(network string) *peer.Peer {
+		return front.Peer(peer.Config{Name: "bob", Password: stand.Password("bob"), Network: network, Claim: "192.0.2.99:5060"})
+	}
+	udp, tcp := phone("udp"), phone("tcp")
+	ok := wantStatus(t, flow(t, udp, 1), 200)
+	if ok.Get("Require") != "outbound" || !strings.Contains(ok.Get("Path"), ";lr;ob>") {
+		t.Errorf("the 200 says Require: %q, Path: %q", ok.Get("Require"), ok.Get("Path"))
+	}
+	time.Sleep(1100 * time.Millisecond) // the flow that came later is tried first
+	wantStatus(t, flow(t, tcp, 2), 200)
+	if n := home.QueryInt("SELECT COUNT(*) FROM location WHERE username = 'bob' AND path LIKE '%;ob>'"); n != 2 {
+		t.Errorf("%d flows are in the database, want 2", n)
+	}
+	alice := home.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")})
+
+	// A whole call on the TCP flow, both ways.
+	caller, callee := connect(t, alice, tcp)
+	udp.Quiet(200*time.Millisecond, peer.Request("INVITE"))
+	caller.Send("INFO")
+	tcp.Reply(tcp.Expect(peer.Request("INFO")), 200, "OK")
+	alice.Expect(peer.Response(200, "INFO"))
+	bye := callee.Send("BYE")
+	alice.Reply(alice.Expect(peer.Request("BYE").Of(bye.CallID())), 200, "OK")
+	tcp.Expect(peer.Response(200, "BYE"))
+
+	// The flow breaks: the edge says 430, and the other flow gets the call.
+	tcp.Hangup()
+	caller, _ = connect(t, alice, udp)
+	hangup(caller, udp)
+	alice.Expect(peer.Response(200, "BYE"))
+
+	// Nobody else follows the route that the phone was told, and nobody invents one.
+	stranger := front.Peer(peer.Config{Name: "eve"})
+	path := peer.URIOf(ok.Get("Path"))
+	forged := strings.Replace(path, "sip:", "sip:A", 1)
+	m := stranger.NewRequest("OPTIONS", "sip:victim@"+stranger.Address()).Add("Route", "<"+forged+">")
+	stranger.Send(m)
+	stranger.Quiet(300*time.Millisecond, peer.Request("OPTIONS"))
+	home.NothingLeft()
+}
+
+// TestOutboundRefused: a first hop that keeps no flows.
+func TestOutboundRefused(t *testing.T) {
+	home := stand.Start(t, stand.Options{Users: []string{"bob"}})
+	bob := home.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")})
+	hop := func(m *peer.Message) {
+		m.Add("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"+peer.Token())
+	}
+	wantStatus(t, flow(t, bob, 1, hop), 439)
+	without := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:192.0.2.1;lr>") }
+	wantStatus(t, flow(t, bob, 1, without), 439)
+	with := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:192.0.2.1;lr;ob>") }
+	wantStatus(t, flow(t, bob, 1, with), 200)
+}
