@@ -81,6 +81,7 @@ func (l looked) here(name string) {
 		what := fmt.Sprintf("%s-%d-%s", name, look.Width, look.Theme)
 		l.Accessible(what)
 		l.FitsWidth(what)
+		l.ButtonsFit(what)
 		l.Picture(what)
 	}
 	l.Wear(looks[0])

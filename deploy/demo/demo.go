@@ -127,7 +127,11 @@ func (d *demo) startProxy(ctx context.Context) error {
 
 func (d *demo) startPortal(ctx context.Context) error {
 	at := netip.AddrPortFrom(d.listen, uint16(d.httpPort)).String()
-	args := []string{"--listen", at, "--db", d.database, "--ctl", d.socket}
+	config, err := d.folder.portalConfig()
+	if err != nil {
+		return err
+	}
+	args := []string{"--config", config, "--listen", at, "--db", d.database, "--ctl", d.socket}
 	return d.startReady(ctx, "seraph-webui", args, func(ctx context.Context) error { return healthy(ctx, d.url()+"/healthz") })
 }
 

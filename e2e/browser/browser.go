@@ -147,6 +147,18 @@ func (b *Browser) Fill(label, value string) {
 	b.does("fill "+label, fillByLabel, label, value)
 }
 
+// Tick clicks the checkbox with that label.
+func (b *Browser) Tick(label string) {
+	b.t.Helper()
+	b.does("tick "+label, `label => {
+		const box = [...document.querySelectorAll("input[type=checkbox]")].find(e => e.offsetParent !== null &&
+			[...(e.labels || [])].some(l => l.innerText.toLowerCase().includes(label.toLowerCase())));
+		if (!box) return "no checkbox is labelled so";
+		box.click();
+		return "";
+	}`, label)
+}
+
 // pressByName clicks the button or link with that accessible name.
 const pressByName = `name => {
 	const same = s => (s || "").replace(/\s+/g, " ").trim().toLowerCase() === name.toLowerCase();
@@ -187,6 +199,16 @@ func (b *Browser) Count(selector string) int {
 	return n
 }
 
+// Texts are the texts of the elements that match a selector.
+func (b *Browser) Texts(selector string) []string {
+	b.t.Helper()
+	texts, err := eval[[]string](b, "s => [...document.querySelectorAll(s)].map(e => e.textContent.trim())", selector)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return texts
+}
+
 // Status waits until the page tells this presence of an address in its row.
 func (b *Browser) Status(aor, status string, within time.Duration) {
 	b.t.Helper()
@@ -220,6 +242,27 @@ func (b *Browser) Wear(l Look) {
 func (b *Browser) Resize(width, height int) {
 	b.t.Helper()
 	b.run("change the size", chromedp.EmulateViewport(int64(width), int64(height)))
+}
+
+// ButtonsFit fails the test if the words of a button stand in more lines than one.
+func (b *Browser) ButtonsFit(what string) {
+	b.t.Helper()
+	broken, err := eval[[]string](b, `() => [...document.querySelectorAll(".button, .chip, .tabs a")].filter(e => e.offsetParent !== null).filter(e => {
+		const lines = new Set();
+		for (const text of e.childNodes) {
+			if (text.nodeType !== Node.TEXT_NODE || !text.data.trim()) continue;
+			const range = document.createRange();
+			range.selectNodeContents(text);
+			for (const box of range.getClientRects()) lines.add(Math.round(box.top));
+		}
+		return lines.size > 1;
+	}).map(e => e.innerText)`)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, text := range broken {
+		b.t.Errorf("%s: the button %q is broken into lines", what, text)
+	}
 }
 
 // Picture saves the page as NAME.png in the folder SERAPH_E2E_PICTURES, if there is one.

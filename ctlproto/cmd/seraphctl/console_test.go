@@ -95,6 +95,43 @@ func TestConsoleHidesWhatIsTyped(t *testing.T) {
 	}
 }
 
+// TestConsoleCtrlD: at either question it ends the command as misuse, and says
+// that nothing happened.
+func TestConsoleCtrlD(t *testing.T) {
+	for _, typed := range []string{"\x04", "new password\n\x04"} {
+		t.Run(strconv.Quote(typed), func(t *testing.T) {
+			keyboard, terminal := openTerminal(t)
+			d := newDesk(t)
+			d.stdin = "old password\n"
+			d.must("add", "alice", "--password-file", "-")
+			d.typist = terminalOf(terminal, terminal)
+			refused := make(chan struct{})
+			go func() {
+				defer close(refused)
+				d.refuses(exitUsage, []string{"passwd", "alice"}, "no password was typed; nothing was changed")
+			}()
+			prompt(t, keyboard, terminal, "alice@example.org: ")
+			first, second, again := strings.Cut(typed, "\n")
+			if again {
+				first += "\n"
+			}
+			if _, err := keyboard.WriteString(first); err != nil {
+				t.Fatal(err)
+			}
+			if again {
+				prompt(t, keyboard, terminal, "again: ")
+				if _, err := keyboard.WriteString(second); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-refused
+			if !echoes(t, terminal) {
+				t.Error("the terminal stays blind")
+			}
+		})
+	}
+}
+
 func TestConsoleInterrupted(t *testing.T) {
 	keyboard, terminal := openTerminal(t)
 	ctx, interrupt := context.WithCancel(t.Context())

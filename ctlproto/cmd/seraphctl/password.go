@@ -137,20 +137,20 @@ func (c *console) Ask(ctx context.Context, prompt string) (string, error) {
 	fmt.Fprint(c.out, prompt)
 	defer fmt.Fprintln(c.out)
 	type typed struct {
-		text []byte
+		text string
 		err  error
 	}
 	done := make(chan typed, 1)
 	go func() { // it may stay in its read until the program ends
-		text, err := term.ReadPassword(fd)
+		text, err := readSecret(fd)
 		done <- typed{text, err}
 	}()
 	select {
 	case t := <-done:
 		if errors.Is(t.err, io.EOF) {
-			return "", errors.New("no password was typed; nothing was changed")
+			return "", usagef("no password was typed; nothing was changed")
 		}
-		return strings.TrimSuffix(string(t.text), "\r"), t.err
+		return strings.TrimSuffix(t.text, "\r"), t.err
 	case <-ctx.Done():
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
 	}

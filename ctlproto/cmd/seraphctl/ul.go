@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +83,7 @@ func (a *app) lookUp(ctx context.Context, args []string) ([]aorLine, error) {
 		for _, one := range all {
 			lines = append(lines, aorLine{one.AoR, one.Contacts})
 		}
+		slices.SortFunc(lines, func(a, b aorLine) int { return strings.Compare(a.AoR, b.AoR) })
 		return lines, err
 	}
 	user, err := a.liveAddress(ctx, args[0])
@@ -246,6 +248,7 @@ func (a *app) onlineCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			slices.Sort(users)
 			if a.asJSON() {
 				return a.writeJSON(append([]string{}, users...))
 			}

@@ -147,12 +147,12 @@ func TestOnline(t *testing.T) {
 			t.Errorf("ul.dump %s", params)
 		}
 		return ctlproto.UlBrief{Domains: []ctlproto.UlBriefTableItem{{Domain: ctlproto.UlBriefTable{AoRs: []ctlproto.UlBriefAoR{
-			{AoR: "alice@example.org"}, {AoR: "b\x1bob@example.org"}}}}}}, nil
+			{AoR: "zoe@example.org"}, {AoR: "alice@example.org"}, {AoR: "b\x1bob@example.org"}}}}}}, nil
 	}})
-	if out := d.must("online"); out != "alice@example.org\nb\\x1bob@example.org\n" {
+	if out := d.must("online"); out != "alice@example.org\nb\\x1bob@example.org\nzoe@example.org\n" {
 		t.Errorf("output %q", out)
 	}
-	if out := d.must("online", "-o", "json"); out != "[\n  \"alice@example.org\",\n  \"b\\u001bob@example.org\"\n]\n" {
+	if out := d.must("online", "-o", "json"); out != "[\n  \"alice@example.org\",\n  \"b\\u001bob@example.org\",\n  \"zoe@example.org\"\n]\n" {
 		t.Errorf("JSON %q", out)
 	}
 	d.refuses(exitUsage, []string{"online", "x"}, "online takes no arguments")

@@ -17,6 +17,7 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/session"
+	"seraph/webui/internal/user"
 )
 
 // defaultState is where the embedded database is unless --state says otherwise.
@@ -36,6 +37,13 @@ type Config struct {
 	TimeZone      string   `toml:"time_zone"`
 	Sessions      Sessions `toml:"sessions"`
 	Aliases       Aliases  `toml:"aliases"`
+	Contacts      Contacts `toml:"contacts"`
+}
+
+// Contacts are the rules by which people add contacts by hand; see
+// user.ContactRules.
+type Contacts struct {
+	Deny []user.ContactPattern `toml:"deny"`
 }
 
 // Aliases are the rules by which people give themselves aliases; see

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,13 @@ func TestSampleIsRight(t *testing.T) {
 	if diff := cmp.Diff(defaults().Sessions, cfg.Sessions); diff != "" {
 		t.Errorf("the sample's [sessions] are not the defaults: %s", diff)
 	}
+	var denied []string
+	for _, p := range cfg.Contacts.Deny {
+		denied = append(denied, p.String())
+	}
+	if want := []string{"*.premium.example.net", "0900*@*", "127.0.0.0/8", "::1", `/^sips?:(\+|00)?1?900\d{7}@/`}; !slices.Equal(denied, want) {
+		t.Errorf("the sample's example of [contacts] denies %q, want %q", denied, want)
+	}
 	if diff := cmp.Diff(defaults().Aliases, cfg.Aliases); diff != "" {
 		t.Errorf("the sample's [aliases] are not the defaults: %s", diff)
 	}
@@ -140,6 +149,9 @@ func TestWrongSettings(t *testing.T) {
 		{"negative limit", "[aliases]\nlimit = -1", "aliases.limit: -1 is not between 0 and 100"},
 		{"high limit", "[aliases]\nlimit = 101", "aliases.limit: 101 is not between 0 and 100"},
 		{"pattern", "[aliases]\npattern = \"[a-\"", "aliases.pattern: "},
+		{"a contact pattern", "[contacts]\n# deny:\ndeny = [\"*.example.net\", \"/[a/\"]", `webui.toml:3: "/[a/" is no pattern for contacts: error parsing regexp: missing closing ]`},
+		{"an empty contact pattern", "[contacts]\ndeny = [\"\"]", `webui.toml:2: "" is no pattern for contacts: it is empty`},
+		{"one contact pattern, no list", "[contacts]\ndeny = \"*\"", "contacts.deny"},
 		{"short duration", "[sessions]\nidle = \"5s\"", `"5s" is no duration of a minute or more`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -196,5 +208,27 @@ func TestWrongLine(t *testing.T) {
 	var out bytes.Buffer
 	if code := run(t.Context(), []string{"--version"}, &out, new(bytes.Buffer)); code != 0 || out.String() != "seraph-webui dev\n" {
 		t.Errorf("--version: code %d, %q", code, &out)
+	}
+}
+
+// TestRulesReachThePortal: what the file says of aliases and contacts is what the pages go by.
+func TestRulesReachThePortal(t *testing.T) {
+	cfg, _, err := parseArgs([]string{"--config", write(t, "[aliases]\nlimit = 7\n[contacts]\ndeny = [\n  \"*.example.net\",\n  '/^sip:\\d+@/',\n]")}, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Main{Config: cfg, Log: slog.New(slog.DiscardHandler)}
+	options, err := m.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer options.Ctl.Close()
+	if options.AliasRules.Limit != 7 {
+		t.Errorf("%d aliases, want 7", options.AliasRules.Limit)
+	}
+	for contact, want := range map[string]bool{"sip:x@gw.example.net": true, "sip:0900@gw.example.org": true, "sip:x@gw.example.org": false} {
+		if got := options.ContactRules.Denies(contact); got != want {
+			t.Errorf("%s is denied: %v, want %v", contact, got, want)
+		}
 	}
 }

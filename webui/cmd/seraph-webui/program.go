@@ -109,7 +109,7 @@ func (m *Main) options() (o server.Options, err error) {
 	return server.Options{
 		Ctl: ctlproto.NewRedialer(m.Config.Ctl, ctlproto.Dialer{}), Assets: files, View: pages,
 		DefaultDomain: m.Config.DefaultDomain, Proxies: proxies, Limits: m.Config.limits(), AliasRules: aliases, AdminLimits: m.Config.adminLimits(), Zone: zone,
-		Now: time.Now, Log: m.Log,
+		ContactRules: user.ContactRules(m.Config.Contacts), Now: time.Now, Log: m.Log,
 	}, nil
 }
 

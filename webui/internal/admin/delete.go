@@ -7,6 +7,7 @@ import (
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -91,7 +92,7 @@ func (p *Portal) confirmPassword(r *http.Request, f *form.Form) error {
 	case errors.Is(err, session.ErrRefused):
 		f.Fail(field, "security.wrong")
 	case errors.As(err, &slow):
-		f.Fail(field, "security.slow_down", waitSeconds(slow.Wait))
+		f.Fail(field, "security.slow_down", portal.WaitSeconds(slow.Wait))
 	default:
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
 	"seraph/sql/store"
+	"seraph/webui/internal/server"
+	"seraph/webui/internal/user"
 )
 
 func TestProfileIsSaved(t *testing.T) {
@@ -228,9 +230,14 @@ func TestContactIsAdded(t *testing.T) {
 
 func TestContactFaults(t *testing.T) {
 	answer := ctltest.Refuse(ctlproto.CodeBusy, "inner words")
-	s := newStand(t, map[string]ctltest.Handler{ctlproto.MethodUlAdd: answer, ctlproto.MethodUlLookup: contacts(phones...)})
+	premium, err := user.ParseContactPattern("*.premium.example.net")
+	check(t, err)
+	s := newStand(t, map[string]ctltest.Handler{ctlproto.MethodUlAdd: answer, ctlproto.MethodUlLookup: contacts(phones...)},
+		func(o *server.Options) { o.ContactRules.Deny = []user.ContactPattern{premium} })
 	b := s.browser().signIn("alice", "wonderland")
 	for _, c := range []struct{ typed, lifetime, field, fault string }{
+		{"sip:bob@gw.premium.example.net:5070", "hour", "contact", "The operator does not allow calls to be sent on to this address."},
+		{"bob@192.0.2.7;maddr=GW.premium.example.net", "hour", "contact", "The operator does not allow calls to be sent on to this address."},
 		{"", "hour", "contact", "This is needed."},
 		{"a b", "hour", "contact", "This is no SIP address like bob@example.org or sip:bob@192.0.2.7:5060."},
 		{"tel:+420123", "hour", "contact", "This is no SIP address like bob@example.org or sip:bob@192.0.2.7:5060."},

@@ -36,16 +36,17 @@ const pathSignIn = "/user/sign-in"
 
 // routes is the site map. GET serves HEAD, too.
 func (s *Server) routes(p *user.Portal) []Route {
+	door := p.Door()
 	return []Route{
 		{Method: "GET", Path: "/", Access: Anyone, Bare: true, Handler: toPhoneBook},
 		{Method: "GET", Path: "/user", Access: Anyone, Bare: true, Handler: toPhoneBook},
 		{Method: "GET", Path: "/healthz", Access: Anyone, Bare: true, Handler: s.healthz},
 		{Method: "GET", Path: "/static/:name", Access: Anyone, Bare: true, Handler: s.static},
 
-		{Method: "GET", Path: pathSignIn, Access: Anyone, Handler: p.SignInPage},
-		{Method: "POST", Path: pathSignIn, Access: Anyone, Handler: p.SignInPost},
-		{Method: "POST", Path: "/user/sign-out", Handler: p.SignOut},
-		{Method: "POST", Path: "/user/theme", Access: Anyone, Handler: p.Theme},
+		{Method: "GET", Path: pathSignIn, Access: Anyone, Handler: door.Page},
+		{Method: "POST", Path: pathSignIn, Access: Anyone, Handler: door.Enter},
+		{Method: "POST", Path: "/user/sign-out", Handler: door.Leave},
+		{Method: "POST", Path: "/user/theme", Access: Anyone, Handler: door.Theme},
 
 		{Method: "GET", Path: "/user/account", Handler: p.Account},
 		{Method: "POST", Path: "/user/account", Handler: p.AccountSave},

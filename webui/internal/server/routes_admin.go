@@ -6,11 +6,12 @@ import "seraph/webui/internal/admin"
 // means an administrator's own session. What a path changes about one user has
 // that user's address in it, :aor.
 func adminRoutes(p *admin.Portal) []Route {
+	door := p.Door()
 	return []Route{
-		{Method: "GET", Path: "/admin/sign-in", Access: Anyone, Handler: p.SignInPage},
-		{Method: "POST", Path: "/admin/sign-in", Access: Anyone, Handler: p.SignInPost},
-		{Method: "POST", Path: "/admin/sign-out", Handler: p.SignOut},
-		{Method: "POST", Path: "/admin/theme", Access: Anyone, Handler: p.Theme},
+		{Method: "GET", Path: "/admin/sign-in", Access: Anyone, Handler: door.Page},
+		{Method: "POST", Path: "/admin/sign-in", Access: Anyone, Handler: door.Enter},
+		{Method: "POST", Path: "/admin/sign-out", Handler: door.Leave},
+		{Method: "POST", Path: "/admin/theme", Access: Anyone, Handler: door.Theme},
 
 		{Method: "GET", Path: "/admin", Handler: p.Overview},
 

@@ -40,6 +40,8 @@ type Options struct {
 	Live user.LiveOptions
 	// AliasRules say which aliases people may give themselves; zero is none.
 	AliasRules user.AliasRules
+	// ContactRules say which contacts people may add by hand; zero is all.
+	ContactRules user.ContactRules
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -79,7 +81,7 @@ func New(o Options) *Server {
 	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
 	s.portal = user.New(user.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.users.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		Live: o.Live, AliasRules: o.AliasRules, IsPage: s.isPage,
+		Live: o.Live, AliasRules: o.AliasRules, ContactRules: o.ContactRules, IsPage: s.isPage,
 	})
 	admins := admin.New(admin.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.admins.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,

@@ -12,6 +12,7 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -146,7 +147,7 @@ func (p *Portal) readAlias(f *form.Form, me aor.AOR) aor.AOR {
 func (p *Portal) takeAlias(r *http.Request, f *form.Form, alias aor.AOR) error {
 	me := owner(r)
 	if wait := p.aliasTries.Enter(me.String()); wait > 0 {
-		f.Fail("alias", "aliases.slow_down", waitSeconds(wait))
+		f.Fail("alias", "aliases.slow_down", portal.WaitSeconds(wait))
 		return nil
 	}
 	err := p.DB.Aliases.AddWithin(r.Context(), alias, me, p.AliasRules.Limit)

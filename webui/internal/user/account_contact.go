@@ -35,7 +35,7 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	me := owner(r)
-	contact := readContact(f, me)
+	contact := p.readContact(f, me)
 	lifetime := readLifetime(f)
 	if f.OK() {
 		err := p.Ctl.UlAdd(r.Context(), ctlproto.UlAddParams{
@@ -65,8 +65,9 @@ func addFault(err error) string {
 }
 
 // readContact is the SIP URI of what was typed: a bare name takes the owner's
-// domain. The own address is none, for calls would go round in circles.
-func readContact(f *form.Form, me aor.AOR) string {
+// domain. The own address is none, for calls would go round in circles; nor is
+// one that the operator's rules deny.
+func (p *Portal) readContact(f *form.Form, me aor.AOR) string {
 	typed := f.Required("contact", aor.MaxURI)
 	if typed == "" || !f.OK() {
 		return ""
@@ -78,6 +79,9 @@ func readContact(f *form.Form, me aor.AOR) string {
 	}
 	if who, err := aor.Parse(contact, me.Domain); err == nil && who == me {
 		f.Fail("contact", "phones.own_address")
+	}
+	if p.ContactRules.Denies(contact) {
+		f.Fail("contact", "phones.denied")
 	}
 	return contact
 }

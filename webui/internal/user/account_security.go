@@ -10,6 +10,7 @@ import (
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -114,7 +115,7 @@ func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) 
 		f.Fail("old_password", "security.wrong")
 		return nil
 	case errors.As(err, &slow):
-		f.Fail("old_password", "security.slow_down", waitSeconds(slow.Wait))
+		f.Fail("old_password", "security.slow_down", portal.WaitSeconds(slow.Wait))
 		return nil
 	case err != nil:
 		return err

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -135,7 +136,8 @@ func fate(m store.SiloMessage) view.Msg {
 	return view.Msg{}
 }
 
-// MessagesRead marks messages as read (POST /user/messages/read).
+// MessagesRead has the router mark messages as read (POST /user/messages/read);
+// it tells every open page, and whoever else listens.
 func (p *Portal) MessagesRead(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
 	if err != nil {
@@ -147,28 +149,31 @@ func (p *Portal) MessagesRead(w http.ResponseWriter, r *http.Request) {
 		err = store.ErrNotFound
 	}
 	if err == nil {
-		err = p.markRead(r, ids)
+		_, err = p.ownMessage(r, ids)
 	}
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, session.LocalPath(f.Value("return"), pathMessages), http.StatusSeeOther)
+	back := session.LocalPath(f.Value("return"), pathMessages)
+	if _, err := p.Ctl.MsiloRead(r.Context(), owner(r).String(), ids...); err != nil {
+		p.Log.Warn("messages not marked as read", "user", owner(r).String(), "err", err)
+		p.done(w, r, back, view.M("messages.not_marked"))
+		return
+	}
+	http.Redirect(w, r, back, http.StatusSeeOther)
 }
 
-// markRead marks the user's messages; store.ErrNotFound if none of them is
-// theirs. Those that were read before are no fault.
-func (p *Portal) markRead(r *http.Request, ids []int64) error {
-	if len(ids) == 1 {
-		if _, err := p.DB.Silo.Find(r.Context(), owner(r), ids[0]); err != nil {
-			return err
+// ownMessage is the first of the messages that is the user's and still there:
+// the phone may have taken some meanwhile. store.ErrNotFound if none is.
+func (p *Portal) ownMessage(r *http.Request, ids []int64) (m store.SiloMessage, err error) {
+	err = store.ErrNotFound
+	for _, id := range ids {
+		if m, err = p.DB.Silo.Find(r.Context(), owner(r), id); !errors.Is(err, store.ErrNotFound) {
+			break
 		}
 	}
-	n, err := p.DB.Silo.MarkRead(r.Context(), owner(r), ids...)
-	if err == nil && n > 0 {
-		p.live.MessagesChanged(owner(r))
-	}
-	return err
+	return m, err
 }
 
 // MessagesAsk asks before messages are deleted (GET /user/messages/delete):
@@ -184,7 +189,7 @@ func (p *Portal) MessagesAsk(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	title, text := view.M("messages.delete.some_title", strconv.Itoa(len(ids))), view.M("messages.delete.some_text")
-	m, err := p.DB.Silo.Find(r.Context(), owner(r), ids[0])
+	m, err := p.ownMessage(r, ids)
 	if err != nil {
 		p.fail(w, r, err)
 		return

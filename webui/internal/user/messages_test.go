@@ -158,7 +158,12 @@ func TestMessagesRead(t *testing.T) {
 		}
 	}
 	b.get("/user/messages").hides(t, "Mark read", "Mark all read", `class="message new"`)
-	for _, ids := range []string{fmt.Sprint(theirs), "", "x", "-1", "999999"} {
+	four := s.stores(alice, store.SiloMessage{}) // and one that went while the page was open
+	b.post("/user/messages/read", "ids", fmt.Sprintf("999999,%d", four)).shows(t, http.StatusOK, "Messages")
+	if _, unread := b.get("/user/messages").badges(); unread != "" {
+		t.Errorf("%q unread", unread)
+	}
+	for _, ids := range []string{fmt.Sprint(theirs), fmt.Sprintf("%d,999999", theirs), "", "x", "-1", "999999"} {
 		if got := b.post("/user/messages/read", "ids", ids); got.status != http.StatusNotFound {
 			t.Errorf("ids %q: status %d", ids, got.status)
 		}
@@ -213,7 +218,7 @@ func TestMessagesRouterAway(t *testing.T) {
 	b.get("/user/messages").shows(t, http.StatusOK, "readable", "nothing can be sent or deleted")
 	b.post("/user/messages/delete", "ids", fmt.Sprint(id)).shows(t, http.StatusOK, "Nothing was deleted.", "readable")
 	b.post("/user/messages/deliver").shows(t, http.StatusOK, "so nothing was sent")
-	b.post("/user/messages/read", "ids", fmt.Sprint(id)).shows(t, http.StatusOK, "readable")
+	b.post("/user/messages/read", "ids", fmt.Sprint(id)).shows(t, http.StatusOK, "readable", "Nothing was marked as read.")
 	b.post("/user/messages/new", "to", "bob", "text", "Kept as typed").shows(t, http.StatusServiceUnavailable, "The router does not answer", "Kept as typed")
 }
 

@@ -172,23 +172,21 @@ func distinct(texts []string) []string {
 	return all
 }
 
-// strangerKeys are the presence keys of the callers of the owner's newest
-// missed calls and of the senders of their messages.
+// strangerKeys are the presence keys of the last callers whom the owner missed
+// and of the last senders of their messages. Whoever stands further back has the
+// status that the page was made with.
 func strangerKeys(ctx context.Context, missed *store.Calls, silo *store.Silo, owner aor.AOR) ([]string, error) {
+	uris, err := missed.MissedCallers(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	senders, err := silo.Senders(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
 	var keys []string
-	calls, _, err := missed.ListMissed(ctx, owner, store.CallQuery{Limit: store.MaxPage})
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range calls {
-		keys = append(keys, newPerson(callerOf(c)).AOR)
-	}
-	messages, _, err := silo.List(ctx, owner, store.SiloQuery{Newest: true, Limit: store.MaxPage})
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range messages {
-		keys = append(keys, newPerson(stranger{URI: m.From}).AOR)
+	for _, uri := range append(uris, senders...) {
+		keys = append(keys, newPerson(stranger{URI: uri}).AOR)
 	}
 	return distinct(keys), nil
 }

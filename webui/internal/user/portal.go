@@ -7,7 +7,6 @@ package user
 import (
 	"context"
 	"embed"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -52,6 +52,8 @@ type Options struct {
 	Live LiveOptions
 	// AliasRules say which aliases people may give themselves; zero is none.
 	AliasRules AliasRules
+	// ContactRules say which contacts people may add by hand; zero is all.
+	ContactRules ContactRules
 }
 
 // Portal has the handlers of the pages as its methods.
@@ -92,22 +94,9 @@ func (p *Portal) localPage(to, fallback string) string {
 	return local
 }
 
-// fail answers for an error that no form can show: 404 for what is not there or
-// not this person's, 503 while the database is away, else 500. The reason of a
-// 500 goes to the log.
+// fail answers for an error that no form can show.
 func (p *Portal) fail(w http.ResponseWriter, r *http.Request, err error) {
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		p.View.Error(w, r, http.StatusNotFound)
-	case r.Context().Err() != nil: // the browser has gone
-		p.View.Error(w, r, http.StatusServiceUnavailable)
-	case store.IsUnavailable(err):
-		p.Log.Warn("page not made: database", "path", r.URL.Path, "err", err)
-		p.View.Error(w, r, http.StatusServiceUnavailable)
-	default:
-		p.Log.Error("page not made", "path", r.URL.Path, "err", err)
-		p.View.Error(w, r, http.StatusInternalServerError)
-	}
+	portal.Fail(w, r, err, p.View, p.Log)
 }
 
 // done ends a change: to path, which says m once.
@@ -117,7 +106,5 @@ func (p *Portal) done(w http.ResponseWriter, r *http.Request, path string, m vie
 
 // doneFlash is done with a note that may offer to undo the change.
 func (p *Portal) doneFlash(w http.ResponseWriter, r *http.Request, path string, f session.Flash) {
-	v := session.Of(r)
-	v.Session.SetFlash(w, v.Client, f)
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	portal.Done(w, r, path, f)
 }

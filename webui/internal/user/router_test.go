@@ -48,6 +48,7 @@ func (r *paperRouter) listen(t *testing.T) {
 		ctlproto.MethodPresenceGet: r.presenceGet, ctlproto.MethodCtdDial: r.dial,
 		ctlproto.MethodCtdStatus: r.status, ctlproto.MethodCtdCancel: r.cancel,
 		ctlproto.MethodImSend: r.imSend, ctlproto.MethodMsiloRm: r.msiloRm, ctlproto.MethodMsiloDump: r.msiloDump,
+		ctlproto.MethodMsiloRead:   r.msiloRead,
 		ctlproto.MethodAliasReload: r.aliasReload,
 	})
 }
@@ -208,6 +209,26 @@ func (r *paperRouter) msiloRm(params json.RawMessage) (any, *ctlproto.Error) {
 		return nil, ctlproto.Errorf(ctlproto.CodeNotFound, "no such message")
 	}
 	return ctlproto.MsiloRmResult{Removed: n}, nil
+}
+
+// msiloRead marks in the database and tells of it, as the proxy does.
+func (r *paperRouter) msiloRead(params json.RawMessage) (any, *ctlproto.Error) {
+	var p ctlproto.MsiloReadParams
+	if err := json.Unmarshal(params, &p); err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	who, err := aor.Parse(p.Owner, "")
+	if err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	n, err := r.silo.MarkRead(context.Background(), who, p.IDs...)
+	if err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%v", err)
+	}
+	if n > 0 {
+		r.Publish(ctlproto.TopicMessage, ctlproto.MessageEvent{Owner: p.Owner})
+	}
+	return ctlproto.MsiloReadResult{Read: n}, nil
 }
 
 func (r *paperRouter) msiloDump(params json.RawMessage) (any, *ctlproto.Error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,6 +12,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/sql/aor"
+	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/view"
 )
@@ -79,6 +81,9 @@ func (p *Portal) Send(w http.ResponseWriter, r *http.Request) {
 		p.done(w, r, pathMessages, view.M("send.stored", name))
 	default:
 		page := sendPage{Form: f, Fault: sendFailed(result.Code, name)}
+		if result.Code == http.StatusServiceUnavailable && p.isOurs(r.Context(), to) {
+			page.Fault = view.M("send.failed.not_here", name)
+		}
 		if detail := sipDetail(result.Code, result.Reason); detail != "" {
 			page.Detail = view.M("send.detail", detail)
 		}
@@ -140,6 +145,21 @@ func sendFailed(code int, name string) view.Msg {
 		return view.M("send.failed.refused", name)
 	}
 	return view.M("send.failed.other", name)
+}
+
+// isOurs reports whether an address is in a domain of ours. There the router's
+// 503 has two causes: nobody has the address, or nothing can be kept for them. It
+// tells the two apart to nobody who sends a message, and so do we not here.
+func (p *Portal) isOurs(ctx context.Context, uri string) bool {
+	who, err := aor.Parse(uri, "")
+	if err != nil {
+		return false
+	}
+	domains, err := p.DB.Domains.List(ctx)
+	if err != nil {
+		p.Log.Warn("domains not known", "err", err) // the general words do as well
+	}
+	return slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == who.Domain })
 }
 
 // sendFault shows why the router did not send a message.

@@ -31,7 +31,7 @@ func TestSend(t *testing.T) {
 		{ctlproto.ImFailed, 486, "Busy Here", 422, "Bob Keller's phone is busy"},
 		{ctlproto.ImFailed, 415, "Unsupported Media Type", 422, "does not take text messages"},
 		{ctlproto.ImFailed, 513, "Message Too Large", 422, "too long for the other side"},
-		{ctlproto.ImFailed, 503, "Service Unavailable", 422, "cannot be delivered or kept at the moment"},
+		{ctlproto.ImFailed, 503, "Service Unavailable", 422, "There is no such address here, or nothing can be kept for it at the moment. The message to Bob Keller was not delivered"},
 		{ctlproto.ImFailed, 603, "Decline", 422, "Bob Keller's side refused the message."},
 		{ctlproto.ImFailed, 403, "Forbidden", 422, "Bob Keller's side refused the message."},
 		{ctlproto.ImFailed, 500, "Oh", 422, "The message to Bob Keller was not delivered."},
@@ -47,6 +47,10 @@ func TestSend(t *testing.T) {
 		}
 	}
 	sent := called[ctlproto.ImSendParams](t, s.router, ctlproto.MethodImSend)
+	s.router.answers(ctlproto.ImFailed, 503, "Service Unavailable") // of another provider
+	elsewhere := b.post("/user/messages/new", "to", "zoe@elsewhere.example", "text", "Hello")
+	elsewhere.shows(t, 422, "The message to zoe@elsewhere.example cannot be delivered or kept at the moment. Try again later.")
+	elsewhere.hides(t, "no such address here")
 	want := ctlproto.ImSendParams{From: "alice@example.org", To: "sip:bob@example.org", Text: "Line one\nLine two", Actor: "alice@example.org"}
 	if len(sent) != 13 || sent[0] != want {
 		t.Errorf("%d messages were sent, the first %+v; want 13 and %+v", len(sent), sent[0], want)
