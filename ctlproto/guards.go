@@ -18,6 +18,7 @@ const (
 	MethodPermAddressReload = "permissions.addressReload" // → Done
 	MethodPermTrustedReload = "permissions.trustedReload" // → Done
 	MethodPermAddressDump   = "permissions.addressDump"   // → []PermAddress
+	MethodPermSubnetDump    = "permissions.subnetDump"    // → []PermAddress
 	MethodPermTrustedDump   = "permissions.trustedDump"   // → []PermTrusted
 )
 

@@ -262,7 +262,7 @@ func thirdPartyBusy(d *dial) {
 
 func thirdPartyCancelled(d *dial) {
 	bob, invite := d.refusesRefer()
-	d.Press("Cancel")
+	d.Press("Cancel the call")
 	bob.Reply(bob.Expect(peer.Request("CANCEL")), 200, "OK")
 	bob.Reply(invite, 487, "Request Terminated")
 	d.hungUp()

@@ -52,6 +52,65 @@ func TestGRUU(t *testing.T) {
 	}
 }
 
+// gruuScript follows GRUUs within dialogs.
+const gruuScript = `loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "siputils.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+route {
+	if (loose_route()) {
+		if (uri_param("gr") && !lookup("location")) {
+			sl_send_reply("480", "Temporarily Unavailable");
+			exit;
+		};
+		t_relay();
+		exit;
+	};
+	if (method == "REGISTER") {
+		save("location");
+		exit;
+	};
+	record_route();
+	if (!lookup("location")) {
+		if ($retcode == -3) {
+			sl_send_reply("404", "Not Found");
+			exit;
+		};
+		sl_send_reply("480", "Temporarily Unavailable");
+		exit;
+	};
+	t_relay();
+}
+`
+
+// TestGRUUWithinDialog: a phone that gives its GRUU as Contact gets the requests of the
+// dialog, and what was never given gets a 404.
+func TestGRUUWithinDialog(t *testing.T) {
+	s := stand.Start(t, stand.Options{Script: gruuScript})
+	alice, bob := s.Peer(peer.Config{Name: "alice"}), s.Peer(peer.Config{Name: "bob"}).Registered()
+	ok := wantStatus(t, alice.Do(alice.NewRegister(own(alice, `;+sip.instance="<urn:uuid:1>"`)).Add("Supported", "gruu")), 200)
+	for _, name := range []string{"pub-gruu", "temp-gruu"} {
+		uri := quoted(ok.Get("Contact"), name)
+		call := alice.Call(bob.AoR(), func(m *peer.Message) { m.Set("Contact", "<"+uri+">") })
+		invite := bob.Expect(peer.Request("INVITE").Of(call.Invite.CallID()))
+		answer := bob.Reply(invite, 200, "OK")
+		call.Ack(call.Expects(200))
+		bob.Expect(peer.Request("ACK").Of(call.Invite.CallID()))
+		callee := bob.DialogAt(invite, answer)
+		callee.Send("BYE")
+		bye := alice.Expect(peer.Request("BYE").Of(call.Invite.CallID()))
+		if bye.URI() != alice.ContactURI() {
+			t.Errorf("the BYE to %s came for %s", uri, bye.URI())
+		}
+		alice.Reply(bye, 200, "OK")
+		bob.Expect(peer.Response(200, "BYE").Of(call.Invite.CallID()))
+	}
+	call := bob.Call("sip:tgruu.AAAA@" + stand.Domain + ";gr")
+	call.AckFailure(call.Expects(404))
+}
+
 // quoted is the value of a header parameter that is a quoted string.
 func quoted(value, name string) string {
 	_, rest, _ := strings.Cut(value, ";"+name+`="`)

@@ -98,7 +98,67 @@ func TestPathAndOutbound(t *testing.T) {
 	m := stranger.NewRequest("OPTIONS", "sip:victim@"+stranger.Address()).Add("Route", "<"+forged+">")
 	stranger.Send(m)
 	stranger.Quiet(300*time.Millisecond, peer.Request("OPTIONS"))
-	home.NothingLeft()
+}
+
+// directScript is a registrar that has no other way to a phone behind NAT than its flow.
+const directScript = `loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("registrar", "flow_timer", 120)
+route {
+	force_rport();
+	if (loose_route()) {
+		t_relay();
+		break;
+	};
+	if (method == "REGISTER") {
+		save("location");
+		break;
+	};
+	if (has_totag()) {
+		break;
+	};
+	record_route();
+	if (!lookup("location")) {
+		sl_send_reply("480", "Temporarily Unavailable");
+		break;
+	};
+	t_relay();
+}
+`
+
+// TestOutboundDirect: two phones behind NAT whose contacts lead nowhere, registered here
+// without a proxy between: the whole call goes on their flows.
+func TestOutboundDirect(t *testing.T) {
+	s := stand.Start(t, stand.Options{Script: strings.Replace(directScript, "loadmodule \"rr.so\"", "loadmodule \"rr.so\"\nloadmodule \"siputils.so\"", 1)})
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			s := s.For(t)
+			phone := func(name string) *peer.Peer {
+				return s.Peer(peer.Config{Name: name, Network: network, Claim: "192.0.2.99:5060"})
+			}
+			alice, bob := phone("alice-"+network), phone("bob-"+network)
+			contact := fmt.Sprintf(`<%s;ob>;reg-id=1;+sip.instance="<urn:uuid:1>"`, bob.ContactURI())
+			ok := wantStatus(t, bob.Do(bob.NewRegister(contact).Add("Supported", "path, outbound")), 200)
+			if ok.Get("Require") != "outbound" || ok.Get("Flow-Timer") != "120" {
+				t.Errorf("the 200 says Require: %q, Flow-Timer: %q", ok.Get("Require"), ok.Get("Flow-Timer"))
+			}
+			call := alice.Call(bob.AoR(), func(m *peer.Message) { m.Set("Contact", "<"+alice.ContactURI()+";ob>") })
+			invite := bob.Expect(peer.Request("INVITE").Of(call.Invite.CallID()))
+			answer := bob.Reply(invite, 200, "OK")
+			caller := call.Ack(call.Expects(200))
+			bob.Expect(peer.Request("ACK").Of(call.Invite.CallID()))
+			caller.Send("INFO")
+			bob.Reply(bob.Expect(peer.Request("INFO")), 200, "OK")
+			alice.Expect(peer.Response(200, "INFO"))
+			callee := bob.DialogAt(invite, answer)
+			callee.Send("BYE")
+			alice.Reply(alice.Expect(peer.Request("BYE")), 200, "OK")
+			bob.Expect(peer.Response(200, "BYE"))
+		})
+	}
 }
 
 // TestOutboundRefused: a first hop that keeps no flows.

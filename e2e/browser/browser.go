@@ -31,14 +31,16 @@ type Browser struct {
 }
 
 // Start starts Chromium for the site at base; it ends with the test. Errors of
-// scripts and refusals of the content security policy fail the test.
-func Start(t testing.TB, base string) *Browser {
+// scripts and refusals of the content security policy fail the test. More options are
+// Chromium's switches.
+func Start(t testing.TB, base string, more ...chromedp.ExecAllocatorOption) *Browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.WindowSize(1280, 900))
+	options = append(options, more...)
 	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 	b := &Browser{t: t, base: base}
 	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithListener(b.observe))

@@ -42,7 +42,6 @@ func (t *Dispatcher) Add(ctx context.Context, g Gateway) error {
 	if g.Flags < 0 || g.Flags > 15 {
 		return &FieldError{"flags", "is not from 0 to 15"}
 	}
-	// CanonicalURI wants a user: a gateway's is borrowed for the check.
 	if len(g.URI) > 192 || !gatewayURI(g.URI) {
 		return &FieldError{"uri", "is not like sip:192.0.2.10:5060"}
 	}
@@ -62,7 +61,8 @@ func (t *Dispatcher) Remove(ctx context.Context, set int, uri string) error {
 		fmt.Sprintf("gateway %s of set %d", uri, set))
 }
 
-// gatewayURI reports whether text is a sip or sips URI, with a user or without.
+// gatewayURI reports whether text is a sip or sips URI, with a user or without: then one
+// is lent to it for the check.
 func gatewayURI(text string) bool {
 	for _, scheme := range []string{"sip:", "sips:"} {
 		if len(text) > len(scheme) && text[:len(scheme)] == scheme {

@@ -21,7 +21,8 @@ const MaxStored = 5000
 
 // SiloQuery selects a page of messages.
 type SiloQuery struct {
-	// Unread narrows to messages that their owner has not read.
+	// Unread narrows to messages that their owner has not read; one whose time to be
+	// sent has not come is not to be read yet.
 	Unread bool
 	// Newest puts the newest first; otherwise the oldest is.
 	Newest bool
@@ -40,12 +41,20 @@ func (t *Silo) of(owner aor.AOR) (f filter) {
 	return f
 }
 
+// pending is the condition of what is to be delivered.
+func (t *Silo) pending(owner aor.AOR) filter {
+	f := t.of(owner)
+	f.and("COALESCE(t.refused, 0) = 0")
+	f.and("s.snd_time <= ?", t.db.present().Unix())
+	return f
+}
+
 // List returns a page of the owner's messages, by the time they came and then
 // by id, and how many match in all.
 func (t *Silo) List(ctx context.Context, owner aor.AOR, q SiloQuery) ([]SiloMessage, int, error) {
 	f := t.of(owner)
 	if q.Unread {
-		f.and("t.read_time IS NULL")
+		f.and("t.read_time IS NULL AND s.snd_time <= ?", t.db.present().Unix())
 	}
 	order := orderBy([]string{"s.inc_time", "s.id"}, q.Newest)
 	list, total, err := listPage(ctx, t.db.read, scanSilo, siloColumns, siloTables, f, order, q.Limit, q.Offset)
@@ -54,10 +63,10 @@ func (t *Silo) List(ctx context.Context, owner aor.AOR, q SiloQuery) ([]SiloMess
 
 // Pending returns the oldest messages to deliver, at most limit (DefaultPage
 // if 0, MaxPage at most), in the order in which they must go out: by the time
-// they came, then by id. Messages refused for good are left out.
+// they came, then by id. Messages refused for good are left out, and those whose
+// time to be sent has not come.
 func (t *Silo) Pending(ctx context.Context, owner aor.AOR, limit int) ([]SiloMessage, error) {
-	f := t.of(owner)
-	f.and("COALESCE(t.refused, 0) = 0")
+	f := t.pending(owner)
 	limit, _ = page(limit, 0)
 	list, err := all(ctx, t.db.read, scanSilo, "SELECT "+siloColumns+siloTables+f.where()+
 		orderBy([]string{"s.inc_time", "s.id"}, false)+" LIMIT ?", append(f.args, limit)...)
@@ -66,8 +75,7 @@ func (t *Silo) Pending(ctx context.Context, owner aor.AOR, limit int) ([]SiloMes
 
 // CountPending returns how many messages Pending would list without a limit.
 func (t *Silo) CountPending(ctx context.Context, owner aor.AOR) (int, error) {
-	f := t.of(owner)
-	f.and("COALESCE(t.refused, 0) = 0")
+	f := t.pending(owner)
 	n, err := one(ctx, t.db.read, scanInt, "SELECT COUNT(*)"+siloTables+f.where(), f.args...)
 	return n, wrap(err, "messages of "+owner.String())
 }
@@ -80,11 +88,12 @@ func (t *Silo) Find(ctx context.Context, owner aor.AOR, id int64) (SiloMessage, 
 	return m, wrap(err, "message of "+owner.String())
 }
 
-// Count returns how many messages the owner has, and how many of them unread.
+// Count returns how many messages the owner has, and how many of them unread; those
+// whose time to be sent has not come are not to be read yet.
 func (t *Silo) Count(ctx context.Context, owner aor.AOR) (total, unread int, err error) {
 	f := t.of(owner)
-	n, err := one(ctx, t.db.read, scanPair, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN t.read_time IS NULL THEN 1 ELSE 0 END), 0)"+
-		siloTables+f.where(), f.args...)
+	n, err := one(ctx, t.db.read, scanPair, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN t.read_time IS NULL AND s.snd_time <= ? THEN 1 ELSE 0 END), 0)"+
+		siloTables+f.where(), append([]any{t.db.present().Unix()}, f.args...)...)
 	return n[0], n[1], wrap(err, "messages of "+owner.String())
 }
 

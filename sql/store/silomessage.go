@@ -23,6 +23,7 @@ type SiloMessage struct {
 	To       string    // the URI that the sender wrote to, at most 255
 	Received time.Time // zero: now
 	Expires  time.Time // after Received; later than the column can say (2038) counts as that
+	SendAt   time.Time // not delivered before; zero: at once. Before Expires
 	// ContentType is the header's whole value, 1 to 1024 bytes on one
 	// line.
 	ContentType string
@@ -75,6 +76,10 @@ func (m *SiloMessage) Check() error {
 		return &FieldError{"received", "is not a time from 1970 to 2038"}
 	case !m.Expires.Truncate(time.Second).After(m.Received):
 		return &FieldError{"expires", "is not after the time received"}
+	case !m.SendAt.IsZero() && (m.SendAt.Unix() <= 0 || m.SendAt.After(latest)):
+		return &FieldError{"send_at", "is not a time from 1970 to 2038"}
+	case !m.SendAt.IsZero() && !m.Expires.Truncate(time.Second).After(m.SendAt):
+		return &FieldError{"send_at", "is not before the end of the message's time"}
 	}
 	return m.checkHeaders()
 }
@@ -179,9 +184,9 @@ func insertMessage(ctx context.Context, tx *sql.Tx, m *SiloMessage) (int64, erro
 	if expires.After(latest) {
 		expires = latest
 	}
-	result, err := tx.ExecContext(ctx, "INSERT INTO silo (src_addr, dst_addr, username, domain, inc_time, exp_time, ctype, body,"+
-		" extra_hdrs, callid) VALUES ("+placeholders(10)+")", m.From, m.To, m.Owner.User, m.Owner.Domain,
-		m.Received.Unix(), expires.Unix(), ctype, m.Body, m.columnHeaders(ctype), identity(m.CallID, 128))
+	result, err := tx.ExecContext(ctx, "INSERT INTO silo (src_addr, dst_addr, username, domain, inc_time, exp_time, snd_time, ctype, body,"+
+		" extra_hdrs, callid) VALUES ("+placeholders(11)+")", m.From, m.To, m.Owner.User, m.Owner.Domain,
+		m.Received.Unix(), expires.Unix(), sendTime(m.SendAt), ctype, m.Body, m.columnHeaders(ctype), identity(m.CallID, 128))
 	if err != nil {
 		return 0, err
 	}
@@ -190,6 +195,14 @@ func insertMessage(ctx context.Context, tx *sql.Tx, m *SiloMessage) (int64, erro
 		return 0, err
 	}
 	return id, dropState(ctx, tx, id)
+}
+
+// sendTime is the column snd_time: 0 says that a message is no reminder.
+func sendTime(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Unix()
 }
 
 // siloNotes are the tables of what only we know of a message, by its id.
@@ -212,15 +225,18 @@ func dropState(ctx context.Context, tx *sql.Tx, id int64) error {
 }
 
 // siloColumns and scanSilo belong together.
-const siloColumns = "s.id, s.username, s.domain, s.src_addr, s.dst_addr, s.inc_time, s.exp_time, s.ctype, s.body," +
+const siloColumns = "s.id, s.username, s.domain, s.src_addr, s.dst_addr, s.inc_time, s.exp_time, s.snd_time, s.ctype, s.body," +
 	" COALESCE(s.extra_hdrs, ''), s.callid, t.read_time, COALESCE(t.attempts, 0), COALESCE(t.last_code, ''), COALESCE(t.refused, 0)"
 
 func scanSilo(s scanner) (m SiloMessage, err error) {
-	var received, expires int64
+	var received, expires, send int64
 	var headers string
-	err = s.Scan(&m.ID, &m.Owner.User, &m.Owner.Domain, &m.From, &m.To, &received, &expires, &m.ContentType, &m.Body,
+	err = s.Scan(&m.ID, &m.Owner.User, &m.Owner.Domain, &m.From, &m.To, &received, &expires, &send, &m.ContentType, &m.Body,
 		&headers, &m.CallID, moment{&m.Read}, &m.Attempts, status{&m.LastCode}, &m.Refused)
 	m.Received, m.Expires = time.Unix(received, 0).UTC(), time.Unix(expires, 0).UTC()
+	if send > 0 {
+		m.SendAt = time.Unix(send, 0).UTC()
+	}
 	m.splitHeaders(headers)
 	return m, err
 }

@@ -98,6 +98,7 @@ func (s *Server) addMethods() {
 		add(ctlproto.MethodDomainDump, s.domainDump)
 	}
 	s.addGuards(add)
+	s.addCallModules(add)
 	s.addReloads()
 	s.names = append(slices.Collect(maps.Keys(s.methods)), ctlproto.MethodEventSubscribe)
 	slices.Sort(s.names)

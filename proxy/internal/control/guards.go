@@ -50,6 +50,7 @@ type Permissions interface {
 	ReloadAddresses(ctx context.Context) error
 	ReloadTrusted(ctx context.Context) error
 	DumpAddresses() []ctlproto.PermAddress
+	DumpSubnets() []ctlproto.PermAddress
 	DumpTrusted() []ctlproto.PermTrusted
 }
 
@@ -83,6 +84,7 @@ func (s *Server) addGuards(add func(method string, run func(context.Context, *pa
 		add(ctlproto.MethodPermAddressReload, s.reloading("addresses", g.Permissions.ReloadAddresses))
 		add(ctlproto.MethodPermTrustedReload, s.reloading("trusted peers", g.Permissions.ReloadTrusted))
 		add(ctlproto.MethodPermAddressDump, func(context.Context, *params) (any, error) { return g.Permissions.DumpAddresses(), nil })
+		add(ctlproto.MethodPermSubnetDump, func(context.Context, *params) (any, error) { return g.Permissions.DumpSubnets(), nil })
 		add(ctlproto.MethodPermTrustedDump, func(context.Context, *params) (any, error) { return g.Permissions.DumpTrusted(), nil })
 	}
 }

@@ -24,7 +24,7 @@ func guardedConfig(t *testing.T) Config {
 	p, h, r := pike.New(pike.Config{}), htable.New(htable.Config{}), ratelimit.New(ratelimit.Config{})
 	addresses := permissions.New(permissions.Config{
 		Addresses: func(context.Context) ([]store.Address, error) {
-			return []store.Address{{Group: 1, IP: "192.0.2.1"}}, nil
+			return []store.Address{{Group: 1, IP: "192.0.2.1"}, {Group: 2, IP: "10.0.0.0", Mask: 8}}, nil
 		},
 		Trusted: func(context.Context) ([]store.TrustedPeer, error) { return nil, nil },
 	})
@@ -99,6 +99,7 @@ func TestGuards(t *testing.T) {
 		{"permissions.addressReload", ``, `"result":{}`},
 		{"permissions.trustedReload", ``, `"result":{}`},
 		{"permissions.addressDump", ``, `"result":[{"grp":1,"ip_addr":"192.0.2.1","mask":32,"port":0,"tag":""}]`},
+		{"permissions.subnetDump", ``, `"result":[{"grp":2,"ip_addr":"10.0.0.0","mask":8,"port":0,"tag":""}]`},
 		{"permissions.trustedDump", ``, `"result":[]`},
 	} {
 		if got := plug(t, start(t, guardedConfig(t))).call(c.method, c.params); got != c.want {

@@ -54,6 +54,8 @@ type Config struct {
 	TLS          Reloader // tls.reload
 
 	Guards Guards
+	// CallModules decide where calls go.
+	CallModules CallModules
 
 	Limits Limits
 }

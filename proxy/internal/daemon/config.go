@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
+	"strings"
 
 	"seraph/ctlproto"
 	"seraph/proxy/internal/script"
@@ -99,12 +101,28 @@ func (c *Config) listen(g *script.Globals) ([]transport.Listen, error) {
 				continue
 			}
 			if l.Advertise == "" {
-				l.Advertise = advertise
+				l.Advertise = advertised(l.Proto, advertise)
 			}
 			all = append(all, l)
 		}
 	}
 	return all, nil
+}
+
+// advertised is the common advertised address for a socket: its port is that of UDP and
+// TCP, while TLS and WebSockets keep their own.
+func advertised(proto transport.Proto, address string) string {
+	if proto == transport.UDP || proto == transport.TCP {
+		return address
+	}
+	host, _, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
+		return address // it has no port
+	case strings.Contains(host, ":"):
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // check finds what can be wrong before anything is opened.

@@ -27,7 +27,11 @@ func TestListen(t *testing.T) {
 		{"advertised by the script", Config{}, script.Globals{Listen: []string{"udp:10.0.0.1:5060"}, AdvertisedAddress: "sip.example.org", AdvertisedPort: 5080}, "udp:10.0.0.1:5060 advertise sip.example.org:5080"},
 		{"own word wins", Config{Listen: []string{"udp:10.0.0.1:5060 advertise a.example"}, Advertise: "b.example"}, script.Globals{}, "udp:10.0.0.1:5060 advertise a.example"},
 		{"nonsense", Config{Listen: []string{"udp:300.1"}}, script.Globals{}, `listen "udp:300.1": "300.1" is neither an address nor a host name`},
-		{"no such protocol", Config{Listen: []string{"tls:127.0.0.1"}}, script.Globals{}, `listen "tls:127.0.0.1": protocol tls is not supported`},
+		{"TLS by SER's word", Config{}, script.Globals{EnableTLS: true}, "udp:0.0.0.0:5060 tcp:0.0.0.0:5060 tls:0.0.0.0:5061"},
+		{"TLS and WebSockets", Config{Listen: []string{"tls:127.0.0.1", "wss:[::1]:443"}}, script.Globals{EnableTLS: true}, "tls:127.0.0.1 wss:[::1]:443"},
+		{"advertised for all", Config{Listen: []string{"udp:10.0.0.1", "tls:10.0.0.1"}, Advertise: "[2001:db8::1]:5080"}, script.Globals{}, "udp:10.0.0.1 advertise [2001:db8::1]:5080 tls:10.0.0.1 advertise [2001:db8::1]"},
+		{"advertised without a port", Config{Listen: []string{"ws:10.0.0.1", "wss:10.0.0.1"}, Advertise: "sip.example.org"}, script.Globals{}, "ws:10.0.0.1 advertise sip.example.org wss:10.0.0.1 advertise sip.example.org"},
+		{"no such protocol", Config{Listen: []string{"sctp:127.0.0.1"}}, script.Globals{}, `listen "sctp:127.0.0.1": "127.0.0.1" is not a port from 0 to 65535`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			list, err := c.cfg.listen(&c.g)

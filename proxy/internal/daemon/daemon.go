@@ -47,6 +47,7 @@ type Daemon struct {
 	agent     *ua.Agent
 	engine    *relay.Engine
 	layer     *transport.Layer
+	resolver  *transport.Resolver
 	server    atomic.Pointer[control.Server]
 	socket    *control.Socket
 	fifo      *control.FIFO // nil = the script names none
@@ -160,9 +161,11 @@ func (d *Daemon) bind(secret secret) error {
 	if err != nil {
 		return err
 	}
-	resolver := transport.NewResolver(d.program.Globals().Resolver)
-	d.engine.Attach(d.layer, resolver)
-	d.agent.Attach(ctd.Router{Engine: d.engine}, d.layer, d.engine.Table(), resolver.Lookup)
+	resolving := d.program.Globals().Resolver
+	resolving.DNS.Log = d.log
+	d.resolver = transport.NewResolver(resolving)
+	d.engine.Attach(d.layer, d.resolver)
+	d.agent.Attach(ctd.Router{Engine: d.engine}, d.layer, d.engine.Table(), d.resolver.Lookup)
 	d.modules.Ctd.Attach(d.engine)
 	d.modules.Dialog.Attach(func(key txn.Key) bool { return d.engine.Cancel(key, nil) }, d.engine.OurRoute)
 	return nil
@@ -247,7 +250,8 @@ func (d *Daemon) Reload(ctx context.Context) {
 	d.reloadScript()
 	for name, r := range map[string]control.Reloader{
 		"tls": d.modules.TLS, "domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
-		"permissions": d.modules.Guards.Permissions,
+		"permissions": d.modules.Guards.Permissions, "userblock": d.modules.Calls.Userblock,
+		"speeddial": d.modules.Calls.Speeddial, "dispatcher": d.modules.Calls.Dispatcher,
 	} {
 		if err := r.Reload(ctx); err != nil {
 			d.log.Warn("reload failed, the old content stays", "module", name, "error", err)

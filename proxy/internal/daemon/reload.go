@@ -44,7 +44,7 @@ func (d *Daemon) ReloadScript() (waiting []string, err error) {
 	d.adopt(p.Globals())
 	d.engine.SetHooks(p)
 	d.program = p
-	d.log.Info("script reloaded", "script", d.scriptName(), "at next start", strings.Join(waiting, " "))
+	d.log.Info("script reloaded", "script", d.scriptName(), "at_next_start", strings.Join(waiting, " "))
 	return waiting, nil
 }
 

@@ -113,7 +113,7 @@ func TestReloadOfBadScript(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %s", name, err, x.want)
 		}
-		s.d.reloadScript()
+		s.d.Reload(t.Context()) // as SIGHUP does
 		if !strings.Contains(log.String(), "script not reloaded, the old one stays in force") {
 			t.Errorf("%s: the log is %s", name, log.String())
 		}

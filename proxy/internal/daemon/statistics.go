@@ -70,7 +70,9 @@ func (d *Daemon) statistics(yield func(group, name string, value int64)) {
 	d.modules.Acc.Statistics(yield)
 	d.modules.Msilo.Statistics(yield)
 	d.modules.Guards.Statistics(yield)
+	d.modules.Calls.Statistics(yield)
 	d.modules.Dialog.Statistics(yield)
+	d.resolver.Statistics(yield)
 }
 
 // coreStatistics are those of messages, sockets and memory.

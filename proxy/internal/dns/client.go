@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,10 +60,12 @@ type Config struct {
 	Search bool
 	// MaxEntries bounds the cache. Default 4096.
 	MaxEntries int
-	// MaxLookups bounds the look-ups that run at a time. Default 128.
+	// MaxLookups bounds the look-ups that run at a time, each with a socket. Default 256.
 	MaxLookups int
-	// MaxPending bounds the look-ups that run or wait to run. Default 512.
+	// MaxPending bounds the look-ups that run or wait to run. Default 2048.
 	MaxPending int
+	// Log is told, at most once a minute, that no server answers; nil for nobody.
+	Log *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -93,8 +97,11 @@ func (c Config) withDefaults() Config {
 		c.Retries = 1
 	}
 	num(&c.MaxEntries, 4096)
-	num(&c.MaxLookups, 128)
-	num(&c.MaxPending, 512)
+	num(&c.MaxLookups, 256)
+	num(&c.MaxPending, 2048)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	return c
 }
 
@@ -107,6 +114,7 @@ type Client struct {
 	best   atomic.Uint32 // index of the server that answered last
 	asked  atomic.Uint64
 	failed atomic.Uint64
+	warned atomic.Int64 // when, in Unix seconds
 
 	mu      sync.Mutex
 	entries map[question]entry
@@ -192,6 +200,26 @@ func (c *Client) Lookup(ctx context.Context, name string, t Type) (Answer, error
 	}
 }
 
+// survive is resolve, with a net below it: what a stranger's name server sends may meet a
+// fault in a library, and must not end the process.
+func (c *Client) survive(ctx context.Context, q question) (a Answer, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.cfg.Log.Error("panic in a look-up", "name", q.name, "type", q.typ.String(), "fault", fault, "stack", string(debug.Stack()))
+			a, err = Answer{}, ErrNoServer
+		}
+	}()
+	return c.resolve(ctx, q)
+}
+
+// warn tells the log that no server has answered a question.
+func (c *Client) warn(q question, servers []string) {
+	now, last := time.Now().Unix(), c.warned.Load()
+	if now-last >= 60 && c.warned.CompareAndSwap(last, now) {
+		c.cfg.Log.Warn("no name server answers", "servers", servers, "name", q.name, "type", q.typ.String())
+	}
+}
+
 // run answers l. It does not end with the one who asked first, because others may wait too.
 func (c *Client) run(q question, l *lookup) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Total)
@@ -200,7 +228,7 @@ func (c *Client) run(q question, l *lookup) {
 	var err error
 	select {
 	case c.slots <- struct{}{}:
-		a, err = c.resolve(ctx, q)
+		a, err = c.survive(ctx, q)
 		<-c.slots
 	case <-ctx.Done():
 		err = ErrNoServer

@@ -1,9 +1,11 @@
 package dns
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -232,6 +234,36 @@ func TestHugeAnswer(t *testing.T) {
 	a, err := asking(t, nil, s.Addr).Lookup(t.Context(), "gw.example.org", A)
 	if err != nil || len(a.Addrs) != MaxRecords {
 		t.Errorf("%d addresses, %v", len(a.Addrs), err)
+	}
+}
+
+// TestServersFailIsLogged: once, not for each question.
+func TestServersFailIsLogged(t *testing.T) {
+	var text bytes.Buffer
+	c := asking(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&text, nil)) })
+	for i := range 5 {
+		if _, err := c.Lookup(t.Context(), fmt.Sprint("h", i), A); !errors.Is(err, ErrNoServer) {
+			t.Errorf("without servers: %v", err)
+		}
+	}
+	if n := strings.Count(text.String(), "no name server answers"); n != 1 {
+		t.Errorf("logged %d times: %s", n, &text)
+	}
+	if asked, failed := c.Stats(); asked != 5 || failed != 5 {
+		t.Errorf("%d asked, %d failed", asked, failed)
+	}
+}
+
+// TestFaultInALookup costs that look-up alone.
+func TestFaultInALookup(t *testing.T) {
+	var text bytes.Buffer
+	c := asking(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&text, nil)) }, "127.0.0.1:9")
+	var none context.Context // what comes below cannot do without
+	if _, err := c.survive(none, question{"gw.example.org", A}); !errors.Is(err, ErrNoServer) {
+		t.Errorf("%v", err)
+	}
+	if !strings.Contains(text.String(), "panic in a look-up") || !strings.Contains(text.String(), "name=gw.example.org") {
+		t.Errorf("the log tells %s", &text)
 	}
 }
 

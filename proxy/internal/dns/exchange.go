@@ -115,10 +115,10 @@ func negative(m *wire.Msg, until time.Time) time.Time {
 // one gives an answer.
 func (c *Client) ask(ctx context.Context, q question) (*wire.Msg, error) {
 	servers := c.conf.read(&c.cfg).servers
-	if len(servers) == 0 {
-		return nil, ErrNoServer
-	}
 	c.asked.Add(1)
+	if len(servers) == 0 {
+		return nil, c.noServer(q, servers)
+	}
 	first := int(c.best.Load())
 	for round := 0; round <= max(c.cfg.Retries, 0); round++ {
 		for i := range servers {
@@ -129,13 +129,17 @@ func (c *Client) ask(ctx context.Context, q question) (*wire.Msg, error) {
 				return m, nil
 			}
 			if ctx.Err() != nil {
-				c.failed.Add(1)
-				return nil, ErrNoServer
+				return nil, c.noServer(q, servers)
 			}
 		}
 	}
+	return nil, c.noServer(q, servers)
+}
+
+func (c *Client) noServer(q question, servers []string) error {
 	c.failed.Add(1)
-	return nil, ErrNoServer
+	c.warn(q, servers)
+	return ErrNoServer
 }
 
 // try asks one server once: over UDP, and over TCP if the answer does not fit.

@@ -80,7 +80,8 @@ type Func struct {
 	// compiler refuses it in reply routes, which never wait.
 	MayWait bool
 	// Compile checks the arguments, which are literals, and binds them. An error
-	// is reported at the call and says what would be right.
+	// is reported at the call and says what would be right. It changes nothing of the
+	// module: a reload of the script compiles while the module works.
 	Compile func(args []Arg) (Call, error)
 	Doc     string // one line for the module index
 	// Dynamic says that the texts among the arguments may hold pseudo-variables:

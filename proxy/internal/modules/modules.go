@@ -18,7 +18,7 @@ import (
 	"seraph/proxy/internal/modules/maxfwd"
 	"seraph/proxy/internal/modules/msilo"
 	"seraph/proxy/internal/modules/nathelper"
-	pathmod "seraph/proxy/internal/modules/path"
+	pathhf "seraph/proxy/internal/modules/path"
 	"seraph/proxy/internal/modules/registrar"
 	"seraph/proxy/internal/modules/rr"
 	"seraph/proxy/internal/modules/siputils"
@@ -76,6 +76,7 @@ type Set struct {
 	WebSocket *websocket.Module
 	Dialog    *dialog.Module
 	Guards    Guards
+	Calls     CallModules
 
 	all []module.Module
 }
@@ -105,14 +106,15 @@ func New(cfg Config) *Set {
 		AutoAnswer: autoAnswer(cfg.DB), Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
 	s.Dialog = dialog.New(dialogs(cfg, s))
 	s.Guards = guards(cfg)
+	s.Calls = callModules(cfg, s)
 	s.all = []module.Module{
-		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), pathmod.New(pathmod.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
+		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), pathhf.New(pathhf.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
 		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
 		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), nathelper.New(nathelper.Config{}), s.Usrloc,
 		registrar.New(registrar.Config{Usrloc: s.Usrloc, Key: cfg.GRUUKey, Now: cfg.Now, Log: cfg.Log}), s.Ctd,
 		s.Acc, s.Msilo, s.TLS, s.WebSocket, s.Dialog,
 	}
-	s.all = append(s.all, s.Guards.all()...)
+	s.all = append(append(s.all, s.Guards.all()...), s.Calls.all()...)
 	return s
 }
 

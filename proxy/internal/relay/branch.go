@@ -25,6 +25,7 @@ type Branch struct {
 	rangOut    bool // Timer C cancelled it
 	isBest     bool
 	uri        []byte // the Request-URI that it was sent with
+	hop        []byte // the URI that it was sent to, empty where that is uri
 	reason     []byte
 	challenges []byte      // of a 401 or 407, as header lines
 	redirect   *txn.Buffer // a 3xx as received, where a failure route may follow it
@@ -51,7 +52,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 	b.cancelling, b.heard, b.rangOut, b.isBest = false, false, false, false
 	b.fr, b.frInv, b.group = 0, 0, 0
 	b.spare.at = transport.Hop{}
-	b.uri, b.reason, b.challenges = b.uri[:0], b.reason[:0], b.challenges[:0]
+	b.uri, b.hop, b.reason, b.challenges = b.uri[:0], b.hop[:0], b.reason[:0], b.challenges[:0]
 	b.timerC.Init(&c.Cell, b)
 	return b
 }
@@ -336,5 +337,8 @@ func (b *Branch) Expired(_ *txn.Timer, out txn.Out) {
 		return
 	}
 	b.client.GiveUp()
+	if b.call.method == sip.INVITE && b.mayGoOn(408) && b.goOn(out) {
+		return
+	}
 	b.failed(408, out)
 }

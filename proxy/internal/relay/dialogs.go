@@ -9,6 +9,10 @@ import (
 	"seraph/proxy/internal/transport"
 )
 
+// ErrOverlong says that an INVITE has a Call-ID, tag or address that is longer than the
+// dialog table keeps.
+var ErrOverlong = errors.New("Call-ID, tag or From address is too long")
+
 // ErrNoDialog says that a request belongs to a dialog that is over, or that it goes
 // where its dialog does not lead.
 var ErrNoDialog = errors.New("the dialog is over, or does not lead there")
@@ -17,8 +21,9 @@ var ErrNoDialog = errors.New("the dialog is over, or does not lead there")
 // once and keeps nothing of what it is given.
 type Dialogs interface {
 	// Begin tells, under the call's lock, of an initial INVITE that is about to be
-	// sent on with our Record-Route. False: its dialog is not tracked.
-	Begin(r *Request, c *Call) bool
+	// sent on with our Record-Route. False: its dialog is not tracked. An error keeps
+	// the INVITE from being sent.
+	Begin(r *Request, c *Call) (bool, error)
 	// Replied tells, under the call's lock, of a response that goes up: a provisional
 	// one with a To tag or a 2xx to a tracked INVITE, each 2xx once for each To tag;
 	// or a 2xx to a request within a dialog. m is the response as received, from
@@ -86,14 +91,17 @@ func (r *Request) sealKind() SealKind {
 
 // track enters the dialog that an initial INVITE may begin. The user agent's own are
 // its own.
-func (r *Request) track(c *Call) {
+func (r *Request) track(c *Call) error {
 	d := r.Engine.cfg.Dialogs
 	if d == nil || c.tracked || c.method != sip.INVITE || r.InDialog || r.Local != nil || !r.RecordRouted {
-		return
+		return nil
 	}
-	if to, err := r.Msg.To(); err == nil && to.Tag == nil {
-		c.tracked = d.Begin(r, c)
+	to, err := r.Msg.To()
+	if err != nil || to.Tag != nil {
+		return err
 	}
+	c.tracked, err = d.Begin(r, c)
+	return err
 }
 
 // within asks whether a request within a dialog may be sent on. One that a failure

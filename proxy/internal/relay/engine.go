@@ -85,8 +85,11 @@ type Engine struct {
 	resolver *transport.Resolver
 	reach    transport.Reach
 	draining atomic.Bool
-	key      [32]byte
-	tagSeed  maphash.Seed
+
+	waits       [sourceSlots]atomic.Int32 // for the resolver, by source
+	sourceWaits int32
+	key         [32]byte
+	tagSeed     maphash.Seed
 
 	callMu   sync.Mutex
 	calls    *Call
@@ -119,7 +122,7 @@ func New(cfg Config) *Engine {
 	if cfg.RouteLife <= 0 {
 		cfg.RouteLife = 7 * 24 * time.Hour
 	}
-	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed()}
+	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed(), sourceWaits: maxSourceWaits}
 	cfg.Txn.Fault, cfg.Txn.Idle = e.fault, e.trim
 	e.txns = txn.New(cfg.Txn)
 	e.failures = make(chan struct{}, maxFailures)

@@ -19,7 +19,7 @@ const (
 // spareWay is what a branch keeps to begin again elsewhere if the place where it was
 // sent fails (RFC 3263 §4.3).
 type spareWay struct {
-	at     transport.Hop // where it was sent; the zero Hop for a flow
+	at     transport.Hop // where it was sent if DNS found that, else the zero Hop
 	domain string        // whom the peer of a TLS connection has to speak for
 	rest   int           // where, in again, what follows our Via and Record-Route begins
 	again  *txn.Buffer   // the request as written; nil where no place is left
@@ -46,7 +46,9 @@ func (r *Request) launch(b *Branch, t *Target, w *way) error {
 		}
 		err := b.client.Start(c.method, w.flow, r.scratch, r.out())
 		if err == nil {
-			b.spare.at, b.spare.domain = w.at, w.domain
+			if w.found {
+				b.spare.at, b.spare.domain = w.at, w.domain
+			}
 			if w.left() > 0 {
 				b.spare.again, b.spare.rest = e.txns.Buffers.Copy(r.scratch), r.rest
 				b.spare.n = copy(b.spare.hops[:], w.hops[w.next:w.n])
@@ -56,7 +58,9 @@ func (r *Request) launch(b *Branch, t *Target, w *way) error {
 		if w.at.Proto == transport.ProtoNone || !lost(err) {
 			return err
 		}
-		e.resolver.Block(w.at)
+		if w.found {
+			e.resolver.Block(w.at)
+		}
 		if w.advance(e, r.From.Socket) != nil {
 			return errLost
 		}
@@ -127,7 +131,7 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 		return false
 	}
 	n.fr, n.frInv = b.fr, b.frInv
-	n.uri = append(n.uri, b.uri...)
+	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
 	n.spare = *s
 	n.spare.at = hop
 	s.again, s.n = nil, 0

@@ -3,7 +3,9 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -110,6 +112,21 @@ func TestNextPlace(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestNextPlaceInTheTimeToRing: a time to ring that is shorter than the one for silence
+// ends a silent place too, and the next one has its turn.
+func TestNextPlaceInTheTimeToRing(t *testing.T) {
+	b, alice, phones := prepare(t, 2, fast, func(c *Config) { c.Txn.FrTimer = time.Hour })
+	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+	relay := b.hooks.request
+	b.hooks.request = func(r *Request) { r.SetTimers(200*time.Millisecond, 0); relay(r) }
+	b.start()
+	alice.invite("short")
+	phones[0].expect("INVITE")
+	phones[1].answer(phones[1].expectWithin(10*time.Second, "INVITE"), 200, "bt")
+	alice.expect("SIP/2.0 200")
+	b.empty()
 }
 
 // TestNextPlaceIsRemembered: the next call begins at the place that works.
@@ -287,6 +304,48 @@ func TestDeadNameServer(t *testing.T) {
 	alice.expect("SIP/2.0 200")
 	alice.expectWithin(15*time.Second, "SIP/2.0 4") // 487 or 478: whichever comes first
 	alice.ack("name")
+	b.empty()
+}
+
+// TestOneSourceWaits: a source that asks for name upon name waits for a share of the places
+// only, and the others have theirs.
+func TestOneSourceWaits(t *testing.T) {
+	b, alice, _ := prepare(t, 0, fast)
+	b.engine.sourceWaits = 2
+	// Addresses share slots; one in a thousand pairs would.
+	slot := func(last byte) uint64 {
+		return maphash.Comparable(b.engine.tagSeed, netip.AddrFrom4([4]byte{127, 0, 0, last})) % sourceSlots
+	}
+	last := byte(2)
+	for slot(last) == slot(1) {
+		last++
+	}
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, last)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	other := &phone{t, c, b.addr}
+	s := b.named(nil, "sip:bob@"+gateway)
+	s.Silence()
+	b.start()
+	for i := range 2 {
+		alice.invite(fmt.Sprint("waits-", i))
+	}
+	waiting := func(n int) func() bool { return func() bool { return b.layer.Stats().Waiters == n } }
+	eventually(t, "two requests do not wait", waiting(2))
+	alice.invite("one-too-many")
+	if m := alice.expect("SIP/2.0 478"); value(m, sip.HdrCallID) != "one-too-many" {
+		t.Errorf("refused was\n%s", m.Buf)
+	}
+	alice.ack("one-too-many")
+	other.invite("other")
+	eventually(t, "the other source does not wait", waiting(3))
+	for i := range 2 {
+		alice.expectWithin(15*time.Second, "SIP/2.0 478")
+		alice.ack(fmt.Sprint("waits-", i))
+	}
+	other.expectWithin(15*time.Second, "SIP/2.0 478")
 	b.empty()
 }
 

@@ -67,7 +67,7 @@ func (r *Request) onFlow(t *Target, out txn.Out) bool {
 	c.branches = append(c.branches, n)
 	c.retries++
 	n.fr, n.frInv, n.group = c.fr, c.frInv, t.Group
-	n.uri = append(n.uri, t.URI...)
+	n.uri, n.hop = append(n.uri, t.URI...), append(n.hop, r.hopOf(t)...)
 	id := n.client.Prepare(r.Engine.txns, &c.Cell, n)
 	r.scratch = r.appendBranch(r.scratch[:0], t, w.flow, txn.StatefulMark, id)
 	if n.client.Start(c.method, w.flow, r.scratch, out) != nil {

@@ -128,5 +128,6 @@ var outboundParam = []byte(";ob")
 // oneVia reports whether a request came straight from its sender.
 func oneVia(m *sip.Message) bool {
 	values := m.Values(sip.HdrVia)
-	return values.Next() == nil || values.Next() == nil
+	values.Next()
+	return values.Next() == nil
 }

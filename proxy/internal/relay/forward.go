@@ -63,7 +63,9 @@ func (r *Request) Relay() error {
 		return err
 	}
 	r.freeze(c)
-	r.track(c)
+	if err := r.track(c); err != nil {
+		return err
+	}
 	c.trying(r)
 	return r.start(c)
 }
@@ -143,6 +145,7 @@ func (r *Request) start(c *Call) error {
 		b := r.Engine.takeBranch(c)
 		b.fr, b.frInv = r.fr, r.frInv
 		b.uri, b.group = append(b.uri, r.target(i).URI...), r.target(i).Group
+		b.hop = append(b.hop, r.hopOf(r.target(i))...)
 		c.branches = append(c.branches, b)
 		r.ownEdits(i)
 		err = r.launch(b, r.target(i), w)
@@ -160,6 +163,9 @@ func (r *Request) start(c *Call) error {
 	c.relayed = true
 	if r.recursed {
 		c.dropRecursed()
+	}
+	if r.authorized {
+		c.dropAnswered()
 	}
 	if unreached && better(503, c.best.status) {
 		c.dropBest()
@@ -262,6 +268,7 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 		dst = append(dst, t.Route...)
 		dst = append(dst, "\r\n"...)
 	}
+	dst = append(dst, t.Extra...)
 	dst = m.AppendHeaders(dst)
 	if m.Header(sip.HdrContentLength) == nil && (r.needLength || f.Proto.Stream()) {
 		dst = append(dst, "Content-Length: "...)

@@ -3,7 +3,9 @@ package relay
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"net/netip"
+	"sync/atomic"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -14,7 +16,8 @@ import (
 type way struct {
 	flow  transport.Flow
 	at    transport.Hop // where flow leads; the zero Hop for a target's own flow
-	named bool          // found by DNS, the URI leaving the transport open
+	found bool          // by DNS
+	named bool          // so, and the URI leaves the transport open
 	// domain is whom the peer of a TLS connection has to speak for.
 	domain string
 	next   int // the first place of hops that is left
@@ -43,7 +46,7 @@ func (w *way) advance(e *Engine, socket uint16) error {
 // reach finds how a target is reached (RFC 3261 §16.6 steps 6-7, RFC 3263 §4). It may
 // wait for the resolver.
 func (r *Request) reach(t *Target, w *way) error {
-	w.flow, w.at, w.named, w.domain, w.next, w.n = t.Flow, transport.Hop{}, false, "", 0, 0
+	w.flow, w.at, w.found, w.named, w.domain, w.next, w.n = t.Flow, transport.Hop{}, false, false, "", 0, 0
 	if !t.Flow.IsZero() {
 		_, err := secured(t, t.Flow)
 		return err
@@ -140,6 +143,10 @@ func protoOf(name []byte) transport.Proto {
 func (r *Request) locate(s *transport.Service, w *way) error {
 	list, err, ok := r.Engine.resolver.Cached(w.hops[:0], s)
 	if !ok {
+		if !r.queue() {
+			return ErrOverload
+		}
+		defer r.leave()
 		if !r.Park() {
 			return ErrOverload
 		}
@@ -147,13 +154,47 @@ func (r *Request) locate(s *transport.Service, w *way) error {
 		defer cancel()
 		list, err = r.Engine.resolver.Locate(ctx, w.hops[:0], s)
 	}
-	w.n, w.named = len(list), s.Proto == transport.ProtoNone && !s.Secure
+	w.n, w.found, w.named = len(list), true, s.Proto == transport.ProtoNone && !s.Secure
 	for i := range list {
 		if list[i].Proto == transport.TLS {
 			w.domain = domainOf(transport.TLS, s.Host)
 		}
 	}
 	return err
+}
+
+const (
+	// sourceSlots is how many slots the waiting of sources is counted in; addresses share
+	// them, so that the counts need no memory of their own.
+	sourceSlots = 1024
+	// maxSourceWaits is how many requests of one source may wait for the resolver: the
+	// zones of one stranger must not keep all others from asking.
+	maxSourceWaits = 64
+)
+
+// waiting is the slot of the request's source.
+func (r *Request) waiting() *atomic.Int32 {
+	return &r.Engine.waits[maphash.Comparable(r.Engine.tagSeed, r.From.Remote.Addr())%sourceSlots]
+}
+
+// queue counts a request that is to wait for the resolver; false if too many of its
+// source do. Our own are not counted.
+func (r *Request) queue() bool {
+	if r.Local != nil {
+		return true
+	}
+	if n := r.waiting(); n.Add(1) > r.Engine.sourceWaits {
+		n.Add(-1)
+		return false
+	}
+	return true
+}
+
+// leave ends the wait.
+func (r *Request) leave() {
+	if r.Local == nil {
+		r.waiting().Add(-1)
+	}
 }
 
 // lost reports whether sending failed for want of a connection, or of a way to the

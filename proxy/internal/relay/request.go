@@ -29,6 +29,8 @@ type Target struct {
 	URI  []byte         // the branch's Request-URI
 	Next []byte         // a URI to send to in place of URI (an outbound proxy, Path, alias); nil for none
 	Flow transport.Flow // where to send whatever the URIs say (a binding's flow); the zero Flow for none
+	// Extra is header lines that are the branch's own, each ending in CRLF; nil for none.
+	Extra []byte
 	// Route is the value of a Route header that is the branch's own, in front of
 	// those received (a binding's Path, RFC 3327 §5.4); nil for none.
 	Route []byte
@@ -125,6 +127,7 @@ type Request struct {
 	viaFlow       bool // a Route of ours leads to a flow
 	flowGone      bool // … which is no more
 	recursed      bool // Redirects has added targets
+	authorized    bool // Authorize has added a target
 	later         contacts
 	flows         []Target // what AddFlow added
 }
@@ -155,7 +158,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.parsed, r.nextRoute, r.share, r.seal = nil, nil, 0, Seal{}
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
-	r.fr, r.frInv, r.recursed = 0, 0, false
+	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.viaFlow, r.flowGone = false, false
 	r.later.clear()
 	r.flows = r.flows[:0]
@@ -202,7 +205,7 @@ func (r *Request) AddTarget(t Target) error {
 	if len(r.More)+1 >= MaxBranches {
 		return ErrTooManyBranches
 	}
-	t.URI, t.Next, t.Route = r.Keep(t.URI), r.Keep(t.Next), r.Keep(t.Route)
+	t.URI, t.Next, t.Route, t.Extra = r.Keep(t.URI), r.Keep(t.Next), r.Keep(t.Route), r.Keep(t.Extra)
 	r.More = append(r.More, t)
 	return nil
 }

@@ -44,6 +44,9 @@ func commandTable() map[string]command {
 		"setflag":         {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
 		"resetflag":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
 		"isflagset":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
+		"setbflag":        {min: 1, max: 1, routes: uriRoutes, build: (*compiler).branchFlagCommand},
+		"resetbflag":      {min: 1, max: 1, routes: uriRoutes, build: (*compiler).branchFlagCommand},
+		"isbflagset":      {min: 1, max: 1, routes: uriRoutes, build: (*compiler).branchFlagCommand},
 		"len_gt":          {min: 1, max: 1, routes: anyRoute, build: (*compiler).lenCommand},
 		"forward":         {max: 2, routes: module.RequestRoute, mayWait: true, build: (*compiler).forwardCommand},
 		"append_branch":   {max: 2, routes: requests, build: (*compiler).branchCommand},
@@ -96,6 +99,10 @@ func (k *compiler) number(c *call, v value, least, most int) (int, bool) {
 	n, ok := v.num, v.number
 	if v.quoted {
 		n, ok = atoi(v.text)
+	}
+	if !ok && !v.quoted && !v.variable {
+		k.wrong(v.pos, "%s takes a number from %d to %d; %s is none, and not defined", c.name, least, most, quoted(v.text))
+		return 0, false
 	}
 	if !ok || n < least || n > most {
 		k.wrong(v.pos, "%s takes a number from %d to %d", c.name, least, most)
@@ -153,6 +160,27 @@ func (k *compiler) flagCommand(c *call) node {
 	}
 	return func(c *module.Ctx) result {
 		if c.Flags&bit != 0 {
+			return done(c)
+		}
+		return failed(c)
+	}
+}
+
+// branchFlagCommand is setbflag, resetbflag and isbflagset, of the branch that the
+// Request-URI is.
+func (k *compiler) branchFlagCommand(c *call) node {
+	n, ok := k.number(c, c.args[0], 0, 31)
+	bit := uint32(1) << n
+	switch {
+	case !ok:
+		return nil
+	case c.name == "setbflag":
+		return func(c *module.Ctx) result { c.Main.Flags |= bit; return done(c) }
+	case c.name == "resetbflag":
+		return func(c *module.Ctx) result { c.Main.Flags &^= bit; return done(c) }
+	}
+	return func(c *module.Ctx) result {
+		if c.Main.Flags&bit != 0 {
 			return done(c)
 		}
 		return failed(c)

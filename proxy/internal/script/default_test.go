@@ -28,7 +28,10 @@ func TestDefaultScript(t *testing.T) {
 		alice, bob, eve, other = "sip:alice@example.org", "sip:bob@example.org", "sip:eve@example.net", "sip:x@example.com"
 		domain                 = "sip:example.org"
 		auth                   = "proxy_authorize(,subscriber) check_from() consume_credentials() " + stripped
-		found                  = "alias_db_lookup(dbaliases) lookup(location) t_on_reply(1) t_relay()"
+		alias                  = "alias_db_lookup(dbaliases) "
+		relayed                = "t_on_reply(1) t_relay()"
+		found                  = alias + "lookup(location) t_on_failure(2) " + relayed
+		asked                  = alias + "lookup(location) " + relayed
 		away                   = "alias_db_lookup(dbaliases) lookup(location) t_newtran() "
 	)
 	call := request("INVITE", bob, alice, bob)
@@ -42,7 +45,13 @@ func TestDefaultScript(t *testing.T) {
 		{"the same without credentials", call, "proxy_authorize", "", "proxy_authorize(,subscriber) proxy_challenge(,1)"},
 		{"under another's name", call, "check_from", "", "proxy_authorize(,subscriber) check_from() sl_send_reply(403,Use Your Own Address in From)"},
 		{"to somebody who is not there", call, "lookup", "",
-			auth + "record_route() alias_db_lookup(dbaliases) lookup(location) sl_send_reply(480,Temporarily Unavailable)"},
+			auth + "record_route() " + alias + "lookup(location) t_reply(480,Temporarily Unavailable)"},
+		{"from who is blocked", call, "", "ub_blocked", auth + "record_route() " + alias + "ub_blocked() t_reply(480,Temporarily Unavailable)"},
+		{"to somebody who does not want to be disturbed", call, "", "ub_dnd",
+			auth + "record_route() " + alias + "lookup(location) ub_dnd() t_reply(480,Temporarily Unavailable)"},
+		{"forwarded because nobody is there", call, "lookup", "ub_forward",
+			auth + "record_route() " + alias + "ub_forward(always) lookup(location) ub_forward(offline) lookup(location) t_reply(480,Temporarily Unavailable)"},
+		{"a message from who is blocked", request("MESSAGE", bob, eve, bob), "", "ub_blocked", stripped + alias + "ub_blocked() sl_send_reply(480,Temporarily Unavailable)"},
 		{"that goes in circles", call, "mf_process_maxfwd_header", "", "sl_send_reply(483,Too Many Hops)"},
 		{"that cannot be sent", call, "t_relay", "", auth + "record_route() " + found + " sl_reply_error()"},
 		{"from ours to elsewhere", request("INVITE", other, alice, other), "", "", auth + "record_route() t_on_reply(1) t_relay()"},
@@ -73,7 +82,7 @@ func TestDefaultScript(t *testing.T) {
 		{"one that is there already", request("MESSAGE", bob, eve, bob), "t_newtran", "m_dumping", stripped + away + "sl_reply_error()"},
 		{"to no user", request("MESSAGE", domain, alice, domain), "", "", auth + "sl_send_reply(484,Address Incomplete)"},
 		{"are you there", request("OPTIONS", domain, eve, domain), "", "", "sl_send_reply(200,OK)"},
-		{"are you there, bob", request("OPTIONS", bob, eve, bob), "", "", stripped + found},
+		{"are you there, bob", request("OPTIONS", bob, eve, bob), "", "", stripped + asked},
 		{"a registration", request("REGISTER", domain, alice, alice), "", "", "www_authorize(,subscriber) check_to() save(location) m_dump()"},
 		{"without credentials", request("REGISTER", domain, alice, alice), "www_authorize", "", "www_authorize(,subscriber) www_challenge(,1)"},
 		{"for another", request("REGISTER", domain, alice, bob), "check_to", "",
@@ -94,7 +103,7 @@ func TestDefaultScript(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			p := compileWhole(t, deploy.Script(), nil)
-			for name := range strings.FieldsSeq("loose_route has_totag nat_uac_test search has_body m_dumping allow_source_address " + x.fails) {
+			for name := range strings.FieldsSeq("ub_blocked ub_dnd ub_forward ub_no_answer_timeout loose_route has_totag nat_uac_test search has_body m_dumping allow_source_address " + x.fails) {
 				p.returns[name] = module.False
 			}
 			for name := range strings.FieldsSeq(x.holds) {
@@ -120,6 +129,10 @@ func story(p *play, text string) []string {
 	for _, call := range p.calls {
 		switch name, _, _ := strings.Cut(call, "("); name {
 		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search", "has_body", "m_dumping", "allow_source_address", "pike_check_req", "sanity_check":
+		case "ub_blocked", "ub_dnd", "ub_forward", "ub_no_answer_timeout": // told where there is a rule
+			if p.returns[name] != module.False {
+				list = append(list, call)
+			}
 		default:
 			list = append(list, call)
 		}
@@ -130,7 +143,7 @@ func story(p *play, text string) []string {
 // TestDefaultScriptReplies: a phone behind a NAT that answers gets its address into Contact.
 func TestDefaultScriptReplies(t *testing.T) {
 	p := compileWhole(t, deploy.Script(), nil)
-	for nat, want := range map[int]string{module.True: "nat_uac_test(1) add_contact_alias()", module.False: "nat_uac_test(1)"} {
+	for nat, want := range map[int]string{module.True: "nat_uac_test(65) add_contact_alias()", module.False: "nat_uac_test(65)"} {
 		p.calls, p.returns["nat_uac_test"] = nil, nat
 		if !p.prog.Reply(p.message(ringing, stranger), 1) {
 			t.Error("the response is dropped")
@@ -155,6 +168,29 @@ func TestDefaultScriptFailures(t *testing.T) {
 		p.prog.Failure(p.message(message, stranger), 1)
 		if got := strings.Join(p.calls, " "); got != want {
 			t.Errorf("with %q failing it calls %q, want %q", fails, got, want)
+		}
+	}
+}
+
+// TestDefaultScriptForwards: a call that nobody took goes where its rule says, and
+// otherwise, or when the caller has given up, the answer goes back.
+func TestDefaultScriptForwards(t *testing.T) {
+	call := request("INVITE", "sip:bob@example.org", "sip:alice@example.org", "sip:bob@example.org")
+	const busy, absent = "t_check_status(486|600)", "t_check_status(408|480)"
+	const on = " ub_forward(always) ub_blocked() lookup(location) ub_dnd() ub_no_answer_timeout() t_on_failure(2) t_on_reply(1) t_relay()"
+	for _, x := range []struct{ false, want string }{
+		{"t_is_canceled ub_blocked ub_dnd", "t_is_canceled() " + busy + " ub_forward(busy)" + on},
+		{"t_is_canceled ub_forward", "t_is_canceled() " + busy + " ub_forward(busy)"},
+		{"t_is_canceled t_check_status", "t_is_canceled() " + busy + " " + absent},
+		{"ub_forward", "t_is_canceled()"},
+	} {
+		p := compileWhole(t, deploy.Script(), nil)
+		for name := range strings.FieldsSeq(x.false) {
+			p.returns[name] = module.False
+		}
+		p.prog.Failure(p.message(call, stranger), 2)
+		if got := strings.Join(p.calls, " "); got != x.want {
+			t.Errorf("with %q false it calls\n%q, want\n%q", x.false, got, x.want)
 		}
 	}
 }

@@ -81,12 +81,16 @@ route {
 
 // TestDumpReadsBack: the dump of each script at hand is a script whose dump is the same.
 func TestDumpReadsBack(t *testing.T) {
-	ser, err := os.ReadFile("testdata/scripts/ser09.cfg")
-	if err != nil {
-		t.Fatal(err)
+	scripts := map[string]string{"the embedded script": deploy.Script()}
+	for _, name := range []string{"ser08", "ser09", "kamailio5"} {
+		text, err := os.ReadFile("testdata/scripts/" + name + ".cfg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts[name] = string(text)
 	}
-	for name, text := range map[string]string{"the embedded script": deploy.Script(), "SER's": string(ser)} {
-		first, problems := Compile("a.cfg", []byte(text), Options{Modules: newStage().modules()})
+	for name, text := range scripts {
+		first, problems := Compile("a.cfg", []byte(text), Options{Modules: newStage().modules(), Read: os.ReadFile})
 		if len(problems) > 0 {
 			t.Fatal(name, texts(problems))
 		}

@@ -77,9 +77,9 @@ func (s *stage) modules() []module.Module {
 		&fake{"tm", []module.Param{s.param("fr_timer", module.Int, false)}, []module.Func{
 			s.fn("t_relay", 0, 0, requests), s.fn("t_newtran", 0, 0, module.RequestRoute),
 			s.fn("t_reply", 2, 2, requests), s.fn("t_on_failure", 1, 1, requests), s.fn("t_on_reply", 1, 1, requests), s.fn("t_on_branch", 1, 1, requests),
-			s.fn("t_check_status", 1, 1, module.FailureRoute|module.ReplyRoute),
+			s.fn("t_check_status", 1, 1, module.FailureRoute|module.ReplyRoute), s.fn("t_is_canceled", 0, 0, module.AnyRoute),
 		}},
-		&fake{"sl", nil, []module.Func{s.fn("sl_send_reply", 2, 2, module.RequestRoute), s.fn("sl_reply_error", 0, 0, module.RequestRoute)}},
+		&fake{"sl", nil, []module.Func{s.fn("sl_send_reply", 2, 2, module.RequestRoute), s.fn("sl_reply_error", 0, 0, requests)}},
 		&fake{"rr", nil, []module.Func{s.fn("record_route", 0, 1, module.RequestRoute), s.fn("loose_route", 0, 0, module.RequestRoute)}},
 		&fake{"maxfwd", nil, []module.Func{s.fn("mf_process_maxfwd_header", 1, 1, module.RequestRoute)}},
 		&fake{"usrloc", []module.Param{s.param("db_mode", module.Int, false), s.param("db_url", module.String, true)}, nil},
@@ -107,6 +107,9 @@ func (s *stage) modules() []module.Module {
 			[]module.Func{s.fn("pike_check_req", 0, 0, module.RequestRoute)}},
 		&fakeTables{fake{"htable", []module.Param{s.param("htable", module.String, false)}, nil}, map[string]module.Value{}},
 		&fake{"permissions", nil, []module.Func{s.fn("allow_source_address", 0, 1, requests)}},
+		&fake{"userblock", []module.Param{s.param("foreign_group", module.String, false)}, []module.Func{
+			s.fn("ub_blocked", 0, 0, requests), s.fn("ub_dnd", 0, 0, requests), s.fn("ub_forward", 1, 1, requests), s.fn("ub_no_answer_timeout", 0, 0, requests),
+		}},
 		&fake{"ctd", nil, nil},
 		&fake{"dialog", nil, []module.Func{s.fn("dlg_manage", 0, 0, requests)}},
 		&fake{"acc", []module.Param{s.param("db_missed_flag", module.Int, false)}, nil},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +57,13 @@ func TestGlobals(t *testing.T) {
 			Globals{UnixSock: "/run/seraph/ctl.sock", UDPWorkers: 2, DisableTCP: true, LogLevel: &warn}},
 		{"FIFO", `fifo="/run/seraph/fifo" fifo_mode=0620 fifo_group="kamailio" fifo_dir="/var/tmp/"`,
 			Globals{FIFO: "/run/seraph/fifo", FIFOMode: 0o620, FIFOGroup: "kamailio", FIFODir: "/var/tmp/"}},
+		{"TLS and WebSockets", `port=5070 listen=tls:192.0.2.1 listen=wss:192.0.2.1:443 listen=ws:192.0.2.1 enable_tls=yes
+			tls_certificate="/etc/a.crt" tls_private_key="/etc/a.key" tls_method="TLSv1.2+"`,
+			Globals{Listen: []string{"tls:192.0.2.1", "wss:192.0.2.1:443", "ws:192.0.2.1"}, Port: 5070, EnableTLS: true,
+				TLS: map[string]string{"certificate": "/etc/a.crt", "private_key": "/etc/a.key", "tls_method": "TLSv1.2+"}}},
+		{"TLS off", `disable_tls=yes`, Globals{}},
+		{"connections", `tcp_max_connections=100 tcp_connect_timeout=3 tcp_send_timeout=4 tcp_connection_lifetime=120 tcp_accept_aliases=yes`,
+			Globals{Streams: Streams{MaxConns: 100, ConnectTimeout: 3 * time.Second, SendTimeout: 4 * time.Second, Lifetime: 2 * time.Minute, AcceptAliases: true}}},
 		{"several in one line", `listen=udp:127.0.0.1:5060 tcp:127.0.0.1:5060 port=5062 listen=eth0`,
 			Globals{Listen: []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "eth0:5062"}, Port: 5062}},
 	} {

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -191,6 +192,7 @@ func TestStatements(t *testing.T) {
 		{"its host", `$rd = "example.net"; note("$ru");`, "sip:Bob@example.net;user=phone"},
 		{"its port", `$rp = 5080; note("$ru"); $rp = $null; note("$ru");`, "sip:Bob@example.org:5080;user=phone | sip:Bob@example.org;user=phone"},
 		{"the next hop", `$du = "sip:192.0.2.9;transport=tcp"; note("$du"); $du = $null; note("$du");`, "sip:192.0.2.9;transport=tcp | <null>"},
+		{"flags of the branch", `setbflag(3); if (isbflagset(3) && !isbflagset(4) && !isflagset(3)) { note("set"); } resetbflag(3); if (!isbflagset(3)) { note("reset"); }`, "set | reset"},
 		{"a refused value changes nothing", `$ru = "nonsense"; $rU = "a@b"; $rd = "a;b"; $rd = ""; $rp = 70000; $rp = "x"; $rp = 0; $du = "x"; note("$ru $du");`, "sip:Bob@example.org;user=phone <null>"},
 		{"switch", `switch ($rm) { case "ACK": note("ack"); break; case "INVITE": note("invite"); break; default: note("other"); } note("end");`, "invite | end"},
 		{"switch runs on", `switch ($sp) { case 1: note("1"); case 5070: note("5070"); case 2: note("2"); break; default: note("other"); }`, "5070 | 2"},
@@ -331,6 +333,45 @@ branch_route[OWN] {
 	}
 }
 
+// TestBranchRouteAfterFailure: the branch route that was armed runs for what the failure
+// route adds as well, unless that disarms it.
+func TestBranchRouteAfterFailure(t *testing.T) {
+	for extra, want := range map[string]string{"": "one | failure | two", "t_on_branch(0);": "one | failure"} {
+		p, notes := relayed(t, `
+route { t_on_branch("B"); t_on_failure("F"); append_hf("X: all\r\n"); t_relay(); }
+failure_route[F] { note("failure"); `+extra+` append_branch("sip:two@192.0.2.22"); t_relay(); }
+branch_route[B] { note("$rU"); append_hf("X-For: $rU\r\n"); }`)
+		p.receive(strings.Replace(invite, "Bob@example.org;user=phone", "one@192.0.2.21", 1))
+		p.receive(reply(t, p, "486 Busy Here"))
+		if got := strings.Join(*notes, " | "); got != want {
+			t.Errorf("%q: notes %q, want %q", extra, got, want)
+		}
+		second := p.sent[len(p.sent)-1]
+		if !strings.HasPrefix(second, "INVITE sip:two@192.0.2.22 ") || strings.Contains(second, "X-For: one") ||
+			strings.Contains(second, "X-For: two") != (extra == "") || !strings.Contains(second, "X: all") {
+			t.Errorf("%q: the second branch is\n%s", extra, second)
+		}
+	}
+}
+
+// TestBranchRouteFault: a fault in a branch route costs the branch route only.
+func TestBranchRouteFault(t *testing.T) {
+	bug := module.Func{Name: "bug", Routes: module.AnyRoute, Compile: func([]module.Arg) (module.Call, error) {
+		return func(*module.Ctx) int { panic("index out of range") }, nil
+	}}
+	prog, problems := Compile("bug.cfg", []byte("loadmodule \"tm.so\" loadmodule \"bug.so\"\nroute { t_on_branch(1); t_relay(); } branch_route[1] { bug(); }"),
+		Options{Modules: []module.Module{tmModule(), &fake{name: "bug", funcs: []module.Func{bug}}}})
+	if len(problems) > 0 {
+		t.Fatal(texts(problems))
+	}
+	p := compile(t, "route { ; }", nil)
+	p.engine.SetHooks(prog)
+	p.receive(strings.Replace(invite, "Bob@example.org;user=phone", "one@192.0.2.21", 1))
+	if got := strings.Join(targets(p.sent), " "); got != "sip:one@192.0.2.21" {
+		t.Errorf("sent %q", p.sent)
+	}
+}
+
 // TestBranchRouteDropsAll: without a branch left nothing is sent and t_relay is false.
 func TestBranchRouteDropsAll(t *testing.T) {
 	p, notes := relayed(t, `route { t_on_branch(1); if (!t_relay()) { note("false"); } } branch_route[1] { drop; }`)
@@ -414,7 +455,7 @@ func TestLocalRequest(t *testing.T) {
 	if got, err := inject(""); err != nil || got != "event INVITE | main <null> local" {
 		t.Errorf("notes %q, error %v", got, err)
 	}
-	if got, err := inject("drop;"); err != relay.ErrDropped || got != "event INVITE" {
+	if got, err := inject("drop;"); !errors.Is(err, relay.ErrDropped) || got != "event INVITE" {
 		t.Errorf("after drop: notes %q, error %v", got, err)
 	}
 }

@@ -27,6 +27,14 @@ func hasPort(s string) bool {
 	return strings.LastIndexByte(host, ':') > strings.LastIndexByte(host, ']')
 }
 
+// ownPort reports whether an address is of a protocol with a default port of its own,
+// which port= does not change: TLS and WebSockets.
+func ownPort(s string) bool {
+	name, _, _ := strings.Cut(s, ":")
+	p, known := transport.ParseProto(name)
+	return known && (p.Secure() || p.WebSocket())
+}
+
 // withPort writes a port after an address that has none.
 func withPort(s string, port int) string {
 	proto, host := splitProto(s)

@@ -8,9 +8,10 @@ import (
 	"seraph/proxy/internal/module"
 )
 
-// builtIn are modules of SER and Kamailio whose work needs none here: the
-// database drivers. loadmodule takes them, so that scripts need no change.
-var builtIn = []string{"mysql", "db_mysql", "db_sqlite"}
+// builtIn are modules of SER and Kamailio whose work needs none here: the database
+// drivers, the pseudo-variables, and the ways in for tools. loadmodule takes them, so
+// that scripts need no change.
+var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "pv", "kex", "corex", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
 
 func (k *compiler) moduleNamed(list []module.Module, name string) module.Module {
 	for _, m := range list {
@@ -76,6 +77,8 @@ func (k *compiler) modparam(s modparam) {
 		switch m := k.moduleNamed(k.prog.modules, name); {
 		case m != nil:
 			k.setParam(m, s)
+		case slices.Contains(builtIn, name):
+			k.wrong(pos, "module %s is built in and has no parameters", name)
 		case k.moduleNamed(k.known, name) != nil:
 			k.wrong(pos, "module %s is not loaded: loadmodule %q comes before its modparam", name, name+".so")
 		default:
@@ -128,6 +131,9 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		return
 	case p.Kind == module.Int && !v.number:
 		n, err := strconv.ParseInt(v.text, 10, 32)
+		if word, ok := switches[strings.ToLower(v.text)]; ok && !v.quoted {
+			n, err = int64(word), nil // yes, no
+		}
 		if err != nil {
 			k.wrong(v.pos, "parameter %s of %s is a number", p.Name, m.Name())
 			return

@@ -139,9 +139,11 @@ func (p *parser) top() {
 	if p.accept(";") {
 		return
 	}
-	at, file := p.count, p.tok.pos.file
+	at, first := p.count, p.tok
 	if p.topStatement() {
-		file.known = true
+		if slices.Contains(topWords, first.text) {
+			first.pos.file.known = true // name = value stands in many a file
+		}
 		return
 	}
 	if p.count == at {

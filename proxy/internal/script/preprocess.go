@@ -109,15 +109,15 @@ func (d *reader) next() token {
 	for {
 		f := d.top()
 		t := f.next()
-		switch {
-		case t.kind == tEOF:
+		switch t.kind {
+		case tEOF:
 			if len(d.stack) == 1 {
 				d.unclosed(f)
 				return t
 			}
 			d.pop()
 			continue
-		case t.kind == tDirective:
+		case tDirective:
 			if f.def == nil {
 				d.direct(f, t)
 			}

@@ -144,6 +144,9 @@ func TestGuarded(t *testing.T) {
 	if strings.Contains(got, "hunter2") || strings.Contains(got, "root") || !strings.Contains(got, "/etc/shadow:1:1: this is no routing script") || !strings.Contains(got, "route[1] { nothere(); }") {
 		t.Errorf("problems are\n%s", got)
 	}
+	if _, problems = Compile("/etc/env", []byte("debug=3\nDB_PASSWORD=hunter2\n"), Options{Guarded: true}); len(problems) != 1 || strings.Contains(texts(problems), "PASSWORD") {
+		t.Errorf("problems of a file of settings are\n%s", texts(problems))
+	}
 	if _, problems = Compile("/etc/shadow", []byte(f["/etc/shadow"]), Options{Guarded: true}); len(problems) != 1 || strings.Contains(texts(problems), "root") {
 		t.Errorf("problems of a file that is no script are\n%s", texts(problems))
 	}

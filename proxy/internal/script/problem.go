@@ -27,7 +27,7 @@ func (p Problem) Error() string {
 
 const (
 	// maxProblems bounds the report of one run.
-	maxProblems = 100
+	maxProblems = 1000
 	// maxShown is the longest piece of a line that a problem shows, in bytes.
 	maxShown = 160
 )
@@ -43,8 +43,8 @@ type source struct {
 	name  string
 	order int // in which it was first read, from 0
 	lines []string
-	// known says that a statement was read in it, so that it is a script and no
-	// other file whose text is nobody's business.
+	// known says that a route, a loadmodule or a modparam was read in it, so that it is
+	// a script and no other file whose text is nobody's business.
 	known bool
 }
 

@@ -71,17 +71,18 @@ var settings = func() map[string]setting {
 	for kind, names := range map[settingKind]string{
 		aNumber: `children check_via_level maxbuffer tcp_children
 			tcp_poll_method_nr memlog memdbg mem_log mcast_ttl
-			open_files_limit unix_sock_children udp_mtu log_prefix_mode`,
-		aSwitch: `fork log_stderror dns rev_dns check_via statistics sip_warning syn_branch mhomed
+			open_files_limit unix_sock_children udp_mtu log_prefix_mode latency_limit_action latency_limit_db latency_log latency_cfg_log`,
+		aSwitch: `fork log_stderror dns rev_dns check_via statistics enable_sctp sip_warning syn_branch mhomed
 			reply_to_via mcast_loopback loop_checks disable_core_dump auto_aliases
 			dns_cache_init server_signature`,
-		aName: `log_facility log_name tos mpath loadpath fifo_user fifo_db_url
+		aName: `log_facility log_name log_prefix mpath loadpath fifo_user fifo_db_url
 			tcp_poll_method avp_aliases`,
 	} {
 		for name := range strings.FieldsSeq(names) {
 			t[name] = setting{kind: kind}
 		}
 	}
+	t["tos"] = setting{kind: aNumberOrName}
 	for _, name := range []string{"user", "uid", "group", "gid"} {
 		t[name] = setting{kind: aNumberOrName, note: asRoot}
 	}
@@ -319,7 +320,7 @@ func (k *compiler) finishGlobals() {
 	}
 	for i, s := range g.Listen {
 		addr, advertise, _ := strings.Cut(s, " ")
-		if hasPort(addr) {
+		if hasPort(addr) || ownPort(addr) {
 			continue
 		}
 		addr = withPort(addr, g.Port)

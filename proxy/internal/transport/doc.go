@@ -4,7 +4,12 @@
 // A [Layer] binds every listening address, reads messages and hands each to a
 // [Handler] on a [Worker]. UDP is read and written in batches (recvmmsg, sendmmsg);
 // streams are framed by Content-Length (RFC 3261 §18.3) with limits on size, number
-// and time. A message in steady state costs no allocation.
+// and time. A message over UDP or TCP in steady state costs no allocation.
+//
+// TLS and WebSockets (RFC 7118) stand between the bytes of a stream and its messages:
+// what is sent is framed and encrypted into the connection's own queue, so that a worker
+// never waits for a peer; handshakes run on the connection's goroutine. docs/transports.md
+// has the limits.
 //
 // # Workers
 //

@@ -77,6 +77,15 @@ func NewResolver(cfg ResolverConfig) *Resolver {
 // DNS is the client that asks the name servers.
 func (r *Resolver) DNS() *dns.Client { return r.dns }
 
+// Statistics are the numbers of the resolver, Kamailio's failed_dns_request among them.
+func (r *Resolver) Statistics(yield func(group, name string, value int64)) {
+	asked, failed := r.dns.Stats()
+	yield("dns", "dns_requests", int64(asked))
+	yield("dns", "failed_dns_request", int64(failed))
+	yield("dns", "cached_answers", int64(r.dns.Size()))
+	yield("dns", "blocked_places", int64(r.blocked.n.Load()))
+}
+
 // Flush forgets every answer of name servers.
 func (r *Resolver) Flush() {
 	r.dns.Flush()

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	miekg "github.com/miekg/dns"
 
 	"seraph/proxy/internal/dns"
@@ -285,6 +286,19 @@ func TestLookup(t *testing.T) {
 		if fmt.Sprint(addrs) != want || (err == nil) != (want != "[]") {
 			t.Errorf("%s: %v, %v; want %s", host, addrs, err, want)
 		}
+	}
+}
+
+// TestResolverStatistics count what was asked, and what nobody answered.
+func TestResolverStatistics(t *testing.T) {
+	r := resolverOf(t, nil)
+	_, _ = r.Locate(t.Context(), nil, &Service{Host: []byte("gw.example.org"), Port: 5060, Reach: onlyUDP})
+	r.Block(Hop{UDP, netip.MustParseAddrPort("192.0.2.1:5060")})
+	got := map[string]int64{}
+	r.Statistics(func(group, name string, value int64) { got[group+":"+name] = value })
+	want := map[string]int64{"dns:dns_requests": 1, "dns:failed_dns_request": 1, "dns:cached_answers": 1, "dns:blocked_places": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -166,8 +167,9 @@ func (w *walk) services(order []Proto, names []string) bool {
 // targets adds the places of SRV records.
 func (w *walk) targets(p Proto, list []dns.Service) {
 	list = slices.Clone(list)
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] }) // who is cut off below is left to chance
 	slices.SortStableFunc(list, func(a, b dns.Service) int { return int(a.Priority) - int(b.Priority) })
-	list = list[:min(len(list), 2*MaxHops)]
+	list = list[:min(len(list), MaxHops)] // a zone decides how much we ask: not without bound
 	hops := make([][]Hop, len(list))
 	untils := make([]time.Time, len(list))
 	errs := make([]error, len(list))

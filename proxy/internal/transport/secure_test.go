@@ -314,6 +314,7 @@ func TestTLSOutbound(t *testing.T) {
 		want += text
 	}
 	c := next(t, conns)
+	defer c.Close()
 	expect(t, c, want)
 	if got := c.ConnectionState().ServerName; got != "other.example" {
 		t.Errorf("asked for %q", got)
@@ -364,8 +365,10 @@ func TestAlias(t *testing.T) {
 		t.Error("a peer without a certificate counts as verified")
 	}
 	other := netip.AddrPortFrom(f.Remote.Addr(), 5061)
-	if !l.Alias(f, 5061) || !l.Alias(f, 5061) {
-		t.Error("no alias")
+	for range 2 { // the second time it is there
+		if !l.Alias(f, 5061) {
+			t.Error("no alias")
+		}
 	}
 	if g, err := l.FlowTo(TLS, other, NoSocket); err != nil || g != f {
 		t.Errorf("to the alias leads %v, %v", g, err)

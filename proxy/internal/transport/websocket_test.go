@@ -19,18 +19,18 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// upgrade asks for a WebSocket as a browser does and returns the status and what follows.
-func upgrade(t *testing.T, c net.Conn, lines ...string) (*http.Response, *bufio.Reader) {
+// upgrade asks for a WebSocket as a browser does and returns the answer and what follows.
+func upgrade(t *testing.T, c net.Conn, lines ...string) (status int, header http.Header, in *bufio.Reader) {
 	t.Helper()
 	head := append([]string{"GET /any/path?x=y HTTP/1.1", "Host: example.org"}, lines...)
 	write(t, c, strings.Join(head, "\r\n")+"\r\n\r\n")
-	in := bufio.NewReader(c)
+	in = bufio.NewReader(c)
 	resp, err := http.ReadResponse(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	return resp, in
+	return resp.StatusCode, resp.Header, in
 }
 
 // asking are the header lines of the request that a browser sends.
@@ -44,10 +44,10 @@ func openWS(t *testing.T, l *Layer, i int, a *authority) (net.Conn, *bufio.Reade
 	if a != nil {
 		c = tls.Client(c, &tls.Config{RootCAs: a.pool, ServerName: "example.org"})
 	}
-	resp, in := upgrade(t, c, append([]string{"Sec-WebSocket-Protocol: chat, sip"}, asking...)...)
-	if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" ||
-		resp.Header.Get("Sec-WebSocket-Protocol") != "sip" || resp.Header.Get("Sec-WebSocket-Extensions") != "" {
-		t.Fatalf("upgrade: %s %v", resp.Status, resp.Header)
+	status, header, in := upgrade(t, c, append([]string{"Sec-WebSocket-Protocol: chat, sip"}, asking...)...)
+	if status != http.StatusSwitchingProtocols || header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" ||
+		header.Get("Sec-WebSocket-Protocol") != "sip" || header.Get("Sec-WebSocket-Extensions") != "" {
+		t.Fatalf("upgrade: %d %v", status, header)
 	}
 	return c, in
 }
@@ -175,8 +175,8 @@ func TestUpgradeRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := dialTCP(t, l, 0)
-			if resp, _ := upgrade(t, conn, c.lines...); resp.StatusCode != c.status {
-				t.Errorf("status %d, want %d", resp.StatusCode, c.status)
+			if status, _, _ := upgrade(t, conn, c.lines...); status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
 			}
 			if c.status != 101 {
 				expectEnd(t, conn)

@@ -54,7 +54,7 @@ type Identity struct {
 // Network is where in-dialog requests leave; *transport.Layer is one.
 type Network interface {
 	txn.Out
-	FlowTo(proto transport.Proto, remote netip.AddrPort, prefer uint16) (transport.Flow, error)
+	FlowToDomain(proto transport.Proto, remote netip.AddrPort, prefer uint16, domain string) (transport.Flow, error)
 	Sockets() []transport.Socket
 }
 

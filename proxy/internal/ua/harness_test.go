@@ -102,7 +102,7 @@ func (n *fakeNet) Send(f transport.Flow, msg []byte) error {
 	return nil
 }
 
-func (n *fakeNet) FlowTo(proto transport.Proto, remote netip.AddrPort, _ uint16) (transport.Flow, error) {
+func (n *fakeNet) FlowToDomain(proto transport.Proto, remote netip.AddrPort, _ uint16, _ string) (transport.Flow, error) {
 	if proto != transport.UDP && proto != transport.TCP {
 		return transport.Flow{}, transport.ErrNoSocket
 	}

@@ -132,7 +132,7 @@ func (c *Call) appendContact(dst []byte) []byte {
 	dst = append(dst, "Contact: <sip:"+userPrefix+c.token+"@"...)
 	dst = append(dst, c.agent.socket.HostPort...)
 	if p := c.agent.socket.Proto; p != transport.UDP {
-		dst = append(dst, ";transport="+p.String()...)
+		dst = append(dst, ";transport="+p.Param()...)
 	}
 	return append(dst, ">\r\n"...)
 }

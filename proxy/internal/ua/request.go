@@ -135,7 +135,12 @@ func (a *Agent) resolve(hop string, prefer uint16) (transport.Flow, error) {
 			return transport.Flow{}, ErrNoWay
 		}
 	}
-	if u.Scheme != sip.SchemeSIP {
+	switch {
+	case u.Scheme == sip.SchemeSIPS && proto.WebSocket():
+		proto = transport.WSS
+	case u.Scheme == sip.SchemeSIPS: // never without TLS (RFC 3261 §26.2.2)
+		proto = transport.TLS
+	case u.Scheme != sip.SchemeSIP:
 		return transport.Flow{}, ErrNoWay
 	}
 	host := string(u.Host)
@@ -152,8 +157,12 @@ func (a *Agent) resolve(hop string, prefer uint16) (transport.Flow, error) {
 	if err != nil {
 		return transport.Flow{}, err
 	}
+	domain := host
+	if _, numeric := transport.ParseHost(host); numeric {
+		domain = ""
+	}
 	for _, addr := range addrs {
-		f, e := a.net.FlowTo(proto, netip.AddrPortFrom(addr, port), prefer)
+		f, e := a.net.FlowToDomain(proto, netip.AddrPortFrom(addr, port), prefer, domain)
 		if e == nil {
 			return f, nil
 		}

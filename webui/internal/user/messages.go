@@ -44,6 +44,10 @@ type messageRow struct {
 	Text, Type string
 	Size       int
 	Cut        bool // Text is the beginning only
+	// Receipt says that a program reports on an earlier message, and no person writes.
+	Receipt bool
+	// Later is when the message will be sent, the zero time if it may be sent now.
+	Later time.Time
 	// Fate is what became of its delivery, its key "" if nothing did.
 	Fate view.Msg
 }
@@ -83,7 +87,7 @@ func (p *Portal) messagesPage(r *http.Request) (messagesPage, error) {
 	page.Away = away
 	var all, unread []int64
 	for i, m := range messages {
-		row := newMessageRow(m, people[i])
+		row := newMessageRow(m, people[i], p.Now())
 		page.Rows = append(page.Rows, row)
 		all = append(all, m.ID)
 		if !row.Read {
@@ -110,11 +114,15 @@ func (p *Portal) messages(r *http.Request, l *view.List) ([]store.SiloMessage, e
 }
 
 // newMessageRow words a message for its owner.
-func newMessageRow(m store.SiloMessage, sender person) messageRow {
+func newMessageRow(m store.SiloMessage, sender person, now time.Time) messageRow {
 	row := messageRow{person: sender, ID: m.ID, Time: m.Received, Read: !m.Read.IsZero(), Fate: fate(m)}
+	if m.SendAt.After(now) {
+		row.Later, row.Read = m.SendAt, true // it is not to be read before
+	}
 	text, ok := textOf(m)
 	if !ok {
 		row.Type, row.Size = clip(printable(m.ContentType), maxName), len(m.Body)
+		row.Receipt = isReceipt(m.ContentType)
 		return row
 	}
 	row.Text = clip(text, maxShown)

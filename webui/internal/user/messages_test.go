@@ -87,6 +87,8 @@ func TestMessagesOfAnyKind(t *testing.T) {
 		{"text/plain; =broken", []byte("still text"), "still text"},
 		{"image/png", make([]byte, 2345), "This is no text but image/png, 2345 bytes long."},
 		{"application/x<script>alert(1)</script>", []byte("x"), "application/x<script>alert(1)</script>, 1 bytes long"},
+		{"message/imdn+xml; charset=utf-8", []byte("<imdn/>"), "This is no message but a delivery receipt"},
+		{"message/cpim", []byte("From: x\r\n\r\n"), "This is no text but message/cpim, 11 bytes long."},
 		{"text/plain", []byte(strings.Repeat("long ", 5000)), "This is the beginning only."},
 	} {
 		id := s.stores(alice, store.SiloMessage{ContentType: c.kind, Body: c.body})
@@ -139,6 +141,23 @@ func TestMessagesFate(t *testing.T) {
 	check(t, s.db.Silo.Attempt(t.Context(), alice, silent, 0, false))
 	s.signIn(alice).get("/user/messages").shows(t, http.StatusOK, "Your phone refused this message (415)",
 		"1 × and not taken (486)", "1 × and not taken. It is tried again")
+}
+
+// TestMessagesLater: a reminder stands there with its time and is not to be read yet.
+func TestMessagesLater(t *testing.T) {
+	s := newSite(t)
+	now := time.Now()
+	s.stores(alice, store.SiloMessage{Body: []byte("drink tea"), SendAt: now.Add(time.Hour), Expires: now.Add(48 * time.Hour)})
+	page := s.signIn(alice).get("/user/messages")
+	page.shows(t, http.StatusOK, "drink tea", "This is a reminder. It is sent to your phone:")
+	page.hides(t, "Mark read", `class="message new"`)
+	if _, messages := page.badges(); messages != "" {
+		t.Errorf("the badge says %q", messages)
+	}
+	s.stores(alice, store.SiloMessage{Body: []byte("over"), SendAt: now.Add(-time.Minute)})
+	if page := s.signIn(alice).get("/user/messages"); strings.Count(page.body, "This is a reminder.") != 1 || strings.Count(page.body, `class="message new"`) != 1 {
+		t.Errorf("a reminder whose time has come is no ordinary message:\n%s", page.body)
+	}
 }
 
 func TestMessagesRead(t *testing.T) {

@@ -31,6 +31,13 @@ func textOf(m store.SiloMessage) (text string, ok bool) {
 	return strings.TrimRight(strings.Map(showable, text), " \n\t"), true
 }
 
+// isReceipt reports whether a message only says what became of an earlier one
+// (RFC 5438).
+func isReceipt(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "message/imdn+xml")
+}
+
 // showable drops what would spoil the page around it: control characters other
 // than line ends and tabs.
 func showable(c rune) rune {

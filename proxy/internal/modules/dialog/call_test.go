@@ -1,9 +1,12 @@
 package dialog_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"seraph/proxy/internal/module/moduletest"
 )
 
 // TestCall: a call from its INVITE to its BYE, as the table, presence and the accounts see it.
@@ -108,7 +111,7 @@ func TestNotTracked(t *testing.T) {
 		"by default":          {want: 1},
 		"without the flag":    {params: []string{"dlg_flag 4"}},
 		"with the flag":       {params: []string{"dlg_flag 4"}, lines: []string{"X-Flag: 1"}, want: 1},
-		"too long a Call-ID":  {id: long(300)},
+		"too long a Call-ID":  {id: long(300), params: []string{"strict 0"}},
 		"a Call-ID that fits": {id: long(256), want: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,4 +197,43 @@ func TestEvents(t *testing.T) {
 	if diff := cmp.Diff([]string{"answered alice@example.org>bob@example.org", "ended alice@example.org>bob@example.org caller"}, o.events); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestOverlong: nobody gets a call past the table by what he writes into the INVITE.
+func TestOverlong(t *testing.T) {
+	o := newOffice(t)
+	for name, text := range map[string]string{
+		"Call-ID":  strings.Replace(moduletest.Request("INVITE", "sip:bob@example.org"), "call-1\n", long(257)+"\n", 1),
+		"From tag": strings.Replace(moduletest.Request("INVITE", "sip:bob@example.org"), ";tag=at", ";tag="+long(129), 1),
+		"From URI": strings.Replace(moduletest.Request("INVITE", "sip:bob@example.org"), "<sip:alice@", "<sip:"+long(513)+"@", 1),
+	} {
+		text = strings.Replace(text, "z9hG4bK-INVITE", "z9hG4bK-"+strings.ReplaceAll(name, " ", "-"), 1)
+		if m := o.the("SIP/2.0 4", o.router.Receive(alice, text)); m.Status != 478 || !strings.Contains(string(m.Reason()), "too long") {
+			t.Errorf("%s: %d %s", name, m.Status, m.Reason())
+		}
+	}
+	for i := range 16 {
+		c := &call{office: o, id: "same"}
+		text := strings.Replace(c.fresh("same"), ";tag=at", ";tag=at"+string(rune('a'+i)), 1)
+		o.the("INVITE ", o.router.Receive(alice, strings.Replace(text, "z9hG4bK-INVITE-same", "z9hG4bK-"+string(rune('a'+i)), 1)))
+	}
+	if m := o.the("SIP/2.0 4", o.router.Receive(alice, (&call{office: o}).fresh("same"))); m.Status != 478 {
+		t.Errorf("a 17th dialog of one Call-ID: %d", m.Status)
+	}
+	o.wantStates("only those", 16, 0, 0, 0)
+}
+
+// TestNoFromTag: a caller of RFC 2543 has none, and the call is one like others.
+func TestNoFromTag(t *testing.T) {
+	o := newOffice(t)
+	c := &call{office: o, id: "old"}
+	c.invite = o.the("INVITE ", o.router.Receive(alice, strings.Replace(c.fresh("old"), ";tag=at", "", 1)))
+	c.answers(bob, 200, "bt")
+	o.wantBusy("up", "alice bob")
+	without := func(method string, cseq int) string {
+		return strings.Replace(c.text(method, bobContact, cseq, "at", "bt", c.routes), ";tag=at", "", 1)
+	}
+	o.the("ACK ", o.router.Receive(alice, without("ACK", 1)))
+	c.reply(bob, o.the("BYE ", o.router.Receive(alice, without("BYE", 2))), 200)
+	o.wantNothingLeft()
 }

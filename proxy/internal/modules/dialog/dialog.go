@@ -73,6 +73,8 @@ type Module struct {
 	cfg Config
 	set settings
 	on  atomic.Bool // the script has loaded the module
+	// narrowed says that dlg_manage stands in a script that was compiled.
+	narrowed atomic.Bool
 
 	table  table
 	busy   busy

@@ -20,38 +20,53 @@ const lingering = 32 * time.Second
 const grace = 30 * time.Second
 
 // Begin enters the dialog that an INVITE may begin (relay.Dialogs).
-func (m *Module) Begin(r *relay.Request, c *relay.Call) bool {
+func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	if !m.on.Load() || !m.wants(r) {
-		return false
+		return false, nil
 	}
 	from, err := r.Msg.From()
 	if err != nil {
-		return false
+		return false, err
 	}
 	cseq, err := r.Msg.CSeq()
+	if err != nil {
+		return false, err
+	}
 	callID := r.Msg.CallID()
-	if err != nil || len(callID) > maxCallID || len(from.Tag) == 0 || len(from.Tag) > maxTag || len(from.URI) > maxURI {
+	if len(callID) > maxCallID || len(from.Tag) > maxTag || len(from.URI) > maxURI {
 		m.refused.Add(1)
-		return false
+		return false, m.unlessLax(relay.ErrOverlong)
 	}
 	hash := m.table.hash(callID)
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if !d.state.up() && d.state != deleted && d.invite == cseq.Number && bytes.Equal(d.callID, callID) && bytes.Equal(d.caller.tag, from.Tag) {
-			return true // it passes here a second time
+			return true, nil // it passes here a second time
 		}
 	}
-	d := m.table.take(s, hash, callID)
+	d, full := m.table.take(s, hash, callID)
 	if d == nil {
 		m.refused.Add(1)
-		return false
+		if full {
+			return false, nil
+		}
+		return false, m.unlessLax(relay.ErrOverload)
 	}
 	d.invite, d.key = cseq.Number, c.Key()
 	m.fill(d, r.Msg, r.From, r.Auth, r.Callee)
 	s.due(d, d.began.Add(m.set.earlyTimeout))
 	m.tracked.Add(1)
-	return true
+	return true, nil
+}
+
+// unlessLax is err while strict is 1: a sender who could choose not to be tracked could
+// choose to be let through, too.
+func (m *Module) unlessLax(err error) error {
+	if m.set.strict {
+		return err
+	}
+	return nil
 }
 
 // wants reports whether the script wants an INVITE tracked.
@@ -59,7 +74,7 @@ func (m *Module) wants(r *relay.Request) bool {
 	if m.set.flag != noFlag && r.Flags>>m.set.flag&1 == 1 || r.ManageDialog {
 		return true
 	}
-	return m.set.flag == noFlag && !m.set.narrowed
+	return m.set.flag == noFlag && !m.narrowed.Load()
 }
 
 // fill takes what the INVITE tells. callee is the address that was looked up.
@@ -146,7 +161,7 @@ func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fr
 		if len(msg.CallID()) > maxCallID || len(fromTag) > maxTag {
 			return nil
 		}
-		if base = m.table.take(s, hash, msg.CallID()); base == nil {
+		if base, _ = m.table.take(s, hash, msg.CallID()); base == nil {
 			m.refused.Add(1)
 			return nil
 		}
@@ -235,11 +250,11 @@ func (m *Module) within(s *shard, hash uint64, method sip.Method, msg *sip.Messa
 		answerer = &d.caller
 	}
 	answerer.flow = flow
-	switch {
-	case method == sip.BYE:
+	switch method {
+	case sip.BYE:
 		m.finish(s, d, who(byCaller))
 		m.table.remove(s, d)
-	case method == sip.INVITE || method == sip.UPDATE:
+	case sip.INVITE, sip.UPDATE:
 		answerer.meet(msg, flow)
 		if d.state.up() {
 			m.renew(s, d, msg, m.cfg.Now())

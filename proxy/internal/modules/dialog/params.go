@@ -16,7 +16,6 @@ type settings struct {
 	kaTimer                                    time.Duration // 0: phones are not asked
 	enableStats, timeoutBye, strict            bool
 	flag                                       int
-	narrowed                                   bool // dlg_manage stands in the script
 	maxDialogs                                 int
 }
 
@@ -76,9 +75,9 @@ func number(name string, to *int, least, most int, doc string) module.Param {
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
 	return []module.Func{
-		{Name: "dlg_manage", Routes: module.RequestRoute | module.FailureRoute | module.BranchRoute,
+		{Name: "dlg_manage", Routes: module.RequestRoute | module.FailureRoute,
 			Compile: func(args []module.Arg) (module.Call, error) {
-				m.set.narrowed = true
+				m.narrowed.Store(true) // a reload compiles while calls are made
 				return module.NoArgs(manage)(args)
 			},
 			Doc: "has the dialog of this INVITE tracked; with it anywhere in the script, no other ones are"},

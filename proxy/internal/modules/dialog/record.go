@@ -24,8 +24,8 @@ const (
 // up reports whether the call is answered and not over.
 func (s state) up() bool { return s == unacked || s == confirmed }
 
-// Limits in bytes on what is kept. A dialog with a longer Call-ID or tag, or a longer
-// address of the caller, is not tracked.
+// Limits in bytes on what is kept. An INVITE with a longer Call-ID or tag, or a longer
+// address of the caller, is refused, or not tracked where strict is 0.
 const (
 	maxCallID = 256
 	maxTag    = 128

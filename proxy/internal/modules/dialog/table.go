@@ -57,9 +57,9 @@ func (s *shard) bucket(hash uint64) **dialog {
 	return &s.buckets[hash/shards%uint64(len(s.buckets))]
 }
 
-// take enters an empty record for a Call-ID; nil if there is no room, in all or for
-// this Call-ID. The shard is locked.
-func (t *table) take(s *shard, hash uint64, callID []byte) *dialog {
+// take enters an empty record for a Call-ID; nil if there is no room, in all (full) or
+// for this Call-ID. The shard is locked.
+func (t *table) take(s *shard, hash uint64, callID []byte) (d *dialog, full bool) {
 	head := s.bucket(hash)
 	same := 0
 	for d := *head; d != nil; d = d.next {
@@ -68,13 +68,13 @@ func (t *table) take(s *shard, hash uint64, callID []byte) *dialog {
 		}
 	}
 	if same >= maxSame {
-		return nil
+		return nil, false
 	}
 	if t.used.Add(1) > t.most {
 		t.used.Add(-1)
-		return nil
+		return nil, true
 	}
-	d := s.free
+	d = s.free
 	if d != nil {
 		s.free = d.next
 		s.spare--
@@ -85,7 +85,7 @@ func (t *table) take(s *shard, hash uint64, callID []byte) *dialog {
 	d.callID = put(d.callID, callID)
 	d.next, *head = *head, d
 	s.become(d, unconfirmed)
-	return d
+	return d, false
 }
 
 // become changes the state of a dialog.

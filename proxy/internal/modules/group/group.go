@@ -60,6 +60,12 @@ func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) 
 // key is the canonical address, a blank, which no address has, and the group.
 func key(address, group string) string { return address + " " + group }
 
+// Has reports whether a canonical address has a permission.
+func (m *Module) Has(address []byte, group string) bool {
+	_, ok := (*m.list.Load())[key(string(address), group)]
+	return ok
+}
+
 func (m *Module) read(ctx context.Context, load func(context.Context, func(user aor.AOR, group string)) error) error {
 	list := map[string]struct{}{}
 	err := load(ctx, func(user aor.AOR, group string) { list[key(user.String(), group)] = struct{}{} })

@@ -110,6 +110,9 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) bool {
 		return false // the router ends; how it went is not known
 	case err == nil && answer.Bound && answer.Relayed && answer.Status/100 == 2:
 		m.delivered.Add(1)
+		if m.reminder(s) {
+			m.reminded.Add(1)
+		}
 		m.cfg.Log.Info("msilo: message delivered", "owner", s.Owner.String(), "id", s.ID, "call_id", msg.CallID)
 		m.done.add(s.ID)
 		return m.remove(ctx, s)
@@ -149,6 +152,9 @@ func (m *Module) remove(ctx context.Context, s *store.SiloMessage) bool {
 // attempt notes a delivery that failed.
 func (m *Module) attempt(ctx context.Context, s *store.SiloMessage, code int, refused bool) bool {
 	m.failed.Add(1)
+	if m.reminder(s) {
+		m.notReminded.Add(1)
+	}
 	if refused {
 		m.refused.Add(1)
 	}
@@ -171,15 +177,23 @@ const dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
 func (m *Module) message(s *store.SiloMessage) ua.Message {
 	msg := ua.Message{
 		To: s.Owner.URI(), From: s.From, FromName: s.FromName, User: s.Owner.User, Domain: s.Owner.Domain,
-		CallID: ua.NewCallID(), Date: s.Received, Headers: m.set.extraHdrs + s.ExtraHeaders,
-		ContentType: s.ContentType, Body: s.Body,
+		CallID: ua.NewCallID(), Date: s.Received, Headers: s.ExtraHeaders, ContentType: s.ContentType, Body: s.Body,
 	}
-	if sender, err := aor.Parse(s.From, ""); err == nil {
+	if m.set.extraHdrs.format == nil {
+		msg.Headers = m.set.extraHdrs.text + msg.Headers
+	}
+	prefix := "Offline message - "
+	if m.reminder(s) {
+		msg.From, msg.FromName, prefix = m.set.reminder, "", "Reminder message - "
+		if s.From != s.Owner.URI() {
+			prefix = "Reminder message from " + s.From + " - "
+		}
+	}
+	if sender, err := aor.Parse(msg.From, ""); err == nil {
 		msg.User, msg.Domain = sender.User, sender.Domain
 	}
 	if m.set.addDate && plain(s) {
-		prefix := "[Offline message - " + s.Received.UTC().Format(dateFormat) + "] "
-		msg.Body = append([]byte(prefix), s.Body...)
+		msg.Body = append([]byte("["+prefix+s.Received.UTC().Format(dateFormat)+"] "), s.Body...)
 	}
 	return msg
 }

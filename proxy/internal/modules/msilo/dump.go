@@ -2,7 +2,6 @@ package msilo
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -15,26 +14,18 @@ import (
 // maxAwaiting bounds the REGISTERs with m_dump whose 200 is still to go out.
 const maxAwaiting = 1 << 16
 
-// compileDump compiles m_dump([owner]); the argument is SER's, "0".
-func (m *Module) compileDump(args []module.Arg) (module.Call, error) {
-	if len(args) > 0 && args[0].Str != "0" && args[0].Str != "" {
-		return nil, errors.New(`m_dump takes no argument, or SER's "0"`)
-	}
-	return m.dump, nil
-}
-
 // dump is m_dump: true if what is stored will be delivered, or nothing is.
-func (m *Module) dump(c *module.Ctx) int {
+func (m *Module) dump(c *module.Ctx, whom owner) int {
 	r := &c.Request
 	if !m.on || r.Msg.Method != sip.REGISTER || !r.Saved || !registersMessages(r.Msg) {
 		return module.False
 	}
-	to, err := r.Msg.To()
+	text, err := whom.uri(c)
 	if err != nil {
 		return module.False
 	}
 	var u sip.URI
-	if sip.ParseURI(to.URI, &u) != nil || !u.HasUser {
+	if sip.ParseURI(text, &u) != nil || !u.HasUser {
 		return module.False
 	}
 	var room [512]byte

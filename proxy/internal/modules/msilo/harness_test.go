@@ -30,6 +30,7 @@ type table struct {
 	keeps    bool // Delete does not work
 	pendings int  // reads
 	largest  int  // messages that were asked for at once
+	dues     int  // reads of what is to be sent now
 	foreign  int  // rows that AddForeign has added
 }
 
@@ -92,7 +93,7 @@ func (x *table) AddForeign(ctx context.Context, m store.SiloMessage, most, mostF
 func (x *table) CountPending(_ context.Context, owner aor.AOR) (n int, err error) {
 	err = x.locked(func() error {
 		for _, m := range x.rows {
-			if m.Owner == owner && !m.Refused {
+			if m.Owner == owner && !m.Refused && !m.SendAt.After(time.Now()) {
 				n++
 			}
 		}
@@ -111,7 +112,7 @@ func (x *table) Pending(_ context.Context, owner aor.AOR, limit int) (list []sto
 		x.pendings++
 		x.largest = max(x.largest, limit)
 		for _, m := range x.rows {
-			if m.Owner == owner && !m.Refused && len(list) < limit {
+			if m.Owner == owner && !m.Refused && len(list) < limit && !m.SendAt.After(time.Now()) {
 				list = append(list, m)
 			}
 		}
@@ -177,6 +178,26 @@ func (x *table) DeleteExpired(_ context.Context, now time.Time) (gone map[aor.AO
 		return nil
 	})
 	return gone, err
+}
+
+// Due implements Silo.
+func (x *table) Due(_ context.Context, after, now time.Time) (owners []aor.AOR, next time.Time, err error) {
+	err = x.locked(func() error {
+		x.dues++
+		for _, m := range x.rows {
+			switch at := m.SendAt; {
+			case at.IsZero():
+			case at.After(now):
+				if next.IsZero() || at.Before(next) {
+					next = at
+				}
+			case at.After(after):
+				owners = append(owners, m.Owner)
+			}
+		}
+		return nil
+	})
+	return owners, next, err
 }
 
 func (x *table) Owners(context.Context) (list []aor.AOR, err error) {
@@ -297,9 +318,9 @@ func bubble(t *testing.T, test func(b *bench), params ...[2]string) {
 		done := make(chan struct{})
 		go func() { defer close(done); b.m.Run(ctx) }()
 		b.end = func() { cancel(); <-done }
+		defer func() { b.end() }()
 		synctest.Wait()
 		test(b)
-		b.end()
 	})
 }
 

@@ -32,6 +32,7 @@ type Silo interface {
 	Count(ctx context.Context, owner aor.AOR) (total, unread int, err error)
 	DeleteExpired(ctx context.Context, now time.Time) (map[aor.AOR]int, error)
 	Owners(ctx context.Context) ([]aor.AOR, error)
+	Due(ctx context.Context, after, now time.Time) (owners []aor.AOR, next time.Time, err error)
 }
 
 // Sender sends MESSAGEs through the routing script, a *ua.Agent.
@@ -72,15 +73,17 @@ type Module struct {
 	set settings
 	on  bool // there is a database, and the script has loaded the module
 
-	owners  owners
-	own     calls
-	done    ids
-	quota   quota
-	dumps   dumps
-	news    news
-	notices chan ua.Message // to senders, about what was stored
+	owners    owners
+	own       calls
+	done      ids
+	quota     quota
+	dumps     dumps
+	news      news
+	notices   chan ua.Message // to senders, about what was stored
+	noticed   noticed
+	reminders reminders
 
-	stored, refusedToStore, delivered, failed, refused, expired atomic.Int64
+	stored, refusedToStore, delivered, failed, refused, expired, reminded, notReminded atomic.Int64
 }
 
 // New makes the module. It starts nothing.
@@ -110,7 +113,10 @@ func (m *Module) Init() error {
 	if !m.on {
 		m.cfg.Log.Warn("msilo: there is no database; no message can be stored")
 	}
-	return nil
+	for _, p := range m.set.unused {
+		m.cfg.Log.Warn("msilo: a parameter has no effect", "parameter", p.name, "why", p.why)
+	}
+	return m.set.checkReminders()
 }
 
 // Run delivers, tells the news and removes what has expired until ctx ends. A
@@ -125,6 +131,7 @@ func (m *Module) Run(ctx context.Context) {
 	work.Go(func() { m.tellNews(ctx) })
 	work.Go(func() { m.sendNotices(ctx) })
 	work.Go(func() { m.clean(ctx) })
+	work.Go(func() { m.remind(ctx) })
 	work.Go(func() { m.deliverAll(ctx) })
 	work.Wait()
 }
@@ -161,4 +168,6 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("msilo", "failed_deliveries", m.failed.Load())
 	yield("msilo", "refused_messages", m.refused.Load())
 	yield("msilo", "expired_messages", m.expired.Load())
+	yield("msilo", "dumped_reminders", m.reminded.Load())
+	yield("msilo", "failed_reminders", m.notReminded.Load())
 }

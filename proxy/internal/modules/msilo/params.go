@@ -14,11 +14,16 @@ import (
 // settings are the parameters.
 type settings struct {
 	dbURL          string
-	from           string // from_address and registrar
-	extraHdrs      string
-	offlineMessage string
+	from           words // from_address and registrar
+	extraHdrs      words
+	offlineMessage words
 	contentType    string // of offlineMessage
-	outboundProxy  string
+	reminder       string // in whose name messages are sent at their time
+	sndTimeAVP     string // name of the AVP
+	sendTime       time.Duration
+	// skipNotification is the flag of messages whose sender is not told, -1 for none.
+	skipNotification int
+	unused           []unused // what is set and has no effect
 
 	expireTime, checkTime time.Duration
 	cleanPeriod           int
@@ -30,11 +35,15 @@ type settings struct {
 	foreignPeriod         time.Duration
 	maxDeliveries         int
 	maxAttempts           int
+	storeReceipts         bool
 }
+
+// unused is a parameter that has no effect.
+type unused struct{ name, why string }
 
 func defaults() settings {
 	return settings{
-		contentType: "text/plain", expireTime: 72 * time.Hour, checkTime: time.Minute, cleanPeriod: 10, addDate: true,
+		skipNotification: -1, contentType: "text/plain", expireTime: 72 * time.Hour, checkTime: time.Minute, cleanPeriod: 10, addDate: true,
 		maxMessages: 500, maxForeign: 100, storeForeign: true, foreignQuota: 60, foreignPeriod: time.Hour, maxDeliveries: 64, maxAttempts: 3,
 	}
 }
@@ -50,13 +59,18 @@ func (m *Module) Params() []module.Param {
 			}
 			return nil
 		}},
-		{Name: "registrar", Kind: module.String, Set: uri("registrar", &s.from), Doc: "From of what is sent to senders; SER's name of from_address"},
-		{Name: "from_address", Kind: module.String, Set: uri("from_address", &s.from), Doc: "From of what is sent to senders"},
+		{Name: "registrar", Kind: module.String, Set: address("registrar", &s.from), Doc: "From of what is sent to senders; SER's name of from_address"},
+		{Name: "from_address", Kind: module.String, Set: address("from_address", &s.from), Doc: "From of what is sent to senders"},
 		{Name: "offline_message", Kind: module.String, Set: s.setOfflineMessage, Doc: "text for a sender whose message was stored; none if not set"},
 		{Name: "content_type_hdr", Kind: module.String, Set: s.setContentType, Doc: "Content-Type of offline_message, text/plain if not set"},
 		{Name: "extra_hdrs", Kind: module.String, Set: s.setExtraHdrs, Doc: "header lines for everything that is sent"},
-		{Name: "contact_hdr", Kind: module.String, Set: lines("contact_hdr"), Doc: "taken and not sent: a MESSAGE has no Contact (RFC 3428)"},
-		{Name: "outbound_proxy", Kind: module.String, Set: uri("outbound_proxy", &s.outboundProxy), Doc: "taken and not used: all goes through this router's script"},
+		{Name: "contact_hdr", Kind: module.String, Set: s.setContactHdr, Doc: "taken and not sent: a MESSAGE has no Contact (RFC 3428)"},
+		{Name: "outbound_proxy", Kind: module.String, Set: s.setOutboundProxy, Doc: "taken and not used: all goes through this router's script"},
+		{Name: "reminder", Kind: module.String, Set: uri("reminder", &s.reminder), Doc: "From of messages that are sent at a set time; none are if not set"},
+		{Name: "send_time", Kind: module.Int, Set: s.setSendTime, Doc: "seconds between two looks for messages whose time has come, 0 for no reminders (default 0)"},
+		{Name: "snd_time_avp", Kind: module.String, Set: s.setSendTimeAVP, Doc: "AVP with the time at which a message is sent, YYYYMMDDHHMMSS"},
+		{Name: "skip_notification_flag", Kind: module.Int, Set: s.setSkipFlag, Doc: "flag of messages whose sender is not told, 0 to 31; -1 for none (default)"},
+		flag("store_receipts", &s.storeReceipts, "store delivery receipts (message/imdn+xml) as messages (1) or not (0, default)"),
 		{Name: "expire_time", Kind: module.Int, Set: seconds("expire_time", &s.expireTime, 60, 31536000), Doc: "seconds that a message is kept at most (default 259200)"},
 		{Name: "check_time", Kind: module.Int, Set: seconds("check_time", &s.checkTime, 1, 3600), Doc: "seconds of one period of the clean-up (default 60)"},
 		number("clean_period", &s.cleanPeriod, 1, 1000, "periods between removals of expired messages (default 10)"),
@@ -85,7 +99,38 @@ func (s *settings) setOfflineMessage(v string, _ int) error {
 	if len(v) > 1000 {
 		return errors.New("offline_message is longer than 1000 bytes")
 	}
-	s.offlineMessage = v
+	w, err := parseWords(v)
+	if err != nil {
+		return fmt.Errorf("offline_message: %w", err)
+	}
+	s.offlineMessage = w
+	return nil
+}
+
+func (s *settings) setContactHdr(v string, _ int) error {
+	s.unused = append(s.unused, unused{"contact_hdr", "a MESSAGE has no Contact (RFC 3428 section 4)"})
+	return lines("contact_hdr")(v, 0)
+}
+
+func (s *settings) setOutboundProxy(v string, _ int) error {
+	s.unused = append(s.unused, unused{"outbound_proxy", "what is sent goes through this router's own script"})
+	var ignored string
+	return uri("outbound_proxy", &ignored)(v, 0)
+}
+
+func (s *settings) setSendTime(_ string, n int) error {
+	if n == 0 {
+		s.sendTime = 0
+		return nil
+	}
+	return seconds("send_time", &s.sendTime, 1, 3600)("", n)
+}
+
+func (s *settings) setSkipFlag(_ string, n int) error {
+	if n < -1 || n > 31 {
+		return fmt.Errorf("skip_notification_flag %d is no flag from 0 to 31, or -1", n)
+	}
+	s.skipNotification = n
 	return nil
 }
 
@@ -103,10 +148,14 @@ func (s *settings) setContentType(v string, _ int) error {
 }
 
 func (s *settings) setExtraHdrs(v string, _ int) error {
-	if err := lines("extra_hdrs")(v, 0); err != nil {
+	w, err := parseWords(v)
+	if err != nil {
+		return fmt.Errorf("extra_hdrs: %w", err)
+	}
+	if err := lines("extra_hdrs")(w.sample("x"), 0); err != nil {
 		return err
 	}
-	s.extraHdrs = v
+	s.extraHdrs = w
 	return nil
 }
 
@@ -127,6 +176,32 @@ func lines(name string) func(string, int) error {
 			}
 			rest = next
 		}
+		return nil
+	}
+}
+
+// address checks an address that may hold pseudo-variables.
+func address(name string, to *words) func(string, int) error {
+	return func(v string, _ int) error {
+		w, err := parseWords(v)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		// What a variable at the begin brings may be the whole address.
+		if w.format != nil && strings.HasPrefix(v, "$") {
+			*to = w
+			return nil
+		}
+		var whole string
+		if err := uri(name, &whole)(w.sample("x"), 0); err != nil {
+			return err
+		}
+		if w.format == nil {
+			w.text = whole
+		} else if !strings.HasPrefix(v, "sip:") && !strings.HasPrefix(v, "sips:") {
+			return fmt.Errorf("%s: %q is no SIP address", name, v)
+		}
+		*to = w
 		return nil
 	}
 }
@@ -199,9 +274,9 @@ func zero(name, why string) module.Param {
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
 	return []module.Func{
-		{Name: "m_store", Max: 1, Routes: module.RequestRoute | module.FailureRoute, MayWait: true, Compile: m.compileStore,
+		{Name: "m_store", Max: 1, Routes: module.RequestRoute | module.FailureRoute, MayWait: true, Dynamic: true, Compile: m.compileStore,
 			Doc: "stores the MESSAGE for its recipient; true once it is committed"},
-		{Name: "m_dump", Max: 1, Routes: module.RequestRoute, Compile: m.compileDump,
+		{Name: "m_dump", Max: 1, Routes: module.RequestRoute, Dynamic: true, Compile: m.compileDump,
 			Doc: "delivers what is stored for who registers, once the 200 is out"},
 		{Name: "m_dumping", Routes: module.RequestRoute, Compile: m.compileDumping,
 			Doc: "true while what is stored is being delivered to whom lookup found"},

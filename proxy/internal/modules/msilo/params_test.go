@@ -14,6 +14,14 @@ func TestParams(t *testing.T) {
 		{"db_table", "silo", ""}, {"db_table", "messages", `can only be "silo"`},
 		{"registrar", "sip:registrar@example.org", ""}, {"registrar", "registrar@example.org", ""}, {"registrar", "sip:a b", "no SIP address"},
 		{"from_address", "", "no SIP address"},
+		{"from_address", "sip:$rU@example.org", ""}, {"from_address", "$tu", ""}, {"from_address", "sip:$nothing@example.org", "no variable $nothing"}, {"from_address", "mail:$rU@x", "no SIP address"},
+		{"offline_message", "*** User $rU is offline!", ""}, {"offline_message", "$var(x)", "no place outside a script"},
+		{"extra_hdrs", "X-Extra: $tu\r\nY-Extra: foo\r\n", ""}, {"extra_hdrs", "X-Extra: $nothing\r\n", "no variable"}, {"extra_hdrs", "$hdr(X)\r\n", "header lines"},
+		{"reminder", "sip:reminder@example.org", ""}, {"reminder", "sip:a b", "no SIP address"}, {"send_time", "0", ""}, {"send_time", "60", ""}, {"send_time", "-1", "from 1"}, {"send_time", "3601", "from 1"},
+		{"snd_time_avp", "$avp(snd_time)", ""}, {"snd_time_avp", "$avp(s:snd_time)", ""}, {"snd_time_avp", "$avp(i:123)", ""}, {"snd_time_avp", "snd_time", "wants an AVP"},
+		{"snd_time_avp", "$ru", "wants an AVP"}, {"snd_time_avp", "$", "wants an AVP"}, {"snd_time_avp", "", "wants an AVP"}, {"snd_time_avp", "$avp(x)y", "wants an AVP"},
+		{"skip_notification_flag", "18", ""}, {"skip_notification_flag", "-1", ""}, {"skip_notification_flag", "32", "no flag"}, {"store_receipts", "1", ""}, {"store_receipts", "2", "must be 0 or 1"},
+		{"contact_hdr", "Contact", "header lines"}, {"outbound_proxy", "sip:a b", "no SIP address"},
 		{"offline_message", "Not here.", ""}, {"offline_message", strings.Repeat("x", 1001), "longer than 1000"},
 		{"content_type_hdr", "Content-Type: text/plain\r\n", ""}, {"content_type_hdr", "text/html", ""}, {"content_type_hdr", "text", "no media type"},
 		{"extra_hdrs", "Organization: x\r\nX-A: b\r\n", ""}, {"extra_hdrs", "Organization: x", `ending in \r\n`},
@@ -44,10 +52,16 @@ func TestFunctionArguments(t *testing.T) {
 	moduletest.Compile(t, m, "m_dump")
 	moduletest.Compile(t, m, "m_dump", "0")
 	moduletest.Compile(t, m, "m_dumping")
-	if why := moduletest.Refused(t, m, "m_store", "$fu"); !strings.Contains(why, `not "$fu"`) {
-		t.Error(why)
+	for _, good := range []string{"$fu", "sip:$rU@example.org", "sip:bob@example.org"} {
+		moduletest.Compile(t, m, "m_store", good)
+		moduletest.Compile(t, m, "m_dump", good)
 	}
-	if why := moduletest.Refused(t, m, "m_dump", "bob"); !strings.Contains(why, "no argument") {
-		t.Error(why)
+	for _, bad := range []string{"3", "bob", "sip:example.org", "tel:+49123", "$nothing", "sip:b b@example.org"} {
+		if why := moduletest.Refused(t, m, "m_store", bad); !strings.Contains(why, `m_store is for`) {
+			t.Error(why)
+		}
+		if why := moduletest.Refused(t, m, "m_dump", bad); !strings.Contains(why, "m_dump is for") {
+			t.Error(why)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
-	"seraph/sql/aor"
 	"seraph/sql/store"
 )
 
@@ -27,32 +25,6 @@ const (
 	// maxKept bounds the header lines that are kept with a body.
 	maxKept = 4096
 )
-
-// Whom a message is stored for.
-type owner uint8
-
-const (
-	ownerRequest  owner = iota // the address in the present Request-URI
-	ownerReceived              // in the Request-URI as received
-	ownerTo                    // in To
-)
-
-// compileStore compiles m_store([whom]).
-func (m *Module) compileStore(args []module.Arg) (module.Call, error) {
-	whom := ownerRequest
-	if len(args) > 0 {
-		switch args[0].Str {
-		case "0", "$ru", "":
-		case "1", "$ou":
-			whom = ownerReceived
-		case "2", "$tu":
-			whom = ownerTo
-		default:
-			return nil, fmt.Errorf(`m_store is for the address in the Request-URI ("0" or "$ru"), in the one received ("1", "$ou") or in To ("2", "$tu"), not %q`, args[0].Str)
-		}
-	}
-	return func(c *module.Ctx) int { return m.store(c, whom) }, nil
-}
 
 // reason is why a message is not stored. The sender learns only that it is not.
 type reason string
@@ -74,6 +46,10 @@ const (
 	errKept      reason = "its headers about the body are too large"
 	errComposing reason = "it only says that somebody is writing"
 	errWaiters   reason = "too many requests wait for the database"
+	errReceipt   reason = "it is a delivery receipt, and store_receipts is off"
+	errSendTime  reason = "the time at which it is to be sent is no time like 20261231235959"
+	errSendLate  reason = "the time at which it is to be sent is more than a year away"
+	errTooLate   reason = "it expires before it is to be sent"
 )
 
 // store is m_store.
@@ -82,7 +58,7 @@ func (m *Module) store(c *module.Ctx, whom owner) int {
 	if !m.on || r.Msg.Method != sip.MESSAGE {
 		return module.False
 	}
-	msg, err := m.read(r, whom)
+	msg, err := m.read(c, whom)
 	if err == nil {
 		err = m.admit(r)
 	}
@@ -99,7 +75,11 @@ func (m *Module) store(c *module.Ctx, whom owner) int {
 	m.stored.Add(1)
 	m.owners.add(msg.Owner.String())
 	m.news.add(msg.Owner)
-	m.notify(r, msg)
+	m.notify(c, &msg)
+	if msg.SendAt.After(m.cfg.Now()) {
+		m.reminders.set(msg.SendAt)
+		return module.True
+	}
 	// The phone may have come back since the script looked. In a failure route it has
 	// been tried just now.
 	if c.Route == module.RequestRoute && m.reachable(msg.Owner) > 0 {
@@ -137,8 +117,8 @@ func (m *Module) commit(msg store.SiloMessage, known bool) (err error) {
 func known(r *relay.Request) bool { return r.Local != nil || len(r.Auth.User) > 0 }
 
 // read makes of a MESSAGE what is stored.
-func (m *Module) read(r *relay.Request, whom owner) (store.SiloMessage, error) {
-	req := r.Msg
+func (m *Module) read(c *module.Ctx, whom owner) (store.SiloMessage, error) {
+	req := c.Msg
 	s := store.SiloMessage{Received: m.cfg.Now().UTC(), Body: req.Body(), CallID: string(req.CallID())}
 	s.ContentType = unfold(req.HeaderValue(sip.HdrContentType))
 	switch {
@@ -152,67 +132,60 @@ func (m *Module) read(r *relay.Request, whom owner) (store.SiloMessage, error) {
 		return s, errType
 	case composing(s.ContentType):
 		return s, errComposing
+	case !m.set.storeReceipts && receipt(s.ContentType, s.Body):
+		return s, errReceipt
 	}
-	life := m.life(req)
-	if life <= 0 {
-		return s, errExpires
+	if err := m.times(c, &s); err != nil {
+		return s, err
 	}
-	s.Expires = s.Received.Add(life)
 	from, err := req.From()
 	if err != nil || !goodURI(from.URI) {
 		return s, errSender
 	}
 	s.From, s.FromName = string(from.URI), unquote(string(from.Display))
-	if s.Owner, s.To, err = m.owner(r, whom); err != nil {
+	if s.Owner, s.To, err = m.owner(c, whom); err != nil {
 		return s, err
 	}
-	s.ExtraHeaders, err = kept(req)
+	extra := ""
+	if m.set.extraHdrs.format != nil {
+		extra = m.set.extraHdrs.lines(c) // of this request; what is fixed is added when it is sent
+	}
+	s.ExtraHeaders, err = kept(req, extra)
 	return s, err
 }
 
-// life is how long a message is kept.
-func (m *Module) life(req *sip.Message) time.Duration {
-	h := req.Header(sip.HdrExpires)
-	if h == nil {
-		return m.set.expireTime
+// times fills in when a message is to be sent and how long it is kept: from when it
+// came, or from when it is to be sent if that is later, but not beyond its Expires.
+func (m *Module) times(c *module.Ctx, s *store.SiloMessage) (err error) {
+	if s.SendAt, err = m.sendAt(c); err != nil {
+		return err
 	}
-	n, ok := sip.ParseUint(req.Value(h), math.MaxUint32)
-	if !ok {
-		return m.set.expireTime // no number: as if it were not there (RFC 3261 §20.19)
+	s.Expires = s.Received.Add(m.set.expireTime)
+	if s.SendAt.After(s.Received) {
+		s.Expires = s.SendAt.Add(m.set.expireTime)
 	}
-	return min(time.Duration(n)*time.Second, m.set.expireTime)
+	own, ok := expires(c.Msg)
+	switch {
+	case ok && own <= 0:
+		return errExpires
+	case ok && s.Received.Add(own).Before(s.Expires):
+		s.Expires = s.Received.Add(own)
+	}
+	if !s.SendAt.IsZero() && !s.Expires.Truncate(time.Second).After(s.SendAt) {
+		return errTooLate
+	}
+	return nil
 }
 
-// owner finds whose message it is: an alias's subscriber. Whether there is such a one
-// the database says when it stores.
-func (m *Module) owner(r *relay.Request, whom owner) (aor.AOR, string, error) {
-	text := r.Main.URI
-	switch whom {
-	case ownerReceived:
-		text = r.Msg.RequestURI()
-	case ownerTo:
-		to, err := r.Msg.To()
-		if err != nil {
-			return aor.AOR{}, "", errOwner
-		}
-		text = to.URI
+// expires is the time that a message gives itself; false without a number (RFC 3261
+// §20.19).
+func expires(req *sip.Message) (time.Duration, bool) {
+	h := req.Header(sip.HdrExpires)
+	if h == nil {
+		return 0, false
 	}
-	var u sip.URI
-	if sip.ParseURI(text, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser {
-		return aor.AOR{}, "", errOwner
-	}
-	a, err := aor.New(string(u.User), string(u.Host))
-	if err != nil {
-		return aor.AOR{}, "", errOwner
-	}
-	if m.cfg.Alias != nil {
-		if name, ok := m.cfg.Alias(nil, []byte(a.String())); ok {
-			if target, err := aor.Parse(string(name), ""); err == nil {
-				a = target
-			}
-		}
-	}
-	return a, string(text), nil
+	n, ok := sip.ParseUint(req.Value(h), math.MaxUint32)
+	return time.Duration(n) * time.Second, ok
 }
 
 // admit decides about senders who have not shown who they are.
@@ -231,9 +204,14 @@ func (m *Module) admit(r *relay.Request) error {
 // keptFields are the headers without which a body cannot be read, or read rightly.
 var keptFields = [...]string{"Content-Encoding", "Content-Language", "Content-Disposition", "MIME-Version", "Subject", "Priority", "Reply-To", "In-Reply-To"}
 
-// kept returns the header lines that are delivered with the body.
-func kept(req *sip.Message) (string, error) {
+// kept returns the header lines that are delivered with the body, extra before the
+// message's own.
+func kept(req *sip.Message, extra string) (string, error) {
+	if len(extra) > maxKept {
+		return "", errKept
+	}
 	var b strings.Builder
+	b.WriteString(extra)
 	for _, name := range keptFields {
 		h := req.Named(name)
 		if h == nil {
@@ -267,10 +245,7 @@ func unfold(value []byte) string {
 
 // composing reports whether a message says "is composing" (RFC 3994), which is out of
 // date before it could be delivered.
-func composing(contentType string) bool {
-	kind, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "application/im-iscomposing+xml")
-}
+func composing(contentType string) bool { return kindOf(contentType) == typeComposing }
 
 // goodType reports whether text is a media type: ASCII with a slash.
 func goodType(text string) bool {

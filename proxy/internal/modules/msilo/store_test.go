@@ -27,17 +27,26 @@ func (b *bench) stores(body string, lines ...string) int {
 
 func (b *bench) storesFor(uri, whom, body string, lines ...string) int {
 	b.t.Helper()
+	return b.storesAfter(func(*module.Ctx) {}, uri, whom, body, lines...)
+}
+
+// storesAfter is storesFor where the script does something before m_store.
+func (b *bench) storesAfter(before func(c *module.Ctx), uri, whom, body string, lines ...string) int {
+	b.t.Helper()
 	text := moduletest.Request("MESSAGE", uri, append([]string{"Content-Type: text/plain"}, lines...)...)
 	text = strings.Replace(text, "Content-Length: 0", fmt.Sprintf("Content-Length: %d", len(body)), 1) + "\n" + body
 	for _, l := range lines {
 		if name, _, _ := strings.Cut(l, ":"); name == "Content-Type" {
 			text = strings.Replace(text, "Content-Type: text/plain\n", "", 1)
+		} else if name == "From" {
+			text = strings.Replace(text, "From: \"Alice\" <sip:alice@example.org>;tag=at\n", "", 1)
 		}
 	}
 	router := moduletest.New(b.t, &moduletest.Script{Request: func(c *module.Ctx) {
 		if b.known {
 			c.Auth.User, c.Auth.Domain = []byte("alice"), []byte("example.org")
 		}
+		before(c)
 		store := moduletest.Compile(b.t, b.m, "m_store", whom)
 		status := 503
 		if store(c) == module.True {
@@ -87,6 +96,9 @@ func TestWhomItIsFor(t *testing.T) {
 			want      int
 		}{
 			{"sip:bob@example.org", "0", 202}, {"sip:BOB@Example.org;transport=tcp", "1", 202}, {"sip:other@example.org", "2", 202},
+			{"sip:other@example.org", "$tu", 202}, {"sip:bob@example.org", "$ou", 202}, {"sip:other@example.org", "sip:bob@example.org", 202},
+			{"sip:bob@192.0.2.1", "sip:$rU@example.org", 202}, {"sip:other@example.org", "sip:$tU@$td", 202},
+			{"sip:bob@example.org", "$fu", 503}, {"sip:bob@example.org", "$hdr(X-None)", 503}, {"sip:bob@example.org", "sip:$rd", 503},
 			{"sip:other@example.org", "0", 503}, {"sip:example.org", "0", 503}, {"tel:+49123", "0", 503},
 		} {
 			if got := b.storesFor(x.uri, x.whom, "hello"); got != x.want {
@@ -242,25 +254,6 @@ func TestStoredAndBack(t *testing.T) {
 			t.Errorf("sent %q, left %+v", got, b.rows())
 		}
 	})
-}
-
-// TestNotice: an authenticated sender is told, a stranger is not.
-func TestNotice(t *testing.T) {
-	bubble(t, func(b *bench) {
-		b.phones.set(0, false)
-		b.stores("from a stranger")
-		synctest.Wait()
-		if n := len(b.wire.bodies()); n != 0 {
-			t.Errorf("%d notices to a stranger", n)
-		}
-		c := moduletest.Message(t, moduletest.Request("MESSAGE", "sip:bob@example.org"))
-		c.Auth.User, c.Auth.Domain = []byte("alice"), []byte("example.org")
-		b.m.notify(&c.Request, message(time.Now(), "text/plain"))
-		synctest.Wait()
-		if len(b.wire.sent) != 1 || b.wire.sent[0].To != "sip:alice@example.org" || b.wire.sent[0].From != "sip:registrar@example.org" || string(b.wire.sent[0].Body) != "Later." {
-			t.Errorf("sent %+v", b.wire.sent)
-		}
-	}, [2]string{"registrar", "sip:registrar@example.org"}, [2]string{"offline_message", "Later."})
 }
 
 // TestWithoutDatabase: nothing is stored, and the script hears it.

@@ -8,14 +8,21 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
-// privateNets are the addresses that mean nothing outside: RFC 1918 and the shared
-// space of RFC 6598.
+// privateNets are the addresses that mean nothing outside: RFC 1918, the shared space
+// of RFC 6598 and the prefix of RFC 7335.
 var privateNets = [...]netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
 	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/29"),
 }
 
-func private(a netip.Addr) bool {
+// reservedNet is taken for private with nat_addr_mode 1 (RFC 6890).
+var reservedNet = netip.MustParsePrefix("192.0.0.0/24")
+
+func (m *Module) private(a netip.Addr) bool {
+	if m.set.reserved && reservedNet.Contains(a) {
+		return true
+	}
 	for i := range privateNets {
 		if privateNets[i].Contains(a) {
 			return true
@@ -24,9 +31,9 @@ func private(a netip.Addr) bool {
 	return false
 }
 
-func privateHost(host []byte) bool {
+func (m *Module) privateHost(host []byte) bool {
 	a, ok := parseIPv4(host)
-	return ok && private(a)
+	return ok && m.private(a)
 }
 
 // parseIPv4 reads a dotted address without allocation.
@@ -81,8 +88,30 @@ func hostIs(host []byte, a netip.Addr) bool {
 
 // privateSDP reports whether a connection line of a session description has a
 // private address (RFC 4566 §5.7).
-func privateSDP(body []byte) bool {
-	const connection = "c=IN IP4 "
+func (m *Module) privateSDP(body []byte) bool {
+	for host, rest := connection(body); host != nil; host, rest = connection(rest) {
+		if m.privateHost(host) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherSDP reports whether a connection line of a session description has an address
+// other than a. 0.0.0.0 is a call on hold (RFC 2543) and nobody's address.
+func otherSDP(body []byte, a netip.Addr) bool {
+	for host, rest := connection(body); host != nil; host, rest = connection(rest) {
+		if !hostIs(host, a) && string(host) != "0.0.0.0" {
+			return true
+		}
+	}
+	return false
+}
+
+// connection is the address of the next connection line, and what follows it; nil if
+// there is none.
+func connection(body []byte) (host, rest []byte) {
+	const start = "c=IN IP4 " // or IP6
 	for len(body) > 0 {
 		line := body
 		if end := bytes.IndexByte(body, '\n'); end >= 0 {
@@ -90,19 +119,20 @@ func privateSDP(body []byte) bool {
 		} else {
 			body = nil
 		}
-		if len(line) <= len(connection) || string(line[:len(connection)]) != connection {
+		if len(line) <= len(start) || string(line[:len(start)-2]) != start[:len(start)-2] ||
+			line[len(start)-2] != '4' && line[len(start)-2] != '6' || line[len(start)-1] != ' ' {
 			continue
 		}
-		host := line[len(connection):]
+		host := line[len(start):]
 		for i, ch := range host {
 			if strings.IndexByte(" \t\r/", ch) >= 0 {
 				host = host[:i]
 				break
 			}
 		}
-		if privateHost(host) {
-			return true
+		if len(host) > 0 {
+			return host, body
 		}
 	}
-	return false
+	return nil, nil
 }

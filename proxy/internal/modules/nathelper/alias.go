@@ -2,7 +2,10 @@ package nathelper
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
@@ -29,29 +32,119 @@ func appendProto(dst []byte, p transport.Proto) []byte {
 	return append(dst, '0')
 }
 
+// compileAlias compiles add_contact_alias([address, port, protocol]).
+func compileAlias(args []module.Arg) (module.Call, error) {
+	switch len(args) {
+	case 0:
+		return func(c *module.Ctx) int { return addAlias(c, nil, false) }, nil
+	case 3:
+	default:
+		return nil, errors.New("add_contact_alias takes no argument, or address, port and protocol")
+	}
+	var g given
+	for i, a := range args {
+		var err error
+		if g[i].format, g[i].text, err = a.Format(); err != nil {
+			return nil, err
+		}
+	}
+	if g[0].format == nil && g[1].format == nil && g[2].format == nil {
+		if _, ok := g.alias(nil, nil); !ok {
+			return nil, fmt.Errorf("%s, %s and %s are no address, port and protocol (udp, tcp, tls, ws, wss)", g[0].text, g[1].text, g[2].text)
+		}
+	}
+	return func(c *module.Ctx) int { return addAlias(c, &g, false) }, nil
+}
+
+// compileSetAlias compiles set_contact_alias([trim]).
+func compileSetAlias(args []module.Arg) (module.Call, error) {
+	trim := 0
+	if len(args) > 0 {
+		var err error
+		if trim, err = args[0].Int(0, 1); err != nil {
+			return nil, fmt.Errorf("trim: %w", err)
+		}
+	}
+	return func(c *module.Ctx) int { return addAlias(c, nil, trim == 1) }, nil
+}
+
+// given is an alias as a script gives it: address, port and protocol.
+type given [3]struct {
+	format *module.Format
+	text   string
+}
+
+// alias appends the alias; false if it is none.
+func (g *given) alias(c *module.Ctx, dst []byte) ([]byte, bool) {
+	var parts [3]string
+	for i := range g {
+		parts[i] = g[i].text
+		if g[i].format != nil {
+			parts[i] = string(g[i].format.Text(c, ""))
+		}
+	}
+	addr, isAddr := parseAddr([]byte(parts[0]))
+	port, isPort := sip.ParseUint([]byte(parts[1]), 65535)
+	proto, isProto := transport.ParseProto(strings.ToLower(parts[2]))
+	if !isAddr || !isPort || port == 0 || !isProto || proto == transport.ProtoNone {
+		return dst, false
+	}
+	dst = append(appendHostPort(dst, netip.AddrPortFrom(addr, uint16(port)), '~'), '~')
+	dst = appendProto(dst, proto)
+	return dst, dst[len(dst)-1] != '0'
+}
+
 // addAlias is add_contact_alias. A Contact that names the source's own address, port
-// and transport needs no alias, and one that has an alias keeps it: a router before
-// us knew better where it came from.
-func addAlias(c *module.Ctx) int {
+// and transport needs no alias, and one that has an alias keeps it, unless trim says
+// otherwise: a router before us knew better where it came from.
+func addAlias(c *module.Ctx, g *given, trim bool) int {
 	if !ownContacts(c) {
 		return module.False
 	}
 	var room [96]byte
 	text := append(room[:0], ";"+aliasName+"="...)
-	text = append(appendHostPort(text, c.From.Remote, '~'), '~')
-	text = appendProto(text, c.From.Proto)
+	if g != nil {
+		var ok bool
+		if text, ok = g.alias(c, text); !ok {
+			return module.False
+		}
+	} else {
+		text = append(appendHostPort(text, c.From.Remote, '~'), '~')
+		text = appendProto(text, c.From.Proto)
+	}
 	result := module.False
 	for w := contactsOf(c.Msg); w.next(); {
 		if result == module.False {
 			result = notNeeded
 		}
-		if _, has := w.uri.Param(aliasName); has || w.reaches(c.From) {
+		_, has := w.uri.Param(aliasName)
+		switch {
+		case has && trim:
+			w.replaceAlias(c.Msg, text)
+		case has || g == nil && w.reaches(c.From):
 			continue
+		default:
+			w.insert(c.Msg, text)
 		}
-		w.insert(c.Msg, text)
 		result = module.True
 	}
 	return result
+}
+
+// replaceAlias puts another alias in the place of the first one of a contact's URI.
+func (w *contact) replaceAlias(m *sip.Message, text []byte) {
+	_, at := authority(w.uri.Raw)
+	for rest := w.uri.Raw[at:]; len(rest) > 0 && rest[0] == ';'; rest = w.uri.Raw[at:] {
+		n := bytes.IndexAny(rest[1:], ";?") + 1
+		if n == 0 {
+			n = len(rest)
+		}
+		if name, _, _ := sip.NextParam(rest[1:n]); sip.EqualFold(name, aliasName) {
+			m.Replace(w.at+at, uint32(n), text)
+			return
+		}
+		at += uint32(n)
+	}
 }
 
 // reaches reports whether a contact's URI leads to where the message came from.

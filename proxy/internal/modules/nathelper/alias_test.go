@@ -1,6 +1,9 @@
 package nathelper_test
 
 import (
+	"crypto/tls"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -175,4 +178,43 @@ func count(m *sip.Message) (n int) {
 		}
 	}
 	return n
+}
+
+// noCertificates is a setting of TLS that opens nothing.
+type noCertificates struct{}
+
+func (noCertificates) Server(netip.AddrPort) *tls.Config         { return nil }
+func (noCertificates) Client(netip.AddrPort, string) *tls.Config { return nil }
+
+// TestAliasOfClosedTLS: the far end of a TLS connection that is closed is no address to
+// call; the far end of a WebSocket is nothing but its connection.
+func TestAliasOfClosedTLS(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	e := relay.New(relay.Config{Log: log})
+	layer, err := transport.New(transport.Config{TLS: noCertificates{}, Listen: []transport.Listen{
+		{Proto: transport.TLS, Addr: "127.0.0.1:0"}, {Proto: transport.WSS, Addr: "127.0.0.1:0"},
+	}}, e, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer layer.Close(t.Context())
+	e.Attach(layer, nil)
+	handle := moduletest.Compile(t, m, "handle_ruri_alias")
+	for uri, next := range map[string]string{
+		"sip:a@192.0.2.7:5061;transport=tls;alias=192.0.2.7~40001~3":   "",
+		"sip:a@x.invalid:5061;transport=ws;alias=192.0.2.7~40001~6":    "sip:192.0.2.7:40001;transport=wss",
+		"sip:a@192.0.2.7:5061;transport=tls;alias=192.0.2.7~40001~5":   "", // no plain WebSocket here
+		"sip:a@192.0.2.7:5061;transport=tls;alias=224.0.0.1~40001~3":   "",
+		"sips:a@192.0.2.7:5061;transport=tls;alias=192.0.2.70~40001~3": "",
+	} {
+		ctx := moduletest.Message(t, moduletest.Request("BYE", uri))
+		ctx.Engine, ctx.InDialog = e, true
+		got := handle(ctx)
+		if refused := strings.HasSuffix(uri, "~5") || strings.Contains(uri, "224."); (got < 0) != refused || string(ctx.Main.Next) != next {
+			t.Errorf("%s: %d, next %s, want %s", uri, got, ctx.Main.Next, next)
+		}
+		if got > 0 && strings.Contains(string(ctx.Main.URI), "alias") {
+			t.Errorf("%s: the URI is %s", uri, ctx.Main.URI)
+		}
+	}
 }

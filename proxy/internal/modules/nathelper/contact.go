@@ -41,9 +41,9 @@ func (w *contacts) next() bool {
 	return false
 }
 
-func privateContact(m *sip.Message) bool {
-	for w := contactsOf(m); w.next(); {
-		if privateHost(w.uri.Host) {
+func (m *Module) privateContact(msg *sip.Message) bool {
+	for w := contactsOf(msg); w.next(); {
+		if m.privateHost(w.uri.Host) {
 			return true
 		}
 	}

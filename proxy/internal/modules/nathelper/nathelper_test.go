@@ -51,7 +51,7 @@ func TestNatUacTest(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := 0
-			for test := 1; test < 256; test <<= 1 {
+			for test := 1; test < 512; test <<= 1 {
 				ctx := request(t, r, c.from, c.via, "Contact: "+c.contact)
 				if moduletest.Compile(t, m, "nat_uac_test", fmt.Sprint(test))(ctx) == module.True {
 					got += test
@@ -60,7 +60,7 @@ func TestNatUacTest(t *testing.T) {
 			if got != c.want {
 				t.Errorf("positive tests %d, want %d", got, c.want)
 			}
-			all := moduletest.Compile(t, m, "nat_uac_test", "255")(request(t, r, c.from, c.via, "Contact: "+c.contact))
+			all := moduletest.Compile(t, m, "nat_uac_test", "511")(request(t, r, c.from, c.via, "Contact: "+c.contact))
 			if (all == module.True) != (c.want != 0) {
 				t.Errorf("all tests together: %d", all)
 			}
@@ -185,8 +185,8 @@ func TestForceRPort(t *testing.T) {
 }
 
 func TestBadArguments(t *testing.T) {
-	for _, bad := range []string{"0", "256", "-1", "x", ""} {
-		if got := moduletest.Refused(t, m, "nat_uac_test", bad); !strings.Contains(got, "no number from 1 to 255") {
+	for _, bad := range []string{"0", "512", "-1", "x", ""} {
+		if got := moduletest.Refused(t, m, "nat_uac_test", bad); !strings.Contains(got, "no number from 1 to 511") {
 			t.Errorf("%q: %s", bad, got)
 		}
 	}

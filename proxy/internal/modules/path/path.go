@@ -1,7 +1,7 @@
-// Package path is Kamailio's module path: what a proxy between the phones and their
+// Package pathhf is Kamailio's module path: what a proxy between the phones and their
 // registrar adds to a REGISTER, so that calls come back the same way (RFC 3327), and
 // on the phone's own flow (RFC 5626). README.md is its manual page.
-package path
+package pathhf
 
 import (
 	"bytes"

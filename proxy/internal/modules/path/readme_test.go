@@ -1,10 +1,10 @@
-package path_test
+package pathhf_test
 
 import (
 	"testing"
 
 	"seraph/proxy/internal/module/moduletest"
-	"seraph/proxy/internal/modules/path"
+	pathhf "seraph/proxy/internal/modules/path"
 )
 
-func TestReadme(t *testing.T) { moduletest.Documented(t, path.New(path.Config{})) }
+func TestReadme(t *testing.T) { moduletest.Documented(t, pathhf.New(pathhf.Config{})) }

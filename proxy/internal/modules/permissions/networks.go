@@ -101,12 +101,19 @@ func match(list []entry, port, group int) *entry {
 	return nil
 }
 
-// DumpAddresses is permissions.addressDump.
-func (m *Module) DumpAddresses() []ctlproto.PermAddress {
-	rows := m.networks.Load().rows
-	list := make([]ctlproto.PermAddress, len(rows))
-	for i, r := range rows {
-		list[i] = ctlproto.PermAddress{Group: r.Group, IP: r.IP, Mask: r.Mask, Port: r.Port, Tag: r.Tag}
+// DumpAddresses is permissions.addressDump: the hosts and names.
+func (m *Module) DumpAddresses() []ctlproto.PermAddress { return m.networks.Load().dump(false) }
+
+// DumpSubnets is permissions.subnetDump: the networks.
+func (m *Module) DumpSubnets() []ctlproto.PermAddress { return m.networks.Load().dump(true) }
+
+func (n *networks) dump(subnets bool) []ctlproto.PermAddress {
+	list := []ctlproto.PermAddress{}
+	for _, r := range n.rows {
+		ip, err := netip.ParseAddr(r.IP)
+		if subnet := err == nil && r.Mask < ip.BitLen(); subnet == subnets {
+			list = append(list, ctlproto.PermAddress{Group: r.Group, IP: r.IP, Mask: r.Mask, Port: r.Port, Tag: r.Tag})
+		}
 	}
 	return list
 }

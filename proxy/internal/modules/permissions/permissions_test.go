@@ -255,7 +255,10 @@ func TestReload(t *testing.T) {
 
 func TestDump(t *testing.T) {
 	m := newModule(t, &tables{addresses: someAddresses[:2], trusted: []store.TrustedPeer{{IP: "192.0.2.1", Proto: "UDP", Tag: "x", Priority: 2}}})
-	if diff := cmp.Diff([]ctlproto.PermAddress{{Group: 1, IP: "192.0.2.7", Mask: 32, Tag: "gw"}, {Group: 2, IP: "10.1.0.0", Mask: 16}}, m.DumpAddresses()); diff != "" {
+	if diff := cmp.Diff([]ctlproto.PermAddress{{Group: 1, IP: "192.0.2.7", Mask: 32, Tag: "gw"}}, m.DumpAddresses()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]ctlproto.PermAddress{{Group: 2, IP: "10.1.0.0", Mask: 16}}, m.DumpSubnets()); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]ctlproto.PermTrusted{{SrcIP: "192.0.2.1", Proto: "udp", Tag: "x", Priority: 2}}, m.DumpTrusted()); diff != "" {
@@ -268,7 +271,7 @@ func TestWithoutDatabase(t *testing.T) {
 	if err := m.Init(); err != nil {
 		t.Fatal(err)
 	}
-	if got := moduletest.Compile(t, m, "allow_source_address")(from(t, "udp:192.0.2.7:5060")); got != -1 || len(m.DumpAddresses())+len(m.DumpTrusted()) != 0 {
+	if got := moduletest.Compile(t, m, "allow_source_address")(from(t, "udp:192.0.2.7:5060")); got != -1 || len(m.DumpAddresses())+len(m.DumpSubnets())+len(m.DumpTrusted()) != 0 {
 		t.Errorf("%d", got)
 	}
 }

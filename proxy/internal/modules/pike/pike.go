@@ -26,7 +26,7 @@ type Module struct {
 
 	// Settings of the script.
 	unit    time.Duration
-	density int
+	density atomic.Int32 // may be set while the module works
 	latency time.Duration
 	level   slog.Level
 	sources int
@@ -46,8 +46,9 @@ func New(cfg Config) *Module {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Module{log: cfg.Log, now: cfg.Now, unit: 2 * time.Second, density: 30, latency: 2 * time.Minute,
-		level: slog.LevelWarn, sources: 1 << 16}
+	m := &Module{log: cfg.Log, now: cfg.Now, unit: 2 * time.Second, latency: 2 * time.Minute, level: slog.LevelWarn, sources: 1 << 16}
+	m.density.Store(30)
+	return m
 }
 
 // Name is "pike".
@@ -59,22 +60,22 @@ func (m *Module) Params() []module.Param {
 		{Name: "sampling_time_unit", Kind: module.Int, Doc: "seconds in which requests are counted, 2 if not set",
 			Set: seconds("sampling_time_unit", &m.unit, 1, 3600)},
 		{Name: "reqs_density_per_unit", Kind: module.Int, Doc: "requests of one source in that time that are not too many, 30 if not set",
-			Set: number("reqs_density_per_unit", &m.density, 1, 1<<20)},
+			Live: true, Set: number("reqs_density_per_unit", 1, 1<<20, func(n int) { m.density.Store(int32(n)) })},
 		{Name: "remove_latency", Kind: module.Int, Doc: "seconds for which a source that is quiet is remembered, 120 if not set",
 			Set: seconds("remove_latency", &m.latency, 1, 86400)},
 		{Name: "pike_log_level", Kind: module.Int, Doc: "how loud a blocked source is: 1 warning, 2 and 3 info, 4 debug; 1 if not set",
 			Set: m.setLevel},
 		{Name: "max_sources", Kind: module.Int, Doc: "sources that are counted, 65536 if not set; 40 bytes each",
-			Set: number("max_sources", &m.sources, 1024, 1<<24)},
+			Set: number("max_sources", 1024, 1<<24, func(n int) { m.sources = n })},
 	}
 }
 
-func number(name string, to *int, least, most int) func(string, int) error {
+func number(name string, least, most int, set func(n int)) func(string, int) error {
 	return func(_ string, n int) error {
 		if n < least || n > most {
 			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
 		}
-		*to = n
+		set(n)
 		return nil
 	}
 }
@@ -127,7 +128,7 @@ func (m *Module) check(c *module.Ctx) int {
 		return module.True
 	}
 	source := network(c.From.Remote.Addr())
-	verdict := m.table.count(source, m.tick(), m.density)
+	verdict := m.table.count(source, m.tick(), m.limit())
 	switch verdict {
 	case calm:
 		return module.True
@@ -140,6 +141,9 @@ func (m *Module) check(c *module.Ctx) int {
 	m.report(c, source)
 	return noticed
 }
+
+// limit is how many requests in a unit of time are not too many.
+func (m *Module) limit() int { return int(m.density.Load()) }
 
 // tick is the time in the table's terms.
 func (m *Module) tick() tick {
@@ -163,7 +167,7 @@ func network(a netip.Addr) netip.Addr {
 
 // Statistics yields the counters of the group "pike".
 func (m *Module) Statistics(yield func(group, name string, value int64)) {
-	sources, hot := m.table.sizes(m.tick(), m.density)
+	sources, hot := m.table.sizes(m.tick(), m.limit())
 	yield("pike", "blocked", m.blocked.Load())
 	yield("pike", "detected", m.detected.Load())
 	yield("pike", "sources", int64(sources))

@@ -150,6 +150,20 @@ func TestManySources(t *testing.T) {
 	})
 }
 
+// TestLimitWhileWorking: the limit can be changed, as a reload of the script does it.
+func TestLimitWhileWorking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, pike.Config{}, "reqs_density_per_unit=10")
+		b.burst("192.0.2.7", 10)
+		if err := moduletest.Set(t, b.Module, "reqs_density_per_unit", "15"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.burst("192.0.2.7", 6); got != "5 passed, 1 noticed, 0 blocked" {
+			t.Errorf("with five more allowed: %s", got)
+		}
+	})
+}
+
 func TestTop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, pike.Config{}, "reqs_density_per_unit=10", "sampling_time_unit=5", "remove_latency=60")

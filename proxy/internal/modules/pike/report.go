@@ -46,5 +46,5 @@ func (m *Module) report(c *module.Ctx, source netip.Addr) {
 		return
 	}
 	m.log.Log(context.Background(), m.level, "too many requests from one source", "source", source,
-		"limit", m.density, "seconds", int(m.unit/time.Second), "others_not_logged", skipped, "call_id", string(c.Msg.CallID()))
+		"limit", m.limit(), "seconds", int(m.unit/time.Second), "others_not_logged", skipped, "call_id", string(c.Msg.CallID()))
 }

@@ -15,18 +15,18 @@ const maxTop = 1000
 // Top answers pike.top: the sources that are remembered, who sends most first. filter is "ALL",
 // "HOT" (those that are blocked) or "WARM" (those above half of the limit, too).
 func (m *Module) Top(filter string) ctlproto.PikeTop {
-	now := m.tick()
+	now, limit := m.tick(), m.limit()
 	least := 0
 	switch filter {
 	case "HOT":
-		least = m.density + 1
+		least = limit + 1
 	case "WARM":
-		least = m.density/2 + 1
+		least = limit/2 + 1
 	}
-	top := ctlproto.PikeTop{MaxHits: m.density, List: []ctlproto.PikeSource{}}
+	top := ctlproto.PikeTop{MaxHits: limit, List: []ctlproto.PikeSource{}}
 	m.table.each(now, func(s source, age uint32) {
 		if most := int(max(s.curr, s.prev)); most >= least {
-			top.List = append(top.List, m.view(s, age))
+			top.List = append(top.List, m.view(s, age, limit))
 		}
 	})
 	slices.SortFunc(top.List, func(a, b ctlproto.PikeSource) int {
@@ -38,16 +38,16 @@ func (m *Module) Top(filter string) ctlproto.PikeTop {
 }
 
 // view is a source as pike.top shows it.
-func (m *Module) view(s source, age uint32) ctlproto.PikeSource {
+func (m *Module) view(s source, age uint32, limit int) ctlproto.PikeSource {
 	v := ctlproto.PikeSource{IP: s.addr.String(), HitsPrev: int(s.prev), HitsCurr: int(s.curr), Status: "ALL"}
 	if s.addr.Is6() {
 		v.IP += "/64"
 	}
 	v.Expires = max(0, int((m.latency - time.Duration(age)*m.unit).Seconds()))
 	switch {
-	case s.over(m.density):
+	case s.over(limit):
 		v.Status = "HOT"
-	case int(max(s.curr, s.prev)) > m.density/2:
+	case int(max(s.curr, s.prev)) > limit/2:
 		v.Status = "WARM"
 	}
 	return v

@@ -62,7 +62,7 @@ func (m *Module) Params() []module.Param {
 				m.interval = time.Duration(n) * time.Second
 				return nil
 			}},
-		{Name: "pipe", Kind: module.String, Set: m.setPipe,
+		{Name: "pipe", Kind: module.String, Live: true, Set: m.setPipe,
 			Doc: "a pipe as number:algorithm:limit, such as 0:TAILDROP:200; may stand several times"},
 		{Name: "queue", Kind: module.String, Set: m.setQueue,
 			Doc: "the pipe of a method as number:method, * for all methods; may stand several times, the first that fits counts"},

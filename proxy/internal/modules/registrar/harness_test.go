@@ -75,7 +75,8 @@ type router struct {
 	stop      func()
 }
 
-// setting is a parameter of a module: usrloc's if it has it, else registrar's.
+// setting is a parameter of a module: usrloc's if it has it, else registrar's. The
+// text of one that is a text follows its name.
 type setting struct {
 	name  string
 	value int
@@ -133,9 +134,10 @@ func newRouterAt(t testing.TB, db usrloc.Store, addr string, settings ...setting
 
 func (b *router) set(s setting) {
 	b.t.Helper()
+	name, text, _ := strings.Cut(s.name, " ")
 	for _, p := range slices.Concat(b.usrloc.Params(), b.registrar.Params()) {
-		if p.Name == s.name {
-			if err := p.Set("", s.value); err != nil {
+		if p.Name == name {
+			if err := p.Set(text, s.value); err != nil {
 				b.t.Fatal(err)
 			}
 			return

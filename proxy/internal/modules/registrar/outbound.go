@@ -35,7 +35,8 @@ func (m *Module) readOutbound(msg *sip.Message, s *scratch) *refusal {
 // oneHop reports whether a request came straight from its sender.
 func oneHop(msg *sip.Message) bool {
 	values := msg.Values(sip.HdrVia)
-	return values.Next() == nil || values.Next() == nil
+	values.Next()
+	return values.Next() == nil
 }
 
 // firstHopKnows reports whether the proxy next to the phone, which stands last in

@@ -232,16 +232,14 @@ func TestGRUUKey(t *testing.T) {
 
 // TestServiceRoute: it stands in each 200.
 func TestServiceRoute(t *testing.T) {
-	b := newRouter(t, nil)
+	m := New(Config{Usrloc: usrloc.New(usrloc.Config{})})
 	for _, bad := range []string{"nonsense", "sip:p;lr", "<sip:p>", "<mailto:a@b;lr>", "<sip:p;lr>,", "<sip:p;lr>,x", "<sip:p;lr>\r\nX: y"} {
-		if err := b.registrar.setServiceRoute(bad, 0); err == nil {
+		if err := m.setServiceRoute(bad, 0); err == nil {
 			t.Errorf("service_route %q is taken", bad)
 		}
 	}
 	const route = "<sip:p1.example.org;lr>, <sip:p2.example.org;transport=tcp;lr>"
-	if err := b.registrar.setServiceRoute(route, 0); err != nil {
-		t.Fatal(err)
-	}
+	b := newRouter(t, nil, setting{"service_route " + route, 0})
 	if m := b.phone().registered("<sip:b@h>"); header(m, "Service-Route") != route {
 		t.Errorf("Service-Route is %q", header(m, "Service-Route"))
 	}

@@ -199,12 +199,11 @@ func (p *profiles) server(local netip.AddrPort, name string) *tls.Config {
 		if !s.matches(local) || len(s.config.Certificates) == 0 {
 			continue
 		}
-		if s.serverName == "" {
-			if fallback == nil || len(fallback.Certificates) == 0 {
-				fallback = s.config
-			}
-		} else if s.serverName == name {
+		switch {
+		case s.serverName != "" && s.serverName == name:
 			return s.config
+		case s.serverName == "" && fallback == nil:
+			fallback = s.config
 		}
 	}
 	if fallback != nil {

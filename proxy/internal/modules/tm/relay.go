@@ -18,7 +18,10 @@ func compileRelay(proto string) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
 		switch len(args) {
 		case 0:
-			return send, nil
+			if proto == "" {
+				return send, nil
+			}
+			return over([]byte(";transport=" + proto)), nil
 		case 1:
 			return nil, errors.New("a host needs a port after it: t_relay(\"host\", \"port\")")
 		}
@@ -34,6 +37,41 @@ func compileRelay(proto string) func([]module.Arg) (module.Call, error) {
 			return send(c)
 		}, nil
 	}
+}
+
+// over is t_relay with every target reached by one transport, whatever its URI says of
+// that; param is the transport parameter.
+func over(param []byte) module.Call {
+	return func(c *module.Ctx) int {
+		by(c, &c.Main, param)
+		for i := range c.More {
+			by(c, &c.More[i], param)
+		}
+		return send(c)
+	}
+}
+
+// by makes the next hop of a target the host that it has, over a transport. What is no
+// SIP URI stays, and is refused where it is sent.
+func by(c *module.Ctx, t *relay.Target, param []byte) {
+	hop := t.URI
+	if t.Next != nil {
+		hop = t.Next
+	}
+	var u sip.URI
+	if sip.ParseURI(hop, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS {
+		return
+	}
+	host := u.Host
+	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
+		host = m
+	}
+	var room [512]byte
+	next := append(append(room[:0], "sip:"...), host...)
+	if u.Port != 0 {
+		next = sip.AppendUint(append(next, ':'), uint64(u.Port))
+	}
+	direct(t, c.Keep(append(next, param...)))
 }
 
 // direct sends a target's request to a fixed next hop.
@@ -78,7 +116,7 @@ func send(c *module.Ctx) int {
 }
 
 // noSIPS says that the address cannot be reached over TLS all the way (RFC 5630 §6.2).
-var noSIPS = []byte("Warning: 381 seraph \"SIPS Required\"\r\n")
+var noSIPS = []byte("Warning: 380 seraph \"SIPS Not Allowed\"\r\n")
 
 var retryAfter = []byte("Retry-After: 5\r\n")
 
@@ -106,7 +144,7 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 480} // the phone's connection is closed
 	case errors.Is(err, relay.ErrInsecure):
 		return sip.Reply{Status: 480, Extra: noSIPS} // RFC 5630 §5.3
-	case errors.Is(err, transport.ErrTooLarge):
+	case errors.Is(err, transport.ErrTooLarge), errors.Is(err, relay.ErrOverlong):
 		return sip.Reply{Status: 513}
 	}
 	return sip.Reply{Status: 478, Reason: "Unresolvable destination"} // Kamailio's code

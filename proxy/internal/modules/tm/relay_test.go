@@ -55,6 +55,32 @@ func TestRelayToHost(t *testing.T) {
 	moduletest.Compile(t, tm.New(tm.Config{}), "t_relay_to_tcp", "2001:db8::1", "5061")
 }
 
+// TestRelayOver: without a host t_relay_to_udp and its kin change the transport alone.
+func TestRelayOver(t *testing.T) {
+	for _, c := range []struct{ name, uri, want string }{
+		{"t_relay_to_udp", "sip:bob@198.51.100.9:5080;transport=tcp", "udp 198.51.100.9:5080"},
+		{"t_relay_to_udp", "sip:bob@198.51.100.9", "udp 198.51.100.9:5060"},
+		{"t_relay_to_udp", "sip:bob@198.51.100.9;maddr=203.0.113.1", "udp 203.0.113.1:5060"},
+		{"t_relay_to_udp", "tel:+4930123", ""},
+		{"t_relay_to_tls", "sip:bob@198.51.100.9", ""}, // no socket
+	} {
+		send := moduletest.Compile(t, tm.New(tm.Config{}), c.name)
+		r := moduletest.New(t, &moduletest.Script{Request: func(ctx *module.Ctx) { send(ctx) }})
+		got := ""
+		for _, p := range r.Receive(phone, invite(c.uri)) {
+			if strings.HasPrefix(p.Text, "INVITE "+c.uri+" ") {
+				got = fmt.Sprintf("%v %v", p.To.Proto, p.To.Remote)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s of %s: sent to %q, want %q", c.name, c.uri, got, c.want)
+		}
+	}
+	if got := moduletest.Refused(t, tm.New(tm.Config{}), "t_relay_to_tcp", "198.51.100.9"); !strings.Contains(got, "a host needs a port") {
+		t.Error(got)
+	}
+}
+
 // TestFailureIsAnswered: what cannot be sent on is answered once, and the script
 // hears of it.
 func TestFailureIsAnswered(t *testing.T) {
@@ -66,6 +92,7 @@ func TestFailureIsAnswered(t *testing.T) {
 		want          string
 	}{
 		{"tel URI", invite("tel:+4930123"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
+		{"unknown scheme", invite("xmpp:bob@198.51.100.9"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
 		{"sips URI", invite("sips:bob@198.51.100.9"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
 		{"unknown transport", invite("sip:bob@198.51.100.9;transport=sctp"), nil, nil, "SIP/2.0 416 Unsupported URI Scheme\r\n"},
 		{"broken URI", invite("sip:bob@[::"), nil, nil, "SIP/2.0 400 Bad Request-URI\r\n"},

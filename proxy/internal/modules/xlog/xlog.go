@@ -35,8 +35,20 @@ func (m *Module) Params() []module.Param { return nil }
 
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
-	return []module.Func{{Name: "xlog", Min: 1, Max: 2, Routes: module.AnyRoute, Dynamic: true, Compile: m.compile,
+	list := []module.Func{{Name: "xlog", Min: 1, Max: 2, Routes: module.AnyRoute, Dynamic: true, Compile: m.compile,
 		Doc: "writes a line with pseudo-variables into the log"}}
+	for _, f := range short {
+		name, level := f[0], f[1]
+		list = append(list, module.Func{Name: name, Min: 1, Max: 1, Routes: module.AnyRoute, Dynamic: true,
+			Compile: func(args []module.Arg) (module.Call, error) { return m.line(levels[level], args[0]) },
+			Doc:     "xlog of the level " + level})
+	}
+	return list
+}
+
+// short are the functions that have a level in their name.
+var short = [][2]string{
+	{"xalert", "L_ALERT"}, {"xcrit", "L_CRIT"}, {"xerr", "L_ERR"}, {"xwarn", "L_WARN"}, {"xnotice", "L_NOTICE"}, {"xinfo", "L_INFO"}, {"xdbg", "L_DBG"},
 }
 
 // levels are SER's levels; L_INFO is that of a call without one.
@@ -61,6 +73,11 @@ func (m *Module) compile(args []module.Arg) (module.Call, error) {
 			return nil, fmt.Errorf("%q is none of the levels %s", args[0].Str, levelNames)
 		}
 	}
+	return m.line(level, text)
+}
+
+// line compiles the writing of a line.
+func (m *Module) line(level slog.Level, text module.Arg) (module.Call, error) {
 	var err error
 	if text.Str, err = dollars(strings.TrimRight(text.Str, "\r\n")); err != nil {
 		return nil, err

@@ -82,6 +82,16 @@ func TestLevels(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
+	for name, want := range map[string]string{"xalert": "ERROR", "xcrit": "ERROR", "xerr": "ERROR", "xwarn": "WARN", "xnotice": "INFO", "xinfo": "INFO", "xdbg": "DEBUG"} {
+		var out bytes.Buffer
+		m := xlog.New(xlog.Config{Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		if moduletest.Compile(t, m, name, "$rm")(request(t)); !strings.Contains(out.String(), "level="+want+" msg=INVITE call_id=call-1") {
+			t.Errorf("%s: %s", name, out.String())
+		}
+		if got := moduletest.Refused(t, m, name, "$nowhere"); !strings.HasPrefix(got, "there is no variable $nowhere") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 	if got := logged(t, slog.LevelWarn, request(t), "L_INFO", "$rm"); got != "" {
 		t.Errorf("logged below the level: %s", got)
 	}

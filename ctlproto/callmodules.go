@@ -1,0 +1,77 @@
+package ctlproto
+
+import "context"
+
+// Names of the methods of the modules dispatcher, speeddial and userblock.
+const (
+	MethodDispatcherReload   = "dispatcher.reload"    // → Done
+	MethodDispatcherList     = "dispatcher.list"      // → DispatcherList
+	MethodDispatcherSetState = "dispatcher.set_state" // state group address → Done
+	MethodSpeeddialReload    = "speeddial.reload"     // → Done
+	MethodUserblockReload    = "userblock.reload"     // → Done
+)
+
+// DispatcherList is the result of dispatcher.list.
+type DispatcherList struct {
+	Sets    int                `json:"NRSETS"`
+	Records []DispatcherRecord `json:"RECORDS"`
+}
+
+// DispatcherRecord holds a set.
+type DispatcherRecord struct {
+	Set DispatcherSet `json:"SET"`
+}
+
+// DispatcherSet is a set of gateways, in the order in which algorithm 8 takes them.
+type DispatcherSet struct {
+	ID      int                `json:"ID"`
+	Targets []DispatcherTarget `json:"TARGETS"`
+}
+
+// DispatcherTarget holds a gateway.
+type DispatcherTarget struct {
+	Dest DispatcherDest `json:"DEST"`
+}
+
+// DispatcherDest is a gateway. Flags are two letters: A active, T trying, I inactive, D
+// disabled; then P if it is pinged, else X.
+type DispatcherDest struct {
+	URI      string          `json:"URI"`
+	Flags    string          `json:"FLAGS"`
+	Priority int             `json:"PRIORITY"`
+	Attrs    DispatcherAttrs `json:"ATTRS"`
+}
+
+// DispatcherAttrs are the attributes of a gateway; Body is the whole text.
+type DispatcherAttrs struct {
+	Body   string `json:"BODY"`
+	DUID   string `json:"DUID"`
+	Weight int    `json:"WEIGHT"`
+}
+
+// DispatcherReload makes the proxy read the table dispatcher again.
+func (m Methods) DispatcherReload(ctx context.Context) error {
+	return m.do(ctx, MethodDispatcherReload, nil)
+}
+
+// DispatcherList lists the gateways.
+func (m Methods) DispatcherList(ctx context.Context) (DispatcherList, error) {
+	return result[DispatcherList](ctx, m, MethodDispatcherList, nil)
+}
+
+// DispatcherSetState gives a gateway, or "all" of a set, a state: one of the letters a
+// (active), i (inactive), d (disabled) and t (trying), with p if it is to be pinged.
+// CodeNotFound if there is no such set or gateway.
+func (m Methods) DispatcherSetState(ctx context.Context, state string, set int, address string) error {
+	return m.do(ctx, MethodDispatcherSetState, map[string]any{"state": state, "group": set, "address": address})
+}
+
+// SpeeddialReload makes the proxy read the table speed_dial again.
+func (m Methods) SpeeddialReload(ctx context.Context) error {
+	return m.do(ctx, MethodSpeeddialReload, nil)
+}
+
+// UserblockReload makes the proxy read the table call_rule again.
+func (m Methods) UserblockReload(ctx context.Context) error {
+	return m.do(ctx, MethodUserblockReload, nil)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs the program with these arguments.
+func command(args ...string) (code int, stdout, stderr string) {
+	var out, errs strings.Builder
+	code = run(args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestCheckAndDump: the dump of the script that is built in is a script without problems
+// whose dump is the same.
+func TestCheckAndDump(t *testing.T) {
+	if code, out, errs := command("-c"); code != exitOK || out != "the embedded script: no problem found\n" || errs != "" {
+		t.Errorf("-c: %d, %q, %q", code, out, errs)
+	}
+	code, dump, errs := command("--dump")
+	if code != exitOK || errs != "" || !strings.Contains(dump, "\nroute {\n") {
+		t.Fatalf("--dump: %d, %q, %q", code, dump, errs)
+	}
+	file := write(t, "dump.cfg", dump)
+	if code, _, errs := command("-c", "-f", file); code != exitOK {
+		t.Errorf("-c of the dump: %d, %s", code, errs)
+	}
+	if _, again, _ := command("--dump", "-f", file); again != dump {
+		t.Errorf("the dump of the dump is\n%s", again)
+	}
+}
+
+// TestCheckNamesEverything: every mistake of a script, and of what it includes, in one
+// run, with exit code 1; the same for --dump.
+func TestCheckNamesEverything(t *testing.T) {
+	file := write(t, "seraph.cfg", "loadmodule \"tm.so\"\nmodparam(\"tm\", \"fr_timr\", 5)\ninclude_file \"more.cfg\"\nrequest_route {\n\tt_rely();\n\troute(RELAI);\n\t$rX = 1;\n}\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "more.cfg"), []byte("loadmodule \"tmm.so\"\nroute[RELAY] { t_relay(); }\ndebg=3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"-c", "--dump"} {
+		code, out, errs := command(flag, "-f", file)
+		if code != exitFail || out != "" {
+			t.Errorf("%s: %d, %q", flag, code, out)
+		}
+		for _, want := range []string{
+			"seraph.cfg:2:16: module tm has no parameter \"fr_timr\" (did you mean fr_timer?)\n",
+			"seraph.cfg:5:2: there is no function \"t_rely\" (did you mean t_relay?)\n    \tt_rely();\n    \t^\n",
+			"seraph.cfg:6:8: there is no route[RELAI] (did you mean RELAY?)\n",
+			"seraph.cfg:7:2: there is no variable $rX; did you mean $rU?\n",
+			"more.cfg:1:12: there is no module \"tmm\" (did you mean tm?)\n",
+			"more.cfg:3:1: there is no setting \"debg\" (did you mean debug?)\n",
+		} {
+			if !strings.Contains(errs, want) {
+				t.Errorf("%s lacks %q:\n%s", flag, want, errs)
+			}
+		}
+	}
+	if code, _, errs := command("-c", "-f", "/nonexistent/seraph.cfg"); code != exitFail || !strings.Contains(errs, "no such file") {
+		t.Errorf("a file that is not there: %d, %s", code, errs)
+	}
+}
+
+// TestDumpHidesPasswords: neither those of modparams nor those in URLs.
+func TestDumpHidesPasswords(t *testing.T) {
+	file := write(t, "seraph.cfg", "loadmodule \"usrloc.so\"\nloadmodule \"auth.so\"\nmodparam(\"auth\", \"secret\", \"hunter2hunter2hunter2\")\n"+
+		"modparam(\"usrloc\", \"db_url\", \"mysql://ser:hunter2@localhost/ser\")\nroute { exit; }\n")
+	if code, out, errs := command("--dump", "-f", file); code != exitOK || strings.Contains(out, "hunter2") || strings.Count(out, `"***"`) != 2 {
+		t.Errorf("%d, %s, %s", code, out, errs)
+	}
+}

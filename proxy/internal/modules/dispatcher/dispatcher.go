@@ -1,0 +1,132 @@
+// Package dispatcher is the module dispatcher: gateways by set, chosen by an algorithm,
+// probed, and left out while they do not answer. README.md is its manual page.
+package dispatcher
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/sql/store"
+)
+
+// Config is what the module needs.
+type Config struct {
+	Log *slog.Logger
+	Now func() time.Time
+	// Load reads the table dispatcher; nil means that there is no database.
+	Load func(ctx context.Context) ([]store.Gateway, error)
+	// Ping asks a gateway by OPTIONS and waits for its final status; from is the URI of
+	// the sender, empty for the router's own. nil if there is no user agent.
+	Ping func(ctx context.Context, uri, from string) (status int, err error)
+}
+
+// Module is dispatcher.
+type Module struct {
+	cfg   Config
+	set   settings
+	table module.Refresher
+	sets  atomic.Pointer[map[int]*group]
+
+	changing sync.Mutex // of the sets
+	nextID   uint32     // of the next destination
+
+	picked, exhausted, pings, pingsFailed, downs atomic.Int64
+}
+
+// New makes the module.
+func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m := &Module{cfg: cfg, set: defaults()}
+	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
+	if cfg.Load != nil {
+		m.table.Read = m.read
+	}
+	m.sets.Store(&map[int]*group{})
+	return m
+}
+
+const tableName = "dispatcher"
+
+// Name is "dispatcher".
+func (m *Module) Name() string { return "dispatcher" }
+
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.set.dbURL }
+
+// Init reads the table for the first time.
+func (m *Module) Init() error { return m.table.Reload(context.Background()) }
+
+// Run reads the table every minute and pings the gateways until ctx ends.
+func (m *Module) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { m.table.Run(ctx) })
+	both.Go(func() { m.probe(ctx) })
+	both.Wait()
+}
+
+// Reload reads the table again. If that fails the old content stays; a gateway that
+// stays in its set keeps its state.
+func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
+
+func (m *Module) read(ctx context.Context) error {
+	rows, err := m.cfg.Load(ctx)
+	if err != nil {
+		return err
+	}
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	sets := m.build(rows)
+	m.sets.Store(&sets)
+	return nil
+}
+
+// Statistics yields the module's counters.
+func (m *Module) Statistics(yield func(group, name string, value int64)) {
+	var active, inactive int64
+	for _, g := range *m.sets.Load() {
+		for _, d := range g.list {
+			if d.usable() {
+				active++
+			} else {
+				inactive++
+			}
+		}
+	}
+	yield("dispatcher", "active", active)
+	yield("dispatcher", "inactive", inactive)
+	yield("dispatcher", "picked", m.picked.Load())
+	yield("dispatcher", "exhausted", m.exhausted.Load())
+	yield("dispatcher", "pings", m.pings.Load())
+	yield("dispatcher", "pings_failed", m.pingsFailed.Load())
+	yield("dispatcher", "went_down", m.downs.Load())
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	const routes = module.RequestRoute | module.FailureRoute
+	return []module.Func{
+		{Name: "ds_select_dst", Min: 2, Max: 3, Routes: routes, Compile: m.compileSelect(toNextHop),
+			Doc: "picks a gateway of a set and sends there, whatever the Request-URI says"},
+		{Name: "ds_select_domain", Min: 2, Max: 3, Routes: routes, Compile: m.compileSelect(toDomain),
+			Doc: "picks a gateway of a set and puts it in the place of host and port of the Request-URI"},
+		{Name: "ds_next_dst", Routes: routes, Compile: m.compileNext(toNextHop),
+			Doc: "takes the next gateway of those that ds_select_dst has lined up"},
+		{Name: "ds_next_domain", Routes: routes, Compile: m.compileNext(toDomain),
+			Doc: "the same into the Request-URI"},
+		{Name: "ds_mark_dst", Max: 1, Routes: routes, Compile: m.compileMark,
+			Doc: "notes that the gateway tried last does not work, or works"},
+		{Name: "ds_is_from_list", Max: 2, Routes: module.AnyRoute, Compile: m.compileIsFrom,
+			Doc: "true if the message comes from a gateway of a set, or of any"},
+		{Name: "ds_list_exists", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: m.compileExists,
+			Doc: "true if there is a set with that number"},
+	}
+}

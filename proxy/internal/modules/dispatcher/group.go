@@ -1,0 +1,192 @@
+package dispatcher
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"seraph/proxy/internal/sip"
+	"seraph/sql/store"
+)
+
+// The bits of a destination's state, Kamailio's.
+const (
+	inactive uint32 = 1 << iota
+	trying          // a ping has failed, fewer than ds_probing_threshold
+	disabled        // by the operator
+	probing         // is pinged
+
+	allStates = inactive | trying | disabled | probing
+)
+
+// health is the state of a destination; it outlives a reading of the table.
+type health struct {
+	state           atomic.Uint32
+	failed, replied atomic.Int32 // pings in a row
+}
+
+// destination is one gateway of a set.
+type destination struct {
+	*health
+
+	id          uint32
+	uri         []byte
+	hostPort    []byte     // as written
+	addr        netip.Addr // zero where the host is a name
+	port        uint16     // 0 where none is written
+	transport   []byte
+	set         int
+	priority    int
+	weight      int
+	attrs, desc string
+	initial     uint32 // flags of the row
+}
+
+// usable reports whether requests may go there.
+func (d *health) usable() bool { return d.state.Load()&(inactive|disabled) == 0 }
+
+// change sets and clears bits of the state, and returns what it was.
+func (d *health) change(set, clear uint32) uint32 {
+	for {
+		old := d.state.Load()
+		if d.state.CompareAndSwap(old, old&^clear|set) {
+			return old
+		}
+	}
+}
+
+// group is one set.
+type group struct {
+	list  []*destination // highest priority first, then as in the table
+	slots []uint8        // for weights: indices of list, evenly mixed
+	next  atomic.Uint32  // for round robin
+	nextW atomic.Uint32
+}
+
+// maxInSet bounds a set: what is lined up for a request is kept with it.
+const maxInSet = 128
+
+// build makes the sets of the rows; those that are there stay what they are.
+func (m *Module) build(rows []store.Gateway) map[int]*group {
+	old, sets := *m.sets.Load(), map[int]*group{}
+	for _, row := range rows {
+		g := sets[row.Set]
+		if g == nil {
+			g = &group{}
+			if before := old[row.Set]; before != nil {
+				g.next.Store(before.next.Load())
+				g.nextW.Store(before.nextW.Load())
+			}
+			sets[row.Set] = g
+		}
+		d, ok := newDestination(row)
+		if !ok || len(g.list) == maxInSet {
+			m.cfg.Log.Warn("a row of table dispatcher is not used", "setid", row.Set, "destination", row.URI)
+			continue
+		}
+		if before := old[row.Set].find(row.URI); before != nil && before.initial == d.initial {
+			d.id, d.health = before.id, before.health
+		} else {
+			m.nextID++
+			d.id = m.nextID
+		}
+		g.list = append(g.list, d)
+	}
+	for _, g := range sets {
+		slices.SortStableFunc(g.list, func(a, b *destination) int { return b.priority - a.priority })
+		g.mix()
+	}
+	return sets
+}
+
+func newDestination(row store.Gateway) (*destination, bool) {
+	d := &destination{
+		health: &health{}, uri: []byte(row.URI), set: row.Set, priority: row.Priority, attrs: row.Attrs, desc: row.Description, initial: uint32(row.Flags) & allStates,
+	}
+	var u sip.URI
+	if sip.ParseURI(d.uri, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || len(u.Host) == 0 || row.Set < 0 {
+		return nil, false
+	}
+	d.state.Store(d.initial)
+	d.port = u.Port
+	d.hostPort = append(d.hostPort, u.Host...)
+	if u.Port != 0 {
+		d.hostPort = sip.AppendUint(append(d.hostPort, ':'), uint64(u.Port))
+	}
+	d.transport, _ = u.Param("transport")
+	if a, err := netip.ParseAddr(strings.Trim(string(u.Host), "[]")); err == nil {
+		d.addr = a.Unmap()
+	}
+	d.weight = attribute(row.Attrs, "weight")
+	return d, true
+}
+
+// attribute reads a number of attrs, 0 if it is not there; 100 at most.
+func attribute(attrs, name string) int {
+	for item := range strings.SplitSeq(attrs, ";") {
+		if k, v, ok := strings.Cut(strings.TrimSpace(item), "="); ok && k == name {
+			n, err := strconv.Atoi(v)
+			if err == nil && n > 0 {
+				return min(n, 100)
+			}
+		}
+	}
+	return 0
+}
+
+func (g *group) find(uri string) *destination {
+	if g == nil {
+		return nil
+	}
+	for _, d := range g.list {
+		if string(d.uri) == uri {
+			return d
+		}
+	}
+	return nil
+}
+
+func (g *group) byID(id uint32) *destination {
+	for _, d := range g.list {
+		if d.id == id {
+			return d
+		}
+	}
+	return nil
+}
+
+// mixed is how many slots the weights of a set are spread over.
+const mixed = 100
+
+// mix spreads the destinations over the slots by their weights, so that each one's turns
+// lie as far apart as they can: who has waited most for his share is next.
+func (g *group) mix() {
+	total := 0
+	for _, d := range g.list {
+		total += d.weight
+	}
+	if total == 0 {
+		return
+	}
+	due := make([]int, len(g.list))
+	for range mixed {
+		best := -1
+		for i, d := range g.list {
+			due[i] += d.weight
+			if d.weight > 0 && (best < 0 || due[i] > due[best]) {
+				best = i
+			}
+		}
+		due[best] -= total
+		g.slots = append(g.slots, uint8(best))
+	}
+}
+
+// logState says that a gateway went away or came back.
+func (m *Module) logState(d *destination, level slog.Level, text string, more ...any) {
+	m.cfg.Log.With("setid", d.set, "destination", string(d.uri)).Log(context.Background(), level, text, more...)
+}

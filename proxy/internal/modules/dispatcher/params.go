@@ -1,0 +1,149 @@
+package dispatcher
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
+)
+
+// settings are what the script sets.
+type settings struct {
+	dbURL              string
+	interval           time.Duration // between pings, 0 for none
+	timeout            time.Duration // of one ping
+	from               string
+	probeAll           bool
+	toInactive         int32 // failures in a row
+	toActive           int32 // answers in a row
+	codes              [700]bool
+	forceDst, lastDflt bool
+}
+
+func defaults() settings {
+	s := settings{timeout: 8 * time.Second, toInactive: 1, toActive: 1, forceDst: true}
+	for i := 200; i < 300; i++ {
+		s.codes[i] = true
+	}
+	return s
+}
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	s := &m.set
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
+			Set: func(text string, _ int) error {
+				if text == "" {
+					return errors.New("db_url is empty")
+				}
+				s.dbURL = text
+				return nil
+			}},
+		{Name: "table_name", Kind: module.String, Doc: "only dispatcher",
+			Set: func(text string, _ int) error {
+				if text != tableName {
+					return fmt.Errorf("%q is no table of gateways; it is called %q", text, tableName)
+				}
+				return nil
+			}},
+		{Name: "flags", Kind: module.Int, Doc: "taken from 0 to 3: the failover that 2 switches on is always there",
+			Set: func(_ string, n int) error {
+				if n < 0 || n > 3 {
+					return fmt.Errorf("flags %d is not from 0 to 3", n)
+				}
+				return nil
+			}},
+		truth("force_dst", &s.forceDst, "0 leaves a destination that is set already alone, 1 (default) replaces it"),
+		truth("use_default", &s.lastDflt, "1 keeps the last gateway of a set for when all others are away"),
+		seconds("ds_ping_interval", &s.interval, 0, 3600, "seconds between pings, 0 (default) for none"),
+		seconds("ds_ping_timeout", &s.timeout, 1, 32, "seconds that a ping waits for its answer, 8 if not set"),
+		{Name: "ds_ping_method", Kind: module.String, Doc: "only OPTIONS",
+			Set: func(text string, _ int) error {
+				if text != "OPTIONS" {
+					return fmt.Errorf("ds_ping_method %q is not OPTIONS", text)
+				}
+				return nil
+			}},
+		{Name: "ds_ping_from", Kind: module.String, Doc: "the sender of the pings, the router itself if not set",
+			Set: func(text string, _ int) error {
+				var u sip.URI
+				if sip.ParseURI([]byte(text), &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || strings.ContainsAny(text, "<>\"\r\n ") {
+					return fmt.Errorf("ds_ping_from %q is no sip URI", text)
+				}
+				s.from = text
+				return nil
+			}},
+		{Name: "ds_ping_reply_codes", Kind: module.String, Set: s.setCodes,
+			Doc: "answers that are as good as 2xx, such as class=4;code=501"},
+		threshold("ds_probing_threshold", &s.toInactive, "pings without a good answer until a gateway is left out, 1 if not set"),
+		threshold("ds_inactive_threshold", &s.toActive, "good answers until it is back, 1 if not set"),
+		{Name: "ds_probing_mode", Kind: module.Int, Doc: "0 (default) pings gateways marked for it, 1 all",
+			Set: func(_ string, n int) error {
+				if n != 0 && n != 1 {
+					return errors.New("ds_probing_mode is 0 or 1")
+				}
+				s.probeAll = n == 1
+				return nil
+			}},
+		m.table.IntervalParam(),
+	}
+}
+
+func truth(name string, to *bool, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n != 0 && n != 1 {
+			return fmt.Errorf("%s is 0 or 1", name)
+		}
+		*to = n == 1
+		return nil
+	}}
+}
+
+func seconds(name string, to *time.Duration, least, most int, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < least || n > most {
+			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
+		}
+		*to = time.Duration(n) * time.Second
+		return nil
+	}}
+}
+
+func threshold(name string, to *int32, doc string) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
+		if n < 1 || n > 100 {
+			return fmt.Errorf("%s %d is not from 1 to 100", name, n)
+		}
+		*to = int32(n)
+		return nil
+	}}
+}
+
+// setCodes reads ds_ping_reply_codes: class=N and code=NNN, separated by semicolons.
+func (s *settings) setCodes(text string, _ int) error {
+	codes := defaults().codes
+	for item := range strings.SplitSeq(text, ";") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(item, "=")
+		n, err := strconv.Atoi(value)
+		switch {
+		case err == nil && name == "class" && n >= 2 && n <= 6:
+			for i := n * 100; i < n*100+100; i++ {
+				codes[i] = true
+			}
+		case err == nil && name == "code" && n >= 200 && n <= 699:
+			codes[n] = true
+		default:
+			return fmt.Errorf("%q is neither class=2 to 6 nor code=200 to 699", item)
+		}
+	}
+	s.codes = codes
+	return nil
+}

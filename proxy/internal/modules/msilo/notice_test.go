@@ -1,0 +1,120 @@
+package msilo
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/sql/aor"
+)
+
+var (
+	noticeFrom = [2]string{"from_address", "sip:registrar@example.org"}
+	noticeText = [2]string{"offline_message", "*** $rU is away"}
+)
+
+// TestNotice: an authenticated sender is told in the words of the parameters, at his own
+// address whatever From says; a stranger is not.
+func TestNotice(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		b.stores("from a stranger")
+		synctest.Wait()
+		if n := len(b.wire.bodies()); n != 0 {
+			t.Errorf("%d notices to a stranger", n)
+		}
+		b.known = true
+		b.stores("from alice", "From: <sip:victim@elsewhere.example>;tag=1")
+		synctest.Wait()
+		if len(b.wire.sent) != 1 {
+			t.Fatalf("sent %+v", b.wire.sent)
+		}
+		got := b.wire.sent[0]
+		if got.To != "sip:alice@example.org" || got.From != "sip:registrar@example.org" || string(got.Body) != "*** bob is away" ||
+			got.ContentType != "text/html" || got.Headers != "X-For: sip:bob@example.org\r\n" {
+			t.Errorf("the notice is %+v, its body %q", got, got.Body)
+		}
+	}, noticeFrom, noticeText, [2]string{"content_type_hdr", "Content-Type: text/html\r\n"}, [2]string{"extra_hdrs", "X-For: $tu\r\n"})
+}
+
+// TestNoNotice: what is stored without a word to its sender.
+func TestNoNotice(t *testing.T) {
+	skip := func(c *module.Ctx) { c.Flags |= 1 << 18 }
+	as := func(user string) func(c *module.Ctx) {
+		return func(c *module.Ctx) { c.Auth.User = []byte(user) }
+	}
+	for _, x := range []struct {
+		name   string
+		before func(c *module.Ctx)
+		params [][2]string
+		lines  []string
+		body   string
+		want   int
+	}{
+		{name: "a receipt", lines: []string{"Content-Type: message/imdn+xml"}},
+		{name: "a receipt in message/cpim", lines: []string{"Content-Type: message/cpim"}, body: "From: <sip:a@b>\n\nContent-Type: message/imdn+xml\n\n<imdn/>"},
+		{name: "the flag", before: skip},
+		{name: "from the notices' own address", before: as("registrar")},
+		{name: "for the notices' own address", params: [][2]string{{"from_address", "sip:bob@example.org"}}},
+		{name: "a bad address", params: [][2]string{{"from_address", "$hdr(X-From)"}}, lines: []string{"X-From: sip:a b\\"}},
+		{name: "no words", params: [][2]string{{"offline_message", ""}}},
+		{name: "an ordinary one", want: 1},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			params := append([][2]string{noticeFrom, noticeText, {"skip_notification_flag", "18"}, {"store_receipts", "1"}}, x.params...)
+			bubble(t, func(b *bench) {
+				b.phones.set(0, false)
+				b.known = true
+				before := x.before
+				if before == nil {
+					before = func(*module.Ctx) {}
+				}
+				body := x.body
+				if body == "" {
+					body = "hello"
+				}
+				if status := b.storesAfter(before, "sip:bob@example.org", "0", body, x.lines...); status != 202 {
+					t.Fatalf("answered %d", status)
+				}
+				synctest.Wait()
+				if n := len(b.wire.bodies()); n != x.want {
+					t.Errorf("%d notices: %q", n, b.wire.bodies())
+				}
+			}, params...)
+		})
+	}
+}
+
+// TestNoticesAreBounded: a program that sends again for each notice it gets does not go
+// on for ever; the bound is each sender's own and ends.
+func TestNoticesAreBounded(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		b.known = true
+		for range 3 * noticesInTime {
+			b.stores("x")
+		}
+		synctest.Wait()
+		if n := len(b.wire.bodies()); n != noticesInTime {
+			t.Errorf("%d notices, want %d", n, noticesInTime)
+		}
+		time.Sleep(noticePeriod)
+		b.stores("x")
+		synctest.Wait()
+		if n := len(b.wire.bodies()); n != noticesInTime+1 {
+			t.Errorf("%d notices a minute later, want one more", n)
+		}
+	}, noticeFrom, noticeText)
+	var n noticed
+	now := time.Now()
+	for i := range maxNoticed {
+		if !n.take(aor.AOR{User: strings.Repeat("x", i%60) + string(rune('a'+i%26)), Domain: time.Duration(i).String()}, now) {
+			t.Fatalf("sender %d is refused", i)
+		}
+	}
+	if n.take(bobAOR, now) || !n.take(bobAOR, now.Add(2*noticePeriod)) || len(n.senders) != 1 {
+		t.Errorf("%d senders are kept", len(n.senders))
+	}
+}

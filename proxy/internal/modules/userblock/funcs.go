@@ -1,0 +1,294 @@
+package userblock
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
+)
+
+// The AVPs of a call with rules, in the script $avp(ub_owner) and so on: whose rules
+// hold now; who has forwarded the call; who had it, a line each.
+const (
+	ownerAVP     = "ub_owner"
+	forwarderAVP = "ub_forwarder"
+	pastAVP      = "ub_past"
+)
+
+// mostForwards bounds max_forwards: each takes a line of pastAVP.
+const mostForwards = 10
+
+// scratch is the memory of one call of a function: what the functions of other modules
+// are asked with cannot stand on the stack.
+type scratch struct{ room [512]byte }
+
+// called is who is called by the Request-URI, an alias resolved, with his rules; nil
+// where he has none. From here on his rules are the call's.
+func (m *Module) called(c *module.Ctx, s *scratch) (*rules, []byte) {
+	owners := *m.owners.Load()
+	if len(owners) == 0 || c.Local != nil && !c.Local.Accounted {
+		return nil, nil // what the router does in somebody's own name passes his rules
+	}
+	u, err := c.URI()
+	if err != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser || u.Host == nil {
+		return nil, nil
+	}
+	address, err := aor.AppendCanonical(s.room[:0], u.User, u.Host)
+	if err != nil {
+		return nil, nil
+	}
+	return m.ruled(c, owners, address)
+}
+
+// ruled makes the rules of an address, an alias resolved, those of the call.
+func (m *Module) ruled(c *module.Ctx, owners map[string]*rules, address []byte) (*rules, []byte) {
+	if m.cfg.Alias != nil {
+		if b, ok := m.cfg.Alias(address[len(address):], address); ok {
+			address = b
+		}
+	}
+	r := owners[string(address)]
+	if r == nil {
+		if c.AVP(ownerAVP).Kind != module.NullValue {
+			c.SetAVP(ownerAVP, module.Value{})
+		}
+		return nil, nil
+	}
+	if !bytes.Equal(c.AVP(ownerAVP).Str, address) {
+		c.SetAVP(ownerAVP, module.Text(address))
+	}
+	return r, address
+}
+
+// current is whose rules hold: the owner that called has found before, else who stands
+// in the Request-URI.
+func (m *Module) current(c *module.Ctx, s *scratch) (*rules, []byte) {
+	if v := c.AVP(ownerAVP); v.Kind == module.TextValue {
+		return (*m.owners.Load())[string(v.Str)], append(s.room[:0], v.Str...)
+	}
+	if c.Route == module.FailureRoute {
+		return nil, nil // the rules began before or not at all
+	}
+	return m.called(c, s)
+}
+
+// caller appends the canonical address of who calls to dst; nothing where he does not
+// say.
+func caller(c *module.Ctx, dst []byte) []byte {
+	var u sip.URI
+	a, err := c.Msg.From()
+	if err != nil || sip.ParseURI(a.URI, &u) != nil {
+		return dst
+	}
+	if u.Scheme == sip.SchemeTel {
+		return append(dst, u.User...)
+	}
+	if !u.HasUser || sip.EqualFold(u.User, "anonymous") || sip.EqualFold(u.Host, "anonymous.invalid") {
+		return dst // RFC 3323 §4.1.1.3
+	}
+	b, err := aor.AppendCanonical(dst, u.User, u.Host)
+	if err != nil {
+		return dst
+	}
+	return b
+}
+
+func (r *rules) refuse(c *module.Ctx) bool {
+	if r == nil || len(r.blocks) == 0 {
+		return false
+	}
+	var room [512]byte
+	return r.blocksCaller(caller(c, room[:0]))
+}
+
+// isBlocked is ub_blocked.
+func (m *Module) isBlocked(c *module.Ctx) int {
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	r, _ := m.called(c, s)
+	if !r.refuse(c) {
+		return module.False
+	}
+	m.blocked.Add(1)
+	return module.True
+}
+
+// isDisturbed is ub_dnd.
+func (m *Module) isDisturbed(c *module.Ctx) int {
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	if r, _ := m.current(c, s); r == nil || !r.dnd {
+		return module.False
+	}
+	m.disturbed.Add(1)
+	return module.True
+}
+
+// noAnswerTimeout is ub_no_answer_timeout.
+func (m *Module) noAnswerTimeout(c *module.Ctx) int {
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	r, _ := m.current(c, s)
+	if r == nil || r.forwards[noAnswer] == nil {
+		return module.False
+	}
+	c.SetTimers(time.Duration(r.seconds)*time.Second, 0)
+	return module.True
+}
+
+// compileForward compiles ub_forward(kind).
+func (m *Module) compileForward(args []module.Arg) (module.Call, error) {
+	k, ok := kindNames[args[0].Str]
+	if !ok {
+		return nil, fmt.Errorf("%q is none of \"always\", \"busy\", \"noanswer\", \"offline\"", args[0].Str)
+	}
+	return func(c *module.Ctx) int {
+		s := m.pool.Get().(*scratch)
+		defer m.pool.Put(s)
+		var r *rules
+		var owner []byte
+		if k == always {
+			r, owner = m.called(c, s)
+		} else {
+			r, owner = m.current(c, s)
+		}
+		if r == nil || r.forwards[k] == nil || !m.follow(c, s, r, owner, k) {
+			return module.False
+		}
+		return module.True
+	}, nil
+}
+
+// follow forwards the call by one rule, and on by the rules "always" of those it comes
+// to; where it is for absence, by their rules "offline" as well. False if it stays where
+// it is.
+func (m *Module) follow(c *module.Ctx, s *scratch, r *rules, owner []byte, k kind) bool {
+	moved, away := false, k == offline
+	for r != nil && r.forwards[k] != nil && !r.refuse(c) {
+		f := r.forwards[k]
+		if !m.mayForward(c, f, owner) || !m.divert(c, f, owner) {
+			break
+		}
+		moved = true
+		m.forwarded.Add(1)
+		if m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
+			m.cfg.Log.Info("call forwarded", "owner", string(owner), "reason", reasons[k], "to", string(f.uri), "call_id", string(c.Msg.CallID()))
+		}
+		k = always
+		if f.address == nil {
+			c.SetAVP(ownerAVP, module.Value{})
+			break
+		}
+		r, owner = m.ruled(c, *m.owners.Load(), append(s.room[:0], f.address...))
+		if r != nil && inLines(c.AVP(pastAVP).Str, owner) {
+			m.looped.Add(1) // by an alias
+			break
+		}
+		if r != nil && r.forwards[always] == nil && away && m.isAway(r, owner) {
+			k = offline
+		}
+	}
+	return moved
+}
+
+// isAway reports whether an owner takes no calls now.
+func (m *Module) isAway(r *rules, owner []byte) bool {
+	return r.dnd || m.cfg.Registered != nil && !m.cfg.Registered(owner)
+}
+
+// mayForward reports whether a rule may be followed: the call was not forwarded too
+// often, does not come back, and leaves our domains only where its owner may.
+func (m *Module) mayForward(c *module.Ctx, f *forward, owner []byte) bool {
+	if f.foreign(m) {
+		if m.foreignGroup != "" && (m.cfg.Member == nil || !m.cfg.Member(owner, m.foreignGroup)) {
+			return false
+		}
+	}
+	past := c.AVP(pastAVP).Str
+	if bytes.Count(past, newLine)+m.diversions(c) >= m.maxForwards || f.address != nil && (inLines(past, f.address) || bytes.Equal(owner, f.address)) {
+		m.looped.Add(1)
+		return false
+	}
+	return true
+}
+
+// foreign reports whether a target is outside of our domains.
+func (f *forward) foreign(m *Module) bool {
+	return f.address == nil || m.cfg.Local != nil && !m.cfg.Local(f.domain)
+}
+
+// diversions counts the forwards that others have made, and we for others before the
+// request came round.
+func (m *Module) diversions(c *module.Ctx) int {
+	n := 0
+	headers := c.Msg.Headers()
+	for i := range headers {
+		if sip.EqualFold(c.Msg.Name(&headers[i]), diversionName) {
+			n++
+		}
+	}
+	return n
+}
+
+const diversionName = "Diversion"
+
+var newLine = []byte("\n")
+
+// inLines reports whether text has a line.
+func inLines(text, line []byte) bool {
+	for len(text) > 0 {
+		one, rest, _ := bytes.Cut(text, newLine)
+		if bytes.Equal(one, line) {
+			return true
+		}
+		text = rest
+	}
+	return false
+}
+
+// divert makes the target of a rule the Request-URI, and notes who has forwarded.
+func (m *Module) divert(c *module.Ctx, f *forward, owner []byte) bool {
+	var room [1024]byte
+	past := append(room[:0], c.AVP(pastAVP).Str...)
+	past = append(append(past, owner...), '\n')
+	if !c.SetAVP(pastAVP, module.Text(past)) || !c.SetAVP(forwarderAVP, module.Text(owner)) {
+		return false
+	}
+	var u sip.URI
+	if sip.ParseURI(f.uri, &u) != nil {
+		return false
+	}
+	c.More = c.More[:0]
+	c.Main = relay.Target{}
+	if c.SetURI(f.uri) != nil {
+		return false
+	}
+	_, silence := c.Timers() // how long it rings is the new owner's to say
+	c.ResetTimers()
+	c.SetTimers(0, silence)
+	if m.diversion {
+		n := bytes.Count(past, newLine)
+		c.Msg.Insert(diversionPlace(c.Msg, n), []byte("Diversion: "), f.diversion, []byte(";counter=1\r\n"))
+	}
+	return true
+}
+
+// diversionPlace is where the nth Diversion header of a request goes: above those that
+// are there, so that the last one is the first (RFC 5806 §3.2).
+func diversionPlace(m *sip.Message, n int) uint32 {
+	headers := m.Headers()
+	last := min(len(headers)-1, mostForwards)
+	for i := range last {
+		if sip.EqualFold(m.Name(&headers[i]), diversionName) {
+			last = i
+			break
+		}
+	}
+	return headers[max(last-n, 0)].Start
+}

@@ -1,0 +1,150 @@
+// Package userblock is the module userblock: the call rules of subscribers. README.md
+// is its manual page.
+package userblock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/sql/store"
+)
+
+// Config is what the module needs.
+type Config struct {
+	Log *slog.Logger
+	// Load reads the table call_rule; nil means that there is no database.
+	Load func(ctx context.Context) ([]store.CallRule, error)
+	// Alias appends the address that an alias stands for; nil for none.
+	Alias func(dst, alias []byte) ([]byte, bool)
+	// Local reports whether a domain is ours; nil for all.
+	Local func(domain []byte) bool
+	// Registered reports whether an address has a contact; nil for yes.
+	Registered func(address []byte) bool
+	// Member reports whether a canonical address has a permission (table grp); nil for no.
+	Member func(address []byte, group string) bool
+}
+
+// Module is userblock.
+type Module struct {
+	cfg          Config
+	table        module.Refresher
+	dbURL        string
+	maxForwards  int
+	foreignGroup string
+	diversion    bool
+	owners       atomic.Pointer[map[string]*rules] // by canonical address
+	pool         sync.Pool                         // of *scratch
+
+	blocked, disturbed, forwarded, looped atomic.Int64
+}
+
+// New makes the module.
+func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Module{cfg: cfg, maxForwards: 5, diversion: true}
+	m.pool.New = func() any { return &scratch{} }
+	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
+	if cfg.Load != nil {
+		m.table.Read = m.read
+	}
+	m.owners.Store(&map[string]*rules{})
+	return m
+}
+
+const tableName = "call_rule"
+
+// Name is "userblock".
+func (m *Module) Name() string { return "userblock" }
+
+// DBURL is what the script set db_url to, "" if it did not.
+func (m *Module) DBURL() string { return m.dbURL }
+
+// Init reads the table for the first time.
+func (m *Module) Init() error { return m.table.Reload(context.Background()) }
+
+// Run reads the table every minute until ctx ends.
+func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
+
+// Reload reads the table again. If that fails the old content stays.
+func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
+
+func (m *Module) read(ctx context.Context) error {
+	rows, err := m.cfg.Load(ctx)
+	if err != nil {
+		return err
+	}
+	owners := rulesOf(rows)
+	m.owners.Store(&owners)
+	return nil
+}
+
+// Statistics yields the module's counters.
+func (m *Module) Statistics(yield func(group, name string, value int64)) {
+	yield("userblock", "owners", int64(len(*m.owners.Load())))
+	yield("userblock", "blocked", m.blocked.Load())
+	yield("userblock", "disturbed", m.disturbed.Load())
+	yield("userblock", "forwarded", m.forwarded.Load())
+	yield("userblock", "forwards_ended", m.looped.Load())
+}
+
+// Params lists the parameters.
+func (m *Module) Params() []module.Param {
+	return []module.Param{
+		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
+			Set: func(s string, _ int) error {
+				if s == "" {
+					return errors.New("db_url is empty")
+				}
+				m.dbURL = s
+				return nil
+			}},
+		{Name: "max_forwards", Kind: module.Int, Doc: "how often one call is forwarded at most, 5 if not set",
+			Set: func(_ string, n int) error {
+				if n < 1 || n > mostForwards {
+					return fmt.Errorf("max_forwards %d is not from 1 to %d", n, mostForwards)
+				}
+				m.maxForwards = n
+				return nil
+			}},
+		{Name: "foreign_group", Kind: module.String, Doc: "the permission (module group) that forwarding out of our domains takes, none if not set",
+			Set: func(s string, _ int) error {
+				if s == "" || len(s) > 64 {
+					return errors.New("the name of a group has 1 to 64 characters")
+				}
+				m.foreignGroup = s
+				return nil
+			}},
+		{Name: "diversion", Kind: module.Int, Doc: "1 (default) writes a Diversion header (RFC 5806) when a call is forwarded, 0 does not",
+			Set: func(_ string, n int) error {
+				if n != 0 && n != 1 {
+					return errors.New("diversion is 0 or 1")
+				}
+				m.diversion = n == 1
+				return nil
+			}},
+		m.table.IntervalParam(),
+	}
+}
+
+// Funcs lists the functions.
+func (m *Module) Funcs() []module.Func {
+	const routes = module.RequestRoute | module.FailureRoute | module.LocalRoute
+	return []module.Func{
+		{Name: "ub_blocked", Routes: routes, Compile: module.NoArgs(m.isBlocked),
+			Doc: "true if who is called in the Request-URI blocks the caller"},
+		{Name: "ub_dnd", Routes: routes, Compile: module.NoArgs(m.isDisturbed),
+			Doc: "true if who is called does not want to be disturbed"},
+		{Name: "ub_forward", Min: 1, Max: 1, Routes: module.RequestRoute | module.FailureRoute, Compile: m.compileForward,
+			Doc: "makes the Request-URI where who is called has his calls forwarded to: always, busy, noanswer or offline"},
+		{Name: "ub_no_answer_timeout", Routes: module.RequestRoute | module.FailureRoute, Compile: module.NoArgs(m.noAnswerTimeout),
+			Doc: "lets the call ring as long as the rule noanswer of who is called says"},
+	}
+}

@@ -1,0 +1,93 @@
+package relay
+
+import (
+	"errors"
+	"net/netip"
+)
+
+// ErrNoChallenge says that the best reply is no challenge of an element below.
+var ErrNoChallenge = errors.New("no challenge")
+
+// Challenge is what a branch was answered with 401 or 407.
+type Challenge struct {
+	// URI is the Request-URI that the branch was sent with, Hop the URI that it was sent
+	// to, and Addr the address that that was.
+	URI, Hop []byte
+	Addr     netip.AddrPort
+	// Lines are its WWW-Authenticate and Proxy-Authenticate lines, each ending in CRLF.
+	Lines []byte
+}
+
+// Challenged is the challenge that would go up (RFC 3261 §22.3); it is for failure
+// routes. The texts are the request's.
+func (r *Request) Challenged() (Challenge, error) {
+	c := r.Call
+	if c == nil || r.route != inFailure {
+		return Challenge{}, ErrNoTransaction
+	}
+	c.Lock()
+	defer c.Unlock()
+	b := c.challenged()
+	if b == nil {
+		return Challenge{}, ErrNoChallenge
+	}
+	hop := b.hop
+	if len(hop) == 0 {
+		hop = b.uri
+	}
+	return Challenge{URI: r.Keep(b.uri), Hop: r.Keep(hop), Addr: b.client.Flow().Remote, Lines: r.Keep(b.challenges)}, nil
+}
+
+// Authorize adds the challenged branch once more as a target, on the way that it took,
+// with header lines of its own: the credentials. Once it is sent on, the challenge no
+// longer counts.
+func (r *Request) Authorize(lines []byte) error {
+	c := r.Call
+	if c == nil || r.route != inFailure {
+		return ErrNoTransaction
+	}
+	c.Lock()
+	b := c.challenged()
+	if b == nil {
+		c.Unlock()
+		return ErrNoChallenge
+	}
+	t := Target{URI: b.uri, Flow: b.client.Flow(), Group: b.group, Q: 1000, Extra: lines}
+	if len(b.hop) > 0 {
+		t.Next = b.hop // for the next challenge
+	}
+	err := r.AddTarget(t)
+	c.Unlock()
+	r.authorized = r.authorized || err == nil
+	return err
+}
+
+// challenged is the branch whose challenge is the best reply, nil if that is another.
+func (c *Call) challenged() *Branch {
+	if c.best.status != 401 && c.best.status != 407 {
+		return nil
+	}
+	for _, b := range c.branches {
+		if b.isBest && len(b.challenges) > 0 {
+			return b
+		}
+	}
+	return nil
+}
+
+// dropAnswered forgets a challenge that is answered now.
+func (c *Call) dropAnswered() {
+	if b := c.challenged(); b != nil {
+		b.challenges = b.challenges[:0]
+		c.dropBest()
+	}
+}
+
+// hopOf is the URI that decides where a target's request goes, nil where that is the
+// Request-URI.
+func (r *Request) hopOf(t *Target) []byte {
+	if r.nextRoute != nil && t.Flow.IsZero() {
+		return r.nextRoute
+	}
+	return t.Next
+}
