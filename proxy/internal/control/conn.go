@@ -146,7 +146,7 @@ func (c *conn) reply(request ctlproto.Request, result any, err *ctlproto.Error) 
 		}
 	}
 	head, tail := resultEnvelope(request.ID)
-	if len(head)+len(raw)+len(tail) > ctlproto.MaxReply {
+	if len(head)+len(raw)+len(tail) > c.server.cfg.Limits.Reply {
 		_ = c.writeLine(encodeError(request.ID, tooLarge()))
 		return
 	}

@@ -66,6 +66,7 @@ type Limits struct {
 	InFlight     int           // requests at work for each connection; 32
 	QueuedEvents int           // waiting for each feed; 1024
 	QueuedBytes  int           // the same in bytes; 4 MiB
+	Reply        int           // bytes of one; ctlproto.MaxReply, which is the most
 	WriteTimeout time.Duration // for each line; 10 s
 }
 
@@ -79,6 +80,7 @@ func (l Limits) withDefaults() Limits {
 	orInt(&l.InFlight, 32)
 	orInt(&l.QueuedEvents, 1024)
 	orInt(&l.QueuedBytes, 4<<20)
+	orInt(&l.Reply, ctlproto.MaxReply)
 	if l.WriteTimeout <= 0 {
 		l.WriteTimeout = 10 * time.Second
 	}

@@ -73,7 +73,7 @@ func (s *Server) dump(ctx context.Context, brief bool) (json.RawMessage, error) 
 		if failure = ctx.Err(); failure == nil {
 			raw, failure = json.Marshal(item)
 		}
-		if failure == nil && len(out)+len(raw) > ctlproto.MaxReply-envelopeRoom {
+		if failure == nil && len(out)+len(raw) > s.cfg.Limits.Reply-envelopeRoom {
 			failure = tooLarge()
 		}
 		if failure != nil {
