@@ -157,7 +157,7 @@ func (d *Daemon) bind(secret secret) error {
 		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Dialogs: d.modules.Dialog, Hooks: d.program, Log: d.log,
 		AcceptAliases: d.program.Globals().Streams.AcceptAliases,
 	})
-	d.layer, err = transport.New(d.transportConfig(listen), guard{d.engine, d.log}, d.log)
+	d.layer, err = transport.New(d.transportConfig(listen), guard{d.engine, d.modules.Nathelper.Answered, d.log}, d.log)
 	if err != nil {
 		return err
 	}
@@ -167,6 +167,7 @@ func (d *Daemon) bind(secret secret) error {
 	d.engine.Attach(d.layer, d.resolver)
 	d.agent.Attach(ctd.Router{Engine: d.engine}, d.layer, d.engine.Table(), d.resolver.Lookup)
 	d.modules.Ctd.Attach(d.engine)
+	d.modules.Nathelper.Attach(d.layer)
 	d.modules.Dialog.Attach(func(key txn.Key) bool { return d.engine.Cancel(key, nil) }, d.engine.OurRoute)
 	return nil
 }

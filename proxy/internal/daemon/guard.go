@@ -14,12 +14,17 @@ import (
 // an error in the log, with the message's Call-ID and the stack.
 type guard struct {
 	*relay.Engine
-	log *slog.Logger
+	// ping takes the answers to pings, which belong to no transaction.
+	ping func(msg []byte) bool
+	log  *slog.Logger
 }
 
 // Receive takes one message.
 func (g guard) Receive(w *transport.Worker, msg []byte, from transport.Flow) {
 	defer g.survive(w, msg, from)
+	if g.ping(msg) {
+		return
+	}
 	g.Engine.Receive(w, msg, from)
 }
 

@@ -72,6 +72,7 @@ func (d *Daemon) statistics(yield func(group, name string, value int64)) {
 	d.modules.Guards.Statistics(yield)
 	d.modules.Calls.Statistics(yield)
 	d.modules.Dialog.Statistics(yield)
+	d.modules.Nathelper.Statistics(yield)
 	d.resolver.Statistics(yield)
 }
 

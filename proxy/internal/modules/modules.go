@@ -75,6 +75,7 @@ type Set struct {
 	TLS       *tlsmod.Module
 	WebSocket *websocket.Module
 	Dialog    *dialog.Module
+	Nathelper *nathelper.Module
 	Guards    Guards
 	Calls     CallModules
 
@@ -105,12 +106,13 @@ func New(cfg Config) *Set {
 	s.Ctd = ctd.New(ctd.Config{Agent: cfg.Agent, Local: func(d string) bool { return s.Domain.Local([]byte(d)) },
 		AutoAnswer: autoAnswer(cfg.DB), Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
 	s.Dialog = dialog.New(dialogs(cfg, s))
+	s.Nathelper = nathelper.New(nathelper.Config{Locations: s.Usrloc.Table(), Now: cfg.Now, Log: cfg.Log})
 	s.Guards = guards(cfg)
 	s.Calls = callModules(cfg, s)
 	s.all = []module.Module{
 		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), pathhf.New(pathhf.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
 		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
-		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), nathelper.New(nathelper.Config{}), s.Usrloc,
+		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), s.Nathelper, s.Usrloc,
 		registrar.New(registrar.Config{Usrloc: s.Usrloc, Key: cfg.GRUUKey, Now: cfg.Now, Log: cfg.Log}), s.Ctd,
 		s.Acc, s.Msilo, s.TLS, s.WebSocket, s.Dialog,
 	}

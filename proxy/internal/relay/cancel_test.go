@@ -155,7 +155,7 @@ func TestTimerC(t *testing.T) {
 	for name, last := range map[string]int{"487": 487, "silent": 0, "200 after all": 200} {
 		t.Run(name, func(t *testing.T) {
 			b, alice, phones := setup(t, 1, func(c *Config) {
-				c.TimerC = 150 * time.Millisecond
+				c.TimerC = 600 * time.Millisecond // far more than what a busy machine delays the 180s by
 				c.Txn = txn.Config{T1: 10 * time.Millisecond, T4: 50 * time.Millisecond}
 			})
 			bob := phones[0]

@@ -101,6 +101,7 @@ func (k *compiler) compile(f *file) {
 	for _, b := range k.blocks() {
 		k.prog.budget += b.weight
 	}
+	k.long()
 }
 
 // wrong reports a problem and is no node.

@@ -1,8 +1,10 @@
 package script
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -469,6 +471,11 @@ func TestExponentialRoutes(t *testing.T) {
 		fmt.Fprintf(&b, "route[%d] { route(%d); route(%d); }\n", i, i+1, i+1)
 	}
 	b.WriteString("route[60] { $var(n) = $var(n) + 1; }\n")
+	var log bytes.Buffer
+	Compile("note.cfg", []byte(strings.Replace(b.String(), "note(\"done\");", "", 1)), Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if !strings.Contains(log.String(), "routes are called so often") || strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("the log is %s", log.String())
+	}
 	p, notes := told(t, b.String())
 	p.receive(invite)
 	if len(*notes) != 0 || len(p.sent) != 1 || !strings.HasPrefix(p.sent[0], "SIP/2.0 500 ") {

@@ -158,6 +158,33 @@ func (k *compiler) reach() {
 	}
 }
 
+// long notes in the log which blocks may take more steps than a message has, because
+// of how often the routes that they call are called. Circles are a problem already.
+func (k *compiler) long() {
+	if len(k.report.found) > 0 {
+		return
+	}
+	total := map[*block]int{}
+	var sum func(b *block) int
+	sum = func(b *block) int {
+		if n, ok := total[b]; ok {
+			return n
+		}
+		n := b.weight
+		for _, c := range b.calls {
+			n = min(n+sum(c.to), k.prog.budget+1)
+		}
+		total[b] = n
+		return n
+	}
+	for _, b := range k.blocks() {
+		entered := b == k.prog.main || b.kind != module.RequestRoute
+		if entered && sum(b) > k.prog.budget {
+			k.log.Warn("routes are called so often that a message may not get through all of them", "route", b.title, "line", b.pos.Line)
+		}
+	}
+}
+
 func (k *compiler) inOrder(t map[string]*block) []*block {
 	return slices.SortedFunc(maps.Values(t), func(a, b *block) int { return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.title, b.title)) })
 }

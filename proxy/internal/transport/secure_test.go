@@ -246,28 +246,62 @@ func TestTLSLimits(t *testing.T) {
 	}
 }
 
-func TestTLSSlowReader(t *testing.T) {
-	full := make(chan error, 1)
-	down := make(chan downed, 1)
-	l, a := openTLS(t, Config{MaxQueue: 100 << 10, WriteTimeout: 200 * time.Millisecond}, &handler{
-		receive: func(w *Worker, _ []byte, from Flow) {
-			var err error
-			for i := 0; i < 1<<16 && err == nil; i++ {
-				err = w.Send(from, []byte(padded("x", 3000)))
-				if i%20 == 0 {
-					w.flush()
-				}
+// TestSlowReader: who does not read fills his own queue and loses his connection.
+func TestSlowReader(t *testing.T) {
+	for socket, name := range []string{"tls", "ws", "wss"} {
+		t.Run(name, func(t *testing.T) {
+			full := make(chan error, 1)
+			down := make(chan downed, 1)
+			l, a := openTLS(t, Config{MaxQueue: 100 << 10, WriteTimeout: 200 * time.Millisecond}, &handler{
+				receive: func(w *Worker, _ []byte, from Flow) {
+					var err error
+					for i := 0; i < 1<<16 && err == nil; i++ {
+						err = w.Send(from, []byte(padded("x", 3000)))
+						if i%20 == 0 {
+							w.flush()
+						}
+					}
+					full <- err
+				}, down: func(f Flow, err error) { down <- downed{f, err} }}, "tls:127.0.0.1:0", "ws:127.0.0.1:0", "wss:127.0.0.1:0")
+			switch name {
+			case "tls":
+				write(t, dialTLS(t, l, socket, a), request("a", ""))
+			case "ws":
+				c, _ := openWS(t, l, socket, nil)
+				write(t, c, frame(final|text, request("a", "")))
+			case "wss":
+				c, _ := openWS(t, l, socket, a)
+				write(t, c, frame(final|text, request("a", "")))
 			}
-			full <- err
-		}, down: func(f Flow, err error) { down <- downed{f, err} }}, "tls:127.0.0.1:0")
-	conn := dialTLS(t, l, 0, a)
-	write(t, conn, request("a", ""))
-	if err := next(t, full); !errors.Is(err, ErrQueueFull) {
-		t.Errorf("sending to one who does not read: %v", err)
+			if err := next(t, full); !errors.Is(err, ErrQueueFull) {
+				t.Errorf("sending to one who does not read: %v", err)
+			}
+			if d := next(t, down); !errors.Is(d.err, os.ErrDeadlineExceeded) {
+				t.Errorf("ended by %v", d.err)
+			}
+			if l.Stats().StreamDropped == 0 {
+				t.Error("the message that was refused is not counted")
+			}
+		})
 	}
-	if d := next(t, down); !errors.Is(d.err, os.ErrDeadlineExceeded) {
-		t.Errorf("ended by %v", d.err)
+}
+
+// TestDeafPinger: pings of one who does not read the answers end his connection.
+func TestDeafPinger(t *testing.T) {
+	down := make(chan downed, 1)
+	l := open(t, Config{MaxQueue: 4 << 10, WriteTimeout: 200 * time.Millisecond}, &handler{
+		receive: echo, down: func(f Flow, err error) { down <- downed{f, err} }}, "ws:127.0.0.1:0")
+	c, _ := openWS(t, l, 0, nil)
+	pings := strings.Repeat(frame(final|ping, strings.Repeat("p", 125)), 500)
+	for range 2000 {
+		if _, err := c.Write([]byte(pings)); err != nil {
+			break
+		}
 	}
+	if d := next(t, down); d.err == nil {
+		t.Error("no reason")
+	}
+	eventually(t, "no connection left", func() bool { return l.Stats().Conns == 0 })
 }
 
 // tlsServer takes TLS connections on loopback and hands them on.

@@ -68,17 +68,28 @@ func (m *Module) readProof(b []byte) (id phoneID, ok bool) {
 }
 
 // appendRequest writes the request that pings a phone. It belongs to no transaction:
-// the next one comes soon, and any answer will do.
+// the next one comes soon, and any answer will do. Whoever wrote the contact, it stays
+// within its line.
 func (m *Module) appendRequest(dst []byte, s *transport.Socket, p *phone, contact []byte) []byte {
 	var room [proofLen]byte
 	proof := m.appendProof(room[:0], m.round.Load(), p.id)
 	dst = append(append(append(append(dst, m.set.method...), ' '), contact...), " SIP/2.0\r\nVia: SIP/2.0/"...)
 	dst = append(append(append(dst, s.Via...), ";branch="+marker...), proof...)
 	dst = append(append(append(dst, ";rport\r\nMax-Forwards: 70\r\nFrom: <"...), m.set.from...), ">;tag="...)
-	dst = append(append(append(dst, proof[:8]...), "\r\nTo: <sip:"...), p.aor...)
+	dst = append(append(append(dst, proof[:8]...), "\r\nTo: <"...), contact...)
 	dst = append(append(dst, ">\r\nCall-ID: natping-"...), proof[:8+2*len(phoneID{})]...)
 	dst = append(append(dst, "\r\nCSeq: 1 "...), m.set.method...)
 	return append(dst, "\r\nContent-Length: 0\r\n\r\n"...)
+}
+
+// writable reports whether a contact can stand in a request line and in angle brackets.
+func writable(contact []byte) bool {
+	for _, c := range contact {
+		if c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
+			return false
+		}
+	}
+	return len(contact) > 0
 }
 
 var responseStart, markerBytes = []byte("SIP/2.0 "), []byte(marker)

@@ -137,9 +137,8 @@ func (m *Module) ping(b *batch, p *phone) {
 	switch {
 	case p.flow.Proto == transport.UDP && m.set.from == "":
 		err = w.Send(p.flow, zeros)
-	case p.flow.Proto == transport.UDP && int(p.flow.Socket) < len(w.sockets):
-		b.msg = m.appendRequest(b.msg[:0], &w.sockets[p.flow.Socket], p, b.text[p.from:p.to])
-		err = w.Send(p.flow, b.msg)
+	case p.flow.Proto == transport.UDP:
+		err = m.ask(w, b, p)
 	case p.flow.Proto == transport.TCP, p.flow.Proto == transport.TLS:
 		err = w.Send(p.flow, lineEnd)
 	default:
@@ -150,6 +149,16 @@ func (m *Module) ping(b *batch, p *phone) {
 		return
 	}
 	m.pinged.Add(1)
+}
+
+// ask sends a phone the SIP request.
+func (m *Module) ask(w *wire, b *batch, p *phone) error {
+	contact := b.text[p.from:p.to]
+	if int(p.flow.Socket) >= len(w.sockets) || !writable(contact) {
+		return w.Send(p.flow, zeros)
+	}
+	b.msg = m.appendRequest(b.msg[:0], &w.sockets[p.flow.Socket], p, contact)
+	return w.Send(p.flow, b.msg)
 }
 
 // watched reports whether a phone's silence counts: over UDP that of its answers, over
