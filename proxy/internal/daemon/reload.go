@@ -105,6 +105,9 @@ func (d *Daemon) take(c script.Changes) (waiting []string, err error) {
 			waiting = append(waiting, p.Module+"."+p.Name)
 		}
 	}
+	for _, p := range c.Gone { // what it would be without the script, its module alone knows
+		waiting = append(waiting, p.Module+"."+p.Name)
+	}
 	return waiting, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/sip"
 )
 
 // reloadScript is a script that names itself in its answers, and sends a call on to a
@@ -153,6 +154,43 @@ func TestReloadNamesWhatWaits(t *testing.T) {
 	}
 	if waiting, err := s.d.ReloadScript(); err != nil || len(waiting) > 0 {
 		t.Errorf("the same script again: %v, waiting %q", err, waiting)
+	}
+}
+
+// TestReloadOfLiveParameter: a parameter that its module takes while it works is in force
+// at once; one that is gone waits for the next start, because its default is unknown here.
+func TestReloadOfLiveParameter(t *testing.T) {
+	s := newReloadStand(t)
+	alice, bob := s.phone("alice"), s.phone("bob")
+	hops := func(callID string) string {
+		alice.send(alice.request("INVITE", "sip:bob@"+bob.conn.LocalAddr().String(), callID, 1, ""))
+		invite := bob.expect("INVITE ")
+		bob.answer(invite, 486)
+		alice.expect("SIP/2.0 480")
+		return string(invite.HeaderValue(sip.HdrMaxForwards))
+	}
+	for i, x := range []struct{ settings, want, waiting string }{
+		{`loadmodule "maxfwd.so"`, "69", ""},
+		{"loadmodule \"maxfwd.so\"\nmodparam(\"maxfwd\", \"max_limit\", 20)", "20", ""},
+		{"loadmodule \"maxfwd.so\"\nmodparam(\"maxfwd\", \"max_limit\", 30)", "30", ""},
+		{`loadmodule "maxfwd.so"`, "30", "maxfwd.max_limit"},
+	} {
+		s.write("new", x.settings)
+		text, err := os.ReadFile(s.cfg.Script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.Replace(text, []byte("\tt_relay();"), []byte("\tmf_process_maxfwd_header(10);\n\tt_relay();"), 1)
+		if err := os.WriteFile(s.cfg.Script, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		waiting, err := s.d.ReloadScript()
+		if got := strings.Join(waiting, " "); err != nil || got != x.waiting {
+			t.Errorf("%s: waiting are %q, error %v", x.settings, got, err)
+		}
+		if got := hops(fmt.Sprintf("hops-%d", i)); got != x.want {
+			t.Errorf("%s: Max-Forwards is %s, want %s", x.settings, got, x.want)
+		}
 	}
 }
 

@@ -54,6 +54,34 @@ func TestFlowToken(t *testing.T) {
 	}
 }
 
+// TestOtherFlow: a flow that is lost before anything is sent on it is followed by the
+// phone's next one, and by that of no other phone.
+func TestOtherFlow(t *testing.T) {
+	h := &hooks{}
+	b := newBench(t, h)
+	bob, eve, caller := b.phone(), b.phone(), b.phone()
+	to := func(p *phone) transport.Flow {
+		return transport.Flow{Proto: transport.UDP, Local: b.addr, Remote: netip.AddrPortFrom(b.addr.Addr(), uint16(p.port()))}
+	}
+	lost := transport.Flow{Proto: transport.TCP, Socket: 1, Conn: 99, Remote: to(bob).Remote}
+	h.request = func(r *Request) {
+		r.Main = Target{URI: []byte("sip:bob@192.0.2.1"), Flow: lost, Group: 1}
+		r.AddFlow(Target{URI: []byte("sip:eve@192.0.2.1"), Flow: to(eve), Group: 2})
+		r.AddFlow(Target{URI: []byte("sip:bob@192.0.2.1;again"), Flow: lost, Group: 1})
+		r.AddFlow(Target{URI: []byte("sip:bob@192.0.2.1;third"), Flow: to(bob), Group: 1})
+		if err := r.Relay(); err != nil {
+			_ = r.Reply(&sip.Reply{Status: 480, Reason: err.Error()})
+		}
+	}
+	b.start()
+	caller.invite("other-flow")
+	m := bob.expect("INVITE sip:bob@192.0.2.1;third")
+	bob.answer(m, 486, "b")
+	caller.expect("SIP/2.0 486")
+	caller.ack("other-flow")
+	eve.nothing("INVITE", 50*time.Millisecond)
+}
+
 // FuzzFlowToken: no text makes the reader fail, or is a token.
 func FuzzFlowToken(f *testing.F) {
 	b := newBench(f, &hooks{})

@@ -150,6 +150,10 @@ func (r *Request) start(c *Call) error {
 		r.ownEdits(i)
 		err = r.launch(b, r.target(i), w)
 		r.commonEdits(c)
+		if err != nil && b.otherFlow(r.out()) {
+			sent++
+			continue
+		}
 		if err != nil {
 			unreached = unreached || errors.Is(err, errLost)
 			continue

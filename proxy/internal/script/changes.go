@@ -11,9 +11,10 @@ import (
 type Changes struct {
 	// Settings are the names of the settings that have another value and an effect.
 	Settings []string
-	// Params are the parameters that have another value, or one where they had none;
-	// of one that is gone the value is that of the old script.
+	// Params are the parameters that have another value, or one where they had none.
 	Params []Param
+	// Gone are those that have none any more.
+	Gone []Param
 	// Loaded are the modules that only the new script loads.
 	Loaded []module.Module
 }
@@ -27,7 +28,7 @@ func (p *Program) Since(old *Program) Changes {
 			c.Settings = append(c.Settings, name)
 		}
 	}
-	c.Params = changedParams(old.params, p.params)
+	c.Params, c.Gone = changedParams(old.params, p.params)
 	for _, m := range p.modules {
 		if !slices.Contains(old.modules, m) {
 			c.Loaded = append(c.Loaded, m)
@@ -49,7 +50,7 @@ func (p *Program) settings() map[string]string {
 
 // changedParams compares what two scripts say of each parameter: one that is set more
 // than once is the same only if all its values are.
-func changedParams(old, now []Param) []Param {
+func changedParams(old, now []Param) (changed, gone []Param) {
 	name := func(p Param) string { return p.Module + "." + p.Name }
 	all := func(list []Param) map[string]string {
 		values := map[string]string{}
@@ -59,16 +60,19 @@ func changedParams(old, now []Param) []Param {
 		return values
 	}
 	before, after := all(old), all(now)
-	var changed []Param
 	seen := map[string]bool{}
-	newest := slices.Clone(now)
-	slices.Reverse(newest) // of several values the last one counts
-	for _, p := range slices.Concat(newest, old) {
+	add := func(list *[]Param, p Param) {
 		if n := name(p); !seen[n] && before[n] != after[n] {
-			changed = append(changed, p)
+			*list = append(*list, p)
 			seen[n] = true
 		}
 	}
+	for _, p := range slices.Backward(now) { // of several values the last one counts
+		add(&changed, p)
+	}
+	for _, p := range old {
+		add(&gone, p)
+	}
 	slices.SortFunc(changed, func(a, b Param) int { return strings.Compare(name(a), name(b)) })
-	return changed
+	return changed, gone
 }

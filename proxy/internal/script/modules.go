@@ -9,9 +9,9 @@ import (
 )
 
 // builtIn are modules of SER and Kamailio whose work needs none here: the database
-// drivers, the pseudo-variables, and the ways in for tools. loadmodule takes them, so
+// drivers, the pseudo-variables, what tmx adds to tm, and the ways in for tools. loadmodule takes them, so
 // that scripts need no change.
-var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "pv", "kex", "corex", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
+var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "tmx", "pv", "kex", "corex", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
 
 func (k *compiler) moduleNamed(list []module.Module, name string) module.Module {
 	for _, m := range list {

@@ -36,11 +36,10 @@ func (m *Module) putTalk(k kind, t *Talk) {
 	}
 }
 
-// putTalk packs a row of an answered call; false if there is no room. Like missed calls
-// they may use half of the queue only.
+// putTalk packs a row of an answered call; false if there is no room.
 func (q *queue) putTalk(k kind, t *Talk) bool {
 	q.mu.Lock()
-	if q.rows+q.taken >= q.most/2 {
+	if q.rows+q.taken >= q.most {
 		q.mu.Unlock()
 		return false
 	}

@@ -75,23 +75,23 @@ func TestTalkWithOthers(t *testing.T) {
 	})
 }
 
-// TestTalkQueue: answered calls wait for the database like other rows, may use half of
-// the queue, and what does not fit is counted.
+// TestTalkQueue: answered calls wait for the database like other rows, and what does not
+// fit is counted.
 func TestTalkQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, refusing(480), "max_queue 100")
 		defer b.run()()
 		b.tables.set(func(x *tables) { x.away = true })
-		for range 60 {
+		for range 110 {
 			b.m.Talk(talk("q", "alice@example.org", "bob@example.org", "sip:bob@example.org"))
 		}
-		if queued, lost := b.statistic("queued"), b.statistic("lost"); queued != 50 || lost != 10 {
-			t.Errorf("%d wait and %d are lost, want 50 and 10", queued, lost)
+		if queued, lost := b.statistic("queued"), b.statistic("lost"); queued != 100 || lost != 10 {
+			t.Errorf("%d wait and %d are lost, want 100 and 10", queued, lost)
 		}
 		time.Sleep(time.Minute)
 		b.tables.set(func(x *tables) { x.away = false })
 		time.Sleep(time.Minute)
-		if n := len(b.seen().calls); n != 50 || b.statistic("queued") != 0 {
+		if n := len(b.seen().calls); n != 100 || b.statistic("queued") != 0 {
 			t.Errorf("%d are written, %d wait", n, b.statistic("queued"))
 		}
 	})

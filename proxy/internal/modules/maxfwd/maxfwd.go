@@ -4,6 +4,7 @@ package maxfwd
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
@@ -13,22 +14,26 @@ import (
 type Config struct{}
 
 // Module is maxfwd.
-type Module struct{ limit uint32 }
+type Module struct{ limit atomic.Uint32 }
 
 // New makes the module.
-func New(Config) *Module { return &Module{limit: 70} }
+func New(Config) *Module {
+	m := &Module{}
+	m.limit.Store(70)
+	return m
+}
 
 // Name is "maxfwd".
 func (m *Module) Name() string { return "maxfwd" }
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
-	return []module.Param{{Name: "max_limit", Kind: module.Int, Doc: "the largest Max-Forwards that goes out, 70 if not set",
+	return []module.Param{{Name: "max_limit", Kind: module.Int, Live: true, Doc: "the largest Max-Forwards that goes out, 70 if not set",
 		Set: func(_ string, n int) error {
 			if n < 1 || n > 255 {
 				return fmt.Errorf("max_limit %d is not from 1 to 255", n)
 			}
-			m.limit = uint32(n)
+			m.limit.Store(uint32(n))
 			return nil
 		}}}
 }
@@ -85,7 +90,7 @@ func (m *Module) process(c *module.Ctx, line []byte) int {
 		return module.False
 	}
 	var room [4]byte
-	c.Msg.Replace(h.ValStart, h.ValEnd-h.ValStart, sip.AppendUint(room[:0], uint64(min(n-1, m.limit))))
+	c.Msg.Replace(h.ValStart, h.ValEnd-h.ValStart, sip.AppendUint(room[:0], uint64(min(n-1, m.limit.Load()))))
 	return module.True
 }
 

@@ -134,6 +134,13 @@ func TestContactEdits(t *testing.T) {
 		{"has one", "add_contact_alias", from, "<sip:a@10.0.0.1;alias=198.51.100.1~5060~1>", 2, "<sip:a@10.0.0.1;alias=198.51.100.1~5060~1>"},
 		{"not needed", "add_contact_alias", from, "<sip:a@192.0.2.7:40001>", 2, "<sip:a@192.0.2.7:40001>"},
 		{"other transport", "add_contact_alias", from, "<sip:a@192.0.2.7:40001;transport=tcp>", 1, "<sip:a@192.0.2.7:40001;transport=tcp;alias=192.0.2.7~40001~1>"},
+		{"given", "add_contact_alias(198.51.100.1,5070,tls)", from, "<sip:a@10.0.0.1>", 1, "<sip:a@10.0.0.1;alias=198.51.100.1~5070~3>"},
+		{"given, IPv6", "add_contact_alias(2001:db8::1,5070,UDP)", from, "<sip:a@10.0.0.1>", 1, "<sip:a@10.0.0.1;alias=[2001:db8::1]~5070~1>"},
+		{"given by variables", "add_contact_alias($si,$sp,$hdr(X-After))", from, "<sip:a@192.0.2.7:40001>", -1, "<sip:a@192.0.2.7:40001>"},
+		{"given although not needed", "add_contact_alias($si,$sp,udp)", from, "<sip:a@192.0.2.7:40001>", 1, "<sip:a@192.0.2.7:40001;alias=192.0.2.7~40001~1>"},
+		{"trimmed", "set_contact_alias(1)", from, "<sip:a@10.0.0.1;x=1;Alias=198.51.100.1~5060~1;y>", 1, "<sip:a@10.0.0.1;x=1;alias=192.0.2.7~40001~1;y>"},
+		{"trimmed before headers", "set_contact_alias(1)", from, "<sip:a@10.0.0.1;alias=1~2~1?Subject=a>", 1, "<sip:a@10.0.0.1;alias=192.0.2.7~40001~1?Subject=a>"},
+		{"not trimmed", "set_contact_alias(0)", from, "<sip:a@10.0.0.1;alias=198.51.100.1~5060~1>", 2, "<sip:a@10.0.0.1;alias=198.51.100.1~5060~1>"},
 		{"none", "add_contact_alias", from, "*", -1, "*"},
 		{"other scheme", "add_contact_alias", from, "<tel:+49>", -1, "<tel:+49>"},
 		{"nonsense", "add_contact_alias", from, "<sip:a@10.0.0.1", -1, "<sip:a@10.0.0.1"},
@@ -147,7 +154,13 @@ func TestContactEdits(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := request(t, r, c.from, via, "Contact: "+c.in, "X-After: 1")
-			if got := moduletest.Compile(t, m, c.call)(ctx); got != c.returns {
+			name, list, _ := strings.Cut(c.call, "(")
+			list = strings.TrimSuffix(list, ")")
+			var args []string
+			if list != "" {
+				args = strings.Split(list, ",")
+			}
+			if got := moduletest.Compile(t, m, name, args...)(ctx); got != c.returns {
 				t.Errorf("returned %d, want %d", got, c.returns)
 			}
 			if got := moduletest.Headers(ctx); !strings.Contains(got, "\r\nContact: "+c.out+"\r\nX-After: 1\r\n") {
@@ -184,7 +197,70 @@ func TestForceRPort(t *testing.T) {
 	}
 }
 
+// TestSDPSource: an address in the session description that is not the source's.
+func TestSDPSource(t *testing.T) {
+	r := moduletest.New(t, &moduletest.Script{})
+	test := moduletest.Compile(t, m, "nat_uac_test", "256")
+	for _, c := range []struct {
+		from, body string
+		want       int
+	}{
+		{"udp:192.0.2.7:5060", "v=0\nc=IN IP4 192.0.2.7\n", -1},
+		{"udp:192.0.2.7:5060", "v=0\nc=IN IP4 192.0.2.8\n", 1},
+		{"udp:192.0.2.7:5060", "c=IN IP4 192.0.2.7\nm=audio\nc=IN IP4 192.0.2.8/127\n", 1},
+		{"udp:192.0.2.7:5060", "c=IN IP4 0.0.0.0\n", -1},
+		{"udp:192.0.2.7:5060", "c=IN IP4 media.example.org\n", 1},
+		{"udp:[2001:db8::1]:5060", "c=IN IP6 2001:DB8:0::1\n", -1},
+		{"udp:[2001:db8::1]:5060", "c=IN IP6 2001:db8::2\n", 1},
+		{"udp:192.0.2.7:5060", "", -1},
+		{"udp:192.0.2.7:5060", "c=IN IP5 1\nc=IN IP4 \nc=\n", -1},
+	} {
+		text := strings.Replace(moduletest.Request("INVITE", "sip:x@y"), "Content-Length: 0\n", "", 1) + "\n" + c.body
+		ctx := moduletest.Message(t, text)
+		ctx.Engine, ctx.From = r.Engine, r.Flow(c.from)
+		if got := test(ctx); got != c.want {
+			t.Errorf("%q from %s: %d, want %d", c.body, c.from, got, c.want)
+		}
+	}
+}
+
+// TestIsRFC1918: private addresses, with and without those that nat_addr_mode adds.
+func TestIsRFC1918(t *testing.T) {
+	r := moduletest.New(t, &moduletest.Script{})
+	plain := nathelper.New(nathelper.Config{})
+	if err := moduletest.Set(t, plain, "nat_addr_mode", "0"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		arg         string
+		want, plain int
+	}{
+		{"10.0.0.1", 1, 1}, {"172.20.0.1", 1, 1}, {"192.168.1.1", 1, 1}, {"100.64.1.1", 1, 1}, {"192.0.0.5", 1, 1}, {"192.0.0.200", 1, -1},
+		{"192.0.2.1", -1, -1}, {"2001:db8::1", -1, -1}, {"$si", 1, 1}, {"$rd", -1, -1}, {"$hdr(X-None)", -1, -1},
+	} {
+		ctx := request(t, r, "udp:192.168.7.7:5060", "10.0.0.1")
+		got, without := moduletest.Compile(t, m, "is_rfc1918", c.arg)(ctx), moduletest.Compile(t, plain, "is_rfc1918", c.arg)(ctx)
+		if got != c.want || without != c.plain {
+			t.Errorf("%s: %d and %d, want %d and %d", c.arg, got, without, c.want, c.plain)
+		}
+	}
+}
+
 func TestBadArguments(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"is_rfc1918", []string{"example.org"}, "wants an address"}, {"is_rfc1918", []string{"$nothing"}, "no variable"},
+		{"add_contact_alias", []string{"192.0.2.1"}, "no argument, or address"}, {"add_contact_alias", []string{"host", "5060", "udp"}, "no address, port and protocol"},
+		{"add_contact_alias", []string{"192.0.2.1", "0", "udp"}, "no address, port and protocol"}, {"add_contact_alias", []string{"192.0.2.1", "5060", "sctp"}, "no address, port and protocol"},
+		{"add_contact_alias", []string{"$nothing", "1", "udp"}, "no variable"}, {"set_contact_alias", []string{"2"}, "no number from 0 to 1"},
+	} {
+		if got := moduletest.Refused(t, m, c.name, c.args...); !strings.Contains(got, c.want) {
+			t.Errorf("%s(%q): %s, want %q", c.name, c.args, got, c.want)
+		}
+	}
 	for _, bad := range []string{"0", "512", "-1", "x", ""} {
 		if got := moduletest.Refused(t, m, "nat_uac_test", bad); !strings.Contains(got, "no number from 1 to 511") {
 			t.Errorf("%q: %s", bad, got)

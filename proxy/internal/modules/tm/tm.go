@@ -97,7 +97,7 @@ func (m *Module) Funcs() []module.Func {
 		{Name: "t_check_status", Min: 1, Max: 1, Routes: module.FailureRoute | module.ReplyRoute, Compile: compileCheckStatus,
 			Doc: "true if the status of the reply matches a regular expression"},
 	}
-	return append(list, forkFuncs()...)
+	return append(append(list, forkFuncs()...), checkFuncs()...)
 }
 
 // arm compiles a function that arms a route by its number.
