@@ -83,7 +83,7 @@ func TestSlowMessageIsClosed(t *testing.T) {
 
 func TestIdleIsClosed(t *testing.T) {
 	ended := make(chan downed, 1)
-	l := open(t, Config{IdleTimeout: 150 * time.Millisecond}, &handler{
+	l := open(t, Config{IdleTimeout: 300 * time.Millisecond}, &handler{
 		receive: echo, down: func(f Flow, err error) { ended <- downed{f, err} },
 	}, "tcp:127.0.0.1:0")
 	c := dial(t, l, 0)
@@ -92,7 +92,7 @@ func TestIdleIsClosed(t *testing.T) {
 	start := time.Now()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for time.Since(start) < 400*time.Millisecond { // keep-alives keep it alive
+	for time.Since(start) < 700*time.Millisecond { // keep-alives keep it alive
 		write(t, c, "\r\n\r\n")
 		expect(t, c, "\r\n")
 		<-tick.C
