@@ -96,6 +96,9 @@ func TestOnThePhone(t *testing.T) {
 		}
 	}
 	s.NothingLeft()
+	if n := s.Statistics()["dialog:records"]; n != 0 {
+		t.Errorf("%v records of dialogs are left", n)
+	}
 	wait.For(t, 10*time.Second, "the calls are in call_log with their ends", func() error {
 		for who, want := range map[string]int{"caller": 1, "router": 2} {
 			n := s.QueryInt("SELECT COUNT(*) FROM call_log WHERE caller_username = 'carol' AND callee_username = 'bob' AND answered IS NOT NULL AND ended IS NOT NULL AND hung_up_by = ?", who)
@@ -152,4 +155,7 @@ func TestRouteOfACall(t *testing.T) {
 	bob.Send(late)
 	bob.Expect(peer.Response(481, "INFO"))
 	s.NothingLeft()
+	if n := s.Statistics()["dialog:records"]; n != 0 {
+		t.Errorf("%v records of dialogs are left", n)
+	}
 }

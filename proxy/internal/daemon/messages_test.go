@@ -3,6 +3,9 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -234,6 +237,74 @@ func TestStoredByAlias(t *testing.T) {
 	alice.expect("SIP/2.0 202")
 	if l := s.siloOf("bob"); len(l) != 1 || l[0].To != "sip:4711@"+testDomain {
 		t.Errorf("the silo of bob has %+v", l)
+	}
+}
+
+// TestStoreModes: whose message it is, by SER's modes and by Kamailio's owner, where the
+// script has changed the Request-URI.
+func TestStoreModes(t *testing.T) {
+	var cases strings.Builder
+	for name, whom := range map[string]string{"None": "", "Zero": `"0"`, "One": `"1"`, "Two": `"2"`, "Ru": `"$ru"`, "Ou": `"$ou"`, "Tu": `"$tu"`, "Text": `"sip:$hdr(X-Whom)@$rd"`} {
+		fmt.Fprintf(&cases, "\tif (is_present_hf(\"X-%s\")) { if (m_store(%s)) { t_reply(\"202\", \"Accepted\"); break; }; t_reply(\"503\", \"Not Kept\"); break; };\n", name, whom)
+	}
+	s := newStand(t, `
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "textops.so"
+loadmodule "msilo.so"
+modparam("msilo", "db_url", "DBURL")
+route {
+	if (!t_newtran()) { sl_reply_error(); break; };
+	rewriteuser("changed");
+`+cases.String()+`}
+`, "received", "changed", "to", "whom")
+	alice := s.phone("alice")
+	const received = "sip:received@" + testDomain
+	for i, x := range []struct{ name, uri, to, header, want string }{
+		{"None", received, "to", "x", "changed"}, {"Zero", received, "to", "x", "changed"}, {"One", received, "to", "x", "received"}, {"Two", received, "to", "x", "to"},
+		{"Ru", received, "to", "x", "changed"}, {"Ou", received, "to", "x", "received"}, {"Tu", received, "to", "x", "to"}, {"Text", received, "to", "WHOM", "whom"},
+		{"One", "sip:nobody@" + testDomain, "to", "x", ""}, {"One", "sip:" + testDomain, "to", "x", ""}, {"Two", received, "nobody", "x", ""}, {"Two", received, "", "x", ""},
+		{"Text", received, "to", "nobody", ""}, {"Text", received, "to", "a b", ""}, {"Text", received, "to", "", ""},
+	} {
+		before := map[string]int{}
+		for _, user := range []string{"received", "changed", "to", "whom"} {
+			before[user] = len(s.siloOf(user))
+		}
+		to := "To: <sip:" + x.to + "@" + testDomain + ">"
+		if x.to == "" {
+			to = "To: <sip:" + testDomain + ">"
+		}
+		alice.send(alice.request("MESSAGE", x.uri, fmt.Sprintf("mode-%d", i), 1, "x", to, "X-"+x.name+": 1", "X-Whom: "+x.header))
+		want := 503
+		if x.want != "" {
+			want = 202
+		}
+		if m := alice.expect("SIP/2.0 "); m.Status != want {
+			t.Errorf("%+v is answered %d", x, m.Status)
+		}
+		for user, n := range before {
+			if got := len(s.siloOf(user)) - n; got != 0 && user != x.want || got != 1 && user == x.want {
+				t.Errorf("%+v: %s has %d more", x, user, got)
+			}
+		}
+	}
+}
+
+// TestRemindersAreWhole: half of what reminders need ends the start with its name.
+func TestRemindersAreWhole(t *testing.T) {
+	for params, want := range map[string]string{
+		`modparam("msilo", "snd_time_avp", "$avp(x)")`:                                                           "needs reminder",
+		`modparam("msilo", "snd_time_avp", "$avp(x)") modparam("msilo", "reminder", "sip:r@` + testDomain + `")`: "needs send_time",
+	} {
+		file := filepath.Join(t.TempDir(), "seraph.cfg")
+		if err := os.WriteFile(file, []byte("loadmodule \"msilo.so\"\n"+params+"\nroute { m_store(); }\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Start(t.Context(), Config{Version: "test", DB: NoDatabase, Script: file, State: t.TempDir(), Control: filepath.Join(t.TempDir(), "c"),
+			Listen: []string{"udp:127.0.0.1:0"}, Log: slog.New(slog.DiscardHandler)})
+		if err == nil || !strings.Contains(err.Error(), "module msilo") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", params, err)
+		}
 	}
 }
 

@@ -284,8 +284,9 @@ func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow,
 		e.Log.Debug("malformed message", "source", from.Remote, "error", err, "call_id", string(r.own.CallID()))
 	}
 	m := &r.own
-	if !m.IsRequest || m.Method == sip.ACK || m.Header(sip.HdrFrom) == nil || m.Header(sip.HdrTo) == nil ||
-		m.CallID() == nil || m.Header(sip.HdrCSeq) == nil {
+	// RFC 4475 §3.3.1: one without From, To or Call-ID is answered too; the reply has
+	// what the request had.
+	if !m.IsRequest || m.Method == sip.ACK || m.Header(sip.HdrCSeq) == nil {
 		return
 	}
 	if _, err := m.Via(); err != nil {

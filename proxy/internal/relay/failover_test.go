@@ -278,7 +278,7 @@ func TestUnknownHost(t *testing.T) {
 // TestDeadNameServer: a dead name server costs a call to a name its time and an answer,
 // and delays no call to a phone.
 func TestDeadNameServer(t *testing.T) {
-	b, alice, phones := prepare(t, 1, fast)
+	b, alice, phones := prepare(t, 1, calm)
 	s := b.named(nil, "sip:bob@"+gateway)
 	s.Silence()
 	toName := b.hooks.request

@@ -10,7 +10,6 @@ import (
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
-	"seraph/proxy/internal/txn"
 )
 
 // lines makes n header lines.
@@ -191,8 +190,7 @@ func TestHostileRequests(t *testing.T) {
 // TestNothingIsLeft: after calls that end in every way, one after the other, no goroutine
 // is left, and the memory of one call has served them all.
 func TestNothingIsLeft(t *testing.T) {
-	// 64·T1 is 1.28 s, in which both phones have to ring on a busy machine.
-	b, alice, phones := setup(t, 2, func(c *Config) { c.Txn = txn.Config{T1: 20 * time.Millisecond, T4: 50 * time.Millisecond} })
+	b, alice, phones := setup(t, 2, calm)
 	before := 0
 	for i := range 6 {
 		id := fmt.Sprint("left-", i)

@@ -78,7 +78,10 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 		} else {
 			a.Params = b[end+1:]
 		}
-		a.URI = trim(b[:end])
+		// A bare URI holds no comma and no question mark (RFC 3261 §20).
+		if a.URI = trim(b[:end]); bytes.IndexByte(a.URI, '?') >= 0 || bytes.IndexByte(a.URI, ',') >= 0 {
+			return ErrNameAddr
+		}
 	} else {
 		gt := bytes.IndexByte(b[lt:], '>')
 		if gt < 0 {
@@ -231,6 +234,8 @@ func parseVia(b []byte, v *Via) error {
 		var k, val []byte
 		k, val, params = NextParam(params)
 		switch {
+		case len(k) == 0:
+			return ErrVia // RFC 4475 §3.1.2.1
 		case EqualFold(k, "branch"):
 			v.Branch = val
 		case EqualFold(k, "received"):

@@ -124,6 +124,7 @@ func TestBuffersAreGivenBack(t *testing.T) {
 		for _, x := range peak {
 			p.Give(x)
 		}
+		time.Sleep(idleInterval / 2) // so that memory is given back between the rushes
 		var busy []*Buffer
 		for range 20 { // twenty minutes of little traffic
 			for range 2000 {

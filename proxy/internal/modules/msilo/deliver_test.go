@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,4 +251,35 @@ func TestPrefix(t *testing.T) {
 			t.Errorf("a coded text becomes %+v", got)
 		}
 	})
+}
+
+// TestCleanPeriod: what has expired goes after clean_period periods of check_time, on the
+// module's clock.
+func TestCleanPeriod(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.keep("one")
+		b.silo.mu.Lock()
+		b.silo.rows[0].Expires = time.Now().Add(20 * time.Second)
+		b.silo.mu.Unlock()
+		time.Sleep(29 * time.Second)
+		if n := len(b.rows()); n != 1 {
+			t.Errorf("%d rows before the clean-up", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := len(b.rows()); n != 0 || b.m.expired.Load() != 1 {
+			t.Errorf("%d rows after it, expired_messages is %d", n, b.m.expired.Load())
+		}
+	}, [2]string{"check_time", "10"}, [2]string{"clean_period", "3"})
+	shifted := 0 * time.Hour
+	var mu sync.Mutex
+	bubbleAt(t, func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(shifted) }, func(b *bench) {
+		b.keep("one")
+		mu.Lock()
+		shifted = 100 * time.Hour
+		mu.Unlock()
+		time.Sleep(11 * time.Second)
+		if n := len(b.rows()); n != 0 {
+			t.Errorf("%d rows although the module's clock says that their time is over", n)
+		}
+	}, [2]string{"check_time", "1"})
 }

@@ -295,11 +295,17 @@ func taken() ua.Answer { return ua.Answer{Status: 200, Bound: true, Relayed: tru
 
 func bubble(t *testing.T, test func(b *bench), params ...[2]string) {
 	t.Helper()
+	bubbleAt(t, nil, test, params...)
+}
+
+// bubbleAt is bubble with a clock of the module's own.
+func bubbleAt(t *testing.T, now func() time.Time, test func(b *bench), params ...[2]string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, silo: &table{}, phones: &locations{phones: 1}, wire: &wire{answers: []ua.Answer{taken()}}}
 		var mu sync.Mutex
 		b.m = New(Config{
-			Silo: b.silo, Sender: b.wire, Locations: b.phones, Wanted: func(string) bool { return true },
+			Now: now, Silo: b.silo, Sender: b.wire, Locations: b.phones, Wanted: func(string) bool { return true },
 			Publish: func(_ string, data any) {
 				mu.Lock()
 				defer mu.Unlock()

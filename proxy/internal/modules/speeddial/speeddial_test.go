@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,12 +74,30 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// table is the module's table.
+type table struct {
+	mu   sync.Mutex
+	rows []store.SpeedDial
+	err  error
+}
+
+func (t *table) set(err error, rows ...store.SpeedDial) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rows, t.err = rows, err
+}
+
+func (t *table) load(context.Context) ([]store.SpeedDial, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rows, t.err
+}
+
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rows []store.SpeedDial
-		var fault error
+		var rows table
 		var log bytes.Buffer
-		m := speeddial.New(speeddial.Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Load: func(context.Context) ([]store.SpeedDial, error) { return rows, fault }})
+		m := speeddial.New(speeddial.Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Load: rows.load})
 		if err := m.Init(); err != nil {
 			t.Fatal(err)
 		}
@@ -89,17 +108,17 @@ func TestReload(t *testing.T) {
 		dial := func() int {
 			return moduletest.Compile(t, m, "sd_lookup", "speed_dial")(moduletest.Message(t, moduletest.Request("INVITE", "sip:2@example.org")))
 		}
-		rows = []store.SpeedDial{row("alice@example.org", "2", "sip:bob@example.org"), row("alice@example.org", "3", "nonsense")}
+		rows.set(nil, row("alice@example.org", "2", "sip:bob@example.org"), row("alice@example.org", "3", "nonsense"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if dial() != module.True || !strings.Contains(log.String(), "new_uri is no URI") {
 			t.Errorf("a number added a minute ago is not known; log:\n%s", log.String())
 		}
-		fault = errors.New("away")
+		rows.set(errors.New("away"))
 		if err := m.Reload(ctx); err == nil || !strings.Contains(err.Error(), "table speed_dial") || dial() != module.True {
 			t.Errorf("with the database away: %v", err)
 		}
-		rows, fault = nil, nil
+		rows.set(nil)
 		if err := m.Reload(ctx); err != nil || dial() != module.False {
 			t.Errorf("removed and reloaded: %v", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -241,11 +242,29 @@ func TestNobodysRules(t *testing.T) {
 	}
 }
 
+// table is the module's table.
+type table struct {
+	mu   sync.Mutex
+	rows []store.CallRule
+	err  error
+}
+
+func (t *table) set(err error, rows ...store.CallRule) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rows, t.err = rows, err
+}
+
+func (t *table) load(context.Context) ([]store.CallRule, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rows, t.err
+}
+
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rows []store.CallRule
-		var fault error
-		m := userblock.New(userblock.Config{Load: func(context.Context) ([]store.CallRule, error) { return rows, fault }})
+		var rows table
+		m := userblock.New(userblock.Config{Load: rows.load})
 		if err := m.Init(); err != nil {
 			t.Fatal(err)
 		}
@@ -256,17 +275,17 @@ func TestReload(t *testing.T) {
 			return moduletest.Compile(t, m, "ub_dnd")(invite(t, "sip:bob@example.org")) == module.True
 		}
 		synctest.Wait()
-		rows = []store.CallRule{rule("bob", "dnd", "")}
+		rows.set(nil, rule("bob", "dnd", ""))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if !disturbed() {
 			t.Error("a rule made a minute ago is not in force")
 		}
-		fault = errors.New("away")
+		rows.set(errors.New("away"))
 		if err := m.Reload(ctx); err == nil || !strings.Contains(err.Error(), "call_rule") || !disturbed() {
 			t.Errorf("with the database away: %v", err)
 		}
-		rows, fault = nil, nil
+		rows.set(nil)
 		if err := m.Reload(ctx); err != nil || disturbed() {
 			t.Errorf("removed and reloaded: %v", err)
 		}
