@@ -72,7 +72,17 @@ failure_route[1] {
 // one that is silent is left out until it answers OPTIONS; one that asks for a password
 // gets the answer, and the caller, who has another one, hears nothing of it.
 func TestGateways(t *testing.T) {
-	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}, Script: gatewayScript})
+	for name, from := range map[string]string{"asked by the router": "", "asked by another name": "sip:pinger@pstn.example"} {
+		t.Run(name, func(t *testing.T) { gateways(t, from) })
+	}
+}
+
+func gateways(t *testing.T, from string) {
+	script := gatewayScript
+	if from != "" {
+		script = strings.Replace(script, "route {", "modparam(\"dispatcher\", \"ds_ping_from\", \""+from+"\")\nroute {", 1)
+	}
+	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}, Script: script})
 	first, second := s.Peer(peer.Config{Name: "gw1", Domain: "pstn.example"}), s.Peer(peer.Config{Name: "gw2", Domain: "pstn.example"})
 	for i, g := range []*peer.Peer{first, second} {
 		s.Exec(fmt.Sprintf("INSERT INTO dispatcher (setid, destination, priority) VALUES (1, 'sip:%s', %d)", g.Address(), 9-i))
@@ -141,7 +151,11 @@ func TestGateways(t *testing.T) {
 		}
 		// It is back when it answers OPTIONS.
 		wait.For(t, 30*time.Second, "the gateway answers OPTIONS and is back", func() error {
-			first.Reply(first.ExpectWithin(20*time.Second, peer.Request("OPTIONS")), 200, "OK")
+			asked := first.ExpectWithin(20*time.Second, peer.Request("OPTIONS"))
+			if asker := peer.URIOf(asked.Get("From")); from == "" && !strings.HasPrefix(asker, "sip:router@") || from != "" && asker != from {
+				t.Errorf("asked by %s", asker)
+			}
+			first.Reply(asked, 200, "OK")
 			return stateOf(s, first, "AX", "AP")
 		})
 		s.Ctl("", "rpc", "dispatcher.set_state", "a", "1", "sip:"+first.Address())

@@ -124,6 +124,7 @@ func TestStoryWithoutTransfer(t *testing.T) {
 	bob.Accept()
 	bob.Talks()
 	w.Shows("You are connected with Bob.")
+	w.Status("bob@"+stand.Domain, "busy", 5*time.Second)
 	bob.Hears(1000)
 	alice.Hears(600)
 	if n := s.QueryInt("SELECT COUNT(*) FROM acc WHERE method = 'INVITE' AND src_user = 'alice' AND dst_user = 'bob'"); n != 1 {
@@ -131,6 +132,13 @@ func TestStoryWithoutTransfer(t *testing.T) {
 	}
 	alice.Hangup("")
 	bob.Closes()
+	w.Status("bob@"+stand.Domain, "online", 5*time.Second)
+	wait.For(t, 10*time.Second, "the call's end is in call_log", func() error {
+		if n := s.QueryInt("SELECT COUNT(*) FROM call_log WHERE caller_username = 'alice' AND callee_username = 'bob' AND hung_up_by = 'caller' AND ended IS NOT NULL"); n != 1 {
+			return fmt.Errorf("%d rows", n)
+		}
+		return nil
+	})
 	s.NothingLeft()
 }
 

@@ -104,7 +104,7 @@ func New(cfg Config) *Set {
 		Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log})
 	s.Auth = auth.New(auth.Config{Log: cfg.Log, Key: cfg.NonceKey, Credentials: credentials(cfg.DB), LocalDomain: s.Domain.Local})
 	s.Ctd = ctd.New(ctd.Config{Agent: cfg.Agent, Local: func(d string) bool { return s.Domain.Local([]byte(d)) },
-		AutoAnswer: autoAnswer(cfg.DB), Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
+		AutoAnswer: autoAnswer(cfg.DB), Over: func(callID, fromTag, toTag, by string) { s.Dialog.HungUp(callID, fromTag, toTag, by) }, Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
 	s.Dialog = dialog.New(dialogs(cfg, s))
 	s.Nathelper = nathelper.New(nathelper.Config{Locations: s.Usrloc.Table(), Now: cfg.Now, Log: cfg.Log})
 	s.Guards = guards(cfg)

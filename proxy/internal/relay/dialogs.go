@@ -90,10 +90,10 @@ func (r *Request) sealKind() SealKind {
 }
 
 // track enters the dialog that an initial INVITE may begin. The user agent's own are
-// its own.
+// its own, unless they are somebody's call.
 func (r *Request) track(c *Call) error {
 	d := r.Engine.cfg.Dialogs
-	if d == nil || c.tracked || c.method != sip.INVITE || r.InDialog || r.Local != nil || !r.RecordRouted {
+	if d == nil || c.tracked || c.method != sip.INVITE || r.InDialog || r.Local != nil && !r.Local.Accounted || !r.RecordRouted {
 		return nil
 	}
 	to, err := r.Msg.To()

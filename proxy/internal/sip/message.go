@@ -104,7 +104,7 @@ func (m *Message) parse(buf []byte, maxHeaders, maxSize int) error {
 		return ErrTooLarge
 	}
 	pos, err := m.parseStartLine()
-	if err != nil && !errors.Is(err, ErrVersion) {
+	if err != nil && !m.IsRequest {
 		return err
 	}
 	m.headersAt = uint32(pos)
@@ -146,20 +146,20 @@ func (m *Message) parseStartLine() (int, error) {
 		return end + 2, m.parseStatusLine(line)
 	}
 	sp1 := bytes.IndexByte(line, ' ')
-	if sp1 <= 0 {
+	if sp1 <= 0 || !isToken(line[:sp1]) {
 		return 0, ErrStartLine
 	}
 	sp2 := bytes.IndexByte(line[sp1+1:], ' ')
 	if sp2 <= 0 {
-		return 0, ErrStartLine
+		return m.oddRequestLine(line, sp1)
 	}
 	sp2 += sp1 + 1
-	if !isToken(line[:sp1]) || !isVisible(line[sp1+1:sp2]) {
-		return 0, ErrStartLine
+	if !isVisible(line[sp1+1 : sp2]) {
+		return m.oddRequestLine(line, sp1)
 	}
 	if !EqualFold(line[sp2+1:], version) {
 		if !isVersion(line[sp2+1:]) {
-			return 0, ErrStartLine
+			return m.oddRequestLine(line, sp1)
 		}
 		err = ErrVersion
 	}
@@ -168,6 +168,22 @@ func (m *Message) parseStartLine() (int, error) {
 	m.ruri = span{uint32(sp1 + 1), uint32(sp2)}
 	m.Method = ParseMethod(line[:sp1])
 	return end + 2, err
+}
+
+// oddRequestLine takes a line that is meant as a request line, with blanks where none
+// belong (RFC 4475 §3.1.2.8 to §3.1.2.10): the error stands, but the request can be
+// answered. Any other line is no message.
+func (m *Message) oddRequestLine(line []byte, sp1 int) (int, error) {
+	rest := trim(line[sp1:])
+	at := len(rest) - len(version)
+	if at < 2 || !EqualFold(rest[at:], version) || rest[at-1] != ' ' {
+		return 0, ErrStartLine
+	}
+	m.IsRequest = true
+	m.method = span{0, uint32(sp1)}
+	m.ruri = span{uint32(sp1), uint32(sp1)} // none
+	m.Method = ParseMethod(line[:sp1])
+	return len(line) + 2, ErrStartLine
 }
 
 // isVersion reports whether b is a version of SIP, whichever (RFC 3261 §25.1).

@@ -66,7 +66,7 @@ body`, nil},
 	{"no reason phrase (3.1.1.13)", "SIP/2.0 100 \n" + via + rest + "\n", nil},
 	{"unknown scheme in the R-URI (3.3.2)", "OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0\n" + via + rest + "\n", nil},
 
-	{"extraneous separators (3.1.2.1)", "OPTIONS sip:x SIP/2.0\n" + strings.Replace(via, ";branch", ";;,;,,;branch", 1) + rest + "\n", sip.ErrVia},
+	{"extraneous separators (3.1.2.1)", "OPTIONS sip:x SIP/2.0\n" + strings.Replace(via, ";branch", ";;,;,,;branch", 1) + rest + "\n", nil}, // module sanity refuses it
 	{"Content-Length larger than the message (3.1.2.2)", "OPTIONS sip:x SIP/2.0\n" + via + rest + "Content-Length: 9999\n\nbody", sip.ErrContentLength},
 	{"negative Content-Length (3.1.2.3)", "OPTIONS sip:x SIP/2.0\n" + via + rest + "Content-Length: -999\n\nbody", sip.ErrContentLength},
 	{"overlarge CSeq (3.1.2.4)", "OPTIONS sip:x SIP/2.0\n" + via + strings.Replace(rest, "1 OPT", "36893488147419103232 OPT", 1) + "\n", sip.ErrCSeq},

@@ -234,8 +234,6 @@ func parseVia(b []byte, v *Via) error {
 		var k, val []byte
 		k, val, params = NextParam(params)
 		switch {
-		case len(k) == 0:
-			return ErrVia // RFC 4475 §3.1.2.1
 		case EqualFold(k, "branch"):
 			v.Branch = val
 		case EqualFold(k, "received"):

@@ -19,6 +19,16 @@ func Join(a, b *Call) {
 	}
 }
 
+// Dialog returns what names the dialog of an answered call; empty before its answer.
+func (c *Call) Dialog() (callID, fromTag, toTag string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.main == nil {
+		return "", "", ""
+	}
+	return c.callID, c.fromTag, c.main.remoteTag
+}
+
 // forwarded is a request of one phone that waits for what the other one says.
 type forwarded struct {
 	seq   uint32

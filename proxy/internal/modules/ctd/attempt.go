@@ -46,6 +46,7 @@ type attempt struct {
 	legGone    bool     // nothing is left of the call to the caller
 	second     *ua.Call // third-party call control: the call to the callee
 	secondGone bool     // nothing is left of it
+	told       bool     // that it is over
 	released   bool
 }
 
@@ -164,6 +165,17 @@ func (a *attempt) release() {
 	a.disarm()
 	a.m.unwatch(a)
 	a.m.done(a, &a.status)
+}
+
+// secondOver tells, once, that the call to the callee is over.
+func (a *attempt) secondOver(by string) {
+	if a.second == nil || a.told {
+		return
+	}
+	if callID, fromTag, toTag := a.second.Dialog(); callID != "" && a.m.cfg.Over != nil {
+		a.told = true
+		a.m.cfg.Over(callID, fromTag, toTag, by)
+	}
 }
 
 // hangup ends the leg to the caller, and that to the callee if there is one.

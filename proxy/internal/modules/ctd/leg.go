@@ -169,6 +169,7 @@ func (a *attempt) lastWord() {
 func (a *attempt) phoneHungUp() {
 	a.phoneGone = true
 	if a.second != nil {
+		a.secondOver("caller")
 		a.hangup()
 	}
 	if !a.referred {

@@ -38,6 +38,9 @@ type Config struct {
 	// AutoAnswer says whether a user, canonical, wishes the phone to answer
 	// click-to-dial by itself; nil for nobody. It may wait, but not beyond ctx.
 	AutoAnswer func(ctx context.Context, user, domain string) bool
+	// Over tells that a call which the router made for a caller (third-party call
+	// control) is over, hung up by "caller", "callee" or "router"; nil for nobody.
+	Over func(callID, fromTag, toTag, by string)
 	// Publish tells a change of an attempt; nil if nobody listens. It must not block.
 	Publish func(topic string, data any)
 	// Now is the clock of the steps, default time.Now.

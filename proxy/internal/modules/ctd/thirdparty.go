@@ -60,9 +60,11 @@ func (a *attempt) secondEvent(e ua.Event) {
 	case ua.Failed:
 		a.calleeFailed(e)
 	case ua.HungUp:
+		a.secondOver("callee")
 		a.hangup()
 		a.end(ctlproto.CtdFailed, ctlproto.OutcomeCalleeRefused, 0, "The callee hung up")
 	case ua.Ended:
+		a.secondOver("router")
 		a.secondGone = true
 		a.release()
 	}

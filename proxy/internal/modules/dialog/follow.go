@@ -138,6 +138,22 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 		return
 	}
 	m.confirm(s, d, msg, now)
+	if c.Local() != nil { // its ACK does not pass the relay
+		s.become(d, confirmed)
+		s.due(d, d.expires)
+	}
+}
+
+// HungUp ends a dialog whose requests do not pass the relay: one of the router's own user
+// agent. by is "caller", "callee" or "router".
+func (m *Module) HungUp(callID, fromTag, toTag, by string) {
+	hash := m.table.hash([]byte(callID))
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	if d, _ := s.find(hash, []byte(callID), []byte(fromTag), []byte(toTag)); d != nil {
+		m.finish(s, d, by)
+		m.table.remove(s, d)
+	}
 }
 
 func (m *Module) ourRoute(value []byte) bool { return m.ours != nil && m.ours(value) }

@@ -87,6 +87,19 @@ func TestIsUserIn(t *testing.T) {
 	}
 }
 
+// TestHas is the question of another module.
+func TestHas(t *testing.T) {
+	m := newModule(t, &table{rows: [][2]string{{"alice@example.org", "ld"}}})
+	for _, c := range []struct {
+		address, group string
+		want           bool
+	}{{"alice@example.org", "ld", true}, {"alice@example.org", "int", false}, {"bob@example.org", "ld", false}, {"", "", false}} {
+		if got := m.Has([]byte(c.address), c.group); got != c.want {
+			t.Errorf("%q in %q: %v", c.address, c.group, got)
+		}
+	}
+}
+
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rows := &table{}

@@ -15,6 +15,8 @@ func find(c *module.Ctx, checks, uris int) fault {
 		return fault{416, "Unsupported URI Scheme"}
 	case checks&viaProtocol != 0 && !knownTransport(msg):
 		return fault{400, "Unknown Transport in Via"}
+	case checks&via1 != 0 && emptyParameter(msg):
+		return fault{400, "Empty Parameter in Via"}
 	case checks&expiresValue != 0 && !numbers(msg, sip.HdrExpires):
 		return fault{400, "Bad Expires"}
 	case checks&digestCredentials != 0 && !digests(msg, false):
@@ -46,6 +48,22 @@ func knownTransport(msg *sip.Message) bool {
 	}
 	for _, t := range transports {
 		if sip.EqualFold(v.Transport, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// emptyParameter reports whether the topmost Via has separators with nothing between them
+// (RFC 4475 §3.1.2.1).
+func emptyParameter(msg *sip.Message) bool {
+	v, err := msg.Via()
+	if err != nil {
+		return true
+	}
+	for rest := v.Params; len(rest) > 0; {
+		var name []byte
+		if name, _, rest = sip.NextParam(rest); len(name) == 0 {
 			return true
 		}
 	}
@@ -107,7 +125,7 @@ func tags(msg *sip.Message, id sip.HeaderID) int {
 func badURI(msg *sip.Message, uris int) fault {
 	var u sip.URI
 	switch {
-	case uris&requestURI != 0 && sip.ParseURI(msg.RequestURI(), &u) != nil:
+	case uris&requestURI != 0 && (sip.ParseURI(msg.RequestURI(), &u) != nil || len(u.Headers) > 0): // RFC 3261 §19.1.1
 		return fault{400, "Bad Request-URI"}
 	case uris&fromURI != 0 && !addressOf(msg, sip.HdrFrom):
 		return fault{400, "Bad URI in From"}

@@ -160,6 +160,16 @@ func TestRefusedAnswer(t *testing.T) {
 	}
 }
 
+// TestNoChallenge: what is no challenge is nobody's to answer, and the reply goes up.
+func TestNoChallenge(t *testing.T) {
+	r := gate(t, newModule(t, secrets...))
+	first := moduletest.Find(t, r.Receive(phone, moduletest.Request("INVITE", "sip:+49301@198.51.100.9")), "INVITE")
+	moduletest.Find(t, r.Receive(gateway, challenged(t, first, 486, `Proxy-Authenticate: Digest realm="pstn.example", nonce="n1"`)), "SIP/2.0 486")
+	if got := moduletest.Compile(t, newModule(t, secrets...), "uac_auth")(moduletest.Message(t, moduletest.Request("INVITE", "sip:bob@example.org"))); got != module.False {
+		t.Errorf("uac_auth of a request without a transaction: %d", got)
+	}
+}
+
 // TestRefusedTwice: a gateway that does not like the answer does not get another one,
 // unless only its nonce was old.
 func TestRefusedTwice(t *testing.T) {
