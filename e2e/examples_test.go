@@ -73,15 +73,16 @@ func TestExamplesCheck(t *testing.T) {
 				t.Errorf("-c says %s", out)
 			}
 			dump := routerSays(t, 0, "--dump", "-f", path)
+			if strings.Contains(dump, "change-me") {
+				t.Error("the dump has the gateways' password")
+			}
+			dump = strings.ReplaceAll(dump, "***", "a:b:c") // what stands for a password is none
 			again := filepath.Join(t.TempDir(), "dump.cfg")
 			if err := os.WriteFile(again, []byte(dump), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if second := routerSays(t, 0, "--dump", "-f", again); second != dump || !strings.Contains(dump, "t_relay") {
+			if second := strings.ReplaceAll(routerSays(t, 0, "--dump", "-f", again), "***", "a:b:c"); second != dump || !strings.Contains(dump, "t_relay") {
 				t.Errorf("the dump of the dump is\n%s\nand was\n%s", second, dump)
-			}
-			if strings.Contains(dump, "change-me") {
-				t.Error("the dump has the gateways' password")
 			}
 			bad := filepath.Join(t.TempDir(), "bad.cfg")
 			text := strings.Replace(example(t, filepath.Base(file)), "t_relay(", "t_rely(", 1)
@@ -257,7 +258,7 @@ func TestExamplePSTN(t *testing.T) {
 		uri    string
 		status int
 	}{
-		{alice, number("0033155501"), 403}, {bob, number("55501"), 403}, {bob, number("08955501"), 403}, {alice, number("0899"), 484},
+		{alice, number("0033155501"), 403}, {bob, number("55501"), 403}, {bob, number("08955501"), 403}, {alice, number("089"), 484},
 		{alice, "sip:+33155501@" + first.Address(), 403}, {alice, "sip:+498955501@" + first.Address(), 403},
 		{s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example"}), number("08955501"), 480},
 		{s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example"}), number("112"), 480},
@@ -448,7 +449,7 @@ func TestExampleLoadBalancer(t *testing.T) {
 	silent.Expect(peer.Request("INVITE"))
 	wait.For(t, 30*time.Second, "the silent router is left out", func() error { return stateOf(front, silent, "TP", "IP") })
 
-	// Once the phone has hung up on its balancer there is no way to it.
+	// The phone is away without having said so: once it has hung up on its balancer there is no way to it.
 	bob.Hangup()
 	refusedCall(t, visitor, bob.AoR(), 430)
 	home.NothingLeft()

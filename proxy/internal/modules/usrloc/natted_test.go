@@ -1,6 +1,7 @@
 package usrloc
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -131,4 +132,23 @@ func TestDrop(t *testing.T) {
 			t.Errorf("the database has %v", rows)
 		}
 	})
+}
+
+// BenchmarkReached walks over a table of a hundred thousand phones behind a NAT; a part
+// is locked for a 256th of an operation.
+func BenchmarkReached(b *testing.B) {
+	m := newModule(b, nil)
+	for i := range 100_000 {
+		save(b, m, behindNAT(fmt.Sprintf("u%d@example.org", i), fmt.Sprintf("sip:u%d@10.0.0.1", i)))
+	}
+	b.ReportAllocs()
+	text := make([]byte, 0, 1<<20)
+	for b.Loop() {
+		for part := range m.Table().Parts() {
+			text = text[:0]
+			m.Table().Reached(part, false, func(_ string, _ [16]byte, _ int64, contact []byte, _ transport.Flow) {
+				text = append(text, contact...)
+			})
+		}
+	}
 }
