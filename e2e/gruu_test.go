@@ -46,9 +46,9 @@ func TestGRUU(t *testing.T) {
 		s.KillProxy()
 		s.Launch()
 	}
-	for _, uri := range []string{strings.Replace(temporary, "tgruu.", "tgruu.x", 1), strings.Replace(public, "00a", "00c", 1)} {
+	for uri, status := range map[string]int{strings.Replace(temporary, "tgruu.", "tgruu.x", 1): 404, strings.Replace(public, "00a", "00c", 1): 480} {
 		call := alice.Call(uri)
-		call.AckFailure(call.Expects(480))
+		call.AckFailure(call.Expects(status))
 	}
 }
 

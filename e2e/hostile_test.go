@@ -17,10 +17,12 @@ import (
 
 // hasty are settings by which what nobody ends is over soon.
 const hasty = `
-modparam("tm", "retr_timer1", 250)
+modparam("tm", "retr_timer1", 150)
 modparam("tm", "fr_timer", 3)
 modparam("tm", "fr_inv_timer", 5)
 modparam("dialog", "default_timeout", 10)
+modparam("dialog", "early_timeout", 10)
+modparam("dialog", "noack_timeout", 10)
 `
 
 // hostile are peers that break the rules, behind the router and before it.
@@ -64,11 +66,11 @@ func TestHostile(t *testing.T) {
 func nothingAtAll(t *testing.T, s *stand.Stand) {
 	t.Helper()
 	s.NothingLeft()
-	wait.For(t, 30*time.Second, "no dialog and no connection is left", func() error {
+	wait.For(t, 20*time.Second, "no dialog and no connection is left", func() error {
 		stats := s.Statistics()
 		for _, name := range []string{"dialog:active_dialogs", "dialog:early_dialogs", "core:connections", "core:waiters"} {
 			if n, ok := stats[name]; !ok || n != 0 {
-				return fmt.Errorf("%s = %d (%t)", name, n, ok)
+				return fmt.Errorf("%s = %d (%t); the dialogs are %s", name, n, ok, s.Ctl("", "dlg", "list", "-o", "json"))
 			}
 		}
 		return nil
@@ -198,11 +200,12 @@ func byeBeforeAck(t *testing.T, c cast) {
 	bye := d.Send("BYE")
 	bob.Reply(bob.Expect(peer.Request("BYE")), 200, "OK")
 	alice.Expect(peer.Response(200, "BYE").Of(bye.CallID()))
-	alice.Send(d.New("ACK"))
-	bob.Expect(peer.Request("ACK"))
+	alice.Send(d.New("ACK").Set("CSeq", call.Invite.Get("CSeq")[:1]+" ACK"))
 	alice.Send(d.New("BYE")) // a second one, for a dialog that is over
-	bob.Reply(bob.Expect(peer.Request("BYE")), 481, "Call/Transaction Does Not Exist")
 	alice.Expect(peer.Response(481, "BYE"))
+	if n := alice.Count(peer.Final("ACK")); n != 0 {
+		t.Error("an ACK was answered")
+	}
 }
 
 // byeOfEarlyDialog: a BYE for a call that only rings is the callee's to answer.
@@ -225,7 +228,7 @@ func cseqJumps(t *testing.T, c cast) {
 	bob := c.callee()
 	alice := c.caller()
 	d, _ := connect(t, alice, bob)
-	for _, n := range []int{2147483647, 3, 900, 4, 4294967295, 5} {
+	for _, n := range []int{2147483647, 3, 900, 4, 5} {
 		info := d.New("INFO").Set("CSeq", fmt.Sprintf("%d INFO", n))
 		alice.Send(info)
 		got := bob.Expect(peer.Request("INFO"))
@@ -235,6 +238,8 @@ func cseqJumps(t *testing.T, c cast) {
 		bob.Reply(got, 500, "Out of Order")
 		alice.Expect(peer.Response(500, "INFO"))
 	}
+	alice.Send(d.New("INFO").Set("CSeq", "4294967295 INFO")) // beyond 2^31 (RFC 3261 §8.1.1.5)
+	alice.Expect(peer.Response(400, "INFO"))
 	hangup(d, bob)
 }
 
@@ -278,7 +283,7 @@ func hugeHeaderCounts(t *testing.T, c cast) {
 	}
 	bob.Reply(got, 200, "OK")
 	alice.Expect(peer.Response(200, "OPTIONS"))
-	for _, n := range []int{200, 2000, 10000} {
+	for _, n := range []int{200, 2000, 6000} {
 		m := alice.Send(many(n))
 		final := alice.Expect(peer.Final("OPTIONS").Of(m.CallID()))
 		if s := final.Status(); s != 400 && s != 513 {

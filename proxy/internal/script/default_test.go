@@ -94,6 +94,10 @@ func TestDefaultScript(t *testing.T) {
 		{"at another's registrar", request("REGISTER", "sip:example.com", eve, eve), "", "", "sl_send_reply(403,Not Relaying)"},
 		{"a call from behind a NAT", call, "", "nat_uac_test", "add_contact_alias() " + auth + "record_route() " + found},
 		{"within a dialog", request("BYE", bob, alice, bob), "", "loose_route", "handle_ruri_alias() t_on_reply(1) t_relay()"},
+		{"within a dialog, to a GRUU", request("BYE", bob, alice, bob), "", "loose_route uri_param", "lookup(location) handle_ruri_alias() t_on_reply(1) t_relay()"},
+		{"within a dialog, to a GRUU of a phone that is away", request("BYE", bob, alice, bob), "lookup", "loose_route uri_param",
+			"lookup(location) sl_send_reply(480,Temporarily Unavailable)"},
+		{"within a dialog, to a GRUU elsewhere", request("BYE", other, alice, other), "", "loose_route uri_param", "handle_ruri_alias() t_on_reply(1) t_relay()"},
 		{"within a dialog that is not ours", request("BYE", bob, alice, bob), "", "has_totag", "sl_send_reply(404,Not Here)"},
 		{"an ACK within a dialog that is not ours", request("ACK", bob, alice, bob), "", "has_totag", ""},
 		{"an ACK within a dialog", request("ACK", bob, alice, bob), "", "loose_route", "handle_ruri_alias() t_on_reply(1) t_relay()"},
@@ -103,7 +107,7 @@ func TestDefaultScript(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			p := compileWhole(t, deploy.Script(), nil)
-			for name := range strings.FieldsSeq("ub_blocked ub_dnd ub_forward ub_no_answer_timeout loose_route has_totag nat_uac_test search has_body m_dumping allow_source_address " + x.fails) {
+			for name := range strings.FieldsSeq("ub_blocked ub_dnd ub_forward ub_no_answer_timeout loose_route uri_param has_totag nat_uac_test search has_body m_dumping allow_source_address " + x.fails) {
 				p.returns[name] = module.False
 			}
 			for name := range strings.FieldsSeq(x.holds) {
@@ -122,13 +126,32 @@ func TestDefaultScript(t *testing.T) {
 	}
 }
 
+// TestDefaultScriptUnknownGRUU: a GRUU that was never given is no address, and nothing is
+// stored or forwarded for it.
+func TestDefaultScriptUnknownGRUU(t *testing.T) {
+	for method, want := range map[string]string{
+		"INVITE":  "lookup(location) t_reply(404,Not Found)",
+		"MESSAGE": "lookup(location) sl_send_reply(404,Not Found)",
+	} {
+		p := compileWhole(t, deploy.Script(), nil)
+		for name := range strings.FieldsSeq("ub_blocked ub_dnd ub_forward loose_route uri_param has_totag nat_uac_test has_body") {
+			p.returns[name] = module.False
+		}
+		p.returns["lookup"] = -3
+		list := story(p, request(method, "sip:bob@example.org", "sip:alice@example.org", "sip:bob@example.org"))
+		if got := strings.Join(list, " "); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: the script calls %q, want that it ends with %q", method, got, want)
+		}
+	}
+}
+
 // story is what the script calls but for the questions.
 func story(p *play, text string) []string {
 	p.prog.Request(p.message(text, stranger))
 	var list []string
 	for _, call := range p.calls {
 		switch name, _, _ := strings.Cut(call, "("); name {
-		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "has_totag", "is_from_local", "is_method", "search", "has_body", "m_dumping", "allow_source_address", "pike_check_req", "sanity_check":
+		case "mf_process_maxfwd_header", "nat_uac_test", "loose_route", "uri_param", "has_totag", "is_from_local", "is_method", "search", "has_body", "m_dumping", "allow_source_address", "pike_check_req", "sanity_check":
 		case "ub_blocked", "ub_dnd", "ub_forward", "ub_no_answer_timeout": // told where there is a rule
 			if p.returns[name] != module.False {
 				list = append(list, call)

@@ -95,7 +95,7 @@ func (s *stage) modules() []module.Module {
 		&fake{"textops", nil, []module.Func{
 			s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute), s.fn("remove_hf", 1, 1, module.AnyRoute), s.fn("is_method", 1, 1, module.AnyRoute), s.fn("has_body", 0, 1, module.AnyRoute),
 		}},
-		&fake{"siputils", nil, []module.Func{s.fn("has_totag", 0, 0, module.AnyRoute)}},
+		&fake{"siputils", nil, []module.Func{s.fn("has_totag", 0, 0, module.AnyRoute), s.fn("uri_param", 1, 2, module.AnyRoute)}},
 		&fake{"domain", nil, []module.Func{s.fn("is_from_local", 0, 0, module.AnyRoute)}},
 		&fake{"alias_db", nil, []module.Func{s.fn("alias_db_lookup", 1, 1, requests)}},
 		&fake{"nathelper", nil, []module.Func{

@@ -122,7 +122,7 @@ func newMessageRow(m store.SiloMessage, sender person, now time.Time) messageRow
 	text, ok := textOf(m)
 	if !ok {
 		row.Type, row.Size = clip(printable(m.ContentType), maxName), len(m.Body)
-		row.Receipt = isReceipt(m.ContentType)
+		row.Receipt = isReceipt(unwrapped(m).ContentType)
 		return row
 	}
 	row.Text = clip(text, maxShown)

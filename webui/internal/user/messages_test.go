@@ -89,6 +89,12 @@ func TestMessagesOfAnyKind(t *testing.T) {
 		{"application/x<script>alert(1)</script>", []byte("x"), "application/x<script>alert(1)</script>, 1 bytes long"},
 		{"message/imdn+xml; charset=utf-8", []byte("<imdn/>"), "This is no message but a delivery receipt"},
 		{"message/cpim", []byte("From: x\r\n\r\n"), "This is no text but message/cpim, 11 bytes long."},
+		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: text/plain; charset=iso-8859-1\r\nX: y\r\n\r\ncaf\xe9\r\n\r\nau lait"), "café\n\nau lait"},
+		{"Message/CPIM; a=b", []byte("\nFrom: x\n\ncontent-type : TEXT/PLAIN\n\n<b>bold</b>"), "<b>bold</b>"},
+		{"message/cpim", []byte("From: x\r\n\r\nX: y\r\n\r\nno type"), "This is no text but message/cpim, 26 bytes long."},
+		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: image/png\r\n\r\nPNG"), "This is no text but message/cpim, "},
+		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: message/imdn+xml\r\n\r\n<imdn/>"), "This is no message but a delivery receipt"},
+		{"message/cpim", []byte("\r\n\r\n\n"), "This is no text but message/cpim, 5 bytes long."},
 		{"text/plain", []byte(strings.Repeat("long ", 5000)), "This is the beginning only."},
 	} {
 		id := s.stores(alice, store.SiloMessage{ContentType: c.kind, Body: c.body})

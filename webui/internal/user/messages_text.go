@@ -1,6 +1,7 @@
 package user
 
 import (
+	"bytes"
 	"mime"
 	"strings"
 	"unicode"
@@ -15,6 +16,7 @@ const maxShown = 4000
 // it is no text. The text is a stranger's: it is for templates only, which
 // escape it.
 func textOf(m store.SiloMessage) (text string, ok bool) {
+	m = unwrapped(m)
 	kind, params, err := mime.ParseMediaType(m.ContentType)
 	if err != nil {
 		kind, _, _ = strings.Cut(m.ContentType, ";") // as much as can be understood
@@ -29,6 +31,42 @@ func textOf(m store.SiloMessage) (text string, ok bool) {
 	}
 	text = strings.ToValidUTF8(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\uFFFD")
 	return strings.TrimRight(strings.Map(showable, text), " \n\t"), true
+}
+
+// unwrapped is the content of a message/cpim (RFC 3862 §2): headers about the message,
+// an empty line, headers about the content, an empty line, the content. What is not
+// made so, or another message, stays as it is.
+func unwrapped(m store.SiloMessage) store.SiloMessage {
+	if kind, _, _ := strings.Cut(m.ContentType, ";"); !strings.EqualFold(strings.TrimSpace(kind), "message/cpim") {
+		return m
+	}
+	_, rest, first := cutEmptyLine(bytes.TrimLeft(m.Body, "\r\n"))
+	head, content, second := cutEmptyLine(rest)
+	if !first || !second {
+		return m
+	}
+	for line := range strings.Lines(string(head)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "Content-Type") {
+			m.ContentType, m.Body = strings.TrimSpace(value), content
+			return m
+		}
+	}
+	return m
+}
+
+// cutEmptyLine cuts text at its first empty line.
+func cutEmptyLine(text []byte) (before, after []byte, found bool) {
+	for at := 0; at < len(text); {
+		end := bytes.IndexByte(text[at:], '\n') + 1
+		if end == 0 {
+			break
+		}
+		if len(bytes.TrimRight(text[at:at+end], "\r\n")) == 0 {
+			return text[:at], text[at+end:], true
+		}
+		at += end
+	}
+	return text, nil, false
 }
 
 // isReceipt reports whether a message only says what became of an earlier one

@@ -43,7 +43,12 @@ func (m *Module) called(c *module.Ctx, s *scratch) (*rules, []byte) {
 	if err != nil {
 		return nil, nil
 	}
-	return m.ruled(c, owners, address)
+	r, owner := m.ruled(c, owners, address)
+	if _, device := u.Param("gr"); device && r != nil {
+		c.SetAVP(ownerAVP, module.Value{})
+		return r.device, owner
+	}
+	return r, owner
 }
 
 // ruled makes the rules of an address, an alias resolved, those of the call.

@@ -13,6 +13,9 @@ type rules struct {
 	seconds  int // of noanswer
 	dnd      bool
 	blocks   []string
+	// device is what holds of them for a call to one of the owner's phones (GRUU, RFC
+	// 5627): a transferred call that was at it already.
+	device *rules
 }
 
 // kind is one of the rules that forward.
@@ -55,6 +58,9 @@ func rulesOf(rows []store.CallRule) map[string]*rules {
 			owners[row.Owner.String()] = r
 		}
 		r.add(row)
+	}
+	for _, r := range owners {
+		r.device = &rules{blocks: r.blocks}
 	}
 	return owners
 }

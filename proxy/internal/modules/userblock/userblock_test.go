@@ -230,6 +230,23 @@ func TestAfterLookup(t *testing.T) {
 	}
 }
 
+// TestOnePhone: a call to one phone of an owner (GRUU) is refused to who is blocked, and
+// nothing else is done with it.
+func TestOnePhone(t *testing.T) {
+	m := newModule(t, "", rule("bob", "dnd", ""), rule("bob", "block", "eve@*"), rule("bob", "always", "carol"), rule("bob", "noanswer", "carol"))
+	const uri = "sip:bob@example.org;gr=urn:uuid:1"
+	ctx := invite(t, uri)
+	for _, f := range [][]string{{"ub_forward", "always"}, {"ub_blocked"}, {"ub_dnd"}, {"ub_forward", "noanswer"}, {"ub_no_answer_timeout"}} {
+		if got := moduletest.Compile(t, m, f[0], f[1:]...)(ctx); got != module.False || string(ctx.Main.URI) != uri {
+			t.Errorf("%q: %d, the call goes to %s", f, got, ctx.Main.URI)
+		}
+	}
+	eve := moduletest.Message(t, from(moduletest.Request("INVITE", uri), "sip:eve@example.net"))
+	if moduletest.Compile(t, m, "ub_blocked")(eve) != module.True {
+		t.Error("who is blocked gets through to one phone")
+	}
+}
+
 // TestNobodysRules: addresses that are none have none.
 func TestNobodysRules(t *testing.T) {
 	m := newModule(t, "", rule("bob", "dnd", ""), rule("bob", "block", "*@*"), rule("bob", "always", "carol"))

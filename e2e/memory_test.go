@@ -1,0 +1,87 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"seraph/e2e/peer"
+	"seraph/e2e/sipp"
+	"seraph/e2e/stand"
+)
+
+// memory is what the router holds once it has come to rest.
+type memory struct{ bytes, objects, mallocs, goroutines, descriptors int64 }
+
+// atRest waits until no call is left, and takes the lowest of many looks: each look makes some
+// garbage, so that a collection lies among them.
+func atRest(t *testing.T, s *stand.Stand) memory {
+	t.Helper()
+	s.NothingLeft()
+	var low memory
+	for i := range 600 {
+		stats := s.Statistics()
+		m := memory{bytes: stats["core:heap_bytes"], objects: stats["core:heap_objects"], mallocs: stats["core:mallocs"], goroutines: stats["core:goroutines"]}
+		if i == 0 {
+			low = m
+		}
+		low.bytes, low.objects = min(low.bytes, m.bytes), min(low.objects, m.objects)
+		low.goroutines = min(low.goroutines, m.goroutines)
+	}
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Proxy.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	low.descriptors = int64(len(fds))
+	return low
+}
+
+// TestMemoryIsFlat: many calls, accounted, tracked and record-routed, leave nothing: neither
+// bytes nor objects, goroutines or descriptors. SERAPH_E2E=all makes 100,000 of them.
+func TestMemoryIsFlat(t *testing.T) {
+	calls := 20000
+	if os.Getenv("SERAPH_E2E") == "all" {
+		calls = 100000
+	}
+	s := stand.Start(t, stand.Options{Script: defaultScript(t, `modparam("tm", "retr_timer1", 200)`)})
+	name := newUser(s)
+	bob := s.Peer(peer.Config{Name: name, Password: stand.Password(name)}).Registered()
+	port := bob.LocalPort()
+	bob.Close()
+	uas, err := sipp.Start(sipp.Job{Scenario: "call_uas", Service: name, Port: port, Dir: s.Dir, Name: "uas"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer uas.Kill()
+	load := func(n int) {
+		t.Helper()
+		uac, err := sipp.Start(sipp.Job{Scenario: "call_uac", Remote: s.Address(), Service: name, Domain: stand.Domain,
+			Caller: "walter@elsewhere.example", Rate: 800, Calls: n, Limit: 2000, Timeout: time.Duration(n/100) * time.Second,
+			Dir: s.Dir, Name: fmt.Sprintf("uac-%d", n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts, err := uac.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counts.Successful != n || counts.Failed != 0 {
+			t.Fatalf("%d of %d calls succeeded, %d failed\n%s", counts.Successful, n, counts.Failed, uac.Log.Tail(5))
+		}
+	}
+	load(5000) // free lists and tables grow to what this load needs
+	before := atRest(t, s)
+	load(calls)
+	after := atRest(t, s)
+	t.Logf("before %+v, after %d calls %+v", before, calls, after)
+	if grown := after.objects - before.objects; grown > int64(calls)/20 {
+		t.Errorf("%d heap objects are left of %d calls, more than one of 20 calls", grown, calls)
+	}
+	if grown := after.bytes - before.bytes; grown > 4<<20+before.bytes/4 {
+		t.Errorf("the heap grew from %d to %d bytes", before.bytes, after.bytes)
+	}
+	if after.goroutines > before.goroutines+4 || after.descriptors > before.descriptors+4 {
+		t.Errorf("goroutines went from %d to %d, descriptors from %d to %d", before.goroutines, after.goroutines, before.descriptors, after.descriptors)
+	}
+}
