@@ -98,7 +98,7 @@ func (s *stage) modules() []module.Module {
 		&fake{"siputils", nil, []module.Func{s.fn("has_totag", 0, 0, module.AnyRoute), s.fn("uri_param", 1, 2, module.AnyRoute)}},
 		&fake{"domain", nil, []module.Func{s.fn("is_from_local", 0, 0, module.AnyRoute)}},
 		&fake{"alias_db", nil, []module.Func{s.fn("alias_db_lookup", 1, 1, requests)}},
-		&fake{"nathelper", nil, []module.Func{
+		&fake{"nathelper", []module.Param{s.param("natping_interval", module.Int, false)}, []module.Func{
 			s.fn("nat_uac_test", 1, 1, module.AnyRoute), s.fn("add_contact_alias", 0, 0, module.AnyRoute),
 			s.fn("handle_ruri_alias", 0, 0, requests), s.fn("fix_nated_register", 0, 0, module.RequestRoute),
 		}},
