@@ -177,7 +177,9 @@ func forgedAnswers(t *testing.T, c cast) {
 	invite := bob.Expect(peer.Request("INVITE"))
 	for _, forge := range []func(*peer.Message){
 		func(m *peer.Message) { m.Set("CSeq", "77 MESSAGE") },
-		func(m *peer.Message) { m.Set("Via", strings.Replace(m.Get("Via"), "branch=", "branch=z9hG4bKforged", 1)) },
+		func(m *peer.Message) {
+			m.Set("Via", strings.Replace(m.Get("Via"), "branch=", "branch=z9hG4bKforged", 1))
+		},
 		func(m *peer.Message) { m.Fields = m.Fields[1:] }, // our own Via is gone
 		func(m *peer.Message) { m.Set("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1") },
 		func(m *peer.Message) { m.Start = "SIP/2.0 999 Odd" },

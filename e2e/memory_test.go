@@ -44,7 +44,7 @@ func TestMemoryIsFlat(t *testing.T) {
 	if os.Getenv("SERAPH_E2E") == "all" {
 		calls = 100000
 	}
-	s := stand.Start(t, stand.Options{Script: defaultScript(t, `modparam("tm", "retr_timer1", 200)`)})
+	s := stand.Start(t, stand.Options{Script: defaultScript(t, `modparam("tm", "retr_timer1", 100)`)})
 	name := newUser(s)
 	bob := s.Peer(peer.Config{Name: name, Password: stand.Password(name)}).Registered()
 	port := bob.LocalPort()
@@ -70,7 +70,7 @@ func TestMemoryIsFlat(t *testing.T) {
 			t.Fatalf("%d of %d calls succeeded, %d failed\n%s", counts.Successful, n, counts.Failed, uac.Log.Tail(5))
 		}
 	}
-	load(5000) // free lists and tables grow to what this load needs
+	load(8000) // free lists and tables grow to what this rate needs
 	before := atRest(t, s)
 	load(calls)
 	after := atRest(t, s)

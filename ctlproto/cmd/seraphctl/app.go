@@ -108,11 +108,11 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no headings, no confirmations")
 	root.SetVersionTemplate("seraphctl {{.Version}}\n")
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(a.addCommand(), a.passwdCommand(), a.rmCommand(), a.showCommand(),
+	root.AddCommand(a.addCommand(), a.passwdCommand(), a.rmCommand(), a.disableCommand(), a.enableCommand(), a.showCommand(),
 		a.domainCommand(), a.aliasCommand(), a.aclCommand(), a.addressCommand(), a.ruleCommand(), a.speedDialCommand(), a.adminCommand(), a.ulCommand(), a.onlineCommand(), a.dialCommand(), a.dlgCommand(),
-		a.messageCommand(), a.msiloCommand(), a.missedCommand(), a.pingCommand(),
-		a.statsCommand(), a.uptimeCommand(), a.versionCommand(), a.rpcCommand(),
-		a.dbCommand(), a.scriptCommand())
+		a.messageCommand(), a.msiloCommand(), a.missedCommand(), a.callsCommand(), a.pingCommand(), a.watchCommand(), a.moniCommand(),
+		a.statsCommand(), a.tmCommand(), a.psCommand(), a.uptimeCommand(), a.versionCommand(), a.rpcCommand(),
+		a.dbCommand(), a.scriptCommand(), a.manCommand())
 	return root
 }
 

@@ -24,7 +24,7 @@ func TestWrongUse(t *testing.T) {
 		{"flag needs an argument: --socket", []string{"version", "--socket"}},
 		{"--socket: control socket: path of ", []string{"version", "--socket", "/" + strings.Repeat("x", 200)}},
 		{"--socket: control socket: empty path", []string{"version", "--socket", ""}},
-		{"ul wants one of: add, rm, show", []string{"ul"}},
+		{"ul wants one of: add, dump, rm, show", []string{"ul"}},
 		{`did you mean "show"?`, []string{"ul", "shwo"}},
 		{"db wants one of: migrate, status", []string{"db"}},
 		{"db status takes no arguments", []string{"db", "status", "x"}},

@@ -28,6 +28,20 @@ func (a *app) domainCommand() *cobra.Command {
 			},
 		},
 		&cobra.Command{
+			Use: "reload", Short: "Make the router read the domains from the database again, at once", Args: arguments("domain reload"),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				c, err := a.connect(cmd.Context())
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				if err := c.DomainReload(cmd.Context()); err != nil {
+					return err
+				}
+				return a.done(struct{}{}, "the router has read the domains")
+			},
+		},
+		&cobra.Command{
 			Use: "show", Short: "List the domains", Args: arguments("domain show"),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.domainShow(cmd.Context()) },
 		})

@@ -22,7 +22,7 @@ func (a *app) ulCommand() *cobra.Command {
 			Use: "show [USER[@DOMAIN]]", Short: "List the contacts of all users, or of one", Args: upToOne("ul show", "USER"),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.ulShow(cmd.Context(), args) },
 		},
-		a.ulAddCommand(),
+		a.ulAddCommand(), a.ulDumpCommand(),
 		&cobra.Command{
 			Use: "rm USER[@DOMAIN] [CONTACT]", Short: "Remove all contacts of a user, or the one with the URI CONTACT",
 			Args: func(_ *cobra.Command, args []string) error {

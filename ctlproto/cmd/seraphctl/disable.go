@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+func (a *app) disableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "disable USER[@DOMAIN]",
+		Short: "Close an account: it can neither register nor sign in; nothing is deleted",
+		Args:  oneUser,
+		RunE:  func(cmd *cobra.Command, args []string) error { return a.withUser(cmd.Context(), args[0], a.disable) },
+	}
+}
+
+func (a *app) enableCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "enable USER[@DOMAIN]",
+		Short: "Open an account that was closed",
+		Args:  oneUser,
+		RunE:  func(cmd *cobra.Command, args []string) error { return a.withUser(cmd.Context(), args[0], a.enable) },
+	}
+}
+
+func (a *app) disable(ctx context.Context, db *store.DB, user aor.AOR) error {
+	if err := a.setDisabled(ctx, db, user, true); err != nil {
+		return err
+	}
+	a.tell(ctx, true, "the user's phones stay registered there until they expire", func(ctx context.Context, c *ctlproto.Client) error {
+		// First the credentials, so that no phone comes back in between.
+		return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))))
+	})
+	return a.done(addressResult{user.String()}, "%s is disabled", user)
+}
+
+func (a *app) enable(ctx context.Context, db *store.DB, user aor.AOR) error {
+	if err := a.setDisabled(ctx, db, user, false); err != nil {
+		return err
+	}
+	a.tell(ctx, false, "the user can register within a minute", func(ctx context.Context, c *ctlproto.Client) error {
+		return notLoaded(c.AuthForget(ctx, user.String()))
+	})
+	return a.done(addressResult{user.String()}, "%s is enabled", user)
+}
+
+// setDisabled writes the state and its record, whatever it was before.
+func (a *app) setDisabled(ctx context.Context, db *store.DB, user aor.AOR, disabled bool) error {
+	before, err := db.Subscribers.Find(ctx, user)
+	if err != nil {
+		return notThere(err, user)
+	}
+	if err := db.Profiles.SetDisabled(ctx, user, disabled); err != nil {
+		if errors.Is(err, store.ErrLastAdmin) {
+			return lastAdmin(user)
+		}
+		return notThere(err, user)
+	}
+	action := "subscriber.enable"
+	if disabled {
+		action = "subscriber.disable"
+	}
+	return a.audit(ctx, db, store.Record{Action: action, Object: user.String(), Before: enabledWord(before.Disabled), After: enabledWord(disabled)})
+}
+
+// enabledWord is the state of an account in the audit.
+func enabledWord(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
