@@ -37,7 +37,7 @@ var conformance = []struct {
 }
 
 func TestConformance(t *testing.T) {
-	s := stand.Start(t, stand.Options{})
+	s := stand.Start(t, stand.Options{Script: defaultScript(t, `modparam("tm", "retr_timer1", 250)`)}) // waits less for what is over
 	for _, scene := range conformance {
 		t.Run(scene.name, func(t *testing.T) { scene.play(t, cast{t, s.For(t), variants[0]}) })
 	}

@@ -127,6 +127,12 @@ func (p *Peer) ExpectWithin(d time.Duration, w Match) *Message {
 	return got
 }
 
+// Within waits for a message that may not come.
+func (p *Peer) Within(d time.Duration, w Match) (got *Message, ok bool) {
+	ok = wait.Until(d, func() bool { got = p.in.take(w); return got != nil })
+	return got, ok
+}
+
 // Quiet fails the test if a matching message arrives while the time runs, or was
 // waiting already.
 func (p *Peer) Quiet(during time.Duration, w Match) {

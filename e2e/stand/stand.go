@@ -147,6 +147,16 @@ func (s *Stand) Launch() {
 	})
 }
 
+// SetScript starts the router again with another script.
+func (s *Stand) SetScript(text string) {
+	s.t.Helper()
+	if err := os.WriteFile(s.script(), []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.KillProxy()
+	s.Launch()
+}
+
 // KillProxy kills the router without warning, as a crash of the machine would.
 func (s *Stand) KillProxy() { s.Proxy.Kill() }
 

@@ -113,6 +113,11 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 		a.messageCommand(), a.msiloCommand(), a.missedCommand(), a.callsCommand(), a.pingCommand(), a.watchCommand(), a.moniCommand(),
 		a.statsCommand(), a.tmCommand(), a.psCommand(), a.uptimeCommand(), a.versionCommand(), a.rpcCommand(),
 		a.dbCommand(), a.scriptCommand(), a.manCommand())
+	root.SetOut(a.out) // which completion takes note of when it is made
+	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
+		cmd.RunE = groupRun(cmd) // a shell that it does not know is no reason for help
+	}
 	return root
 }
 
@@ -136,13 +141,19 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: 2}
 	cmd.AddCommand(commands...)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = groupRun(cmd)
+	return cmd
+}
+
+// groupRun refuses a command that only holds others.
+func groupRun(group *cobra.Command) func(cmd *cobra.Command, args []string) error {
+	group.Args, group.SuggestionsMinimumDistance = cobra.ArbitraryArgs, 2
+	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usagef("%s wants one of: %s", use, names(cmd))
+			return usagef("%s wants one of: %s", cmd.Name(), names(cmd))
 		}
 		return unknownCommand(cmd, args[0])
 	}
-	return cmd
 }
 
 // unknownCommand names what was perhaps meant, or else what there is.

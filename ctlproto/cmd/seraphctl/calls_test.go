@@ -19,9 +19,9 @@ func TestCalls(t *testing.T) {
 	d.exec("UPDATE call_log SET answered = '2026-03-01 12:05:10', ended = '2026-03-01 12:06:11', hung_up_by = 'caller' WHERE callid = 'b'")
 	d.miss("c", "bob", "2026-03-01 12:10:00", "carol", "", "200", "OK")
 	d.exec("UPDATE call_log SET answered = '2026-03-01 12:10:10' WHERE callid = 'c'")
-	want := "WHEN (UTC)           CALLER                              CALLED             TALKED  STATUS\n" +
-		"2026-03-01 12:05:00  sip:alice@example.org               bob@example.org    1m1s    200 OK\n" +
-		"2026-03-01 12:00:00  B\\x1b[1m <sip:bob@example.org>      alice@example.org  -       486 Busy Here\n"
+	want := "WHEN (UTC)           CALLER                          CALLED             TALKED  STATUS\n" +
+		"2026-03-01 12:05:00  sip:alice@example.org           bob@example.org    1m1s    200 OK\n" +
+		"2026-03-01 12:00:00  B\\x1b[1m <sip:bob@example.org>  alice@example.org  -       486 Busy Here\n"
 	if diff := cmp.Diff(want, d.must("calls", "alice")); diff != "" {
 		t.Error(diff)
 	}

@@ -42,8 +42,8 @@ func TestDomains(t *testing.T) {
 	d.refuses(exitUsage, []string{"domain", "add"}, "domain add: DOMAIN is missing")
 	d.refuses(exitUsage, []string{"domain", "add", "a", "b"}, `domain add: "b" is one argument too many`)
 	d.refuses(exitUsage, []string{"domain", "show", "x"}, "domain show takes no arguments")
-	d.refuses(exitUsage, []string{"domain"}, "domain wants one of: add, rm, show")
-	d.refuses(exitUsage, []string{"domain", "lst"}, `seraphctl domain has no command "lst"; there is add, rm, show`)
+	d.refuses(exitUsage, []string{"domain"}, "domain wants one of: add, reload, rm, show")
+	d.refuses(exitUsage, []string{"domain", "lst"}, `seraphctl domain has no command "lst"; there is add, reload, rm, show`)
 
 	told := 0
 	for _, c := range calls(router) {

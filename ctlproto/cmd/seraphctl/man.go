@@ -95,7 +95,15 @@ func roff(text string) string {
 		}
 		lines[i] = line
 	}
-	return strings.Join(lines, "\n")
+	var b strings.Builder
+	for _, r := range strings.Join(lines, "\n") {
+		if r < 0x80 {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\[u%04X]`, r)
+		}
+	}
+	return b.String()
 }
 
 func quoteRoff(text string) string { return `"` + strings.ReplaceAll(roff(text), `"`, "") + `"` }

@@ -41,7 +41,7 @@ func TestMan(t *testing.T) {
 }
 
 func TestRoff(t *testing.T) {
-	for text, want := range map[string]string{".so /etc/passwd": `\&.so /etc/passwd`, "'x": `\&'x`, `a\fBb`: `a\efBb`, "a\n  .b-c": "a\n\\&.b\\-c"} {
+	for text, want := range map[string]string{".so /etc/passwd": `\&.so /etc/passwd`, "'x": `\&'x`, `a\fBb`: `a\efBb`, "a\n  .b-c": "a\n\\&.b\\-c", "ä…": `\[u00E4]\[u2026]`} {
 		if got := roff(text); got != want {
 			t.Errorf("roff(%q) = %q, want %q", text, got, want)
 		}

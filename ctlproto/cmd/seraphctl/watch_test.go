@@ -105,5 +105,5 @@ func TestWatchCompletes(t *testing.T) {
 			t.Errorf("completion %s: %q", shell, out)
 		}
 	}
-	d.refuses(exitUsage, []string{"completion", "csh"})
+	d.refuses(exitUsage, []string{"completion", "csh"}, `seraphctl completion has no command "csh"`)
 }

@@ -140,9 +140,12 @@ func mallocs(t *testing.T, proto transport.Proto, extra string) uint64 {
 
 // round counts over one set of calls.
 func (c *caller) round(name string) uint64 {
-	list := c.prepare(name, measuredCalls)
+	list, refill := c.prepare(name, measuredCalls), c.prepare(name+"-refill", 50)
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	for i := range refill { // the collection has emptied the pools
+		c.play(&refill[i])
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for i := range list {
