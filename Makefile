@@ -21,7 +21,7 @@ RACE = ./ctlproto/... ./deploy/... \
 FUZZTIME ?= 60s
 LINT = bin/tools/golangci-lint
 
-.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench pictures fuzz clean
+.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench pictures docs fuzz clean
 
 build: ## bin/seraph-proxy, bin/seraph-webui, bin/seraphctl
 	@mkdir -p bin
@@ -90,6 +90,9 @@ bench: build ## calls and registrations beside Kamailio; the last lines are the 
 
 pictures: deps ## docs/pictures, from the real pages
 	cd e2e && SERAPH_E2E_PICTURES=$(CURDIR)/docs/pictures go test -count=1 -run '^TestGuide$$' .
+
+docs: ## docs/modules.md, from what the modules register
+	go test -count=1 -run '^TestModuleIndexIsUpToDate$$' ./proxy/internal/modules -write-index
 
 # Every `func FuzzX` of both modules, one after the other.
 fuzz: ## FUZZTIME (60s) of each fuzz target

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -151,10 +152,16 @@ func TestExampleMinimal(t *testing.T) {
 		t.Errorf("a wrong password is answered %q", final.Start)
 	}
 	refusedCall(t, liar, bob.AoR(), 407)
-	m := bob.NewRegister("<" + bob.ContactURI() + ">").Set("To", alice.AoR())
+	m := bob.NewRegister("<"+bob.ContactURI()+">").Set("To", alice.AoR())
 	m = bob.Answer(m, wantStatus(t, bob.Do(m), 401), peer.Credentials{User: "bob", Password: bob.Password})
 	wantStatus(t, bob.Do(m), 403)
-	s.NothingLeft()
+
+	screen := s.Ctl("", "moni", "--count", "1")
+	for _, line := range []string{`users on line +2`, `registrations accepted +2`, `transactions +\d+`, `answered 2xx +\d+`, `connections +\d+`} {
+		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(screen) {
+			t.Errorf("seraphctl moni has no line %s:\n%s", line, screen)
+		}
+	}
 }
 
 // TestExampleNAT: phones whose addresses lead nowhere are called, hang up both ways and
@@ -386,10 +393,12 @@ func TestExampleMultiDomain(t *testing.T) {
 	refusedCall(t, stranger, pupil.AoR(), 403)
 	refusedCall(t, clerk, pupil.AoR(), 403)
 	refusedCall(t, clerk, "sip:200@example.org", 403) // which leads into the school
-	wantStatus(t, phone("lea", "example.net", "udp").Register(), 403)
+	lea := phone("lea", "example.net", "udp")
+	wantStatus(t, lea.Register(), 403)
+	wantStatus(t, lea.Do(lea.NewRegister("<"+lea.ContactURI()+">").Set("To", "<sip:lea@Example.Net.>")), 403)
+	refusedCall(t, stranger, "sip:ann@EXAMPLE.net.", 403) // which is the same name
 	liar := s.Peer(peer.Config{Name: "ann", Domain: "example.net", Password: boss.Password})
 	refusedCall(t, liar, teacher.AoR(), 407)
-	s.NothingLeft()
 }
 
 // TestExampleLoadBalancer: phones behind edge.cfg, on flows that are the only way to them,

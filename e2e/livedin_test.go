@@ -46,6 +46,7 @@ func TestLivedInPages(t *testing.T) {
 	if n := w.Count("main img, main script, main b"); n != 0 {
 		t.Errorf("%d elements of a stranger's", n)
 	}
+	seen.offersAllOnAPhone()
 	seen.at("full-account", "/user/account")
 	seen.at("full-phones", "/user/account/phones")
 	w.Fill("Add a contact", "sip:somewhere with spaces")
@@ -63,6 +64,27 @@ func TestLivedInPages(t *testing.T) {
 	w.Shows("too long")
 	seen.here("full-send-long")
 	fullAdmin(t, s)
+}
+
+// offersAllOnAPhone looks at what rows and cards have no room for there.
+func (l looked) offersAllOnAPhone() {
+	l.t.Helper()
+	l.Press("Show all of it from mallory@elsewhere.example")
+	l.Shows("Show less")
+	l.Wear(browser.Look{Width: 390, Theme: "light"})
+	l.Picture("full-messages-open-390-light")
+	l.Open("/user/phone-book")
+	l.Press("More for Bob Keller")
+	l.Shows("Send a message")
+	l.Accessible("the menu of a row")
+	l.FitsWidth("the menu of a row")
+	l.Picture("full-phone-book-menu-390-light")
+	l.Open("/user/missed")
+	l.Press("More for Walter Wolf")
+	l.Picture("full-missed-menu-390-light")
+	l.Press("Add to phone book from Walter Wolf")
+	l.Shows("New entry")
+	l.Wear(looks[0])
 }
 
 // someoneCalls leaves missed calls of each kind.
@@ -111,6 +133,14 @@ func someoneWrites(t *testing.T, s *stand.Stand) {
 		strings.Repeat("A long story, told in full. ", 30))
 	mallory := s.Peer(peer.Config{Name: "mallory", Domain: "elsewhere.example"})
 	store(t, mallory, alice, "<script>alert(1)</script> <b>bold</b> \u202eright to left\u202c "+strings.Repeat("x", 300))
+	store(t, mallory, alice, strings.Repeat("another line\n", 80))
+	long := s.Peer(peer.Config{Name: strings.Repeat("long", 15), Domain: "a.very.long.domain.name.of.somebody.elsewhere.example"})
+	letter := long.NewRequest("MESSAGE", alice).Add("Content-Type", "text/plain")
+	letter.Set("From", `"Bob Keller" <`+long.AoR()+">;tag="+peer.Token())
+	letter.Body = []byte("It is really me.")
+	if final := long.Do(letter); final.Status() != 202 {
+		t.Fatalf("a letter is answered %q", final.Start)
+	}
 	picture := mallory.NewRequest("MESSAGE", alice).Add("Content-Type", "image/png")
 	picture.Body = []byte("\x89PNG\r\n")
 	if final := mallory.Do(picture); final.Status() != 202 {

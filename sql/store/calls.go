@@ -78,22 +78,26 @@ const recordChunk = 200
 
 // Record writes calls in one transaction. A call that is there already is
 // updated, its marks and its Started stay, and an answered one stays answered
-// whatever comes later: recording a batch again changes nothing. A Callee that
+// whatever comes later: recording a batch again changes nothing. Of calls that began
+// within one second the lists have that first which began first, if they were
+// recorded in one batch, else that which was recorded first. A Callee that
 // is no canonical address is a *FieldError, and nothing is written.
 func (t *Calls) Record(ctx context.Context, calls []Call) error {
-	rows := make([][]any, len(calls))
 	for i := range calls {
 		if err := checkAOR("callee", calls[i].Callee); err != nil {
 			return wrap(err, "record calls")
 		}
-		rows[i] = calls[i].row(t.db.present())
 	}
-	// All writers go in one order, so that none waits for another in a circle.
-	slices.SortStableFunc(rows, func(a, b []any) int {
-		return slices.CompareFunc(a[:len(callIdentity)], b[:len(callIdentity)], compareText)
-	})
-	if len(rows) == 0 {
+	if len(calls) == 0 {
 		return nil
+	}
+	// A row's id tells calls of one second apart: it follows the time when they began.
+	// Two writers of the same calls have them in one order so, too, and seldom wait for
+	// each other in a circle; one that does begins again.
+	order := slices.SortedStableFunc(slices.Values(calls), func(a, b Call) int { return a.Started.Compare(b.Started) })
+	rows := make([][]any, len(order))
+	for i := range order {
+		rows[i] = order[i].row(t.db.present())
 	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for chunk := range slices.Chunk(rows, recordChunk) {
@@ -105,13 +109,6 @@ func (t *Calls) Record(ctx context.Context, calls []Call) error {
 		return nil
 	})
 	return wrap(err, "record calls")
-}
-
-// compareText orders arguments that are texts.
-func compareText(a, b any) int {
-	x, _ := a.(string)
-	y, _ := b.(string)
-	return strings.Compare(x, y)
 }
 
 // row is the call as callColumns take it.
@@ -225,6 +222,17 @@ func (t *Calls) CountMissedUnseen(ctx context.Context, owner aor.AOR) (int, erro
 	n, err := one(ctx, t.db.read, scanInt, "SELECT COUNT(*) FROM call_log"+f.where(), f.args...)
 	return n, wrap(err, "missed calls of "+owner.String())
 }
+
+// MaxMissedID is the highest id of the calls that the owner missed and has not
+// deleted, 0 if there are none. Ids follow the order in which calls ended, lists the
+// one in which they began: the newest call need not have it.
+func (t *Calls) MaxMissedID(ctx context.Context, owner aor.AOR) (int64, error) {
+	f := missed(owner)
+	id, err := one(ctx, t.db.read, scanID64, "SELECT COALESCE(MAX(id), 0) FROM call_log"+f.where(), f.args...)
+	return id, wrap(err, "missed calls of "+owner.String())
+}
+
+func scanID64(s scanner) (id int64, err error) { return id, s.Scan(&id) }
 
 // MarkSeen notes that the owner has seen the missed calls up to the id, the
 // highest that a page showed, and returns how many were new to them.

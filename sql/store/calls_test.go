@@ -250,6 +250,60 @@ func TestMissedList(t *testing.T) {
 	})
 }
 
+// TestCallsOfOneSecond: calls that began within one second stand in the order in which they
+// began, or in which they were recorded, whatever their Call-IDs.
+func TestCallsOfOneSecond(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		at := func(n int, d time.Duration) store.Call {
+			c := newCall(n)
+			c.Started = start.Add(d)
+			return c
+		}
+		ok(t, db.Calls.Record(t.Context(), []store.Call{at(7, 0), at(3, 0), at(9, 0), at(1, 0), at(5, 0)}))
+		ok(t, db.Calls.Record(t.Context(), []store.Call{at(2, 30*time.Millisecond), at(8, 10*time.Millisecond), at(4, 20*time.Millisecond)}))
+		if got := callIDs(missedBy(t, db, alice)); got != "2 4 8 5 1 9 3 7" {
+			t.Errorf("the newest first: %q", got)
+		}
+		list := []store.Call{at(4, time.Minute), at(8, 0)}
+		ok(t, db.Calls.Record(t.Context(), list)) // known already
+		if list[0].CallID != "call-4" {
+			t.Error("Record has sorted the caller's list")
+		}
+		if got := callIDs(missedBy(t, db, alice)); got != "2 4 8 5 1 9 3 7" {
+			t.Errorf("recorded again: %q", got)
+		}
+	})
+}
+
+// TestMaxMissedID: the highest id of what the owner's list has, wherever it stands there.
+func TestMaxMissedID(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		highest := func(owner aor.AOR) int64 {
+			t.Helper()
+			id, err := db.Calls.MaxMissedID(t.Context(), owner)
+			ok(t, err)
+			return id
+		}
+		if id := highest(alice); id != 0 {
+			t.Errorf("without calls it is %d", id)
+		}
+		ok(t, db.Calls.Record(t.Context(), []store.Call{newCall(2), newCall(3)}))
+		early, theirs, answered := newCall(1), newCall(4), newCall(5) // early began first and ended last
+		theirs.Callee, answered.Answered = bob, start
+		ok(t, db.Calls.Record(t.Context(), []store.Call{early}))
+		ok(t, db.Calls.Record(t.Context(), []store.Call{theirs, answered}))
+		list := missedBy(t, db, alice)
+		if callIDs(list) != "3 2 1" || highest(alice) != list[2].ID || list[2].ID <= list[0].ID {
+			t.Errorf("it is %d of %+v", highest(alice), list)
+		}
+		_, err := db.Calls.DeleteMissed(t.Context(), alice, list[2].ID)
+		ok(t, err)
+		if got := highest(alice); got != list[0].ID {
+			t.Errorf("without the deleted one it is %d, want %d", got, list[0].ID)
+		}
+	})
+}
+
 // TestMissedMarks: what a page showed is marked and removed, and nothing that came since.
 func TestMissedMarks(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
@@ -367,7 +421,7 @@ func TestCallsAway(t *testing.T) {
 		for name, call := range map[string]func() error{
 			"Silo.Add":           func() error { _, err := db.Silo.Add(ctx, newMessage(alice, 1), 0); return err },
 			"Silo.List":          func() error { _, _, err := db.Silo.List(ctx, alice, store.SiloQuery{}); return err },
-			"Silo.Pending":       func() error { _, err := db.Silo.Pending(ctx, alice, 0); return err },
+			"Silo.Pending":       func() error { _, err := db.Silo.Pending(ctx, alice, 0, 0); return err },
 			"Silo.Find":          func() error { _, err := db.Silo.Find(ctx, alice, 1); return err },
 			"Silo.Count":         func() error { _, _, err := db.Silo.Count(ctx, alice); return err },
 			"Silo.Delete":        func() error { _, err := db.Silo.Delete(ctx, alice, 1); return err },
@@ -378,6 +432,7 @@ func TestCallsAway(t *testing.T) {
 			"Calls.ListMissed":   func() error { _, _, err := db.Calls.ListMissed(ctx, alice, store.CallQuery{}); return err },
 			"Calls.FindMissed":   func() error { _, err := db.Calls.FindMissed(ctx, alice, 1); return err },
 			"Calls.Count":        func() error { _, err := db.Calls.CountMissedUnseen(ctx, alice); return err },
+			"Calls.MaxMissedID":  func() error { _, err := db.Calls.MaxMissedID(ctx, alice); return err },
 			"Calls.MarkSeen":     func() error { _, err := db.Calls.MarkSeen(ctx, alice, 1); return err },
 			"Calls.Delete":       func() error { _, err := db.Calls.DeleteMissed(ctx, alice, 1); return err },
 			"Calls.DeleteUpTo":   func() error { _, err := db.Calls.DeleteMissedUpTo(ctx, alice, 1); return err },

@@ -52,19 +52,31 @@ var groupName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // group's name is 1 to 64 letters, digits, "-", "_" and "."; ErrNotFound if
 // there is no such subscriber.
 func (t *Groups) Grant(ctx context.Context, a aor.AOR, group string) error {
+	_, err := t.GrantNew(ctx, a, group)
+	return err
+}
+
+// GrantNew is Grant, and reports whether the subscriber was not in the group before.
+func (t *Groups) GrantNew(ctx context.Context, a aor.AOR, group string) (added bool, err error) {
 	if !groupName.MatchString(group) {
-		return &FieldError{"group", "is not 1 to 64 letters, digits, -, _ and ."}
+		return false, &FieldError{"group", "is not 1 to 64 letters, digits, -, _ and ."}
 	}
 	columns := []string{"username", "domain", "grp", "last_modified"}
 	statement := upsert(t.db.target.dialect, "grp", columns, columns[:3], nil, 1)
-	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, a); err != nil {
 			return err
 		}
+		const count = "SELECT COUNT(*) FROM grp WHERE username = ? AND domain = ? AND grp = ?"
+		var n int
+		if err := tx.QueryRowContext(ctx, count, a.User, a.Domain, group).Scan(&n); err != nil {
+			return err
+		}
+		added = n == 0
 		_, err := tx.ExecContext(ctx, statement, a.User, a.Domain, group, stamp(t.db.present()))
 		return err
 	})
-	return wrap(err, "groups of "+a.String())
+	return added, wrap(err, "groups of "+a.String())
 }
 
 // Revoke takes a user out of a group, ErrNotFound if they are not in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"time"
 
 	"seraph/sql/aor"
@@ -63,13 +64,17 @@ func (t *Silo) List(ctx context.Context, owner aor.AOR, q SiloQuery) ([]SiloMess
 
 // Pending returns the oldest messages to deliver, at most limit (DefaultPage
 // if 0, MaxPage at most), in the order in which they must go out: by the time
-// they came, then by id. Messages refused for good are left out, and those whose
-// time to be sent has not come.
-func (t *Silo) Pending(ctx context.Context, owner aor.AOR, limit int) ([]SiloMessage, error) {
+// they came, then by id, but behind all others those of which so many attempts failed
+// (0: none are). Messages refused for good are left out, and those whose time to be
+// sent has not come.
+func (t *Silo) Pending(ctx context.Context, owner aor.AOR, limit, attempts int) ([]SiloMessage, error) {
 	f := t.pending(owner)
 	limit, _ = page(limit, 0)
+	if attempts <= 0 {
+		attempts = math.MaxInt32
+	}
 	list, err := all(ctx, t.db.read, scanSilo, "SELECT "+siloColumns+siloTables+f.where()+
-		orderBy([]string{"s.inc_time", "s.id"}, false)+" LIMIT ?", append(f.args, limit)...)
+		" ORDER BY CASE WHEN COALESCE(t.attempts, 0) >= ? THEN 1 ELSE 0 END, s.inc_time, s.id LIMIT ?", append(f.args, attempts, limit)...)
 	return list, wrap(err, "messages of "+owner.String())
 }
 

@@ -239,7 +239,7 @@ func TestSiloOrder(t *testing.T) {
 			}
 		}
 		for limit, want := range map[int]string{0: "1 3 3 3b 5 9", 4: "1 3 3 3b"} {
-			list, err := db.Silo.Pending(t.Context(), alice, limit)
+			list, err := db.Silo.Pending(t.Context(), alice, limit, 0)
 			ok(t, err)
 			if got := bodies(list); got != want {
 				t.Errorf("Pending(%d) = %q, want %q", limit, got, want)
@@ -306,8 +306,15 @@ func TestSiloState(t *testing.T) {
 			t.Errorf("state is %+v", got)
 		}
 		counted(t, db, alice, 2, 0)
+		for attempts, want := range map[int]string{0: "1 2", 1: "2 1", 2: "2 1", 3: "1 2"} {
+			list, err := db.Silo.Pending(t.Context(), alice, 10, attempts)
+			ok(t, err)
+			if got := bodies(list); got != want {
+				t.Errorf("pending are %q, want %q with those of %d attempts behind", got, want, attempts)
+			}
+		}
 		ok(t, db.Silo.Attempt(t.Context(), alice, a, 415, true))
-		list, err := db.Silo.Pending(t.Context(), alice, 10)
+		list, err := db.Silo.Pending(t.Context(), alice, 10, 0)
 		ok(t, err)
 		if got := bodies(list); got != "2" {
 			t.Errorf("pending are %q, the refused one is not to be", got)
@@ -376,7 +383,7 @@ func TestSiloExpiry(t *testing.T) {
 		counted(t, db, alice, 1, 1)
 		_, err := db.Silo.Find(t.Context(), alice, id)
 		fails(t, "Find an expired message", err, store.ErrNotFound)
-		list, err := db.Silo.Pending(t.Context(), alice, 10)
+		list, err := db.Silo.Pending(t.Context(), alice, 10, 0)
 		ok(t, err)
 		if got := bodies(list); got != "1" {
 			t.Errorf("pending are %q", got)
@@ -645,7 +652,7 @@ func compareSilo(r *rapid.T, db base, owner aor.AOR, model map[int64]store.SiloM
 	if diff := cmp.Diff(want, list); err != nil || diff != "" || total != len(want) {
 		r.Fatalf("List: %d, %v (-want +got):\n%s", total, err, diff)
 	}
-	list, err = db.Silo.Pending(context.Background(), owner, 0)
+	list, err = db.Silo.Pending(context.Background(), owner, 0, 0)
 	if diff := cmp.Diff(pending, list); err != nil || diff != "" {
 		r.Fatalf("Pending: %v (-want +got):\n%s", err, diff)
 	}

@@ -36,7 +36,7 @@ func TestSiloReminders(t *testing.T) {
 
 		pending := func(want string, count, unread int) {
 			t.Helper()
-			list, err := db.Silo.Pending(t.Context(), alice, 10)
+			list, err := db.Silo.Pending(t.Context(), alice, 10, 0)
 			ok(t, err)
 			n, err := db.Silo.CountPending(t.Context(), alice)
 			ok(t, err)

@@ -64,6 +64,9 @@ func (a *app) message(ctx context.Context, from, to, text string) error {
 		if callee, err = aor.CanonicalURI(to, user.Domain); err != nil {
 			return usagef("TO: %v", err)
 		}
+		if strings.HasPrefix(callee, "tel:") {
+			return usagef("TO: a message goes to a SIP address, not to a telephone number")
+		}
 		outcome, err = c.ImSend(ctx, ctlproto.ImSendParams{From: user.String(), To: callee, Text: text, Actor: a.actor + " by " + auditSource})
 		return err
 	}}

@@ -82,6 +82,8 @@ func TestMessageRefuses(t *testing.T) {
 	d.refuses(exitUsage, []string{"message", "alice", "bob", ""}, "TEXT is empty")
 	d.refuses(exitUsage, []string{"message", "alice", "bob", "\xff"}, "TEXT is not UTF-8")
 	d.refuses(exitUsage, []string{"message", "alice", "b ob", "hi"}, "TO: address ")
+	d.refuses(exitUsage, []string{"message", "alice", "", "hi"}, "TO: address ")
+	d.refuses(exitUsage, []string{"message", "alice", "tel:+42", "hi"}, "TO: a message goes to a SIP address, not to a telephone number")
 	d.refuses(exitUsage, []string{"message", "a@b@c", "bob", "hi"}, "more than one @")
 	if got := calls(router); len(got) != 0 {
 		t.Errorf("calls %v", got)

@@ -96,6 +96,9 @@ func (a *app) msiloShow(ctx context.Context, text string) error {
 		return err
 	}
 	list, err := a.siloOf(ctx, user)
+	if err == nil && len(list) == 0 {
+		err = a.known(ctx, user)
+	}
 	if err != nil {
 		return err
 	}
@@ -107,6 +110,23 @@ func (a *app) msiloShow(ctx context.Context, text string) error {
 		rows[i] = []string{strconv.FormatInt(m.ID, 10), m.Received.UTC().Format(time.DateTime), sender(m), deliveryState(m), bodyText(m)}
 	}
 	return a.writeTable([]string{"ID", "RECEIVED (UTC)", "FROM", "STATE", "TEXT"}, rows)
+}
+
+// known refuses somebody who is no user of ours: the router knows of no messages for
+// them, as for a user without any. Without a database nobody can tell.
+func (a *app) known(ctx context.Context, user aor.AOR) error {
+	if a.db == noDatabase {
+		return nil
+	}
+	db, err := a.openDB(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.Subscribers.Find(ctx, user); err != nil {
+		return notThere(err, user)
+	}
+	return nil
 }
 
 // siloOf asks the router, or reads the database if no router runs.
@@ -126,9 +146,6 @@ func (a *app) siloOf(ctx context.Context, user aor.AOR) ([]ctlproto.MsiloMessage
 		return nil, err
 	}
 	defer db.Close()
-	if _, err := db.Subscribers.Find(ctx, user); err != nil {
-		return nil, notThere(err, user)
-	}
 	list, err := storedMessages(ctx, fromDatabase(db, user))
 	if err != nil {
 		return nil, databaseError(err)

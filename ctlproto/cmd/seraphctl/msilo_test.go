@@ -57,6 +57,7 @@ func silo(list []ctlproto.MsiloMessage) map[string]ctltest.Handler {
 
 func TestMsiloShow(t *testing.T) {
 	d := newDesk(t)
+	d.add("bob", "x")
 	refused, tried, binary := stored(2, "<script>alert(1)</script>\n\x1b[2Jtwo"), stored(3, strings.Repeat("ž", 61)), stored(4, "\x00\x01")
 	refused.Refused, refused.LastCode, refused.Read = true, 415, noon
 	tried.Attempts, tried.FromName = 3, ""
@@ -106,7 +107,19 @@ func TestMsiloShowWithoutRouter(t *testing.T) {
 	}
 	d.refuses(exitFailed, []string{"msilo", "show", "zoe"}, "there is no user zoe@example.org")
 	d.refuses(exitUnreachable, []string{"--db", "none", "msilo", "show", "alice@example.org"}, "seraph-proxy is not running")
-	// Only the router removes.
+	// A running router knows of no messages of whom there is not.
+	d.withRouter(silo(nil))
+	d.refuses(exitFailed, []string{"msilo", "show", "zoe"}, "there is no user zoe@example.org")
+	if out := d.must("msilo", "show", "-q", "alice"); out != "" {
+		t.Errorf("no messages: %q", out)
+	}
+	d.must("--db", "none", "msilo", "show", "zoe@example.org") // nobody to ask
+}
+
+// TestMsiloWithoutRouterFails: only the router removes.
+func TestMsiloWithoutRouterFails(t *testing.T) {
+	d := newDesk(t)
+	d.add("alice", "x")
 	d.refuses(exitUnreachable, []string{"msilo", "rm", "alice", "1"}, "seraph-proxy is not running")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,9 +77,12 @@ func (a *app) pingAddress(ctx context.Context, text string) (string, error) {
 		user, err := a.liveAddress(ctx, text)
 		return user.URI(), err
 	}
-	uri, err := aor.CanonicalURI(text, "")
+	uri, err := aor.CanonicalTarget(text, "")
 	if err != nil {
 		return "", usagef("%v", err)
+	}
+	if strings.HasPrefix(uri, "tel:") {
+		return "", usagef("URI: a telephone number cannot be asked; want a SIP address")
 	}
 	return uri, nil
 }

@@ -19,8 +19,12 @@ func TestPing(t *testing.T) {
 		t.Errorf("output %q", out)
 	}
 	d.must("ping", "SIP:Desk@192.0.2.7:5062;transport=tcp", "-q")
+	d.must("ping", "sip:127.0.0.1:9", "-q")
+	d.must("ping", "sips:[2001:DB8::1]", "-q")
 	want := []string{`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sip:alice@example.org"}`,
-		`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sip:desk@192.0.2.7:5062;transport=tcp"}`}
+		`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sip:desk@192.0.2.7:5062;transport=tcp"}`,
+		`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sip:127.0.0.1:9"}`,
+		`tm.t_uac_wait_block {"method":"OPTIONS","ruri":"sips:[2001:db8::1]"}`}
 	if diff := cmp.Diff(want, calls(router)); diff != "" {
 		t.Errorf("calls:\n%s", diff)
 	}
@@ -45,6 +49,9 @@ func TestPingRefuses(t *testing.T) {
 	d.refuses(exitUsage, []string{"ping"}, "ping: URI is missing")
 	d.refuses(exitUsage, []string{"ping", "a", "b"}, "one argument too many")
 	d.refuses(exitUsage, []string{"ping", "http://x"}, "bad scheme")
+	for _, uri := range []string{"sip:", "sip::5060", "sip:127.0.0.1:99999", "sip:a b", "sip:@host", "tel:+42"} {
+		d.refuses(exitUsage, []string{"ping", uri})
+	}
 	d.refuses(exitUsage, []string{"ping", "alice", "--wait", "10ms"}, "--wait: want at least 1s")
 	d.withRouter(map[string]ctltest.Handler{"tm.t_uac_wait_block": ctltest.Refuse(ctlproto.CodeUnavailable, "took too long")})
 	d.refuses(exitFailed, []string{"ping", "alice"}, "took too long")

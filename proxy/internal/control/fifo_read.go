@@ -146,8 +146,7 @@ func (r *fifoReader) ser() (fifoRequest, error) {
 		return fifoRequest{}, err
 	}
 	command, reply, ok := strings.Cut(first, ":")
-	if !ok || command == "" {
-		r.drain()
+	if !ok || command == "" { // this line alone: the next one may be another writer's
 		return fifoRequest{}, fmt.Errorf("%w: want \":command:reply_name\"", errFIFOFraming)
 	}
 	q := fifoRequest{command: command, reply: reply}

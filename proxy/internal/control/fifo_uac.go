@@ -50,7 +50,7 @@ func (s *Server) sendable(r *UacRequest, nextHop, socket string) error {
 			return ctlproto.InvalidParam(name, fmt.Sprintf("want %q: requests go where the routing script sends them", "."))
 		}
 	}
-	uri, err := aor.CanonicalURI(r.URI, "")
+	uri, err := aor.CanonicalTarget(r.URI, "")
 	if err != nil {
 		return ctlproto.InvalidParam("ruri", err.Error())
 	}

@@ -173,6 +173,7 @@ func TestMethods(t *testing.T) {
 		{"domain.dump", `["x"]`, invalid("", "the method takes none"), ""},
 		{"tm.t_uac_start", `["MESSAGE"]`, invalid("ruri", "missing"), ""},
 		{"tm.t_uac_wait_block", `{"method":"OPTIONS","ruri":"alice@example.org"}`, `"result":{"code":200,"text":"OK"}`, "options sip:alice@example.org"},
+		{"tm.t_uac_wait_block", `["OPTIONS","SIP:127.0.0.1:9"]`, `"result":{"code":200,"text":"OK"}`, "options sip:127.0.0.1:9"},
 		{"tm.t_uac_wait_block", `["OPTIONS"]`, invalid("ruri", "missing"), ""},
 		{"tm.t_uac_wait_block", `["INVITE","sip:alice@example.org"]`, invalid("headers", "want From and To: without them only OPTIONS can be sent"), ""},
 		{"tm.t_uac_wait_block", `["OPTIONS","alice"]`, invalid("ruri", noDomain), ""},

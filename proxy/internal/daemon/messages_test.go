@@ -152,9 +152,9 @@ func TestPhoneVanishes(t *testing.T) {
 	alice, bob := s.phone("alice"), s.phone("bob")
 	leave(alice, "one", "two")
 	bob.register()
-	bob.expect("MESSAGE") // and no answer
-	s.wait("the attempt is noted", func() bool { l := s.siloOf("bob"); return len(l) == 2 && l[0].Attempts == 1 })
-	if l := s.siloOf("bob"); l[0].LastCode != 408 || l[0].Refused || l[1].Attempts != 0 {
+	bob.expect("MESSAGE") // and no answer, nor to the next one
+	s.wait("the attempts are noted", func() bool { l := s.siloOf("bob"); return len(l) == 2 && l[1].Attempts == 1 })
+	if l := s.siloOf("bob"); l[0].LastCode != 408 || l[0].Refused || l[0].Attempts != 1 || l[1].Refused {
 		t.Errorf("the silo has %+v", l)
 	}
 	again := s.phone("bob")
@@ -426,6 +426,76 @@ func TestImSend(t *testing.T) {
 	if l := s.siloOf("carol"); len(l) != 1 || l[0].From != "sip:alice@"+testDomain {
 		t.Errorf("the silo of carol has %+v", l)
 	}
+}
+
+// TestLargestImSend: the longest text that the portal may send goes to the phone in a
+// datagram of at most 1300 bytes (RFC 3428 §8), and not much less; nothing in it leads the
+// way of a dialog, for a MESSAGE begins none.
+func TestLargestImSend(t *testing.T) {
+	s := newStand(t, "", "alice", "bob")
+	client, err := ctlproto.Dial(t.Context(), s.cfg.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	bob := s.phone("bob")
+	bob.register()
+	done := make(chan int, 1)
+	go func() {
+		for n := 1200; ; n-- {
+			_, err := client.ImSend(t.Context(), ctlproto.ImSendParams{From: "alice@" + testDomain, To: "bob", Text: strings.Repeat("x", n), Actor: "test"})
+			if err == nil || n == 0 || !strings.Contains(err.Error(), "does not fit") {
+				done <- n
+				return
+			}
+		}
+	}()
+	m := bob.expect("MESSAGE")
+	bob.answer(m, 200)
+	if n := <-done; len(m.Body()) != n || len(m.Buf) > 1300 || len(m.Buf) < 1200 {
+		t.Errorf("of %d bytes of text the phone gets %d in a datagram of %d", n, len(m.Body()), len(m.Buf))
+	}
+	if m.Header(sip.HdrRecordRoute) != nil {
+		t.Errorf("there is a Record-Route:\n%s", m.Buf)
+	}
+}
+
+// TestOneBlockerAtThePhone: a message that a phone ignores holds up neither those behind
+// it nor what is written to it meanwhile.
+func TestOneBlockerAtThePhone(t *testing.T) {
+	s := newStand(t, shortTimer(), "alice", "bob")
+	alice, bob := s.phone("alice"), s.phone("bob")
+	leave(alice, "ignored", "one", "two")
+	bob.register()
+	var got []string
+	for len(got) < 2 {
+		m := bob.expect("MESSAGE")
+		if text := string(m.Body()); !strings.HasSuffix(text, "ignored") {
+			got = append(got, text[strings.LastIndexByte(text, ' ')+1:])
+			bob.answer(m, 200)
+		}
+	}
+	if got[0] != "one" || got[1] != "two" {
+		t.Errorf("delivered %q", got)
+	}
+	s.wait("one is left", func() bool { l := s.siloOf("bob"); return len(l) == 1 && l[0].Attempts == 1 && l[0].LastCode == 408 })
+	bob.register()
+	if text := string(bob.expect("MESSAGE").Body()); !strings.HasSuffix(text, "ignored") {
+		t.Errorf("got %q, want the message once more", text)
+	}
+	alice.start("MESSAGE", bobURI(), "live", "are you there?")
+	for {
+		m := bob.expect("MESSAGE")
+		if strings.HasSuffix(string(m.Body()), "ignored") {
+			continue // the same again
+		}
+		if string(m.Body()) != "are you there?" {
+			t.Errorf("got %q, want the live message", m.Body())
+		}
+		bob.answer(m, 200)
+		break
+	}
+	alice.expect("SIP/2.0 200")
 }
 
 // TestMsiloMethods: the store on the control socket, and its events.

@@ -64,6 +64,7 @@ func (d *Daemon) statistics(yield func(group, name string, value int64)) {
 	yield("sl", "sent_replies", sl.Class2xx+failed)
 	yield("sl", "sent_err_replies", failed)
 	d.modules.Usrloc.Statistics(yield)
+	d.modules.Registrar.Statistics(yield)
 	d.modules.Auth.Statistics(yield)
 	d.agent.Statistics(yield)
 	d.modules.Ctd.Statistics(yield)

@@ -274,6 +274,72 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// stubborn is a segment whose next calls fail after they have been done.
+type stubborn struct {
+	*os.File
+	syncs, truncates *int // how many calls fail
+}
+
+func fails(n *int) error {
+	if *n == 0 {
+		return nil
+	}
+	*n--
+	return syscall.EIO
+}
+
+func (f stubborn) Sync() error { return errors.Join(f.File.Sync(), fails(f.syncs)) }
+
+func (f stubborn) Truncate(size int64) error {
+	if err := fails(f.truncates); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}
+
+// TestFailureAfterAWholeWrite: what was promised after an append that failed, and that
+// could not be taken back at once, is not lost at the next start. What failed is taken
+// back before the next append, if the disk lets it.
+func TestFailureAfterAWholeWrite(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		syncs, truncates int
+		want             []string
+	}{
+		{"taken back", 1, 0, []string{"one", "four", "five", "six"}},
+		{"taken back, which does not last at once", 2, 0, []string{"one", "four", "five", "six"}},
+		{"taken back later", 1, 1, []string{"one", "four", "five", "six"}},
+		{"never taken back", 1, 1000, []string{"one", "two", "three", "four", "five", "six"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			folder := t.TempDir()
+			j, _, _ := open(t, folder)
+			syncs, truncates := 0, 0
+			j.create = func(path string) (file, error) {
+				f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+				return stubborn{f, &syncs, &truncates}, err
+			}
+			appended(t, j, "one")
+			syncs, truncates = c.syncs, c.truncates
+			if _, err := j.Append([][]byte{[]byte("two"), []byte("three")}); !errors.Is(err, syscall.EIO) {
+				t.Fatalf("an append that is not synchronised: %v, want an error", err)
+			}
+			appended(t, j, "four")
+			appended(t, j, "five")
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			j, got, report := open(t, folder)
+			if !slices.Equal(got, c.want[:len(c.want)-1]) || report.Skipped+report.Cut != 0 {
+				t.Errorf("after the start there are %q, want %q; %+v", got, c.want[:len(c.want)-1], report)
+			}
+			appended(t, j, "six")
+			_, got, _ = open(t, folder)
+			wantRecords(t, got, c.want...)
+		})
+	}
+}
+
 // TestOpenRefuses: a folder that cannot be one is named.
 func TestOpenRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")

@@ -252,10 +252,16 @@ func (r *Request) appendTop(dst []byte, t *Target, f transport.Flow, mark byte, 
 	dst = append(dst, ";branch="...)
 	dst = txn.AppendBranch(dst, mark, id)
 	dst = append(dst, "\r\n"...)
-	if r.RecordRouted || r.Local != nil {
+	if r.RecordRouted || r.Local != nil && opensDialog(r.Msg.Method) {
 		dst = r.appendRecordRoute(dst, t, f)
 	}
 	return dst
+}
+
+// opensDialog reports whether a request of the router's own user agent may begin a
+// dialog, whose later requests pass here without the script's asking.
+func opensDialog(m sip.Method) bool {
+	return m == sip.INVITE || m == sip.SUBSCRIBE || m == sip.REFER
 }
 
 // appendBranch writes the request for one target (RFC 3261 §16.6).

@@ -125,6 +125,23 @@ func TestTortures(t *testing.T) {
 	}
 }
 
+// TestOddRequestLine: a request line with blanks where none belong is an error, and so much of
+// the request is there that it can be answered; what is no request line at all has nothing.
+func TestOddRequestLine(t *testing.T) {
+	for line, request := range map[string]bool{
+		"OPTIONS sip:user@example.com; lr SIP/2.0": true, "OPTIONS  sip:x  SIP/2.0": true, "OPTIONS sip:x SIP/2.0  ": true,
+		"OPTIONS sip:x": false, "OPTIONS SIP/2.0": false, " OPTIONS sip:x SIP/2.0": false, "OPTIONS sip:x SIP/2.0 x": false, "(: sip:x  SIP/2.0": false,
+	} {
+		var m sip.Message
+		if err := m.Parse([]byte(crlf(line + "\n" + via + rest + "\n"))); !errors.Is(err, sip.ErrStartLine) {
+			t.Errorf("%q: %v", line, err)
+		}
+		if v, err := m.Via(); m.IsRequest != request || request && (err != nil || string(v.Branch) != "z9hG4bK1" || m.Method != sip.OPTIONS || len(m.RequestURI()) != 0) {
+			t.Errorf("%q: a request is %t, Via %v", line, m.IsRequest, err)
+		}
+	}
+}
+
 // TestUnusualMessage reads the values of RFC 4475 §3.1.1.1.
 func TestUnusualMessage(t *testing.T) {
 	var m sip.Message

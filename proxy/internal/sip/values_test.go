@@ -38,6 +38,7 @@ func TestParseNameAddr(t *testing.T) {
 		{"<sip:a@b>;tag", "|sip:a@b|tag|"},
 		{"", ""}, {"<>", ""}, {"<sip:a@b", ""}, {"\"open <sip:a@b>", ""}, {"<sip:a@b>, <sip:c@d>", ""}, {"<sip:a@b>x", ""}, {"sip:a b", ""}, {";tag=1", ""}, {"\"", ""},
 		{"\"x<sip:a>", ""}, {"<sip:a@b>;x=\"open", ""}, {"<sip:<a>", ""},
+		{"<sip:a@b?x=y>", "|sip:a@b?x=y||"}, {"<sip:a,b@c>", "|sip:a,b@c||"}, {"sip:a@b?x=y", ""}, {"sip:a,b@c", ""}, // RFC 3261 §20
 	} {
 		var a NameAddr
 		err := ParseNameAddr([]byte(c.in), &a)

@@ -9,6 +9,9 @@ import (
 type Responder interface {
 	// Reply answers through a server transaction.
 	Reply(rep *sip.Reply)
+	// Refuse answers without a transaction: what belongs to nothing of ours, and may
+	// be anybody's, takes no memory.
+	Refuse(rep *sip.Reply)
 	// Append appends the same reply as text, to be sent again later, and says
 	// where to.
 	Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow)
@@ -29,26 +32,32 @@ func (a *Agent) Handle(m *sip.Message, from transport.Flow, rsp Responder) {
 	c := a.calls[string(token)]
 	a.mu.Unlock()
 	rep := sip.Reply{Status: 481}
-	if c != nil {
-		c.handle(m, from, rsp, &rep)
-	} else {
-		a.stats.unknown.Add(1)
-	}
-	if rep.Status != 0 && m.Method != sip.ACK {
+	ours := c != nil && c.handle(m, from, rsp, &rep)
+	switch {
+	case rep.Status == 0 || m.Method == sip.ACK:
+	case ours:
 		rsp.Reply(&rep)
+	default:
+		a.stats.unknown.Add(1)
+		rsp.Refuse(&rep)
 	}
 }
 
-// handle decides about a request under the lock. A Status of 0 in rep says that
-// it was answered already.
-func (c *Call) handle(m *sip.Message, from transport.Flow, rsp Responder, rep *sip.Reply) {
+// handle decides about a request under the lock; false if it is of no dialog here. A
+// Status of 0 in rep says that it was answered already.
+func (c *Call) handle(m *sip.Message, from transport.Flow, rsp Responder, rep *sip.Reply) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := c.find(m)
 	if d == nil {
-		c.agent.stats.unknown.Add(1)
-		return
+		return false
 	}
+	d.receive(m, from, rsp, rep)
+	return true
+}
+
+// receive takes a request of the dialog.
+func (d *dialog) receive(m *sip.Message, from transport.Flow, rsp Responder, rep *sip.Reply) {
 	d.flow = from
 	if m.Method == sip.ACK {
 		d.acknowledged(m)

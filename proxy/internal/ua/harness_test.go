@@ -332,6 +332,9 @@ type recorder struct {
 	last reply
 }
 
+// Refuse is Reply: the test of the relay sees that no transaction is made.
+func (r *recorder) Refuse(rep *sip.Reply) { r.Reply(rep) }
+
 func (r *recorder) Reply(rep *sip.Reply) {
 	m := &sip.Message{}
 	if err := m.Parse(r.m.AppendReply(nil, rep)); err != nil {

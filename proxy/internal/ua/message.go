@@ -30,7 +30,8 @@ type Message struct {
 	Headers     string
 	ContentType string
 	Body        []byte
-	// Limit bounds the whole request in bytes; 0 is what a datagram can hold.
+	// Limit bounds the whole request in bytes, as it leaves the router to a phone whose
+	// contact is of usual length; 0 is what a datagram can hold.
 	Limit int
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
+	"seraph/proxy/internal/txn"
 )
 
 // Answer is the final response to a request outside any dialog.
@@ -29,7 +30,7 @@ type outside struct {
 	user, domain       string // the identity with which the script runs, canonical
 	headers            string // further lines, each ending in CRLF
 	body               []byte
-	limit              int           // of the whole request in bytes; 0 is what a datagram can hold
+	limit              int           // of the whole request as it leaves the router, in bytes; 0 is what a datagram can hold
 	sent               *atomic.Int64 // counts those that were written, may be nil
 }
 
@@ -104,8 +105,23 @@ func (a *Agent) appendOutside(dst []byte, p *outside) ([]byte, error) {
 	dst = append(dst, "Content-Length: "...)
 	dst = sip.AppendUint(dst, uint64(len(p.body)))
 	dst = append(append(dst, "\r\n\r\n"...), p.body...)
-	if p.limit > 0 && len(dst) > p.limit || len(dst) > sip.MaxSize {
+	if p.limit > 0 && len(dst)+a.relayed() > p.limit || len(dst) > sip.MaxSize {
 		return nil, ErrMessageTooLarge
 	}
 	return dst, nil
+}
+
+// contactRoom is by how much a phone's contact may be longer than its address, in bytes:
+// it becomes the Request-URI.
+const contactRoom = 64
+
+// relayed is how much larger a request leaves the router than it is written, in bytes: by
+// a second Via, the header of a fork, and the contact.
+func (a *Agent) relayed() int {
+	longest := 0
+	for _, s := range a.net.Sockets() {
+		longest = max(longest, len(s.Via))
+	}
+	var branch [32]byte
+	return len("Via: SIP/2.0/;branch=\r\n") + longest + len(txn.AppendBranch(branch[:0], txn.StatefulMark, 0)) + len("Max-Breadth: 60\r\n") + contactRoom
 }

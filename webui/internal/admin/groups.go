@@ -6,6 +6,7 @@ import (
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
 
@@ -27,8 +28,9 @@ func (p *Portal) GroupGrant(w http.ResponseWriter, r *http.Request) {
 	if f.OK() && !rights(r).MayGrant(group) {
 		f.Fail("group", "admin.groups.not_yours")
 	}
+	added := false
 	if f.OK() {
-		err := p.DB.Groups.Grant(r.Context(), a.AOR, group)
+		added, err = p.DB.Groups.GrantNew(r.Context(), a.AOR, group)
 		var field *store.FieldError
 		switch {
 		case errors.As(err, &field):
@@ -40,6 +42,10 @@ func (p *Portal) GroupGrant(w http.ResponseWriter, r *http.Request) {
 	}
 	if !f.OK() {
 		p.showUser(w, r, http.StatusUnprocessableEntity, userPage{account: a, GroupForm: f})
+		return
+	}
+	if !added {
+		p.done(w, r, a.Path(), session.Flash{Key: "admin.groups.already", Args: []string{a.Profile.Name(), group}})
 		return
 	}
 	p.finish(w, r, a.Path(), change{

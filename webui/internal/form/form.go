@@ -68,12 +68,15 @@ func (f *Form) Fail(name, key string, args ...string) {
 func (f *Form) OK() bool { return len(f.faults) == 0 }
 
 // Text is a field's value without space around it, at most most characters
-// long. Otherwise, and if it holds control characters, the field is at fault.
+// long. Otherwise, and if it holds control characters or such as turn the direction of
+// the text around it, the field is at fault.
 func (f *Form) Text(name string, most int) string {
 	text := strings.TrimSpace(f.Value(name))
 	switch {
 	case !utf8.ValidString(text), strings.ContainsFunc(text, unicode.IsControl):
 		f.Fail(name, "form.characters")
+	case strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(unicode.Bidi_Control, c) }):
+		f.Fail(name, "form.direction")
 	case utf8.RuneCountInString(text) > most:
 		f.Fail(name, "form.long", strconv.Itoa(most))
 	}

@@ -39,6 +39,10 @@ func TestText(t *testing.T) {
 		{"name=abcde", "abcde", "form.long 4"},
 		{"name=a%00b", "a\x00b", "form.characters"},
 		{"name=a%0Ab", "a\nb", "form.characters"},
+		{"name=a%E2%80%AEb", "a\u202eb", "form.direction"},
+		{"name=%E2%81%A6", "\u2066", "form.direction"},
+		{"name=%E2%80%8F", "\u200f", "form.direction"},
+		{"name=%D7%91%D7%9F", "\u05d1\u05df", ""},
 		{"name=%ff", "\xff", "form.characters"},
 	} {
 		f := parse(t, c.body)
@@ -119,7 +123,8 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typed string) {
 		got := form.New("name", typed)
 		text := got.Text("name", 8)
-		bad := !utf8.ValidString(text) || utf8.RuneCountInString(text) > 8 || strings.ContainsFunc(text, unicode.IsControl)
+		bad := !utf8.ValidString(text) || utf8.RuneCountInString(text) > 8 || strings.ContainsFunc(text, unicode.IsControl) ||
+			strings.ContainsFunc(text, func(c rune) bool { return unicode.Is(unicode.Bidi_Control, c) })
 		if got.OK() == bad || strings.TrimSpace(text) != text {
 			t.Errorf("%q: text %q, OK %v", typed, text, got.OK())
 		}

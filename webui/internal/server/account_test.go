@@ -12,6 +12,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/server"
 	"seraph/webui/internal/user"
@@ -234,6 +235,7 @@ func TestContactFaults(t *testing.T) {
 	check(t, err)
 	s := newStand(t, map[string]ctltest.Handler{ctlproto.MethodUlAdd: answer, ctlproto.MethodUlLookup: contacts(phones...)},
 		func(o *server.Options) { o.ContactRules.Deny = []user.ContactPattern{premium} })
+	check(t, s.db.Aliases.Add(t.Context(), aor.AOR{User: "82001", Domain: "example.org"}, alice))
 	b := s.browser().signIn("alice", "wonderland")
 	for _, c := range []struct{ typed, lifetime, field, fault string }{
 		{"sip:bob@gw.premium.example.net:5070", "hour", "contact", "The operator does not allow calls to be sent on to this address."},
@@ -243,6 +245,8 @@ func TestContactFaults(t *testing.T) {
 		{"tel:+420123", "hour", "contact", "This is no SIP address like bob@example.org or sip:bob@192.0.2.7:5060."},
 		{"javascript:alert(1)", "hour", "contact", "This is no SIP address like bob@example.org or sip:bob@192.0.2.7:5060."},
 		{"Alice", "hour", "contact", "This is your own address: calls would go round in circles."},
+		{"82001", "hour", "contact", "This is your own address: calls would go round in circles."},
+		{"sips:82001@Example.org:5070;transport=tls", "hour", "contact", "This is your own address: calls would go round in circles."},
 		{"sip:bob@example.net", "century", "lifetime", "Choose one of the list."},
 		{"sip:bob@example.net", "hour", "contact", "You have as many contacts as the router allows. Remove one first."},
 	} {

@@ -42,6 +42,20 @@ func TestGroups(t *testing.T) {
 	b.do("POST", userPath(bob, "groups", "revoke"), url.Values{"csrf": {csrf}, "group": {"ld"}}).is(404)
 }
 
+// TestGroupGrantedTwice: what the user has already is no change: nothing to undo,
+// to record or to tell.
+func TestGroupGrantedTwice(t *testing.T) {
+	s := adminStand(t, nil)
+	check(t, s.db.Groups.Grant(t.Context(), bob, "int"))
+	b := s.admin(root)
+	before := len(s.records())
+	s.tells(func() { b.to(bob, "/groups", "group", "int").leads(userPath(bob)) })
+	if all := s.records(); len(all) != before {
+		t.Errorf("a record of no change: %+v", all[0])
+	}
+	b.get(userPath(bob)).is(200).shows("bob is in the group int already.", "Revoke int").lacks("Undo")
+}
+
 // TestGroupsOfDomainAdmin: only those that a privilege names.
 func TestGroupsOfDomainAdmin(t *testing.T) {
 	s := adminStand(t, nil)

@@ -2,6 +2,7 @@ package user
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,11 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	me := owner(r)
-	contact := p.readContact(f, me)
+	contact, err := p.readContact(r, f)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	lifetime := readLifetime(f)
 	if f.OK() {
 		err := p.Ctl.UlAdd(r.Context(), ctlproto.UlAddParams{
@@ -65,25 +70,32 @@ func addFault(err error) string {
 }
 
 // readContact is the SIP URI of what was typed: a bare name takes the owner's
-// domain. The own address is none, for calls would go round in circles; nor is
-// one that the operator's rules deny.
-func (p *Portal) readContact(f *form.Form, me aor.AOR) string {
+// domain. The owner's own addresses are none, for calls would go round in circles;
+// nor is one that the operator's rules deny.
+func (p *Portal) readContact(r *http.Request, f *form.Form) (string, error) {
+	me := owner(r)
 	typed := f.Required("contact", aor.MaxURI)
 	if typed == "" || !f.OK() {
-		return ""
+		return "", nil
 	}
 	contact, err := aor.CanonicalURI(typed, me.Domain)
 	if err != nil || !strings.HasPrefix(contact, "sip:") && !strings.HasPrefix(contact, "sips:") {
 		f.Fail("contact", "phones.bad_contact")
-		return ""
+		return "", nil
 	}
-	if who, err := aor.Parse(contact, me.Domain); err == nil && who == me {
-		f.Fail("contact", "phones.own_address")
+	if who, err := aor.Parse(contact, me.Domain); err == nil {
+		own, err := p.DB.Aliases.List(r.Context(), me)
+		if err != nil {
+			return "", err
+		}
+		if who == me || slices.Contains(own, who) {
+			f.Fail("contact", "phones.own_address")
+		}
 	}
 	if p.ContactRules.Denies(contact) {
 		f.Fail("contact", "phones.denied")
 	}
-	return contact
+	return contact, nil
 }
 
 func readLifetime(f *form.Form) time.Duration {

@@ -22,7 +22,8 @@ type ContactRules struct {
 //	*.example.net        the host; "*" is any text, "?" one character
 //	192.0.2.0/24         hosts that are numbers of this network; a number alone is one, too
 //	0900*@*              user and host; a number fits with its separators and without
-//	/^sip:(0|\+420)90/   a regular expression (RE2), found anywhere in the whole URI
+//	/^sip:(0|\+420)90/   a regular expression (RE2), found anywhere in the whole URI; the
+//	                     URI of a number is looked at with its separators and without
 //
 // Case never matters. A parameter maddr, which the router calls in place of
 // the host, is compared as the host is.
@@ -131,17 +132,18 @@ func (r ContactRules) Denies(contact string) bool {
 		return false
 	}
 	users, hosts := usersOf(contact), hostsOf(contact)
+	uris := spellings(contact, users)
 	for _, p := range r.Deny {
-		if p.fits(contact, users, hosts) {
+		if p.fits(uris, users, hosts) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p ContactPattern) fits(contact string, users, hosts []string) bool {
+func (p ContactPattern) fits(uris, users, hosts []string) bool {
 	if p.uri != nil {
-		return p.uri.MatchString(contact)
+		return anyFits(p.uri, uris)
 	}
 	if p.user != nil && !anyFits(p.user, users) {
 		return false
@@ -166,18 +168,41 @@ func anyFits(re *regexp.Regexp, texts []string) bool {
 	return false
 }
 
-// usersOf is the user part of a URI, without escapes; a number once more
-// without what only separates its digits (RFC 3966 §5.1.1) and without parameters.
+// usersOf is the user part of a URI, without escapes, and in the plainer ways in which
+// a gateway may read it: without parameters, and a number without what only separates
+// its digits (RFC 3966 §5.1.1).
 func usersOf(uri string) []string {
 	_, rest, _ := strings.Cut(uri, ":")
 	escaped, _, _ := strings.Cut(rest, "@")
 	user := unescaped(escaped)
-	number, _, _ := strings.Cut(user, ";")
-	number = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "").Replace(number)
-	if number == user || number == "" || strings.Trim(number, "+0123456789*#") != "" {
-		return []string{user}
+	name, _, _ := strings.Cut(strings.Map(halfWidth, user), ";")
+	number := strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "").Replace(name)
+	if strings.Trim(number, "+0123456789*#") != "" {
+		number = ""
 	}
-	return []string{user, number}
+	return distinct([]string{user, name, number})
+}
+
+// halfWidth is the ASCII character that a full-width one looks like.
+func halfWidth(c rune) rune {
+	if c >= '！' && c <= '～' {
+		return c - '！' + '!'
+	}
+	return c
+}
+
+// spellings are a URI as it is, and with each of the plainer users in place of its own.
+func spellings(uri string, users []string) []string {
+	scheme, rest, _ := strings.Cut(uri, ":")
+	_, after, found := strings.Cut(rest, "@")
+	if !found {
+		return []string{uri}
+	}
+	uris := []string{uri}
+	for _, user := range users {
+		uris = append(uris, scheme+":"+user+"@"+after)
+	}
+	return uris
 }
 
 // hostsOf is where a URI leads: its host and every maddr, a final dot aside.

@@ -23,6 +23,12 @@ func TestContactRules(t *testing.T) {
 		{"0900*@*", []string{"0900123@gw.example.net", "sip:09%300123@gw.example.net", "sip:0-900-123@gw.example.net", "sip:(0)900.123;phone-context=+1@gw.example.net"}, []string{"10900123@gw.example.net", "x0900@example.net", "bob@0900.example.net"}},
 		{"+1900*@*.example.net", []string{"+1-900-555@gw.example.net"}, []string{"+1900555@gw.example.org"}},
 		{`/^sip:(00|\+)?900/`, []string{"sip:900123@x.example", "SIP:+900@x.example"}, []string{"sips:900123@x.example", "sip:1900@x.example"}},
+		{`/^sips?:(\+|00)?1?900\d{7}@/`, []string{"sip:19005551234@gw.example.net", "sip:1-900-555-1234@gw.example.net", "sip:+1.900.555.1234@gw.example.net", "sips:(00)19005551234@gw.example.net",
+			"sip:9005551234;phone-context=+1@gw.example.net", "sip:900-555-1234;x=y@gw.example.net",
+			"sip:\uff19\uff10\uff105551234@gw.example.net", "sip:900\uff0d555\uff0d1234@gw.example.net"},
+			[]string{"sip:1-800-555-1234@gw.example.net", "sip:900-555-123@gw.example.net", "sip:bob@gw.example.net;x=9005551234"}},
+		{"0900*@*", []string{"sip:\uff10900123@gw.example.net", "sip:0-900-1;a@gw.example.net"}, []string{"sip:\uff11900123@gw.example.net"}},
+		{"bob@*", []string{"sip:bob;day=tuesday@gw.example.net"}, []string{"sip:bobby;x=bob@gw.example.net"}},
 		{`/;transport=TCP/`, []string{"x@y.example;transport=tcp"}, []string{"x@y.example"}},
 		{"*", []string{"x@y.example", "x@[::1]"}, nil},
 	} {

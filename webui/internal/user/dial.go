@@ -24,6 +24,8 @@ const maxCalleeName = 128
 // dialPage is the data of dial.html.
 type dialPage struct {
 	Form *form.Form
+	// Devices are the choices of the phone that rings first, none if there is one alone.
+	Devices []view.Option
 	// From is the caller's own address.
 	From string
 	// Fault is what is wrong apart from the field; its key is "" if nothing is.
@@ -61,11 +63,16 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 	if to == "sip:"+owner(r).String() || to == "sips:"+owner(r).String() {
 		f.Fail("to", "dial.own")
 	}
+	device, err := p.readDevice(r, f)
+	if err != nil {
+		p.dialFault(w, r, f, err)
+		return
+	}
 	if !f.OK() {
 		p.showDial(w, r, http.StatusUnprocessableEntity, dialPage{Form: f})
 		return
 	}
-	status, err := p.startCall(r.Context(), owner(r), to)
+	status, err := p.startCall(r.Context(), owner(r), to, device)
 	if err != nil {
 		p.dialFault(w, r, f, err)
 		return
@@ -77,9 +84,10 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 	p.showAttempt(w, r, status)
 }
 
-// startCall asks the router to connect caller with callee. The status holds
+// startCall asks the router to connect caller with callee; device is the contact of the
+// caller's that rings, all if empty. The status holds
 // what is known before the router has told more.
-func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee string) (ctlproto.CtdStatus, error) {
+func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee, device string) (ctlproto.CtdStatus, error) {
 	name := ""
 	if e, err := p.DB.Phonebook.FindAddress(ctx, caller, callee); err == nil {
 		name = cutBytes(e.Name(), maxCalleeName)
@@ -87,7 +95,7 @@ func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee string) (
 		p.Log.Warn("name not looked up", "user", caller.String(), "err", err) // the call does not depend on it
 	}
 	id, err := p.Ctl.CtdDial(ctx, ctlproto.CtdDialParams{
-		Caller: caller.String(), Callee: callee, CalleeName: name, Actor: caller.String(),
+		Caller: caller.String(), Callee: callee, CalleeName: name, Device: device, Actor: caller.String(),
 	})
 	if err != nil {
 		return ctlproto.CtdStatus{}, err
@@ -154,7 +162,10 @@ func (p *Portal) DialClear(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Portal) showDial(w http.ResponseWriter, r *http.Request, status int, page dialPage) {
-	page.From = owner(r).String()
+	page.From, page.Devices = owner(r).String(), p.devices(r, page.Form.Value(fieldDevice))
+	if key, args := page.Form.Error(fieldDevice); key != "" && page.Devices == nil {
+		page.Fault = view.Msg{Key: key, Args: args} // there is no field to put it beside
+	}
 	last, err := p.DB.Dials.List(r.Context(), owner(r), store.MaxDials)
 	if err != nil {
 		p.fail(w, r, err)

@@ -44,6 +44,7 @@ type messageRow struct {
 	Text, Type string
 	Size       int
 	Cut        bool // Text is the beginning only
+	Long       bool // it has so many lines that a page shows the first ones until asked for all
 	// Receipt says that a program reports on an earlier message, and no person writes.
 	Receipt bool
 	// Later is when the message will be sent, the zero time if it may be sent now.
@@ -126,7 +127,7 @@ func newMessageRow(m store.SiloMessage, sender person, now time.Time) messageRow
 		return row
 	}
 	row.Text = clip(text, maxShown)
-	row.Cut = len(row.Text) < len(text)
+	row.Cut, row.Long = len(row.Text) < len(text), linesOf(row.Text) > maxLines
 	return row
 }
 

@@ -5,12 +5,28 @@ import (
 	"mime"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"seraph/sql/store"
 )
 
 // maxShown is how much of a message's text a page shows, in characters.
 const maxShown = 4000
+
+// maxLines is how many lines of a message are shown at first, lineLength about how
+// many characters a line has room for.
+const (
+	maxLines   = 12
+	lineLength = 76
+)
+
+// linesOf is about how many lines a text takes.
+func linesOf(text string) (n int) {
+	for line := range strings.Lines(text) {
+		n += 1 + max(0, utf8.RuneCountInString(line)-2)/lineLength
+	}
+	return n
+}
 
 // textOf is what a message says, in UTF-8 with plain line ends; ok is false if
 // it is no text. The text is a stranger's: it is for templates only, which

@@ -23,7 +23,7 @@ const missedRows = 50
 type missedPage struct {
 	List view.List
 	Rows []missedRow
-	// UpTo is the highest id in the list: what came later was not seen here.
+	// UpTo is the highest id in the list, all its pages: what came later was not seen here.
 	UpTo int64
 	// Away says that the router could not be asked: the statuses are unknown.
 	Away bool
@@ -91,23 +91,22 @@ func (p *Portal) missedPage(r *http.Request) (missedPage, error) {
 	return page, nil
 }
 
-// missedCalls reads the page's calls; a page beyond the last one is the last.
-// The highest id is that of the newest calls: ids rise as calls are written down.
-func (p *Portal) missedCalls(r *http.Request, page *missedPage) ([]store.Call, error) {
+// missedCalls reads the page's calls; a page beyond the last one is the last. The list
+// is in the order in which calls began, ids are in the one in which they ended: so the
+// highest id may stand on any page, and is asked for first. What comes later is on none.
+func (p *Portal) missedCalls(r *http.Request, page *missedPage) (calls []store.Call, err error) {
 	l := &page.List
-	calls, total, err := p.DB.Calls.ListMissed(r.Context(), owner(r), store.CallQuery{Limit: l.Size})
-	if err != nil {
+	if page.UpTo, err = p.DB.Calls.MaxMissedID(r.Context(), owner(r)); err != nil || page.UpTo == 0 {
 		return nil, err
 	}
-	for _, c := range calls {
-		page.UpTo = max(page.UpTo, c.ID)
+	for {
+		q := store.CallQuery{UpTo: page.UpTo, Limit: l.Size, Offset: l.Offset()}
+		calls, l.Total, err = p.DB.Calls.ListMissed(r.Context(), owner(r), q)
+		if err != nil || len(calls) > 0 || l.Page <= 1 {
+			return calls, err
+		}
+		l.Page = min(l.Page-1, l.Pages())
 	}
-	l.Total = total
-	if l.Page = min(l.Page, l.Pages()); l.Page == 1 {
-		return calls, nil
-	}
-	calls, _, err = p.DB.Calls.ListMissed(r.Context(), owner(r), store.CallQuery{UpTo: page.UpTo, Limit: l.Size, Offset: l.Offset()})
-	return calls, err
 }
 
 // add adds a call: to the row before it if that is the same caller's and ended
@@ -174,7 +173,7 @@ func (row missedRow) Repeated() bool { return row.Times > 1 }
 // from who looks.
 func (p *Portal) markSeen(r *http.Request, page missedPage) {
 	if page.UpTo == 0 || page.List.Page > 1 {
-		return // the newest ones stand on the first page
+		return // what is new is noticed on the first page, wherever in the list it stands
 	}
 	n, err := p.DB.Calls.MarkSeen(r.Context(), owner(r), page.UpTo)
 	if err != nil {

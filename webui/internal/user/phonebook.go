@@ -27,6 +27,10 @@ type bookPage struct {
 	All    string // the address of the list of all groups
 	// Away says that the router could not be asked: the statuses are unknown.
 	Away bool
+	// Devices are the choices of the phone that rings first, none if there is one alone;
+	// Device is the one that is chosen, "" for all.
+	Devices []view.Option
+	Device  string
 	// Empty says that there is no entry at all, not just none that matches.
 	Empty bool
 }
@@ -49,7 +53,8 @@ type groupLink struct {
 }
 
 // PhoneBook lists the user's entries (GET /user/phone-book): q= searches,
-// group= narrows, sort= dir= page= as in every list.
+// group= narrows, ring= is which of
+// the own phones the calls of the page make ring, sort= dir= page= as in every list.
 func (p *Portal) PhoneBook(w http.ResponseWriter, r *http.Request) {
 	page := bookPage{List: view.ParseList(r, bookRows, string(store.EntriesByLastName),
 		string(store.EntriesByFirstName), string(store.EntriesByAddress), string(store.EntriesByGroup))}
@@ -71,6 +76,14 @@ func (p *Portal) PhoneBook(w http.ResponseWriter, r *http.Request) {
 	}
 	page.Empty = page.List.Total == 0 && page.Search == "" && page.Group == ""
 	p.addRows(r, &page, entries)
+	if !page.Away && !page.Empty {
+		page.Devices = p.devices(r, r.URL.Query().Get("ring"))
+	}
+	for _, o := range page.Devices {
+		if o.Selected {
+			page.Device = o.Value
+		}
+	}
 	p.View.Page(w, r, http.StatusOK, "phonebook", view.Page{Title: view.M("phonebook.title"), Tab: tabPhoneBook, Data: page})
 }
 

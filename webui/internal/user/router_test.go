@@ -28,6 +28,7 @@ type paperRouter struct {
 	sent     ctlproto.ImSendResult      // what becomes of every message
 	silo     *store.Silo                // from which it deletes, as the proxy does
 	phones   bool                       // some are registered
+	contacts map[string][]ctlproto.Contact
 }
 
 func newPaperRouter(t *testing.T) *paperRouter {
@@ -49,7 +50,7 @@ func (r *paperRouter) listen(t *testing.T) {
 		ctlproto.MethodCtdStatus: r.status, ctlproto.MethodCtdCancel: r.cancel,
 		ctlproto.MethodImSend: r.imSend, ctlproto.MethodMsiloRm: r.msiloRm, ctlproto.MethodMsiloDump: r.msiloDump,
 		ctlproto.MethodMsiloRead:   r.msiloRead,
-		ctlproto.MethodAliasReload: r.aliasReload,
+		ctlproto.MethodAliasReload: r.aliasReload, ctlproto.MethodUlLookup: r.ulLookup,
 	})
 }
 
@@ -246,7 +247,7 @@ func (r *paperRouter) msiloDump(params json.RawMessage) (any, *ctlproto.Error) {
 	if err != nil {
 		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
 	}
-	list, err := r.silo.Pending(context.Background(), who, 0)
+	list, err := r.silo.Pending(context.Background(), who, 0, 0)
 	if err != nil {
 		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%v", err)
 	}
@@ -258,4 +259,34 @@ func (r *paperRouter) aliasReload(json.RawMessage) (any, *ctlproto.Error) {
 		return nil, refusal
 	}
 	return ctlproto.Done{}, nil
+}
+
+// registers says where somebody's phones are.
+func (r *paperRouter) registers(who aor.AOR, contacts ...ctlproto.Contact) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.contacts == nil {
+		r.contacts = map[string][]ctlproto.Contact{}
+	}
+	r.contacts[who.String()] = contacts
+}
+
+func (r *paperRouter) ulLookup(params json.RawMessage) (any, *ctlproto.Error) {
+	if refusal := r.refusing(ctlproto.MethodUlLookup); refusal != nil {
+		return nil, refusal
+	}
+	var p struct{ AoR string }
+	if err := json.Unmarshal(params, &p); err != nil {
+		return nil, ctlproto.Errorf(ctlproto.CodeInvalidParams, "%v", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := ctlproto.UlAoR{AoR: p.AoR}
+	for _, c := range r.contacts[p.AoR] {
+		found.Contacts = append(found.Contacts, ctlproto.UlContactItem{Contact: c})
+	}
+	if len(found.Contacts) == 0 {
+		return nil, ctlproto.Errorf(ctlproto.CodeNotFound, "no contacts")
+	}
+	return found, nil
 }

@@ -125,12 +125,11 @@ func (m *Module) invite(e *ending, elsewhere bool) {
 // admit reports whether a missed call of a stranger's is to be noted: he could make
 // any number of them.
 func (m *Module) admit(e *ending) bool {
-	ok, tell := m.foreign.take(m.seen.seed, e)
-	if ok {
+	if m.foreign.take(e) {
 		return true
 	}
 	n := m.foreignDropped.Add(1)
-	if tell {
+	if m.foreign.told.Due(e.now, m.set.foreignPeriod) {
 		m.cfg.Log.Warn("acc: missed calls of strangers are not noted, there are too many", "dropped", n,
 			"source", e.source, "callee", string(e.callee), "call_id", string(e.request.CallID()))
 	}

@@ -44,46 +44,20 @@ func (m *Module) Params() []module.Param {
 				s.dbURL = v
 				return nil
 			}},
-		flag("db_flag", &s.dbFlag, "only requests with this flag get a row in acc; all of them if not set"),
-		flag("db_missed_flag", &s.dbMissedFlag, "only calls with this flag count as missed; all of them if not set"),
-		flag("failed_transaction_flag", &s.failedFlag, "requests with this flag get a row in acc when they fail too"),
-		flag("log_flag", &s.logFlag, "requests with this flag are logged when they succeed"),
-		flag("log_missed_flag", &s.logMissedFlag, "missed calls with this flag are logged"),
+		module.FlagParam("db_flag", &s.dbFlag, "only requests with this flag get a row in acc; all of them if not set"),
+		module.FlagParam("db_missed_flag", &s.dbMissedFlag, "only calls with this flag count as missed; all of them if not set"),
+		module.FlagParam("failed_transaction_flag", &s.failedFlag, "requests with this flag get a row in acc when they fail too"),
+		module.FlagParam("log_flag", &s.logFlag, "requests with this flag are logged when they succeed"),
+		module.FlagParam("log_missed_flag", &s.logMissedFlag, "missed calls with this flag are logged"),
 		table("db_table_acc", "acc"),
 		table("db_table_missed_calls", "missed_calls"),
-		number("max_queue", &s.maxQueue, 100, 1000000, "rows that wait while the database is away (default 20000)"),
-		{Name: "write_interval", Kind: module.Int, Doc: "milliseconds from the first row of a batch to its writing (default 100)",
-			Set: func(_ string, n int) error {
-				if n < 1 || n > 3600000 {
-					return fmt.Errorf("write_interval %d is not from 1 to 3600000 milliseconds", n)
-				}
-				s.writeInterval = time.Duration(n) * time.Millisecond
-				return nil
-			}},
-		number("foreign_per_source", &s.foreignPerSource, 1, 1000000, "missed calls of callers who are not authenticated that are noted from one address in foreign_period (default 60)"),
-		number("foreign_per_callee", &s.foreignPerCallee, 1, 1000000, "the same for one callee (default 100)"),
-		{Name: "foreign_period", Kind: module.Int, Doc: "seconds over which these two count (default 3600)",
-			Set: func(_ string, n int) error {
-				if n < 1 || n > 86400 {
-					return fmt.Errorf("foreign_period %d is not from 1 to 86400 seconds", n)
-				}
-				s.foreignPeriod = time.Duration(n) * time.Second
-				return nil
-			}},
-		number("keep_days", &s.keepDays, 0, 36500, "days that a call stays in call_log; 0 for ever (default 90)"),
+		module.NumberParam("max_queue", &s.maxQueue, 100, 1000000, "rows that wait while the database is away (default 20000)"),
+		module.MillisecondsParam("write_interval", &s.writeInterval, 1, 3600000, "milliseconds from the first row of a batch to its writing (default 100)"),
+		module.NumberParam("foreign_per_source", &s.foreignPerSource, 1, 1000000, "missed calls of callers who are not authenticated that are noted from one address in foreign_period (default 60)"),
+		module.NumberParam("foreign_per_callee", &s.foreignPerCallee, 1, 1000000, "the same for one callee (default 100)"),
+		module.SecondsParam("foreign_period", &s.foreignPeriod, 1, 86400, "seconds over which these two count (default 3600)"),
+		module.NumberParam("keep_days", &s.keepDays, 0, 36500, "days that a call stays in call_log; 0 for ever (default 90)"),
 	}
-}
-
-func flag(name string, to *int, doc string) module.Param { return number(name, to, 0, 31, doc) }
-
-func number(name string, to *int, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
-		}
-		*to = n
-		return nil
-	}}
 }
 
 func table(name, want string) module.Param {

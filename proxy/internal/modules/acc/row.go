@@ -2,7 +2,6 @@ package acc
 
 import (
 	"encoding/binary"
-	"strings"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -58,7 +57,7 @@ func (r *row) accRow() store.AccRow {
 // call is the row of table call_log; owner is the callee.
 func (r *row) call(owner aor.AOR) store.Call {
 	c := store.Call{
-		CallID: r.callID, FromTag: r.fromTag, CallerURI: r.fromURI, CallerName: unquote(r.display),
+		CallID: r.callID, FromTag: r.fromTag, CallerURI: r.fromURI, CallerName: sip.DisplayText([]byte(r.display)),
 		Callee: owner, TargetURI: r.target, Started: r.began, Ended: r.now, Code: r.status, Reason: r.text,
 	}
 	if caller, err := aor.Parse(r.fromURI, ""); err == nil {
@@ -102,19 +101,4 @@ func userHost(uri string) (user, host string) {
 		return a.User, a.Domain
 	}
 	return string(u.User), string(u.Host)
-}
-
-// unquote is the text of a display name (RFC 3261 §25.1).
-func unquote(display string) string {
-	if len(display) < 2 || display[0] != '"' || display[len(display)-1] != '"' {
-		return display
-	}
-	var b strings.Builder
-	for text := display[1 : len(display)-1]; text != ""; text = text[1:] {
-		if text[0] == '\\' && len(text) > 1 {
-			text = text[1:]
-		}
-		b.WriteByte(text[0])
-	}
-	return b.String()
 }

@@ -47,6 +47,8 @@ type attempt struct {
 	second     *ua.Call // third-party call control: the call to the callee
 	secondGone bool     // nothing is left of it
 	told       bool     // that it is over
+	offer      []byte   // the callee's session, for the caller's phone
+	offers     int      // how often it was offered
 	released   bool
 }
 

@@ -304,6 +304,10 @@ func (s *stand) phoneOn(name, network string) *phone {
 		addr = s.engine.Sockets()[1].Addr
 	}
 	c, err := net.Dial(network, addr.String())
+	if host, ok := strings.CutPrefix(name, "@"); ok { // somebody at another address
+		name = "mallory"
+		c, err = (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(host)}}).Dial(network, addr.String())
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package ctd
 
 import (
 	"errors"
+	"time"
 
 	"seraph/ctlproto"
 	"seraph/proxy/internal/sip"
@@ -160,8 +161,17 @@ func (a *attempt) lastWord() {
 		a.decide(a.finalCode, sip.ReasonPhrase(a.finalCode))
 		a.hangupSoon()
 	case !a.running:
-		a.arm(waitOutcome, a.m.set.outcomeTimeout, a.noOutcome)
+		a.arm(waitOutcome, a.patience(), a.noOutcome)
 	}
+}
+
+// patience is how long something may still be heard of the call to the callee: not long
+// of a phone that has hung up and ended its subscription.
+func (a *attempt) patience() time.Duration {
+	if a.phoneGone && a.deaf {
+		return a.m.set.notifyWait
+	}
+	return a.m.set.outcomeTimeout
 }
 
 // phoneHungUp takes the phone's BYE. Once it has the REFER, the outcome is still
@@ -174,5 +184,9 @@ func (a *attempt) phoneHungUp() {
 	}
 	if !a.referred {
 		a.end(ctlproto.CtdCancelled, ctlproto.OutcomeCancelled, 0, "The caller hung up")
+		return
+	}
+	if a.deaf && a.waits == waitOutcome {
+		a.arm(waitOutcome, a.patience(), a.noOutcome)
 	}
 }

@@ -1,6 +1,7 @@
 package ctd
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -197,5 +198,56 @@ func TestOrdinaryCallsCostNothing(t *testing.T) {
 		}); n > 2 { // the two calls
 			t.Errorf("watched %v: %v allocations", watched, n)
 		}
+	}
+}
+
+// TestStrangersCallDecidesNothing: where nobody is authenticated, an INVITE to the callee
+// that names the caller counts only if it comes from where her phone is.
+func TestStrangersCallDecidesNothing(t *testing.T) {
+	s := newStand(t)
+	s.script.mu.Lock()
+	s.script.secret = false
+	s.script.mu.Unlock()
+	mallory := s.phone("@127.0.0.2")
+	id := s.dial()
+	s.alice.answer(s.alice.referred(), 202)
+	s.want(ctlproto.CtdReferring)
+	mallory.call(outgoing{user: "-", lines: []string{"Referred-By: <sip:alice@example.org>"}})
+	s.bob.answer(s.bob.expect("INVITE"), 486)
+	mallory.expect("SIP/2.0 486")
+	s.bob.expect("ACK")
+	if st, _ := s.module.Status(id); st.State != ctlproto.CtdReferring || st.Cancellable {
+		t.Errorf("a stranger's call made it %+v", st)
+	}
+	s.alice.notify("terminated", "603 Decline")
+	s.alice.hangUp()
+	s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeCalleeRefused, 603)
+}
+
+// TestPhoneGoneWithoutAWord: a phone that took the REFER, ended its subscription without
+// an outcome and hung up is not waited for as long as one that may still tell.
+func TestPhoneGoneWithoutAWord(t *testing.T) {
+	s := newStand(t)
+	s.module.set.outcomeTimeout, s.module.set.notifyWait = time.Minute, 100*time.Millisecond
+	id := s.dial()
+	s.alice.answer(s.alice.referred(), 202)
+	s.alice.within("NOTIFY", "", "Event: refer", "Subscription-State: terminated")
+	s.alice.expect("SIP/2.0 200")
+	s.alice.within("BYE", "")
+	s.alice.expect("SIP/2.0 200")
+	s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeNoOutcome, 0)
+}
+
+// TestUnknownTokenTakesNoMemory: a request for a Contact that never was ours, or of
+// another dialog, gets 481 and leaves no transaction.
+func TestUnknownTokenTakesNoMemory(t *testing.T) {
+	s := newStand(t)
+	for i := range 50 {
+		fmt.Fprintf(s.bob.conn, "MESSAGE sip:ua-%024x@%v SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.8.7:5060;rport;branch=z9hG4bKu%d\r\n"+
+			"From: <sip:x@example.org>;tag=1\r\nTo: <sip:y@example.org>;tag=2\r\nCall-ID: u%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", i, s.addr, i, i)
+		s.bob.expect("SIP/2.0 481")
+	}
+	if n := s.engine.Transactions(); n != 0 {
+		t.Errorf("%d transactions were made", n)
 	}
 }

@@ -46,6 +46,9 @@ func (x responder) Reply(rep *sip.Reply) {
 	_ = x.r.Reply(rep)
 }
 
+// Refuse answers without a transaction.
+func (x responder) Refuse(rep *sip.Reply) { _ = x.r.ReplyStateless(rep) }
+
 // Append builds the reply without sending it.
 func (x responder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
 	return x.r.BuildReply(dst, rep), x.r.ReplyFlow()

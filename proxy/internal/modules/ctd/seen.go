@@ -115,9 +115,9 @@ func (m *Module) Progress(c *relay.Call, status int) {
 }
 
 // match finds the attempt that an INVITE belongs to. It names the callee, and
-// comes from the caller: it was authenticated as the caller's, or comes from
-// where the phone was that took the REFER. Where nothing is authenticated, From
-// or Referred-By (RFC 3892) naming the caller will do.
+// comes from the caller: it was authenticated as the caller's; or it names the caller
+// in Referred-By (RFC 3892) or From and comes from where the phone was that took the
+// REFER. What anybody can write into a header proves nothing.
 func (m *Module) match(r *relay.Request) *attempt {
 	u, err := r.Msg.URI()
 	if err != nil {
@@ -127,14 +127,19 @@ func (m *Module) match(r *relay.Request) *attempt {
 	known := len(r.Auth.User) > 0
 	if known {
 		if b, err := aor.AppendCanonical(room[:0], r.Auth.User, r.Auth.Domain); err == nil {
-			if a := m.pick(b, u, r, false); a != nil {
+			if a := m.pick(b, u, func(netip.AddrPort) bool { return true }); a != nil {
 				return a
 			}
 		}
 	}
+	// Another user of the same host has another port; the phone itself may have opened
+	// another connection, where nobody has to prove anything.
+	here := func(phone netip.AddrPort) bool {
+		return phone == r.From.Remote || !known && phone.Addr() == r.From.Remote.Addr()
+	}
 	for _, id := range [...]sip.HeaderID{sip.HdrReferredBy, sip.HdrFrom} {
 		if b, ok := addressIn(room[:0], r.Msg.HeaderValue(id)); ok {
-			if a := m.pick(b, u, r, known); a != nil {
+			if a := m.pick(b, u, here); a != nil {
 				return a
 			}
 		}
@@ -142,11 +147,10 @@ func (m *Module) match(r *relay.Request) *attempt {
 	return nil
 }
 
-// pick chooses among the caller's attempts the one with this callee; here wants
-// the INVITE to come from that attempt's phone.
-func (m *Module) pick(caller []byte, u *sip.URI, r *relay.Request, here bool) *attempt {
+// pick chooses among the caller's attempts the one with this callee whose phone is here.
+func (m *Module) pick(caller []byte, u *sip.URI, here func(phone netip.AddrPort) bool) *attempt {
 	for _, a := range m.byCaller[string(caller)] {
-		if a.target.is(u) && (!here || a.sight.source == r.From.Remote) {
+		if a.target.is(u) && here(a.sight.source) {
 			return a
 		}
 	}

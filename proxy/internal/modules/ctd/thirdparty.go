@@ -2,10 +2,19 @@ package ctd
 
 import (
 	"errors"
+	"math/rand/v2"
+	"time"
 
 	"seraph/ctlproto"
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/ua"
+)
+
+// maxOffers bounds how often the callee's session is offered to a phone that is busy with
+// a re-INVITE of its own; glareWait is the least time between two offers.
+const (
+	maxOffers = 3
+	glareWait = 2100 * time.Millisecond
 )
 
 // refusesRefer reports whether a final response to the REFER says that the phone does
@@ -75,11 +84,18 @@ func (a *attempt) calleeAnswered(e ua.Event) {
 	if a.status.Ended {
 		return // cancelled meanwhile, and hung up
 	}
-	if err := a.call.Offer(e.Body); err != nil {
+	a.offer = e.Body
+	a.reoffer()
+}
+
+// reoffer offers the callee's session to the caller's phone.
+func (a *attempt) reoffer() {
+	if err := a.call.Offer(a.offer); err != nil {
 		a.hangup()
 		a.end(ctlproto.CtdCancelled, ctlproto.OutcomeCancelled, 0, "The caller hung up")
 		return
 	}
+	a.offers++
 	a.arm(waitReoffer, a.m.set.referTimeout, func() {
 		a.hangup()
 		a.end(ctlproto.CtdFailed, ctlproto.OutcomeTimeout, 408, sip.ReasonPhrase(408))
@@ -107,6 +123,11 @@ func (a *attempt) calleeFailed(e ua.Event) {
 // reoffered joins the two calls when the caller's phone has taken the callee's session.
 func (a *attempt) reoffered(e ua.Event) {
 	if a.second == nil || a.status.Ended {
+		return
+	}
+	if e.Status == 491 && a.offers < maxOffers {
+		// The phone's own re-INVITE crosses ours, whose Call-ID we have made (RFC 3261 §14.1).
+		a.arm(waitReoffer, glareWait+time.Duration(rand.IntN(190))*10*time.Millisecond, a.reoffer)
 		return
 	}
 	if e.Status/100 != 2 || e.Body == nil {

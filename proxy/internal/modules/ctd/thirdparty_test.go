@@ -87,6 +87,23 @@ func TestThirdParty(t *testing.T) {
 	})
 }
 
+// TestThirdPartyGlare: alice's phone is busy with a re-INVITE of its own; it is asked again.
+func TestThirdPartyGlare(t *testing.T) {
+	s := newStand(t)
+	id := s.refusing(405)
+	s.bob.invite = s.bob.expect("INVITE")
+	s.bob.answerSDP(s.bob.invite, bobSDP)
+	s.alice.answer(s.alice.expect("INVITE"), 491)
+	s.alice.expect("ACK")
+	s.alice.answerSDP(s.alice.expect("INVITE"), aliceSDP) // 2.1 s later and more
+	s.alice.expect("ACK")
+	s.bob.expect("ACK")
+	s.ended(id, ctlproto.CtdConnected, "", 200)
+	s.bob.within("BYE", "")
+	s.bob.expect("SIP/2.0 200")
+	s.alice.hangUp()
+}
+
 // TestThirdPartyHold: what bob's phone asks of the session is asked of alice's.
 func TestThirdPartyHold(t *testing.T) {
 	s := newStand(t)

@@ -109,6 +109,11 @@ func TestAlgorithms(t *testing.T) {
 		{"one is inactive", "4", gateways(1, 3, func(i int, g *store.Gateway) { g.Flags = []int{0, 1, 0}[i] }), nil, []string{"1 3", "3 1", "3 1", "1 3"}},
 		{"all are away", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 1 }), nil, []string{""}},
 		{"all are away but the default", "4", gateways(1, 3, func(_ int, g *store.Gateway) { g.Flags = 1 }), []string{"use_default 1"}, []string{"3"}},
+		{"all are away, and tried nevertheless", "4", gateways(1, 3, func(i int, g *store.Gateway) { g.Flags = []int{1, 4, 9}[i] }), []string{"ds_try_inactive 1"}, []string{"1 3", "3 1", "3 1", "1 3"}},
+		{"all are disabled, and not tried", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 4 }), []string{"ds_try_inactive 1"}, []string{""}},
+		{"one is there, the others are not tried", "8", gateways(1, 3, func(i int, g *store.Gateway) { g.Flags = []int{1, 0, 1}[i] }), []string{"ds_try_inactive 1"}, []string{"2"}},
+		{"all are away, by weight", "9", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags, g.Attrs = 1, "weight=50" }), []string{"ds_try_inactive 1"}, []string{"1 2"}},
+		{"all are away, the default last", "4", gateways(1, 3, func(_ int, g *store.Gateway) { g.Flags = 1 }), []string{"ds_try_inactive 1", "use_default 1"}, []string{"1 2 3", "2 1 3"}},
 		{"the default comes last", "4", gateways(1, 3), []string{"use_default 1"}, []string{"1 2 3", "2 1 3", "1 2 3"}},
 		{"the default is disabled", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 4 }), []string{"use_default 1"}, []string{""}},
 		{"another set", "4", gateways(2, 2), nil, []string{""}},
@@ -291,6 +296,50 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestOneCallTakesNoGatewayOut: a gateway that a call was tried at in vain is left out
+// after three such in a row, not after one.
+func TestOneCallTakesNoGatewayOut(t *testing.T) {
+	m := newModule(t, gateways(1, 1))
+	c := call(t, "x")
+	pick, mark := moduletest.Compile(t, m, "ds_select_dst", "1", "8"), moduletest.Compile(t, m, "ds_mark_dst", "tp")
+	for i, want := range []string{"TP", "TP", "IP"} {
+		if pick(c) != module.True {
+			t.Fatalf("call %d gets no gateway", i+1)
+		}
+		mark(c)
+		if got := m.List().Records[0].Set.Targets[0].Dest.Flags; got != want {
+			t.Errorf("after call %d the gateway is %s, want %s", i+1, got, want)
+		}
+	}
+	if pick(c) == module.True {
+		t.Error("a gateway that is out is picked")
+	}
+}
+
+// TestGatewaysThatGoAwayMeanwhile: what was lined up is taken even if all of it has been
+// left out since, usable ones first.
+func TestGatewaysThatGoAwayMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		param, away, want string
+	}{
+		{"ds_try_inactive 1", "sip:10.0.0.2", "1 3"}, {"ds_try_inactive 1", "all", "1 2 3"}, {"ds_try_inactive 0", "all", "1"},
+	} {
+		m := newModule(t, gateways(1, 3), c.param)
+		x := call(t, "x")
+		moduletest.Compile(t, m, "ds_select_dst", "1", "8")(x)
+		got := host(x)
+		if err := m.SetState("i", 1, c.away); err != nil {
+			t.Fatal(err)
+		}
+		for moduletest.Compile(t, m, "ds_next_dst")(x) == module.True {
+			got += " " + host(x)
+		}
+		if got != c.want {
+			t.Errorf("%s, %s away: tried %q, want %q", c.param, c.away, got, c.want)
+		}
+	}
+}
+
 // TestProbing: a gateway without a good answer is left out after the threshold, is asked
 // on, and is back when it answers; that is in the log, once each.
 func TestProbing(t *testing.T) {
@@ -380,7 +429,7 @@ func TestProbeAll(t *testing.T) {
 			asked[uri]++
 			return 0, errors.New("away")
 		}})
-		for _, p := range []string{"ds_ping_interval 10", "ds_probing_mode 1"} {
+		for _, p := range []string{"ds_ping_interval 10", "ds_probing_mode 1", "ds_probing_threshold 1"} {
 			name, value, _ := strings.Cut(p, " ")
 			if err := moduletest.Set(t, m, name, value); err != nil {
 				t.Fatal(err)
@@ -443,7 +492,7 @@ func TestSetState(t *testing.T) {
 		uri   string
 		want  string // the error, or the states of the set 1
 	}{
-		{"ip", 1, "sip:10.0.0.1", "IP AX"}, {"D", 1, "all", "DX DX"}, {"a", 1, "all", "AX AX"}, {"t", 1, "sip:10.0.0.2", "AX IX"},
+		{"ip", 1, "sip:10.0.0.1", "IP AX"}, {"D", 1, "all", "DX DX"}, {"a", 1, "all", "AX AX"}, {"t", 1, "sip:10.0.0.2", "AX TX"},
 		{"x", 1, "all", `state "x": 'x' is none of a, i, d, t and p`}, {"p", 1, "all", `state "p" has not one of a, i, d and t`},
 		{"ai", 1, "all", `state "ai" has not one of a, i, d and t`}, {"", 1, "all", `state "" has not one of a, i, d and t`},
 		{"a", 9, "all", "there is no set 9"}, {"a", 1, "sip:10.0.0.7", "set 1 has no destination sip:10.0.0.7"},
@@ -489,7 +538,7 @@ func TestBadArguments(t *testing.T) {
 	for name, values := range map[string][]string{
 		"db_url": {""}, "table_name": {"gateways"}, "flags": {"4"}, "force_dst": {"2"}, "use_default": {"-1"}, "ds_ping_interval": {"-1", "3601"},
 		"ds_ping_timeout": {"0", "33"}, "ds_ping_method": {"INFO"}, "ds_ping_from": {"", "x", "tel:+49", "sip:a@b>\r\nX: y"},
-		"ds_ping_reply_codes": {"class=1", "code=700", "x=404", "404"}, "ds_probing_threshold": {"0", "101"}, "ds_inactive_threshold": {"0"}, "ds_probing_mode": {"2"},
+		"ds_ping_reply_codes": {"class=1", "code=700", "x=404", "404"}, "ds_probing_threshold": {"0", "101"}, "ds_inactive_threshold": {"0"}, "ds_try_inactive": {"2", "-1"}, "ds_probing_mode": {"2"},
 	} {
 		for _, value := range values {
 			if err := moduletest.Set(t, m, name, value); err == nil {

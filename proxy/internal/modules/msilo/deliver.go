@@ -3,6 +3,7 @@ package msilo
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,12 +60,14 @@ func (m *Module) reachable(owner aor.AOR) int {
 	return m.cfg.Locations.Taking(owner.String(), methodMessage)
 }
 
-// deliver sends what is stored for one user, in the order in which it came, until
-// nothing is left or a phone does not take it now.
+// deliver sends what is stored for one user, in the order in which it came. What a
+// phone does not take now stays; see fate for what follows.
 func (m *Module) deliver(ctx context.Context, owner aor.AOR) {
-	for ctx.Err() == nil {
+	var failed []int64 // in this pass
+	inRow := 0
+	for ctx.Err() == nil && len(failed) < maxStepped {
 		at := m.owners.at(owner.String())
-		list, err := m.cfg.Silo.Pending(ctx, owner, chunk)
+		list, err := m.cfg.Silo.Pending(ctx, owner, chunk+len(failed), m.set.maxAttempts)
 		if err != nil {
 			if ctx.Err() == nil {
 				m.cfg.Log.Warn("msilo: stored messages cannot be read", "owner", owner.String(), "error", err)
@@ -75,29 +78,58 @@ func (m *Module) deliver(ctx context.Context, owner aor.AOR) {
 			m.owners.remove(owner.String(), at)
 			return
 		}
+		list = slices.DeleteFunc(list, func(s store.SiloMessage) bool { return slices.Contains(failed, s.ID) })
+		if len(list) == 0 {
+			return
+		}
 		for i := range list {
-			if !m.deliverOne(ctx, &list[i]) {
+			s := &list[i]
+			m.dumps.stall(owner, inRow > 0 || s.Attempts > 0)
+			switch m.deliverOne(ctx, s) {
+			case gone:
+				inRow = 0
+			case stepOver:
+				failed = append(failed, s.ID)
+				if inRow++; inRow == 2 {
+					return
+				}
+			case stop:
 				return
 			}
 		}
 	}
 }
 
-// deliverOne sends one message; false if the next one is not to be sent now.
-func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) bool {
+// maxStepped bounds the messages that one pass steps over.
+const maxStepped = chunk
+
+// fate is what became of a message, and what that means for the next one.
+type fate uint8
+
+const (
+	gone     fate = iota // delivered, deleted or refused for good: the next one
+	stepOver             // it may be this one alone that fails: the next one, if that is not the second in a row
+	stop                 // no phone takes messages now
+)
+
+// deliverOne sends one message.
+func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 	if m.done.has(s.ID) {
 		return m.remove(ctx, s) // delivered already, but still there
 	}
 	// The list may be minutes old: what its owner has deleted since is not sent.
 	switch _, err := m.cfg.Silo.Find(ctx, s.Owner, s.ID); {
 	case errors.Is(err, store.ErrNotFound):
-		return true
+		return gone
 	case err != nil:
-		return false
+		if ctx.Err() == nil {
+			m.cfg.Log.Warn("msilo: a stored message cannot be read", "owner", s.Owner.String(), "id", s.ID, "error", err)
+		}
+		return stop
 	}
 	phones := m.reachable(s.Owner)
 	if phones == 0 {
-		return false
+		return stop
 	}
 	msg := m.message(s)
 	m.own.add(msg.CallID)
@@ -107,7 +139,7 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) bool {
 	answer, err := m.cfg.Sender.Message(wait, msg)
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return false // the router ends; how it went is not known
+		return stop // the router ends; how it went is not known
 	case err == nil && answer.Bound && answer.Relayed && answer.Status/100 == 2:
 		m.delivered.Add(1)
 		if m.reminder(s) {
@@ -117,11 +149,20 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) bool {
 		m.done.add(s.ID)
 		return m.remove(ctx, s)
 	}
-	refused := errors.Is(err, ua.ErrBadAddress) || errors.Is(err, ua.ErrMessageTooLarge) ||
-		err == nil && answer.Bound && answer.Relayed && forGood(answer.Status) && (phones == 1 || s.Attempts+1 >= m.set.maxAttempts)
+	phone := err == nil && answer.Bound && answer.Relayed
+	bad := errors.Is(err, ua.ErrBadAddress) || errors.Is(err, ua.ErrMessageTooLarge)
+	refused := bad || phone && forGood(answer.Status) && (phones == 1 || s.Attempts+1 >= m.set.maxAttempts)
 	m.cfg.Log.Info("msilo: message not delivered", "owner", s.Owner.String(), "id", s.ID, "status", answer.Status,
-		"refused", refused, "error", err, "call_id", msg.CallID)
-	return m.attempt(ctx, s, answer.Status, refused) && refused
+		"attempts", s.Attempts+1, "refused", refused, "error", err, "call_id", msg.CallID)
+	switch {
+	case !m.attempt(ctx, s, answer.Status, refused):
+		return stop
+	case refused:
+		return gone
+	case err == nil && answer.Bound && itsOwn(answer.Status), errors.Is(err, context.DeadlineExceeded):
+		return stepOver
+	}
+	return stop
 }
 
 // forGood reports whether a phone that answers so will not take the message later
@@ -130,23 +171,32 @@ func forGood(status int) bool {
 	switch status {
 	case 401, 407, 408, 413, 423, 429, 430, 439, 440, 480, 481, 486, 487, 491, 494:
 		return false
+	case 501, 505, 513:
+		return true
 	}
 	return status/100 == 4 || status/100 == 6
 }
 
+// itsOwn reports whether a failure of what was sent to a phone may be the message's own,
+// so that the phone may take the next one: it is too large for the phone's network, say,
+// and gets no answer.
+func itsOwn(status int) bool {
+	return status == 408 || status == 413 || status/100 == 5 || forGood(status)
+}
+
 // remove deletes a message that a phone has. While the database does not take that,
 // it is not sent again by this process.
-func (m *Module) remove(ctx context.Context, s *store.SiloMessage) bool {
+func (m *Module) remove(ctx context.Context, s *store.SiloMessage) fate {
 	// The phone has it: that the router ends is no reason not to note it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	if _, err := m.cfg.Silo.Delete(ctx, s.Owner, s.ID); err != nil {
 		m.cfg.Log.Warn("msilo: a delivered message is still stored", "owner", s.Owner.String(), "id", s.ID, "error", err)
-		return false
+		return stop
 	}
 	m.done.remove(s.ID)
 	m.news.add(s.Owner)
-	return true
+	return gone
 }
 
 // attempt notes a delivery that failed.

@@ -1,6 +1,7 @@
 package msilo
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,12 +62,20 @@ func TestAnswers(t *testing.T) {
 		{answer: ua.Answer{Status: 200, Relayed: true}, phones: 1, left: true}, // a gateway's
 		{answer: phone(415), phones: 1, left: true, refused: true, next: true},
 		{answer: phone(606), phones: 1, left: true, refused: true, next: true},
-		{answer: phone(415), phones: 2, left: true}, // another phone may take it
+		{answer: phone(415), phones: 2, left: true, next: true}, // another phone may take it
+		{answer: phone(501), phones: 1, left: true, refused: true, next: true},
+		{answer: phone(505), phones: 1, left: true, refused: true, next: true},
+		{answer: phone(513), phones: 1, left: true, refused: true, next: true},
+		{answer: phone(413), phones: 1, left: true, next: true},
+		{answer: phone(500), phones: 1, left: true, next: true},
+		{answer: ua.Answer{Status: 408, Bound: true}, phones: 1, left: true, next: true}, // no answer in time
+		{answer: ua.Answer{Status: 503}, phones: 1, left: true},                          // the script's own
+		{err: context.DeadlineExceeded, phones: 1, left: true, next: true},
 		{answer: ua.Answer{Status: 403}, phones: 1, left: true},
-		{answer: phone(408), phones: 1, left: true},
+		{answer: phone(408), phones: 1, left: true, next: true},
 		{answer: phone(480), phones: 1, left: true},
 		{answer: phone(486), phones: 1, left: true},
-		{answer: phone(503), phones: 1, left: true},
+		{answer: phone(503), phones: 1, left: true, next: true},
 		{err: ua.ErrDropped, phones: 1, left: true},
 		{err: ua.ErrBadAddress, phones: 1, left: true, refused: true, next: true},
 	} {

@@ -126,6 +126,7 @@ type dumps struct {
 	awaiting map[string]struct{}
 	queue    []aor.AOR
 	state    map[aor.AOR]dumpState
+	stalled  map[aor.AOR]struct{} // those in state that tried in vain last
 }
 
 type dumpState uint8
@@ -138,7 +139,7 @@ const (
 
 func (d *dumps) init() {
 	d.ready = make(chan struct{}, 1)
-	d.awaiting, d.state = map[string]struct{}{}, map[aor.AOR]dumpState{}
+	d.awaiting, d.state, d.stalled = map[string]struct{}{}, map[aor.AOR]dumpState{}, map[aor.AOR]struct{}{}
 }
 
 // expect notes that a delivery is to begin when the address's 200 is out.
@@ -166,11 +167,15 @@ func (d *dumps) due(address string) bool {
 // idle reports, without the lock, that nothing is due or under way for anybody.
 func (d *dumps) idle() bool { return d.waiting.Load() == 0 && d.started.Load() == 0 }
 
-// busy reports whether a delivery to an address is expected, queued or under way.
+// busy reports whether a delivery to an address is expected, queued or under way, and
+// goes on well: behind a message that a phone does not take nobody has to wait.
 func (d *dumps) busy(address string) bool {
 	owner, err := aor.Parse(address, "")
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if _, stalled := d.stalled[owner]; stalled {
+		return false
+	}
 	_, expected := d.awaiting[address]
 	return expected || err == nil && d.state[owner] != 0
 }
@@ -212,6 +217,17 @@ func (d *dumps) next() (aor.AOR, bool) {
 	return owner, true
 }
 
+// stall notes whether what a delivery sends now, or sent last, has failed before.
+func (d *dumps) stall(owner aor.AOR, stalled bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if stalled {
+		d.stalled[owner] = struct{}{}
+	} else {
+		delete(d.stalled, owner)
+	}
+}
+
 // finish ends a delivery, or queues it again.
 func (d *dumps) finish(owner aor.AOR) {
 	d.mu.Lock()
@@ -223,5 +239,6 @@ func (d *dumps) finish(owner aor.AOR) {
 		return
 	}
 	delete(d.state, owner)
+	delete(d.stalled, owner)
 	d.started.Store(int32(len(d.state)))
 }

@@ -3,7 +3,9 @@ package msilo
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,19 +26,24 @@ var (
 
 // table is the silo of a test.
 type table struct {
-	mu       sync.Mutex
-	rows     []store.SiloMessage
-	away     bool // nothing works
-	keeps    bool // Delete does not work
-	pendings int  // reads
-	largest  int  // messages that were asked for at once
-	dues     int  // reads of what is to be sent now
-	foreign  int  // rows that AddForeign has added
+	mu        sync.Mutex
+	rows      []store.SiloMessage
+	away      bool // nothing works
+	keeps     bool // Delete does not work
+	hidden    bool // Find does not work
+	uncounted bool // Count does not work
+	pendings  int  // reads
+	largest   int  // messages that were asked for at once
+	dues      int  // reads of what is to be sent now
+	foreign   int  // rows that AddForeign has added
 }
 
 // Find implements Silo.
 func (x *table) Find(_ context.Context, owner aor.AOR, id int64) (found store.SiloMessage, err error) {
 	err = x.locked(func() error {
+		if x.hidden {
+			return errAway
+		}
 		for _, m := range x.rows {
 			if m.Owner == owner && m.ID == id {
 				found = m
@@ -107,13 +114,15 @@ func (x *table) List(_ context.Context, owner aor.AOR, _ store.SiloQuery) (list 
 	return list, n, err
 }
 
-func (x *table) Pending(_ context.Context, owner aor.AOR, limit int) (list []store.SiloMessage, err error) {
+func (x *table) Pending(_ context.Context, owner aor.AOR, limit, attempts int) (list []store.SiloMessage, err error) {
 	err = x.locked(func() error {
 		x.pendings++
 		x.largest = max(x.largest, limit)
-		for _, m := range x.rows {
-			if m.Owner == owner && !m.Refused && len(list) < limit && !m.SendAt.After(time.Now()) {
-				list = append(list, m)
+		for _, late := range []bool{false, true} {
+			for _, m := range x.rows {
+				if m.Owner == owner && !m.Refused && len(list) < limit && !m.SendAt.After(time.Now()) && late == (m.Attempts >= attempts) {
+					list = append(list, m)
+				}
 			}
 		}
 		return nil
@@ -161,7 +170,13 @@ func (x *table) Attempt(_ context.Context, _ aor.AOR, id int64, code int, refuse
 }
 
 func (x *table) Count(context.Context, aor.AOR) (total, unread int, err error) {
-	err = x.locked(func() error { total, unread = len(x.rows), len(x.rows); return nil })
+	err = x.locked(func() error {
+		if x.uncounted {
+			return errAway
+		}
+		total, unread = len(x.rows), len(x.rows)
+		return nil
+	})
 	return total, unread, err
 }
 
@@ -239,7 +254,8 @@ func (l *locations) set(phones int, pending bool) {
 type wire struct {
 	mu      sync.Mutex
 	sent    []ua.Message
-	answers []ua.Answer // in turn; the last one stays
+	answers []ua.Answer          // in turn; the last one stays
+	fails   map[string]ua.Answer // by the body, before answers
 	err     error
 	delay   time.Duration
 }
@@ -248,7 +264,9 @@ func (w *wire) Message(ctx context.Context, p ua.Message) (ua.Answer, error) {
 	w.mu.Lock()
 	w.sent = append(w.sent, p)
 	answer, err, delay := w.answers[0], w.err, w.delay
-	if len(w.answers) > 1 {
+	if a, ok := w.fails[string(p.Body)]; ok {
+		answer = a
+	} else if len(w.answers) > 1 {
 		w.answers = w.answers[1:]
 	}
 	w.mu.Unlock()
@@ -288,7 +306,30 @@ type bench struct {
 	wire   *wire
 	events []ctlproto.MessageEvent
 	known  bool // who sends has shown who he is
+	log    *logText
 	end    func()
+}
+
+// logText is what is logged.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// logged checks how often something is in the log.
+func (b *bench) logged(text string, want int) {
+	b.t.Helper()
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	if n := strings.Count(b.log.text.String(), text); n != want {
+		b.t.Errorf("%q is logged %d times, want %d:\n%s", text, n, want, b.log.text.String())
+	}
 }
 
 func taken() ua.Answer { return ua.Answer{Status: 200, Bound: true, Relayed: true} }
@@ -302,10 +343,10 @@ func bubble(t *testing.T, test func(b *bench), params ...[2]string) {
 func bubbleAt(t *testing.T, now func() time.Time, test func(b *bench), params ...[2]string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{t: t, silo: &table{}, phones: &locations{phones: 1}, wire: &wire{answers: []ua.Answer{taken()}}}
+		b := &bench{t: t, silo: &table{}, phones: &locations{phones: 1}, wire: &wire{answers: []ua.Answer{taken()}}, log: &logText{}}
 		var mu sync.Mutex
 		b.m = New(Config{
-			Now: now, Silo: b.silo, Sender: b.wire, Locations: b.phones, Wanted: func(string) bool { return true },
+			Now: now, Log: slog.New(slog.NewTextHandler(b.log, nil)), Silo: b.silo, Sender: b.wire, Locations: b.phones, Wanted: func(string) bool { return true },
 			Publish: func(_ string, data any) {
 				mu.Lock()
 				defer mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/ua"
 	"seraph/sql/aor"
 	"seraph/sql/store"
@@ -23,7 +24,7 @@ type Silo interface {
 	Add(ctx context.Context, m store.SiloMessage, most int) (int64, error)
 	AddForeign(ctx context.Context, m store.SiloMessage, most, mostForeign int) (int64, error)
 	List(ctx context.Context, owner aor.AOR, q store.SiloQuery) ([]store.SiloMessage, int, error)
-	Pending(ctx context.Context, owner aor.AOR, limit int) ([]store.SiloMessage, error)
+	Pending(ctx context.Context, owner aor.AOR, limit, attempts int) ([]store.SiloMessage, error)
 	CountPending(ctx context.Context, owner aor.AOR) (int, error)
 	Find(ctx context.Context, owner aor.AOR, id int64) (store.SiloMessage, error)
 	Delete(ctx context.Context, owner aor.AOR, ids ...int64) (int, error)
@@ -76,14 +77,16 @@ type Module struct {
 	owners    owners
 	own       calls
 	done      ids
-	quota     quota
+	quota     *module.Quota // of strangers, by source
+	told      module.Seldom // that strangers' messages are not stored
+	toldAway  module.Seldom // … because the database is away
 	dumps     dumps
 	news      news
 	notices   chan ua.Message // to senders, about what was stored
-	noticed   noticed
+	noticed   *module.Quota   // of these, by sender
 	reminders reminders
 
-	stored, refusedToStore, delivered, failed, refused, expired, reminded, notReminded atomic.Int64
+	stored, refusedToStore, delivered, failed, refused, expired, reminded, notReminded, foreignRefused atomic.Int64
 }
 
 // New makes the module. It starts nothing.
@@ -109,7 +112,8 @@ func (m *Module) DBURL() string { return m.set.dbURL }
 // Init makes the functions work, where there is a database.
 func (m *Module) Init() error {
 	m.on = m.cfg.Silo != nil
-	m.quota.most, m.quota.period = m.set.foreignQuota, m.set.foreignPeriod
+	m.noticed = module.NewQuota(noticesInTime, noticePeriod)
+	m.quota = module.NewQuota(m.set.foreignQuota, m.set.foreignPeriod)
 	if !m.on {
 		m.cfg.Log.Warn("msilo: there is no database; no message can be stored")
 	}
@@ -164,6 +168,7 @@ func (m *Module) clean(ctx context.Context) {
 func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("msilo", "stored_messages", m.stored.Load())
 	yield("msilo", "failed_messages", m.refusedToStore.Load())
+	yield("msilo", "foreign_refused", m.foreignRefused.Load())
 	yield("msilo", "dumped_messages", m.delivered.Load())
 	yield("msilo", "failed_deliveries", m.failed.Load())
 	yield("msilo", "refused_messages", m.refused.Load())

@@ -62,6 +62,9 @@ func (m *Module) tellNews(ctx context.Context) {
 			}
 			total, unread, err := m.cfg.Silo.Count(ctx, owner)
 			if err != nil {
+				if ctx.Err() == nil {
+					m.cfg.Log.Warn("msilo: nobody is told how many messages a user has", "owner", owner.String(), "error", err)
+				}
 				continue
 			}
 			m.cfg.Publish(ctlproto.TopicMessage, ctlproto.MessageEvent{Owner: owner.String(), Total: total, Unread: unread})

@@ -2,7 +2,6 @@ package msilo
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"seraph/proxy/internal/module"
@@ -17,9 +16,6 @@ const (
 	// noticesInTime is how many notices one sender gets in noticePeriod.
 	noticesInTime = 10
 	noticePeriod  = time.Minute
-	// maxNoticed bounds the senders that are counted at once; beyond it nobody new is
-	// told.
-	maxNoticed = 10000
 )
 
 // notify tells a sender, by offline_message, that his message was stored. Only who has
@@ -44,7 +40,7 @@ func (m *Module) notify(c *module.Ctx, s *store.SiloMessage) {
 	if err != nil {
 		as = s.Owner
 	}
-	if as == s.Owner && err == nil || as == sender || !m.noticed.take(sender, m.cfg.Now()) {
+	if as == s.Owner && err == nil || as == sender || !m.noticed.Take([]byte(sender.String()), m.cfg.Now()) {
 		return
 	}
 	select {
@@ -73,48 +69,4 @@ func (m *Module) sendNotices(ctx context.Context) {
 			m.own.remove(msg.CallID)
 		}
 	}
-}
-
-// noticed counts the notices that senders got.
-type noticed struct {
-	mu      sync.Mutex
-	senders map[aor.AOR]window
-	pruned  time.Time
-}
-
-// take counts one more; false if that is too many.
-func (n *noticed) take(sender aor.AOR, now time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.senders == nil {
-		n.senders = map[aor.AOR]window{}
-	}
-	w, known := n.senders[sender]
-	if now.Sub(w.begin) >= noticePeriod {
-		if !known && len(n.senders) >= maxNoticed && !n.prune(now) {
-			return false
-		}
-		w = window{begin: now}
-	}
-	if w.count >= noticesInTime {
-		return false
-	}
-	w.count++
-	n.senders[sender] = w
-	return true
-}
-
-// prune forgets who was not told for a while, once a second at most, and reports
-// whether there is room now.
-func (n *noticed) prune(now time.Time) bool {
-	if now.Sub(n.pruned) < time.Second {
-		return false
-	}
-	n.pruned = now
-	for sender, w := range n.senders {
-		if now.Sub(w.begin) >= noticePeriod {
-			delete(n.senders, sender)
-		}
-	}
-	return len(n.senders) < maxNoticed
 }

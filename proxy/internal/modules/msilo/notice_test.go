@@ -1,13 +1,11 @@
 package msilo
 
 import (
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"seraph/proxy/internal/module"
-	"seraph/sql/aor"
 )
 
 var (
@@ -107,14 +105,4 @@ func TestNoticesAreBounded(t *testing.T) {
 			t.Errorf("%d notices a minute later, want one more", n)
 		}
 	}, noticeFrom, noticeText)
-	var n noticed
-	now := time.Now()
-	for i := range maxNoticed {
-		if !n.take(aor.AOR{User: strings.Repeat("x", i%60) + string(rune('a'+i%26)), Domain: time.Duration(i).String()}, now) {
-			t.Fatalf("sender %d is refused", i)
-		}
-	}
-	if n.take(bobAOR, now) || !n.take(bobAOR, now.Add(2*noticePeriod)) || len(n.senders) != 1 {
-		t.Errorf("%d senders are kept", len(n.senders))
-	}
 }

@@ -70,20 +70,20 @@ func (m *Module) Params() []module.Param {
 		{Name: "send_time", Kind: module.Int, Set: s.setSendTime, Doc: "seconds between two looks for messages whose time has come, 0 for no reminders (default 0)"},
 		{Name: "snd_time_avp", Kind: module.String, Set: s.setSendTimeAVP, Doc: "AVP with the time at which a message is sent, YYYYMMDDHHMMSS"},
 		{Name: "skip_notification_flag", Kind: module.Int, Set: s.setSkipFlag, Doc: "flag of messages whose sender is not told, 0 to 31; -1 for none (default)"},
-		flag("store_receipts", &s.storeReceipts, "store delivery receipts (message/imdn+xml) as messages (1) or not (0, default)"),
-		{Name: "expire_time", Kind: module.Int, Set: seconds("expire_time", &s.expireTime, 60, 31536000), Doc: "seconds that a message is kept at most (default 259200)"},
-		{Name: "check_time", Kind: module.Int, Set: seconds("check_time", &s.checkTime, 1, 3600), Doc: "seconds of one period of the clean-up (default 60)"},
-		number("clean_period", &s.cleanPeriod, 1, 1000, "periods between removals of expired messages (default 10)"),
-		number("max_messages", &s.maxMessages, 0, store.MaxStored, "messages that one user may have; 0 for as many as the table allows (default 500)"),
-		number("max_foreign", &s.maxForeign, 1, store.MaxStored, "of these, messages of senders who are not authenticated (default 100)"),
-		flag("add_date", &s.addDate, "put the time when it came before a text (1, default) or not"),
+		module.SwitchParam("store_receipts", &s.storeReceipts, "store delivery receipts (message/imdn+xml) as messages (1) or not (0, default)"),
+		module.SecondsParam("expire_time", &s.expireTime, 60, 31536000, "seconds that a message is kept at most (default 259200)"),
+		module.SecondsParam("check_time", &s.checkTime, 1, 3600, "seconds of one period of the clean-up (default 60)"),
+		module.NumberParam("clean_period", &s.cleanPeriod, 1, 1000, "periods between removals of expired messages (default 10)"),
+		module.NumberParam("max_messages", &s.maxMessages, 0, store.MaxStored, "messages that one user may have; 0 for as many as the table allows (default 500)"),
+		module.NumberParam("max_foreign", &s.maxForeign, 1, store.MaxStored, "of these, messages of senders who are not authenticated (default 100)"),
+		module.SwitchParam("add_date", &s.addDate, "put the time when it came before a text (1, default) or not"),
 		only("use_contact", "the sender is reached at the address in From"),
 		zero("add_contact", "a MESSAGE has no Contact (RFC 3428 section 4)"),
-		flag("store_foreign", &s.storeForeign, "store messages of senders who are not authenticated (1, default) or not"),
-		number("foreign_quota", &s.foreignQuota, 1, 1000000, "messages of such senders that are stored from one address in foreign_period (default 60)"),
-		{Name: "foreign_period", Kind: module.Int, Set: seconds("foreign_period", &s.foreignPeriod, 1, 86400), Doc: "seconds over which foreign_quota counts (default 3600)"},
-		number("max_deliveries", &s.maxDeliveries, 1, 1000, "users to whom is delivered at once (default 64)"),
-		number("max_attempts", &s.maxAttempts, 1, 1000, "refusals for good after which a message is not tried again although there are several phones (default 3)"),
+		module.SwitchParam("store_foreign", &s.storeForeign, "store messages of senders who are not authenticated (1, default) or not"),
+		module.NumberParam("foreign_quota", &s.foreignQuota, 1, 1000000, "messages of such senders that are stored from one address in foreign_period (default 60)"),
+		module.SecondsParam("foreign_period", &s.foreignPeriod, 1, 86400, "seconds over which foreign_quota counts (default 3600)"),
+		module.NumberParam("max_deliveries", &s.maxDeliveries, 1, 1000, "users to whom is delivered at once (default 64)"),
+		module.NumberParam("max_attempts", &s.maxAttempts, 1, 1000, "failed deliveries after which a message waits behind all others, and after which one of several phones can refuse it for good (default 3)"),
 	}
 }
 
@@ -123,7 +123,7 @@ func (s *settings) setSendTime(_ string, n int) error {
 		s.sendTime = 0
 		return nil
 	}
-	return seconds("send_time", &s.sendTime, 1, 3600)("", n)
+	return module.SecondsParam("send_time", &s.sendTime, 1, 3600, "").Set("", n)
 }
 
 func (s *settings) setSkipFlag(_ string, n int) error {
@@ -221,44 +221,9 @@ func uri(name string, to *string) func(string, int) error {
 	}
 }
 
-func seconds(name string, to *time.Duration, least, most int) func(string, int) error {
-	return func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
-		}
-		*to = time.Duration(n) * time.Second
-		return nil
-	}
-}
-
-func number(name string, to *int, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
-		}
-		*to = n
-		return nil
-	}}
-}
-
-func flag(name string, to *bool, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n != 0 && n != 1 {
-			return fmt.Errorf("%s must be 0 or 1", name)
-		}
-		*to = n == 1
-		return nil
-	}}
-}
-
 // only is a parameter of old scripts that makes no difference.
 func only(name, why string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: "taken and not used: " + why, Set: func(_ string, n int) error {
-		if n != 0 && n != 1 {
-			return fmt.Errorf("%s must be 0 or 1", name)
-		}
-		return nil
-	}}
+	return module.SwitchParam(name, new(bool), "taken and not used: "+why)
 }
 
 // zero is a parameter that can only be off.

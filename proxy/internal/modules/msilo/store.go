@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +21,8 @@ const (
 	// maxBody bounds a stored body, so that it can be delivered with the headers of
 	// then, in bytes.
 	maxBody = 32 << 10
+	// awayPeriod is how often it is said that strangers' messages meet no database.
+	awayPeriod = time.Minute
 	// maxKept bounds the header lines that are kept with a body.
 	maxKept = 4096
 )
@@ -88,16 +89,24 @@ func (m *Module) store(c *module.Ctx, whom owner) int {
 	return module.True
 }
 
+// refuse counts a message that is not stored, and logs it: of strangers', who could send
+// any number of them, one in a period.
 func (m *Module) refuse(r *relay.Request, err error) {
 	m.refusedToStore.Add(1)
-	level := slog.LevelInfo
-	var known reason
-	if !errors.As(err, &known) && store.IsUnavailable(err) {
-		level = slog.LevelWarn
+	level, seldom, period := slog.LevelInfo, &m.told, m.set.foreignPeriod
+	var own reason
+	if !errors.As(err, &own) && store.IsUnavailable(err) {
+		level, seldom, period = slog.LevelWarn, &m.toldAway, awayPeriod
 	}
-	if m.cfg.Log.Enabled(context.Background(), level) {
-		m.cfg.Log.Log(context.Background(), level, "msilo: message not stored", "reason", err.Error(), "source", r.From.Remote, "call_id", string(r.Msg.CallID()))
+	foreign := !known(r)
+	if foreign {
+		m.foreignRefused.Add(1)
 	}
+	if !m.cfg.Log.Enabled(context.Background(), level) || foreign && !seldom.Due(m.cfg.Now(), period) {
+		return
+	}
+	m.cfg.Log.Log(context.Background(), level, "msilo: message not stored", "reason", err.Error(), "source", r.From.Remote,
+		"call_id", string(r.Msg.CallID()), "refused_to_strangers", m.foreignRefused.Load())
 }
 
 // commit waits for the database. A sender who is not known may fill a part of the
@@ -120,7 +129,7 @@ func known(r *relay.Request) bool { return r.Local != nil || len(r.Auth.User) > 
 func (m *Module) read(c *module.Ctx, whom owner) (store.SiloMessage, error) {
 	req := c.Msg
 	s := store.SiloMessage{Received: m.cfg.Now().UTC(), Body: req.Body(), CallID: string(req.CallID())}
-	s.ContentType = unfold(req.HeaderValue(sip.HdrContentType))
+	s.ContentType = sip.Unfold(req.HeaderValue(sip.HdrContentType))
 	switch {
 	case m.own.has(req.CallID()):
 		return s, errNotStored
@@ -142,7 +151,7 @@ func (m *Module) read(c *module.Ctx, whom owner) (store.SiloMessage, error) {
 	if err != nil || !goodURI(from.URI) {
 		return s, errSender
 	}
-	s.From, s.FromName = string(from.URI), unquote(string(from.Display))
+	s.From, s.FromName = string(from.URI), sip.DisplayText(from.Display)
 	if s.Owner, s.To, err = m.owner(c, whom); err != nil {
 		return s, err
 	}
@@ -195,7 +204,8 @@ func (m *Module) admit(r *relay.Request) error {
 		return nil
 	case !m.set.storeForeign:
 		return errForeign
-	case !m.quota.take(r.From.Remote.Addr(), m.cfg.Now()):
+	}
+	if key := module.QuotaKey(r.From.Remote.Addr()); !m.quota.Take(key[:], m.cfg.Now()) {
 		return errQuota
 	}
 	return nil
@@ -221,26 +231,12 @@ func kept(req *sip.Message, extra string) (string, error) {
 		if len(value) == 0 || bytes.ContainsAny(value, "\x00") {
 			continue
 		}
-		b.WriteString(name + ": " + unfold(value) + "\r\n")
+		b.WriteString(name + ": " + sip.Unfold(value) + "\r\n")
 		if b.Len() > maxKept {
 			return "", errKept
 		}
 	}
 	return b.String(), nil
-}
-
-// unfold makes one line of a value: a line end with the white space around it, or a
-// tab, is as good as one space (RFC 3261 §7.3.1).
-func unfold(value []byte) string {
-	if !bytes.ContainsAny(value, "\r\n\t") {
-		return string(value)
-	}
-	lines := strings.FieldsFunc(string(value), func(c rune) bool { return c == '\r' || c == '\n' || c == '\t' })
-	for i := range lines {
-		lines[i] = strings.Trim(lines[i], " ")
-	}
-	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
-	return strings.Join(lines, " ")
 }
 
 // composing reports whether a message says "is composing" (RFC 3994), which is out of
@@ -278,19 +274,4 @@ func goodURI(uri []byte) bool {
 		}
 	}
 	return true
-}
-
-// unquote is the text of a display name (RFC 3261 §25.1).
-func unquote(display string) string {
-	if len(display) < 2 || display[0] != '"' || display[len(display)-1] != '"' {
-		return display
-	}
-	var b strings.Builder
-	for text := display[1 : len(display)-1]; text != ""; text = text[1:] {
-		if text[0] == '\\' && len(text) > 1 {
-			text = text[1:]
-		}
-		b.WriteByte(text[0])
-	}
-	return b.String()
 }

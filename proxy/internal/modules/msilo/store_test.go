@@ -223,26 +223,62 @@ func TestFoldedType(t *testing.T) {
 	})
 }
 
-// TestQuotaIsBounded: more sources than are counted get nothing stored, until some
-// have been quiet for the period; neighbours in IPv6 are one.
-func TestQuotaIsBounded(t *testing.T) {
-	q := quota{most: 1, period: time.Minute}
-	now := time.Now()
-	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) }
-	for i := range maxSources {
-		if !q.take(at(i), now) {
-			t.Fatalf("source %d is refused", i)
+// TestForgedSources: ten thousand sources that a stranger has made up leave all others
+// what is theirs.
+func TestForgedSources(t *testing.T) {
+	bubble(t, func(b *bench) {
+		for i := range 20000 {
+			key := module.QuotaKey(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
+			b.m.quota.Take(key[:], b.m.cfg.Now())
 		}
-	}
-	if q.take(at(maxSources), now) {
-		t.Error("one source too many is counted")
-	}
-	if !q.take(at(maxSources), now.Add(2*time.Minute)) || len(q.sources) != 1 {
-		t.Errorf("%d sources are left after two minutes", len(q.sources))
-	}
-	if !q.take(netip.MustParseAddr("2001:db8::1"), now) || q.take(netip.MustParseAddr("2001:db8::ffff"), now) {
-		t.Error("two addresses of one network count apart")
-	}
+		b.phones.set(0, false)
+		if status := b.stores("x"); status != 202 {
+			t.Errorf("answered %d", status)
+		}
+	})
+}
+
+// TestRefusalsInTheLog: a stranger fills no log with what is not stored for him; what is
+// refused to who is known is logged each time.
+func TestRefusalsInTheLog(t *testing.T) {
+	const line, away = "level=INFO msg=\"msilo: message not stored\"", "level=WARN msg=\"msilo: message not stored\""
+	bubble(t, func(b *bench) {
+		for range 50 {
+			b.stores("")
+		}
+		b.logged(line, 1)
+		b.logged("call_id=call-1", 1)
+		time.Sleep(time.Hour)
+		b.stores("")
+		b.logged(line, 2)
+		b.logged("refused_to_strangers=51", 1)
+		b.silo.away = true
+		for range 50 {
+			b.stores("x")
+		}
+		b.logged(away, 1) // not silenced by the other kind
+		time.Sleep(awayPeriod)
+		b.stores("x")
+		b.logged(away, 2)
+		b.known = true
+		for range 3 {
+			b.stores("")
+		}
+		b.logged(line, 2+3)
+	})
+}
+
+// TestFoldedName: a display name over several lines is stored as one.
+func TestFoldedName(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		if status := b.stores("x", "From: \"Anna\r\n Novak\" <sip:alice@example.org>;tag=at"); status != 202 {
+			t.Fatalf("answered %d", status)
+		}
+		if rows := b.rows(); rows[0].FromName != "Anna Novak" {
+			t.Errorf("the name is %q", rows[0].FromName)
+		}
+	})
 }
 
 // TestStoredAndBack: a phone that came back while the message was stored gets it at once.

@@ -139,6 +139,7 @@ func (m *Module) Init() error {
 	if m.maxExpires > 0 && m.maxExpires < m.minExpires {
 		return fmt.Errorf("registrar: max_expires (%d) is below min_expires (%d)", m.maxExpires, m.minExpires)
 	}
+	m.cfg.Usrloc.Limit(m.maxContacts)
 	return nil
 }
 

@@ -111,7 +111,8 @@ func (c *Control) Lookup(address string) []ctlproto.Contact {
 	return contacts
 }
 
-// Add implements control.Usrloc.
+// Add implements control.Usrloc. More contacts than a phone could register, or than
+// max_added, are CodeBusy: whoever writes or calls reaches them all at once.
 func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Contact) error {
 	var uri sip.URI
 	if err := sip.ParseURI([]byte(contact.Address), &uri); err != nil {
@@ -131,6 +132,7 @@ func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Cont
 	_, err := c.save(ctx, &Registration{
 		AoR: []byte(address), Path: []byte(contact.Path), Socket: contact.Socket, Flags: contact.Flags,
 		UserAgent: []byte(contact.UserAgent), Contacts: []Contact{one},
+		MaxContacts: c.t.maxContacts, MaxAdded: c.t.maxAdded,
 	})
 	return err
 }
@@ -167,6 +169,8 @@ func (c *Control) save(ctx context.Context, reg *Registration) (bool, error) {
 	reg.CallID, reg.CSeq, reg.Unordered = controlCallID, 1, true
 	res, err := c.t.Save(reg, nil)
 	switch {
+	case errors.Is(err, ErrTooManyContacts):
+		return false, ctlproto.Errorf(ctlproto.CodeBusy, "%s has as many contacts as the router allows", reg.AoR)
 	case err != nil:
 		return false, ctlproto.Errorf(ctlproto.CodeBusy, "%v", err)
 	case res.Change == Fetched:

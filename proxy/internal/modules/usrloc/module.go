@@ -95,6 +95,8 @@ func (m *Module) Params() []module.Param {
 			Doc: "milliseconds that a REGISTER waits for the database before it gets 500, 100 to 30000 (default 2000)"},
 		{Name: "max_pending", Kind: module.Int, Set: m.setPending,
 			Doc: "REGISTERs that may wait for the database before others get 503, 1 to 1000000 (default 32768)"},
+		module.NumberParam("max_added", &m.table.maxAdded, 0, 1000,
+			"contacts of one address that ul.add made or that are permanent, 0 for no bound (default 5)"),
 		{Name: "journal", Kind: module.Int, Set: m.setJournal,
 			Doc: "1: what the database does not take in time is kept in the state folder (default); 0: it is undone after write_timeout"},
 		{Name: "journal_size", Kind: module.Int, Set: m.setJournalSize,
@@ -183,6 +185,10 @@ func (m *Module) Init() error {
 	}
 	return m.openJournal()
 }
+
+// Limit bounds the contacts of one address that ul.add may make beside those that are
+// there, 0 for no bound: module registrar's max_contacts. Call it before Run.
+func (m *Module) Limit(contacts int) { m.table.maxContacts = contacts }
 
 // Table is the location table, ready from New on.
 func (m *Module) Table() *Table { return m.table }

@@ -12,7 +12,8 @@ var (
 	// ErrOutOfOrder: a binding was changed by a request with the same Call-ID
 	// and a CSeq that is not lower (RFC 3261 §10.3 step 7).
 	ErrOutOfOrder = errors.New("CSeq is not above that of an earlier request with the same Call-ID")
-	// ErrTooManyContacts: the address would have more than MaxContacts.
+	// ErrTooManyContacts: the address would have more than MaxContacts, or of those that
+	// were added by hand more than MaxAdded.
 	ErrTooManyContacts = errors.New("too many contacts")
 	// ErrBusy: too many changes wait for the database.
 	ErrBusy = errors.New("too many changes wait for the database")
@@ -56,7 +57,10 @@ type Registration struct {
 	Unordered bool
 	// MaxContacts bounds the contacts of the address; 0 for no bound.
 	MaxContacts int
-	Contacts    []Contact
+	// MaxAdded bounds those of them that ul.add made or that are permanent; 0 for no
+	// bound.
+	MaxAdded int
+	Contacts []Contact
 }
 
 // Change says what a Registration did.

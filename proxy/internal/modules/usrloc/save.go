@@ -218,20 +218,27 @@ func (t *Table) order(head *version, reg *Registration, remove bool, now int64) 
 	return false, ErrOutOfOrder
 }
 
-// admit checks the limits.
-func (t *Table) admit(p *plan, e *entry, reg *Registration, now int64) error {
-	if p.adds > 0 && reg.MaxContacts > 0 {
-		n := p.adds - p.drops
-		if e != nil {
-			for _, v := range e.heads {
-				if v.counts(now) {
-					n++
-				}
+// tooMany reports whether an address may not have so many bindings more.
+func tooMany(more int, e *entry, reg *Registration, now int64) bool {
+	all, added := more, more
+	if e != nil {
+		for _, v := range e.heads {
+			if !v.counts(now) {
+				continue
+			}
+			all++
+			if v.Permanent() || bytes.Equal(v.CallID(), controlCallID) {
+				added++
 			}
 		}
-		if n > reg.MaxContacts {
-			return ErrTooManyContacts
-		}
+	}
+	return reg.MaxContacts > 0 && all > reg.MaxContacts || reg.MaxAdded > 0 && added > reg.MaxAdded
+}
+
+// admit checks the limits.
+func (t *Table) admit(p *plan, e *entry, reg *Registration, now int64) error {
+	if p.adds > 0 && tooMany(p.adds-p.drops, e, reg, now) {
+		return ErrTooManyContacts
 	}
 	if t.writer.back && t.writer.behind() {
 		return ErrBusy

@@ -19,6 +19,8 @@ type Table struct {
 	delay   time.Duration // cseq_delay
 	durable bool          // a change is promised when the database has it
 	writer  writer
+	// What one address may have, for ul.add; 0 for no bound.
+	maxContacts, maxAdded int
 
 	ended atomic.Int64 // bindings that expired
 }
@@ -59,7 +61,7 @@ type version struct {
 }
 
 func newTable(cfg *Config) *Table {
-	t := &Table{cfg: cfg, seed: maphash.MakeSeed(), delay: 20 * time.Second}
+	t := &Table{cfg: cfg, seed: maphash.MakeSeed(), delay: 20 * time.Second, maxAdded: 5}
 	t.writer.init(t)
 	return t
 }

@@ -1,0 +1,61 @@
+package user
+
+import (
+	"net/http"
+	"slices"
+
+	"seraph/ctlproto"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/view"
+)
+
+// fieldDevice is which of the caller's phones rings first, by its contact; empty for
+// all of them.
+const fieldDevice = "device"
+
+// maxAgent is how much of a phone's name the choice shows, in characters.
+const maxAgent = 32
+
+// devices are the choices of the phone that rings first, all phones being the first
+// one; none if the user has one phone or none, or if the router does not tell.
+func (p *Portal) devices(r *http.Request, chosen string) []view.Option {
+	contacts, err := p.contacts(r.Context(), owner(r))
+	if err != nil {
+		p.Log.Warn("contacts not known", "user", owner(r).String(), "err", err)
+		return nil
+	}
+	if len(contacts) < 2 {
+		return nil
+	}
+	options := []view.Option{{Label: p.View.Texts().Text(view.M("dial.ring_all"))}}
+	for _, c := range contacts {
+		options = append(options, view.Option{Value: c.Address, Label: deviceName(c), Selected: c.Address == chosen})
+	}
+	return options
+}
+
+// deviceName is a contact as people tell their phones apart.
+func deviceName(c ctlproto.Contact) string {
+	address := clip(printable(shortAddress(c.Address)), maxName)
+	if c.UserAgent == "" {
+		return address
+	}
+	return clip(printable(c.UserAgent), maxAgent) + " · " + address
+}
+
+// readDevice is the contact that is to ring, "" for all. One that is none of the
+// owner's is refused: nobody makes another's phone ring.
+func (p *Portal) readDevice(r *http.Request, f *form.Form) (string, error) {
+	device := f.Value(fieldDevice)
+	if device == "" || !f.OK() {
+		return "", nil
+	}
+	contacts, err := p.contacts(r.Context(), owner(r))
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(contacts, func(c ctlproto.Contact) bool { return c.Address == device }) {
+		f.Fail(fieldDevice, "dial.not_mine")
+	}
+	return device, nil
+}

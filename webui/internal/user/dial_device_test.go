@@ -1,0 +1,68 @@
+package user_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"seraph/ctlproto"
+)
+
+// The phones of these tests.
+var (
+	desk   = ctlproto.Contact{Address: "sip:alice@192.0.2.7:5062", UserAgent: "Desk Phone 3000", Socket: "udp:192.0.2.1:5060"}
+	mobile = ctlproto.Contact{Address: "sip:alice@198.51.100.9;transport=tcp", Permanent: true}
+	bobs   = ctlproto.Contact{Address: "sip:bob@203.0.113.5"}
+)
+
+// TestDialDevice: who has several phones chooses which one rings first, on the page of
+// two addresses and in the phone book.
+func TestDialDevice(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "")
+	s.router.registers(alice, desk)
+	b := s.signIn(alice)
+	for _, path := range []string{"/user/dial", "/user/phone-book"} {
+		b.get(path).hides(t, "all my phones") // there is nothing to choose
+	}
+	s.router.registers(alice, desk, mobile)
+	page := b.get("/user/dial")
+	page.shows(t, http.StatusOK, `<option value="">all my phones</option>`, `<option value="`+desk.Address+`">Desk Phone 3000 · alice@192.0.2.7:5062</option>`,
+		`<option value="`+mobile.Address+`">alice@198.51.100.9;transport=tcp</option>`)
+	b.post("/user/dial", "to", "bob", "device", desk.Address).shows(t, http.StatusOK, "Your phone rings")
+	b.post("/user/dial", "to", "bob", "device", "").shows(t, http.StatusOK, "Your phone rings")
+
+	b.get("/user/phone-book").hides(t, `name="device"`)
+	page = b.get("/user/phone-book?ring=" + url.QueryEscape(mobile.Address))
+	page.shows(t, http.StatusOK, `<option value="`+mobile.Address+`" selected>`, `<input type="hidden" name="device" value="`+mobile.Address+`">`)
+	b.get("/user/phone-book?ring="+url.QueryEscape(bobs.Address)).hides(t, `name="device"`, bobs.Address)
+
+	var got []string
+	for _, p := range called[ctlproto.CtdDialParams](t, s.router, ctlproto.MethodCtdDial) {
+		got = append(got, p.Device)
+	}
+	if want := []string{desk.Address, ""}; !slices.Equal(got, want) {
+		t.Errorf("rang %q, want %q", got, want)
+	}
+}
+
+// TestDialDeviceOfAnother: a contact that is none of the caller's never rings.
+func TestDialDeviceOfAnother(t *testing.T) {
+	s := newSite(t)
+	s.router.registers(bob, bobs)
+	b := s.signIn(alice)
+	b.get("/user/dial")
+	const refusal = "None of your phones is registered there now."
+	for _, own := range [][]ctlproto.Contact{nil, {desk}, {desk, mobile}} {
+		s.router.registers(alice, own...)
+		for _, device := range []string{bobs.Address, "sip:alice@192.0.2.7", "x", "sip:alice@192.0.2.7:5062>\r\nVia: x", "<script>"} {
+			b.post("/user/dial", "to", "bob", "device", device).shows(t, http.StatusUnprocessableEntity, refusal, `value="bob"`)
+		}
+	}
+	s.router.refuses(ctlproto.MethodUlLookup, ctlproto.Errorf(ctlproto.CodeUnavailable, "inner words"))
+	b.post("/user/dial", "to", "bob", "device", desk.Address).shows(t, http.StatusServiceUnavailable, "so no call was started")
+	if calls := called[ctlproto.CtdDialParams](t, s.router, ctlproto.MethodCtdDial); len(calls) != 0 {
+		t.Errorf("the router was asked to dial: %+v", calls)
+	}
+}
