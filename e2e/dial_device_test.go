@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net/url"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestDialOneOfMyPhones(t *testing.T) {
 	}
 	desk, mobile := phone("Desk Phone"), phone("Mobile")
 	w := withPeople(t, s)
-	w.Open("/user/phone-book?ring=" + escaped(mobile.ContactURI()))
+	w.Open("/user/phone-book?ring=" + url.QueryEscape(mobile.ContactURI()))
 	w.Picture("phone-book-ring-1280-light")
 	w.Accessible("the choice of a phone")
 	w.FitsWidth("the choice of a phone")
@@ -34,7 +35,7 @@ func TestDialOneOfMyPhones(t *testing.T) {
 	invite := mobile.Expect(peer.Request("INVITE"))
 	mobile.Reply(invite, 180, "Ringing")
 	w.Shows("Your phone rings")
-	desk.Quiet(peer.Request("INVITE"), time.Second)
+	desk.Quiet(time.Second, peer.Request("INVITE"))
 	mobile.Reply(invite, 603, "Decline")
 	mobile.Expect(peer.Request("ACK"))
 	w.Shows("Your phone refused the call.")

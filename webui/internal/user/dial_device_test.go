@@ -28,7 +28,7 @@ func TestDialDevice(t *testing.T) {
 	}
 	s.router.registers(alice, desk, mobile)
 	page := b.get("/user/dial")
-	page.shows(t, http.StatusOK, `<option value="">all my phones</option>`, `<option value="`+desk.Address+`">Desk Phone 3000 · alice@192.0.2.7:5062</option>`,
+	page.shows(t, http.StatusOK, `<option value="" selected>all my phones</option>`, `<option value="`+desk.Address+`">Desk Phone 3000 · alice@192.0.2.7:5062</option>`,
 		`<option value="`+mobile.Address+`">alice@198.51.100.9;transport=tcp</option>`)
 	b.post("/user/dial", "to", "bob", "device", desk.Address).shows(t, http.StatusOK, "Your phone rings")
 	b.post("/user/dial", "to", "bob", "device", "").shows(t, http.StatusOK, "Your phone rings")
