@@ -53,7 +53,14 @@ type Journal struct {
 	active   file      // nil: the next append begins a segment
 	next     uint64    // number of the next segment
 	record   uint64    // number of the next record
+	torn     *torn     // nil: nothing is left to take back
 	buf      []byte
+}
+
+// torn is a segment with a tail that was not promised and could not be taken back.
+type torn struct {
+	file
+	size int64 // without the tail
 }
 
 // Open opens the journal in a folder, which is made if there is none. size bounds
@@ -111,7 +118,11 @@ func parseName(name string) (uint64, bool) {
 }
 
 // Append writes records and returns when they are on the disk, with the number of
-// their segment. On an error none of them counts.
+// their segment. On an error none of them counts: what was written of them is taken
+// back, at once or before the next append. Only if the disk refuses that until the
+// process ends can a replay hand out such a record, in its place before all that were
+// appended later. Its author was told that it failed, and so has tried again, which
+// then overrides it, or has given up.
 func (j *Journal) Append(payloads [][]byte) (segment uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -129,9 +140,13 @@ func (j *Journal) Append(payloads [][]byte) (segment uint64, err error) {
 	if j.total()+int64(len(b)) > j.most {
 		return 0, ErrFull
 	}
+	j.takeBack()
 	if err := j.ready(int64(len(b))); err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
 	}
+	// A number is used once, even in vain: of two records with the same one a replay
+	// would take the later for a copy.
+	j.record = number
 	last := &j.segments[len(j.segments)-1]
 	_, err = j.active.Write(b)
 	if err == nil {
@@ -142,7 +157,6 @@ func (j *Journal) Append(payloads [][]byte) (segment uint64, err error) {
 		return 0, fmt.Errorf("journal: %w", err)
 	}
 	last.size += int64(len(b))
-	j.record = number
 	return last.number, nil
 }
 
@@ -176,10 +190,20 @@ func (j *Journal) rotate() {
 // giveUp takes back what a failed append may have written, and leaves the segment:
 // what the disk has of it is not known.
 func (j *Journal) giveUp(size int64) {
-	if j.active.Truncate(size) == nil {
-		_ = j.active.Sync() // the truncation is the best that can be done
+	if j.torn != nil {
+		_ = j.torn.Close() // the disk has refused twice
 	}
-	j.rotate()
+	j.torn, j.active = &torn{j.active, size}, nil
+	j.takeBack()
+}
+
+// takeBack cuts off the tail of a failed append, if the disk lets it.
+func (j *Journal) takeBack() {
+	if j.torn == nil || j.torn.Truncate(j.torn.size) != nil || j.torn.Sync() != nil {
+		return
+	}
+	_ = j.torn.Close() // all of it is on the disk
+	j.torn = nil
 }
 
 func (j *Journal) total() int64 {
@@ -218,11 +242,15 @@ func (j *Journal) Drop(number uint64) error {
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.active == nil {
-		return nil
+	j.takeBack()
+	var err error
+	if j.torn != nil {
+		err = j.torn.Close()
 	}
-	err := j.active.Close()
-	j.active = nil
+	if j.active != nil {
+		err = errors.Join(err, j.active.Close())
+	}
+	j.torn, j.active = nil, nil
 	return err
 }
 

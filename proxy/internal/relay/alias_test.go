@@ -87,8 +87,7 @@ func TestRecordRouteOfTLS(t *testing.T) {
 		e.sockets = append(e.sockets, transport.Socket{Proto: p, HostPort: []byte("h:1")})
 	}
 	for i, want := range []string{"sip:h:1", "sip:h:1;transport=tls", "sip:h:1;transport=ws", "sip:h:1", "sips:h:1", "sips:h:1;transport=ws"} {
-		var token [routeToken]byte
-		got := string(e.appendRoute(nil, uint16(i%3), i >= 3, &token, false, transport.Flow{}))
+		got := string(e.appendRoute(nil, uint16(i%3), i >= 3, &routeSeal{kind: SealOther}, false, transport.Flow{}))
 		if want = "Record-Route: <" + want + ";lr;"; len(got) < len(want) || got[:len(want)] != want {
 			t.Errorf("%d: %q, want %q", i, got, want)
 		}

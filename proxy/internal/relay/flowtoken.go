@@ -9,6 +9,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"net/netip"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -18,21 +19,34 @@ import (
 // more (RFC 5626 §5.3.1).
 var ErrFlowFailed = errors.New("the flow is gone")
 
-// A flow token is the user part of a Route of ours that leads to one flow: the flow and
-// a MAC over it (RFC 5626 §5.2). The MAC keeps others from naming flows; what it names
-// is one phone, so that whoever holds it reaches nobody else through us.
+// A flow token is the user part of a Route of ours that leads to one flow: the flow, when
+// it was named, and a MAC over both and over what the token is for (RFC 5626 §5.2). The
+// MAC keeps others from naming flows. It is no proof of who holds it: everybody on the way
+// of a call can read it. So a Record-Route's token counts only as part of an entry whose
+// seal fits the dialog, and a Path's only for a sender that the script trusts.
 const (
 	flowMAC   = 12
-	flowPlain = 1 + 2 + 8 + 8 + 2*(16+2)
+	flowPlain = 1 + 2 + 8 + 8 + 2*(16+2) + 4
 	flowSize  = flowPlain + flowMAC
+	flowTime  = flowPlain - 4
+	flowText  = (flowSize*8 + 5) / 6 // its length in a URI
 )
 
-// flowText is the length of a token in a URI.
-var flowText = base64.RawURLEncoding.EncodedLen(flowSize)
+// tokenUse is what a flow token is for. One is never good for the other.
+type tokenUse byte
 
-// AppendFlowToken appends the token of a flow. The token of a connection ends with the
-// process, as the connection does.
+const (
+	pathUse  tokenUse = 'p'
+	routeUse tokenUse = 'r'
+)
+
+// AppendFlowToken appends the token of a flow for a Path of ours. The token of a
+// connection ends with the process, as the connection does, and each with RouteLife.
 func (e *Engine) AppendFlowToken(dst []byte, f transport.Flow) []byte {
+	return e.appendToken(dst, pathUse, f, time.Now())
+}
+
+func (e *Engine) appendToken(dst []byte, use tokenUse, f transport.Flow, at time.Time) []byte {
 	var b [flowSize]byte
 	b[0] = byte(f.Proto)
 	binary.BigEndian.PutUint16(b[1:], f.Socket)
@@ -42,7 +56,8 @@ func (e *Engine) AppendFlowToken(dst []byte, f transport.Flow) []byte {
 	}
 	putAddr(b[19:], f.Local)
 	putAddr(b[37:], f.Remote)
-	e.flowSum(b[flowPlain:], b[:flowPlain])
+	binary.BigEndian.PutUint32(b[flowTime:], uint32(at.Unix()))
+	e.flowSum(b[flowPlain:], use, b[:flowPlain])
 	return base64.RawURLEncoding.AppendEncode(dst, b[:])
 }
 
@@ -59,16 +74,17 @@ func addrOf(b []byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[:16])).Unmap(), binary.BigEndian.Uint16(b[16:]))
 }
 
-func (e *Engine) flowSum(dst, plain []byte) {
-	var room [128]byte
-	text := append(append(append(room[:0], e.key[:]...), "flow"...), plain...)
+func (e *Engine) flowSum(dst []byte, use tokenUse, plain []byte) {
+	var room [160]byte
+	text := append(append(append(room[:0], e.key[:]...), "flow"...), byte(use))
+	text = append(text, plain...)
 	sum := sha256.Sum256(text)
 	copy(dst, sum[:flowMAC])
 }
 
 // parseFlowToken reads a token of ours; alive says that its flow is one of this
-// process.
-func (e *Engine) parseFlowToken(text []byte) (f transport.Flow, alive, ok bool) {
+// process, and that it was not given too long ago.
+func (e *Engine) parseFlowToken(text []byte, use tokenUse) (f transport.Flow, alive, ok bool) {
 	var b, want [flowSize]byte
 	if len(text) != flowText {
 		return f, false, false
@@ -76,7 +92,7 @@ func (e *Engine) parseFlowToken(text []byte) (f transport.Flow, alive, ok bool) 
 	if n, err := base64.RawURLEncoding.Decode(b[:], text); err != nil || n != flowSize {
 		return f, false, false
 	}
-	e.flowSum(want[flowPlain:], b[:flowPlain])
+	e.flowSum(want[flowPlain:], use, b[:flowPlain])
 	if subtle.ConstantTimeCompare(want[flowPlain:], b[flowPlain:]) != 1 {
 		return f, false, false
 	}
@@ -88,13 +104,41 @@ func (e *Engine) parseFlowToken(text []byte) (f transport.Flow, alive, ok bool) 
 	if int(f.Socket) >= len(e.sockets) || e.sockets[f.Socket].Proto != f.Proto {
 		alive = false // the sockets of before a restart were others
 	}
+	if !e.fresh(binary.BigEndian.Uint32(b[flowTime:])) {
+		alive = false
+	}
 	return f, alive, true
 }
 
+// fresh reports whether what was given at a time, in Unix seconds, is still good.
+func (e *Engine) fresh(at uint32) bool {
+	age := time.Since(time.Unix(int64(at), 0))
+	return age <= e.cfg.RouteLife && age >= -time.Minute
+}
+
+// FollowPath lets loose_route follow, in this request, the flow that a Path of ours names.
+// Only the script knows from whom that may come: from the registrar or a proxy before it
+// (RFC 5626 §5.3), to which the Path was given.
+func (r *Request) FollowPath() { r.followsPath = true }
+
+// useOf is what the token in a Route of ours is for: the entries of Record-Route have a seal.
+func useOf(u *sip.URI) tokenUse {
+	if _, sealed := u.Param(routeParam); sealed {
+		return routeUse
+	}
+	return pathUse
+}
+
 // takeFlow follows a Route of ours that bears a token: to its flow, unless the request
-// came on it. Then it is the phone's own, on its way out (RFC 5626 §5.3.1).
-func (r *Request) takeFlow(user []byte) {
-	f, alive, ok := r.Engine.parseFlowToken(user)
+// came on it. Then it is the phone's own, on its way out (RFC 5626 §5.3.1). It does not
+// where the token proves nothing: one of Record-Route wants its seal proven within a
+// dialog, one of Path a script that trusts the sender of a request outside of dialogs.
+func (r *Request) takeFlow(u *sip.URI, proven, within bool) {
+	use := useOf(u)
+	if use == routeUse && !(proven && within) || use == pathUse && (within || !r.followsPath) {
+		return
+	}
+	f, alive, ok := r.Engine.parseFlowToken(u.User, use)
 	if !ok || alive && f == r.From {
 		return
 	}
@@ -105,13 +149,16 @@ func (r *Request) takeFlow(user []byte) {
 }
 
 // keepsFlow reports whether the sender of a request that begins a dialog wants to be
-// reached on its flow in that dialog (RFC 5626 §4.3: ;ob in its Contact).
+// reached on its flow in that dialog (RFC 5626 §4.3: ;ob in its Contact, or a GRUU).
 func (r *Request) keepsFlow() bool {
 	if r.Local != nil || r.From.Proto == transport.Local {
 		return false
 	}
 	h := r.Msg.Header(sip.HdrContact)
-	if h == nil || !bytes.Contains(r.Msg.Value(h), outboundParam) {
+	if h == nil {
+		return false
+	}
+	if v := r.Msg.Value(h); !bytes.Contains(v, outboundParam) && !bytes.Contains(v, gruuParam) {
 		return false
 	}
 	var a sip.NameAddr
@@ -119,11 +166,12 @@ func (r *Request) keepsFlow() bool {
 	if sip.ParseNameAddr(r.Msg.Value(h), &a) != nil || sip.ParseURI(a.URI, &u) != nil {
 		return false
 	}
-	_, ok := u.Param("ob")
-	return ok && oneVia(r.Msg)
+	_, ob := u.Param("ob")
+	_, gr := u.Param("gr")
+	return (ob || gr) && oneVia(r.Msg)
 }
 
-var outboundParam = []byte(";ob")
+var outboundParam, gruuParam = []byte(";ob"), []byte(";gr")
 
 // oneVia reports whether a request came straight from its sender.
 func oneVia(m *sip.Message) bool {

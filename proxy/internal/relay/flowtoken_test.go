@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,13 +34,16 @@ func TestFlowToken(t *testing.T) {
 		alive, then bool // now, and after a restart
 	}{{"UDP", udp, true, true}, {"IPv6", six, true, true}, {"TCP", tcp, true, false}, {"no socket", gone, false, false}, {"socket of another kind", wrong, false, false}} {
 		token := b.engine.AppendFlowToken(nil, c.flow)
-		if f, alive, ok := b.engine.parseFlowToken(token); !ok || f != c.flow || alive != c.alive {
+		if f, alive, ok := b.engine.parseFlowToken(token, pathUse); !ok || f != c.flow || alive != c.alive {
 			t.Errorf("%s: read is %v, alive %v, ours %v", c.name, f, alive, ok)
 		}
-		if _, alive, ok := later.engine.parseFlowToken(token); !ok || alive != c.then {
+		if _, _, ok := b.engine.parseFlowToken(token, routeUse); ok {
+			t.Errorf("%s: the token of a Path is taken for one of Record-Route", c.name)
+		}
+		if _, alive, ok := later.engine.parseFlowToken(token, pathUse); !ok || alive != c.then {
 			t.Errorf("%s after a restart: alive %v, ours %v", c.name, alive, ok)
 		}
-		if _, _, ok := stranger.engine.parseFlowToken(token); ok {
+		if _, _, ok := stranger.engine.parseFlowToken(token, pathUse); ok {
 			t.Errorf("%s: another router takes it for its own", c.name)
 		}
 		for i := range token {
@@ -47,7 +51,7 @@ func TestFlowToken(t *testing.T) {
 			if forged[i] ^= 1; forged[i] == '.' || forged[i] == '@' {
 				continue
 			}
-			if f, _, ok := b.engine.parseFlowToken(forged); ok && f != c.flow {
+			if f, _, ok := b.engine.parseFlowToken(forged, pathUse); ok && f != c.flow {
 				t.Errorf("%s: with byte %d changed it leads to %v", c.name, i, f)
 			}
 		}
@@ -87,7 +91,7 @@ func FuzzFlowToken(f *testing.F) {
 	b := newBench(f, &hooks{})
 	f.Add(bytes.Repeat([]byte("A"), flowText))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if flow, _, ok := b.engine.parseFlowToken(text); ok {
+		if flow, _, ok := b.engine.parseFlowToken(text, pathUse); ok {
 			t.Errorf("%q leads to %v", text, flow)
 		}
 	})
@@ -98,7 +102,12 @@ func FuzzFlowToken(f *testing.F) {
 func TestFlowRoute(t *testing.T) {
 	h := &hooks{}
 	b := newBench(t, h)
+	var trusted atomic.Bool
+	trusted.Store(true)
 	h.request = func(r *Request) {
+		if trusted.Load() {
+			r.FollowPath()
+		}
 		if !r.LooseRoute() {
 			_ = r.Reply(&sip.Reply{Status: 403, Reason: "No Route"})
 			return
@@ -137,6 +146,14 @@ func TestFlowRoute(t *testing.T) {
 	// Within a dialog the token alone is no proof.
 	send("INFO", "<sip:"+token+"@"+b.addr.String()+";lr;ob>", "bt")
 	caller.expect("SIP/2.0 403")
+	// From whom the script does not trust it leads nowhere, nor when it has grown old.
+	trusted.Store(false)
+	send("MESSAGE", "<sip:"+token+"@"+b.addr.String()+";lr;ob>", "")
+	caller.expect("SIP/2.0 403")
+	trusted.Store(true)
+	old := string(b.engine.appendToken(nil, pathUse, flow, time.Now().Add(-b.engine.cfg.RouteLife-time.Minute)))
+	send("MESSAGE", "<sip:"+old+"@"+b.addr.String()+";lr;ob>", "")
+	caller.expect("SIP/2.0 430")
 	victim.nothing("MESSAGE", 50*time.Millisecond)
 	bob.nothing("", 50*time.Millisecond)
 }

@@ -193,7 +193,7 @@ func (r *Request) guard() error {
 	if r.Local != nil {
 		return nil
 	}
-	if r.flowGone {
+	if r.flowGone && !r.Found { // lookup knows a new way to a phone that gave its GRUU
 		return ErrFlowFailed
 	}
 	if r.InDialog {

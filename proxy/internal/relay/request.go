@@ -124,6 +124,7 @@ type Request struct {
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool
+	followsPath   bool // FollowPath was called
 	viaFlow       bool // a Route of ours leads to a flow
 	flowGone      bool // … which is no more
 	recursed      bool // Redirects has added targets
@@ -159,7 +160,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
-	r.viaFlow, r.flowGone = false, false
+	r.followsPath, r.viaFlow, r.flowGone = false, false, false
 	r.later.clear()
 	r.flows = r.flows[:0]
 	r.arena.reset()

@@ -16,7 +16,8 @@ var ErrForeignRoute = errors.New("the Route is not one of ours")
 
 // routeParam is the URI parameter of our Record-Route that proves it ours: the letter
 // of a SealKind, eight hex digits of time (Unix seconds) and twenty of a MAC over
-// these, Call-ID and the tag of the dialog's initiator.
+// these, the user part of the entry (a flow token, or nothing), Call-ID and the tag of
+// the dialog's initiator.
 const routeParam = "srm"
 
 var ourRouteParam = []byte(";" + routeParam + "=")
@@ -35,12 +36,11 @@ func (r *Request) RecordRoute() { r.RecordRouted = true }
 // appendRecordRoute writes our Record-Route: one value, or two where the request
 // leaves by another socket than it came in by, the outer one first.
 func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []byte {
-	var token [routeToken]byte
 	from, err := r.Msg.From()
 	if err != nil {
 		return dst
 	}
-	r.Engine.makeToken(&token, r.sealKind(), r.Msg.CallID(), from.Tag, uint32(time.Now().Unix()))
+	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: time.Now()}
 	two := r.Local == nil && r.From.Socket != f.Socket
 	out, in := transport.Flow{}, transport.Flow{}
 	if t.Group != 0 && !t.Flow.IsZero() || r.viaFlow {
@@ -53,24 +53,36 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if !two && out.IsZero() {
 		out = in
 	}
-	dst = r.Engine.appendRoute(dst, f.Socket, isSIPS(t.URI), &token, two, out)
+	dst = r.Engine.appendRoute(dst, f.Socket, isSIPS(t.URI), &seal, two, out)
 	if two {
-		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &token, two, in)
+		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &seal, two, in)
 	}
 	return dst
 }
 
+// routeSeal is what the seal of a Record-Route says, but for the user part.
+type routeSeal struct {
+	kind        SealKind
+	callID, tag []byte
+	at          time.Time
+}
+
 // appendRoute appends one Record-Route; sips says that the request is for a sips URI
 // (RFC 3261 §16.6 step 4). It leads to a flow, if that is not the zero one.
-func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, token *[routeToken]byte, two bool, flow transport.Flow) []byte {
+func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSeal, two bool, flow transport.Flow) []byte {
+	var room [flowText]byte
+	var user []byte
+	if !flow.IsZero() {
+		user = e.appendToken(room[:0], routeUse, flow, seal.at)
+	}
 	s := &e.sockets[socket]
 	if sips && s.Proto.Secure() { // TLS goes without saying there (RFC 5630 §3.1.4)
 		dst = append(dst, "Record-Route: <sips:"...)
 	} else {
 		dst = append(dst, "Record-Route: <sip:"...)
 	}
-	if !flow.IsZero() {
-		dst = append(e.AppendFlowToken(dst, flow), '@')
+	if user != nil {
+		dst = append(append(dst, user...), '@')
 	}
 	dst = append(dst, s.HostPort...)
 	if s.Proto != transport.UDP && !(sips && s.Proto == transport.TLS) {
@@ -78,30 +90,35 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, token *[route
 		dst = append(dst, s.Proto.Param()...)
 	}
 	dst = append(dst, ";lr"...)
-	if !flow.IsZero() {
+	if user != nil {
 		dst = append(dst, ";ob"...)
 	}
 	if two {
 		dst = append(dst, ";r2=on"...)
 	}
 	dst = append(append(dst, ';'), routeParam+"="...)
+	var token [routeToken]byte
+	e.makeToken(&token, seal, user)
 	dst = append(dst, token[:]...)
 	return append(dst, ">\r\n"...)
 }
 
-// makeToken writes the kind, the time and the MAC.
-func (e *Engine) makeToken(dst *[routeToken]byte, kind SealKind, callID, tag []byte, at uint32) {
+// makeToken writes the kind, the time and the MAC for an entry with a user part.
+func (e *Engine) makeToken(dst *[routeToken]byte, seal *routeSeal, user []byte) {
 	const hex = "0123456789abcdef"
-	dst[0] = byte(kind)
+	at := uint32(seal.at.Unix())
+	dst[0] = byte(seal.kind)
 	for i := 0; i < routeTime; i++ {
 		dst[routeLetter+i] = hex[at>>(28-4*i)&15]
 	}
-	var room [512]byte
+	var room [640]byte
 	text := append(room[:0], e.key[:]...)
 	text = append(text, dst[:routeLetter+routeTime]...)
-	text = sip.AppendUint(text, uint64(len(callID)))
-	text = append(append(text, ':'), callID...)
-	text = append(text, tag...)
+	for _, part := range [...][]byte{user, seal.callID} {
+		text = sip.AppendUint(text, uint64(len(part)))
+		text = append(append(text, ':'), part...)
+	}
+	text = append(text, seal.tag...)
 	sum := sha256.Sum256(text)
 	for i := 0; i < routeMAC/2; i++ {
 		dst[routeLetter+routeTime+2*i] = hex[sum[i]>>4]
@@ -115,7 +132,7 @@ func (e *Engine) ourRoute(u *sip.URI) bool {
 		return false
 	}
 	if u.HasUser {
-		if _, _, ok := e.parseFlowToken(u.User); !ok {
+		if _, _, ok := e.parseFlowToken(u.User, useOf(u)); !ok {
 			return false
 		}
 	}
@@ -139,8 +156,7 @@ func (r *Request) genuine(u *sip.URI) bool {
 			return false
 		}
 	}
-	age := time.Since(time.Unix(int64(at), 0))
-	if age > r.Engine.cfg.RouteLife || age < -time.Minute {
+	if !r.Engine.fresh(at) {
 		return false
 	}
 	from, err := r.Msg.From()
@@ -151,11 +167,12 @@ func (r *Request) genuine(u *sip.URI) bool {
 	if err != nil {
 		return false
 	}
-	for _, tag := range [...][]byte{from.Tag, to.Tag} {
+	seal := routeSeal{kind: SealKind(token[0]), callID: r.Msg.CallID(), at: time.Unix(int64(at), 0)}
+	for _, seal.tag = range [...][]byte{from.Tag, to.Tag} {
 		var want [routeToken]byte
-		r.Engine.makeToken(&want, SealKind(token[0]), r.Msg.CallID(), tag, at)
+		r.Engine.makeToken(&want, &seal, u.User)
 		if subtle.ConstantTimeCompare(want[:], token) == 1 {
-			r.seal = Seal{Kind: SealKind(token[0]), Minted: time.Unix(int64(at), 0)}
+			r.seal = Seal{Kind: seal.kind, Minted: seal.at}
 			return true
 		}
 	}
@@ -166,10 +183,12 @@ func (r *Request) genuine(u *sip.URI) bool {
 // whether the request belongs to a dialog that passes us: it has a To tag and
 // one of the entries bears our MAC for it. The next hop is the next Route, else
 // the Request-URI (SER's loose_route). A request outside of a dialog that came along a
-// Path of ours to a flow counts too: it goes to that flow. Where the request belongs to no dialog of
+// Path of ours to a flow counts too, after FollowPath: it goes to that flow. Where the request belongs to no dialog of
 // ours, Relay takes the Route away again from senders who are not known.
 func (r *Request) LooseRoute() bool {
 	m := r.Msg
+	to, err := m.To()
+	within := err == nil && to.Tag != nil
 	routes := m.Values(sip.HdrRoute)
 	proven := false
 	var ours run
@@ -187,17 +206,17 @@ func (r *Request) LooseRoute() bool {
 			r.nextRoute = a.URI
 			break
 		}
-		proven = proven || r.genuine(&u)
+		genuine := r.genuine(&u)
+		proven = proven || genuine
 		if u.HasUser {
-			r.takeFlow(u.User)
+			r.takeFlow(&u, genuine, within)
 		}
 		ours.add(m, &routes)
 		if _, two := u.Param("r2"); !two && taken == 0 {
 			taken = 1
 		}
 	}
-	to, err := m.To()
-	r.InDialog = err == nil && to.Tag != nil && proven
+	r.InDialog = within && proven
 	_, loose := u.Param("lr")
 	strict := r.InDialog && r.nextRoute != nil && !loose
 	if strict {
@@ -207,7 +226,7 @@ func (r *Request) LooseRoute() bool {
 	if strict {
 		r.strictRoute()
 	}
-	return r.InDialog || err == nil && to.Tag == nil && r.viaFlow
+	return r.InDialog || err == nil && !within && r.viaFlow
 }
 
 // run is neighbouring values of one header line that are to be removed: together,

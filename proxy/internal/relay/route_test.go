@@ -184,7 +184,7 @@ func TestRouteGrowsOld(t *testing.T) {
 	r := &Request{Engine: e, Msg: m}
 	for age, want := range map[time.Duration]bool{0: true, 59 * time.Minute: true, 61 * time.Minute: false, -30 * time.Second: true, -2 * time.Minute: false} {
 		var token [routeToken]byte
-		e.makeToken(&token, SealUntracked, m.CallID(), []byte("at"), uint32(time.Now().Add(-age).Unix()))
+		e.makeToken(&token, &routeSeal{kind: SealUntracked, callID: m.CallID(), tag: []byte("at"), at: time.Now().Add(-age)}, nil)
 		var u sip.URI
 		if err := sip.ParseURI([]byte("sip:192.0.2.1;lr;srm="+string(token[:])), &u); err != nil {
 			t.Fatal(err)

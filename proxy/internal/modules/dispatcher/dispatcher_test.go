@@ -113,7 +113,7 @@ func TestAlgorithms(t *testing.T) {
 		{"all are disabled, and not tried", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 4 }), []string{"ds_try_inactive 1"}, []string{""}},
 		{"one is there, the others are not tried", "8", gateways(1, 3, func(i int, g *store.Gateway) { g.Flags = []int{1, 0, 1}[i] }), []string{"ds_try_inactive 1"}, []string{"2"}},
 		{"all are away, by weight", "9", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags, g.Attrs = 1, "weight=50" }), []string{"ds_try_inactive 1"}, []string{"1 2"}},
-		{"all are away, the default last", "4", gateways(1, 3, func(_ int, g *store.Gateway) { g.Flags = 1 }), []string{"ds_try_inactive 1", "use_default 1"}, []string{"1 2 3", "2 1 3"}},
+		{"all are away, and the default is there for that", "4", gateways(1, 3, func(_ int, g *store.Gateway) { g.Flags = 1 }), []string{"ds_try_inactive 1", "use_default 1"}, []string{"3"}},
 		{"the default comes last", "4", gateways(1, 3), []string{"use_default 1"}, []string{"1 2 3", "2 1 3", "1 2 3"}},
 		{"the default is disabled", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 4 }), []string{"use_default 1"}, []string{""}},
 		{"another set", "4", gateways(2, 2), nil, []string{""}},

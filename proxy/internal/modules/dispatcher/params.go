@@ -22,10 +22,11 @@ type settings struct {
 	toActive           int32 // answers in a row
 	codes              [700]bool
 	forceDst, lastDflt bool
+	tryInactive        bool
 }
 
 func defaults() settings {
-	s := settings{timeout: 8 * time.Second, toInactive: 1, toActive: 1, forceDst: true}
+	s := settings{timeout: 8 * time.Second, toInactive: 3, toActive: 1, forceDst: true}
 	for i := 200; i < 300; i++ {
 		s.codes[i] = true
 	}
@@ -60,6 +61,7 @@ func (m *Module) Params() []module.Param {
 			}},
 		truth("force_dst", &s.forceDst, "0 leaves a destination that is set already alone, 1 (default) replaces it"),
 		truth("use_default", &s.lastDflt, "1 keeps the last gateway of a set for when all others are away"),
+		truth("ds_try_inactive", &s.tryInactive, "1 tries inactive gateways where no other of the set can be used"),
 		seconds("ds_ping_interval", &s.interval, 0, 3600, "seconds between pings, 0 (default) for none"),
 		seconds("ds_ping_timeout", &s.timeout, 1, 32, "seconds that a ping waits for its answer, 8 if not set"),
 		{Name: "ds_ping_method", Kind: module.String, Doc: "only OPTIONS",
@@ -80,7 +82,7 @@ func (m *Module) Params() []module.Param {
 			}},
 		{Name: "ds_ping_reply_codes", Kind: module.String, Set: s.setCodes,
 			Doc: "answers that are as good as 2xx, such as class=4;code=501"},
-		threshold("ds_probing_threshold", &s.toInactive, "pings without a good answer until a gateway is left out, 1 if not set"),
+		threshold("ds_probing_threshold", &s.toInactive, "pings without a good answer until a gateway is left out, 3 if not set"),
 		threshold("ds_inactive_threshold", &s.toActive, "good answers until it is back, 1 if not set"),
 		{Name: "ds_probing_mode", Kind: module.Int, Doc: "0 (default) pings gateways marked for it, 1 all",
 			Set: func(_ string, n int) error {

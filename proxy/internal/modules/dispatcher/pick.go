@@ -78,22 +78,11 @@ func (m *Module) lineUp(c *module.Ctx, set, algorithm, limit int, to mode) int {
 	}
 	var room [4 + 4*relay.MaxBranches]byte
 	order := binary.BigEndian.AppendUint32(room[:0], uint32(set))
-	found, last := 0, len(g.list)
-	if m.set.lastDflt && last > 1 {
-		last--
+	order = m.order(order, g, first, limit, inactive|disabled)
+	if len(order) == 4 && m.set.tryInactive {
+		order = m.order(order, g, first, limit, disabled)
 	}
-	for i := range last {
-		d := g.list[(first+i)%last]
-		if found < limit && d.usable() {
-			order = binary.BigEndian.AppendUint32(order, d.id)
-			found++
-		}
-	}
-	if last < len(g.list) && found < limit && g.list[last].state.Load()&disabled == 0 {
-		order = binary.BigEndian.AppendUint32(order, g.list[last].id)
-		found++
-	}
-	if found == 0 {
+	if len(order) == 4 {
 		m.exhausted.Add(1)
 		return module.False
 	}
@@ -101,6 +90,25 @@ func (m *Module) lineUp(c *module.Ctx, set, algorithm, limit int, to mode) int {
 		c.SetAVP(ruri, module.Text(c.Main.URI))
 	}
 	return m.use(c, g, order, to)
+}
+
+// order appends the ids of the gateways that are tried, limit at most: from the first on
+// around the set, without those in one of the states.
+func (m *Module) order(dst []byte, g *group, first, limit int, without uint32) []byte {
+	last := len(g.list)
+	if m.set.lastDflt && last > 1 {
+		last--
+	}
+	for i := 0; i < last && limit > 0; i++ {
+		if d := g.list[(first+i)%last]; d.state.Load()&without == 0 {
+			dst = binary.BigEndian.AppendUint32(dst, d.id)
+			limit--
+		}
+	}
+	if last < len(g.list) && limit > 0 && g.list[last].state.Load()&disabled == 0 {
+		dst = binary.BigEndian.AppendUint32(dst, g.list[last].id)
+	}
+	return dst
 }
 
 // start is the index of the destination that an algorithm means; false where the message
@@ -204,22 +212,35 @@ func (m *Module) linedUp(c *module.Ctx) (*group, []byte) {
 	return (*m.sets.Load())[int(binary.BigEndian.Uint32(order))], order
 }
 
-// use sends the request to the first gateway lined up that is there and can be used.
+// use sends the request to the first gateway lined up that is there and can be used; if
+// ds_try_inactive is on and there is none, to the first that is not disabled.
 func (m *Module) use(c *module.Ctx, g *group, order []byte, to mode) int {
-	for len(order) >= 8 {
-		d := g.byID(binary.BigEndian.Uint32(order[4:]))
-		if d != nil && (d.usable() || m.set.lastDflt && len(order) == 8 && d.state.Load()&disabled == 0) && d.direct(c, to) {
-			if !c.SetAVP(lined, module.Text(order)) {
-				return module.False
-			}
-			m.picked.Add(1)
-			return module.True
-		}
-		order = append(order[:4], order[8:]...)
+	if m.send(c, g, order, to, inactive|disabled) || m.set.tryInactive && m.send(c, g, order, to, disabled) {
+		m.picked.Add(1)
+		return module.True
 	}
 	c.SetAVP(lined, module.Value{})
 	m.exhausted.Add(1)
 	return module.False
+}
+
+// send is use without the gateways in one of the states. With use_default the last one
+// is only left out if it is disabled.
+func (m *Module) send(c *module.Ctx, g *group, order []byte, to mode, without uint32) bool {
+	set := order[:4]
+	for ids := order[4:]; len(ids) >= 4; ids = ids[4:] {
+		d := g.byID(binary.BigEndian.Uint32(ids))
+		if d == nil {
+			continue
+		}
+		state := d.state.Load()
+		if state&without != 0 && (!m.set.lastDflt || len(ids) > 4 || state&disabled != 0) || !d.direct(c, to) {
+			continue
+		}
+		var room [4 + 4*relay.MaxBranches]byte
+		return c.SetAVP(lined, module.Text(append(append(room[:0], set...), ids...)))
+	}
+	return false
 }
 
 // direct makes the request go to the gateway.

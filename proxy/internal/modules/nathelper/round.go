@@ -122,17 +122,15 @@ func until(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// ping pings one phone, or drops it if it has been silent for too long.
+// ping pings one phone, and drops it if it has been silent for too long. A datagram
+// that the router itself could not send asks for no answer: the time begins anew.
 func (m *Module) ping(b *batch, p *phone) {
 	w := m.wire.Load()
 	if w == nil {
 		return
 	}
-	if m.set.keepalive > 0 && m.watched(w, p) &&
-		m.silent.ping(p.id, p.modified, m.cfg.Now().UnixMilli(), m.round.Load()) >= m.set.keepalive.Milliseconds() {
-		m.drop(p)
-		return
-	}
+	late := m.set.keepalive > 0 && m.watched(w, p) &&
+		m.silent.ping(p.id, p.modified, m.cfg.Now().UnixMilli(), m.round.Load()) >= m.set.keepalive.Milliseconds()
 	var err error
 	switch {
 	case p.flow.Proto == transport.UDP && m.set.from == "":
@@ -144,11 +142,19 @@ func (m *Module) ping(b *batch, p *phone) {
 	default:
 		return // a WebSocket has pings of its own (module websocket)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		m.pinged.Add(1)
+	case p.flow.Proto == transport.UDP:
+		m.silent.forget(p.id)
+		late = false
+		fallthrough
+	default:
 		m.failed.Add(1)
-		return
 	}
-	m.pinged.Add(1)
+	if late {
+		m.drop(p)
+	}
 }
 
 // ask sends a phone the SIP request.
@@ -167,10 +173,9 @@ func (m *Module) watched(w *wire, p *phone) bool {
 	return p.flow.Proto == transport.UDP || !w.Usable(p.flow)
 }
 
-// drop removes the binding of a silent phone.
+// drop removes the binding of a silent phone, if it has not answered just now.
 func (m *Module) drop(p *phone) {
-	m.silent.forget(p.id)
-	if m.cfg.Locations.Drop(p.aor, p.id, p.modified) {
+	if m.silent.forget(p.id) && m.cfg.Locations.Drop(p.aor, p.id, p.modified) {
 		m.dropped.Add(1)
 		m.cfg.Log.Info("nathelper: a silent phone is dropped", "aor", p.aor, "flow", p.flow.Remote, "timeout", m.set.keepalive)
 	}
