@@ -42,5 +42,15 @@ func TestDialOneOfMyPhones(t *testing.T) {
 	w.Open("/user/dial")
 	w.Picture("dial-ring-1280-light")
 	w.Accessible("the page of two addresses")
+	w.Fill("Ring", desk.ContactURI()) // counts for the addresses below as well
+	w.Press("Call Bob Keller")
+	desk.Reply(desk.Expect(peer.Request("INVITE")), 486, "Busy Here")
+	desk.Expect(peer.Request("ACK"))
+	w.Shows("Your own phone is busy.")
+	w.Press("Try again")
+	desk.Reply(desk.Expect(peer.Request("INVITE")), 603, "Decline")
+	desk.Expect(peer.Request("ACK"))
+	mobile.Quiet(time.Second, peer.Request("INVITE"))
+	w.Shows("Your phone refused the call.")
 	s.NothingLeft()
 }

@@ -95,7 +95,7 @@ func TestOnThePhone(t *testing.T) {
 			t.Errorf("dlg end of a call that is over: exit %d, %s", code, out)
 		}
 	}
-	s.NothingLeft()
+	s.NothingLeftNow()
 	if n := s.Statistics()["dialog:records"]; n != 0 {
 		t.Errorf("%v records of dialogs are left", n)
 	}
@@ -154,7 +154,7 @@ func TestRouteOfACall(t *testing.T) {
 	late := bob.DialogAt(invite, answer).New("INFO")
 	bob.Send(late)
 	bob.Expect(peer.Response(481, "INFO"))
-	s.NothingLeft()
+	s.NothingLeftNow()
 	if n := s.Statistics()["dialog:records"]; n != 0 {
 		t.Errorf("%v records of dialogs are left", n)
 	}

@@ -442,6 +442,8 @@ func TestExampleLoadBalancer(t *testing.T) {
 		t.Errorf("the called is told %q of a peer's caller", got)
 	}
 	wholeCall(t, bob, alice.AoR(), alice)
+	phone, path := gruuBehindBalancer(t, front, bob)
+	pathIsNoPass(t, visitor, phone, path)
 
 	// Round the balancers, and through us to others.
 	refusedCall(t, home.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example", IP: "127.0.0.1", Router: home.Address()}), bob.AoR(), 403)
@@ -462,4 +464,46 @@ func TestExampleLoadBalancer(t *testing.T) {
 	bob.Hangup()
 	refusedCall(t, visitor, bob.AoR(), 430)
 	home.NothingLeft()
+}
+
+// gruuBehindBalancer: a phone behind a balancer, at an address that leads nowhere, gives its
+// GRUU as Contact, and gets the requests of the call. It is not registered any more then.
+func gruuBehindBalancer(t *testing.T, front *stand.Stand, bob *peer.Peer) (phone *peer.Peer, path string) {
+	t.Helper()
+	phone = front.Peer(peer.Config{Name: "alice", Password: stand.Password("alice"), IP: "127.0.0.1", Router: front.Address(), Claim: "192.0.2.97:5060"})
+	m := phone.NewRegister(own(phone, `;+sip.instance="<urn:uuid:7>";expires=600`)).Add("Supported", "gruu, path").Add("Path", "<sip:192.0.2.66;lr>")
+	ok := wantStatus(t, phone.Do(phone.Answer(m, wantStatus(t, phone.Do(m), 401), peer.Credentials{User: "alice", Password: phone.Password})), 200)
+	if path = ok.Get("Path"); !strings.Contains(path, "@127.0.0.41") || strings.Contains(path, "192.0.2.66") {
+		t.Errorf("the 200 says Path: %s, want the balancer's alone", path)
+	}
+	for _, c := range ok.All("Contact") {
+		uri := quoted(c, "pub-gruu")
+		if uri == "" {
+			continue
+		}
+		call := phone.Call(bob.AoR(), func(m *peer.Message) { m.Set("Contact", "<"+uri+">") })
+		invite := bob.Expect(peer.Request("INVITE").Of(call.Invite.CallID()))
+		answer := bob.Reply(invite, 200, "OK")
+		call.Ack(call.Expects(200))
+		bob.Expect(peer.Request("ACK").Of(call.Invite.CallID()))
+		bob.DialogAt(invite, answer).Send("BYE")
+		phone.Reply(phone.Expect(peer.Request("BYE").Of(call.Invite.CallID())), 200, "OK")
+		bob.Expect(peer.Response(200, "BYE").Of(call.Invite.CallID()))
+	}
+	m = phone.NewRegister(own(phone, ";expires=0"))
+	wantStatus(t, phone.Do(phone.Answer(m, wantStatus(t, phone.Do(m), 401), peer.Credentials{User: "alice", Password: phone.Password})), 200)
+	return phone, path
+}
+
+// pathIsNoPass: a stranger who has read a phone's Path does not get to it past the routers.
+func pathIsNoPass(t *testing.T, stranger, phone *peer.Peer, path string) {
+	t.Helper()
+	for _, method := range []string{"INVITE", "REFER", "NOTIFY", "MESSAGE"} {
+		m := stranger.NewRequest(method, "sip:alice@192.0.2.98").Add("Route", path)
+		stranger.Send(m)
+		if final := stranger.Expect(peer.Final(method).Of(m.CallID())); final.Status() != 403 {
+			t.Errorf("a stranger's %s along %s was answered %q", method, path, final.Start)
+		}
+		phone.Quiet(50*time.Millisecond, peer.Request(method))
+	}
 }

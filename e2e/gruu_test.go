@@ -52,60 +52,38 @@ func TestGRUU(t *testing.T) {
 	}
 }
 
-// gruuScript follows GRUUs within dialogs.
-const gruuScript = `loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "siputils.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-route {
-	if (loose_route()) {
-		if (uri_param("gr") && !lookup("location")) {
-			sl_send_reply("480", "Temporarily Unavailable");
-			exit;
-		};
-		t_relay();
-		exit;
-	};
-	if (method == "REGISTER") {
-		save("location");
-		exit;
-	};
-	record_route();
-	if (!lookup("location")) {
-		if ($retcode == -3) {
-			sl_send_reply("404", "Not Found");
-			exit;
-		};
-		sl_send_reply("480", "Temporarily Unavailable");
-		exit;
-	};
-	t_relay();
-}
-`
-
 // TestGRUUWithinDialog: a phone that gives its GRUU as Contact gets the requests of the
-// dialog, and what was never given gets a 404.
+// dialog, with the router's own script, and a GRUU that was never given gets a 404.
 func TestGRUUWithinDialog(t *testing.T) {
-	s := stand.Start(t, stand.Options{Script: gruuScript})
-	alice, bob := s.Peer(peer.Config{Name: "alice"}), s.Peer(peer.Config{Name: "bob"}).Registered()
-	ok := wantStatus(t, alice.Do(alice.NewRegister(own(alice, `;+sip.instance="<urn:uuid:1>"`)).Add("Supported", "gruu")), 200)
+	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}})
+	alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")})
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")}).Registered()
+	m := alice.NewRegister(own(alice, `;+sip.instance="<urn:uuid:1>"`)).Add("Supported", "gruu")
+	ok := wantStatus(t, alice.Do(alice.Answer(m, wantStatus(t, alice.Do(m), 401), peer.Credentials{User: "alice", Password: alice.Password})), 200)
 	for _, name := range []string{"pub-gruu", "temp-gruu"} {
 		uri := quoted(ok.Get("Contact"), name)
 		call := alice.Call(bob.AoR(), func(m *peer.Message) { m.Set("Contact", "<"+uri+">") })
 		invite := bob.Expect(peer.Request("INVITE").Of(call.Invite.CallID()))
+		if got := peer.URIOf(invite.Get("Contact")); got != uri {
+			t.Errorf("the Contact that came is %s, want %s", got, uri)
+		}
 		answer := bob.Reply(invite, 200, "OK")
 		call.Ack(call.Expects(200))
 		bob.Expect(peer.Request("ACK").Of(call.Invite.CallID()))
 		callee := bob.DialogAt(invite, answer)
-		callee.Send("BYE")
-		bye := alice.Expect(peer.Request("BYE").Of(call.Invite.CallID()))
-		if bye.URI() != alice.ContactURI() {
-			t.Errorf("the BYE to %s came for %s", uri, bye.URI())
+		for _, method := range []string{"INVITE", "BYE"} {
+			callee.Send(method)
+			got := alice.Expect(peer.Request(method).Of(call.Invite.CallID()))
+			if got.URI() != alice.ContactURI() {
+				t.Errorf("the %s to %s came for %s", method, uri, got.URI())
+			}
+			alice.Reply(got, 200, "OK")
+			bob.Expect(peer.Response(200, method).Of(call.Invite.CallID()))
+			if method == "INVITE" {
+				callee.Send("ACK")
+				alice.Expect(peer.Request("ACK").Of(call.Invite.CallID()))
+			}
 		}
-		alice.Reply(bye, 200, "OK")
-		bob.Expect(peer.Response(200, "BYE").Of(call.Invite.CallID()))
 	}
 	call := bob.Call("sip:tgruu.AAAA@" + stand.Domain + ";gr")
 	call.AckFailure(call.Expects(404))

@@ -66,7 +66,7 @@ func TestHostile(t *testing.T) {
 // nothingAtAll waits until transactions, dialogs and connections are gone.
 func nothingAtAll(t *testing.T, s *stand.Stand) {
 	t.Helper()
-	s.NothingLeft()
+	s.NothingLeftNow()
 	wait.For(t, 20*time.Second, "no dialog and no connection is left", func() error {
 		stats := s.Statistics()
 		for _, name := range []string{"dialog:active_dialogs", "dialog:early_dialogs", "core:connections", "core:waiters"} {

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -11,6 +12,10 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	for _, fault := range stand.Late() {
+		fmt.Println("--- FAIL:", fault)
+		code = 1
+	}
 	stand.RemoveTemplate()
 	os.Exit(code)
 }

@@ -18,7 +18,7 @@ type memory struct{ bytes, objects, mallocs, goroutines, descriptors int64 }
 // garbage, so that a collection lies among them.
 func atRest(t *testing.T, s *stand.Stand) memory {
 	t.Helper()
-	s.NothingLeft()
+	s.NothingLeftNow()
 	var low memory
 	for i := range 600 {
 		stats := s.Statistics()

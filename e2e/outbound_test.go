@@ -17,6 +17,9 @@ loadmodule "sl.so"
 loadmodule "rr.so"
 loadmodule "path.so"
 route {
+	if (src_ip == %[1]s) {
+		follow_path();
+	};
 	if (loose_route()) {
 		if (method == "INVITE") {
 			record_route();
@@ -30,9 +33,12 @@ route {
 	if (method == "INVITE") {
 		record_route();
 	};
-	t_relay("%s", "%s");
+	t_relay("%[1]s", "%[2]s");
 }
 `
+
+// trustsPath switches Path on, at a router that has such a proxy before it.
+const trustsPath = `modparam("registrar", "use_path", 1)`
 
 // edge starts such a proxy in front of a stand.
 func edge(t *testing.T, home *stand.Stand) *stand.Stand {
@@ -58,7 +64,7 @@ func flow(t *testing.T, p *peer.Peer, regID int, edit ...func(*peer.Message)) *p
 // TestPathAndOutbound: phones behind an edge proxy, on flows that are the only way to
 // them: their contacts lead nowhere.
 func TestPathAndOutbound(t *testing.T) {
-	home := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}})
+	home := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}, IPs: []string{"127.0.0.44"}, Script: defaultScript(t, trustsPath)})
 	front := edge(t, home)
 	phone := func(network string) *peer.Peer {
 		return front.Peer(peer.Config{Name: "bob", Password: stand.Password("bob"), Network: network, Claim: "192.0.2.99:5060"})
@@ -98,6 +104,17 @@ func TestPathAndOutbound(t *testing.T) {
 	m := stranger.NewRequest("OPTIONS", "sip:victim@"+stranger.Address()).Add("Route", "<"+forged+">")
 	stranger.Send(m)
 	stranger.Quiet(300*time.Millisecond, peer.Request("OPTIONS"))
+
+	// Nor does a stranger reach the phone unasked by the true one.
+	stranger = front.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example"})
+	for _, method := range []string{"INVITE", "REFER", "NOTIFY", "MESSAGE"} {
+		m := stranger.NewRequest(method, "sip:bob@192.0.2.99").Add("Route", "<"+path+">")
+		stranger.Send(m)
+		if final := stranger.Expect(peer.Final(method).Of(m.CallID())); final.Status() != 403 {
+			t.Errorf("a stranger's %s along the Path was answered %q", method, final.Start)
+		}
+	}
+	udp.Quiet(300*time.Millisecond, peer.Match{Name: "anything", OK: func(*peer.Message) bool { return true }})
 }
 
 // directScript is a registrar that has no other way to a phone behind NAT than its flow.
@@ -163,14 +180,69 @@ func TestOutboundDirect(t *testing.T) {
 
 // TestOutboundRefused: a first hop that keeps no flows.
 func TestOutboundRefused(t *testing.T) {
-	home := stand.Start(t, stand.Options{Users: []string{"bob"}})
+	home := stand.Start(t, stand.Options{Users: []string{"bob"}, Script: defaultScript(t, trustsPath)})
 	bob := home.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")})
 	hop := func(m *peer.Message) {
 		m.Add("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"+peer.Token())
 	}
 	wantStatus(t, flow(t, bob, 1, hop), 439)
-	without := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:192.0.2.1;lr>") }
+	without := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:127.0.0.1;lr>") }
 	wantStatus(t, flow(t, bob, 1, without), 439)
-	with := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:192.0.2.1;lr;ob>") }
+	foreign := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:192.0.2.1;lr;ob>") }
+	wantStatus(t, flow(t, bob, 1, foreign), 403)
+	with := func(m *peer.Message) { hop(m); m.Add("Path", "<sip:127.0.0.1;lr;ob>") }
 	wantStatus(t, flow(t, bob, 1, with), 200)
+}
+
+// TestPathOfAUser: with the router's own script nobody aims calls for himself at a gateway by a
+// Path of his own making.
+func TestPathOfAUser(t *testing.T) {
+	s := stand.Start(t, stand.Options{Users: []string{"bob"}})
+	gateway := s.Peer(peer.Config{Name: "gateway", Domain: "elsewhere.example"})
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")})
+	m := bob.NewRegister("<sip:+1900555@"+gateway.Address()+">;expires=600").Add("Supported", "path").
+		Add("Path", "<sip:"+gateway.Address()+";lr>").Add("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"+peer.Token())
+	ok := wantStatus(t, bob.Do(bob.Answer(m, wantStatus(t, bob.Do(m), 401), peer.Credentials{User: "bob", Password: bob.Password})), 200)
+	if ok.Get("Path") != "" {
+		t.Errorf("the 200 says Path: %s", ok.Get("Path"))
+	}
+	s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example"}).Call(bob.AoR())
+	bob.Reply(bob.Expect(peer.Request("INVITE")), 486, "Busy Here")
+	gateway.Quiet(200*time.Millisecond, peer.Request("INVITE"))
+}
+
+// TestRecordRouteIsNoPass: a stranger who was called by a phone that keeps its flow has read the
+// phone's token. It leads him nowhere without a call, not even after a restart.
+func TestRecordRouteIsNoPass(t *testing.T) {
+	s := stand.Start(t, stand.Options{Users: []string{"alice", "mallory"}})
+	phone := func(name string) *peer.Peer {
+		return s.Peer(peer.Config{Name: name, Password: stand.Password(name)}).Registered()
+	}
+	alice, mallory := phone("alice"), phone("mallory")
+	call := alice.Call(mallory.AoR(), func(m *peer.Message) { m.Set("Contact", "<"+alice.ContactURI()+";ob>") })
+	invite := mallory.Expect(peer.Request("INVITE").Of(call.Invite.CallID()))
+	mallory.Reply(invite, 603, "Decline")
+	call.AckFailure(call.Expects(603))
+	route := peer.URIOf(invite.Get("Record-Route"))
+	token, rest, found := strings.Cut(route, "@")
+	if !found || !strings.Contains(route, ";ob") {
+		t.Fatalf("Record-Route %s has no token", route)
+	}
+	stranger := s.Peer(peer.Config{Name: "alice", Domain: "elsewhere.example"})
+	for range 2 {
+		for _, r := range []string{route, token + "@" + s.Address() + ";lr", strings.Replace(route, "@"+rest, "@"+s.Address()+";lr;ob", 1)} {
+			for _, method := range []string{"INVITE", "REFER", "NOTIFY", "MESSAGE"} {
+				m := stranger.NewRequest(method, "sip:alice@192.0.2.9").Add("Route", "<"+r+">")
+				stranger.Send(m)
+				if final := stranger.Expect(peer.Final(method).Of(m.CallID())); final.Status() != 403 {
+					t.Errorf("a stranger's %s along %s was answered %q", method, r, final.Start)
+				}
+			}
+		}
+		for _, method := range []string{"INVITE", "REFER", "NOTIFY", "MESSAGE"} {
+			alice.Quiet(50*time.Millisecond, peer.Request(method))
+		}
+		s.KillProxy()
+		s.Launch()
+	}
 }

@@ -158,40 +158,50 @@ func (s *Stand) Statistics() map[string]int64 {
 	s.t.Helper()
 	var lines []string
 	s.Call(&lines, "stats.get_statistics", []string{"all"})
+	stats, err := parseStatistics(lines)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stats
+}
+
+func parseStatistics(lines []string) (map[string]int64, error) {
 	stats := map[string]int64{}
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, " = ")
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
-			s.t.Fatalf("statistic %q: %v", line, err)
+			return nil, fmt.Errorf("statistic %q: %w", line, err)
 		}
 		stats[name] = n
 	}
-	return stats
+	return stats, nil
 }
 
 // leakDeadline is 64·T1 + 5 s: after it no transaction, dialog or click-to-dial
 // attempt of a finished test may be left (T1 = 500 ms, RFC 3261 §17).
 const leakDeadline = 64*500*time.Millisecond + 5*time.Second
 
-// NothingLeft waits until the router holds no transaction, no dialog of its own
+// NothingLeftNow waits until the router holds no transaction, no dialog of its own
 // and no click-to-dial attempt.
-func (s *Stand) NothingLeft() {
+func (s *Stand) NothingLeftNow() {
 	s.t.Helper()
 	if OnKamailio() {
 		return
 	}
-	wait.For(s.t, leakDeadline, "nothing is left in the router", func() error {
-		stats := s.Statistics()
-		for _, name := range []string{"tm:current", "ua:dialogs", "ctd:active"} {
-			n, ok := stats[name]
-			if !ok {
-				return fmt.Errorf("there is no statistic %s", name)
-			}
-			if n != 0 {
-				return fmt.Errorf("%s = %d", name, n)
-			}
+	wait.For(s.t, leakDeadline, "nothing is left in the router", func() error { return left(s.Statistics()) })
+}
+
+// left is an error that names what a router still holds.
+func left(stats map[string]int64) error {
+	for _, name := range []string{"tm:current", "ua:dialogs", "ctd:active"} {
+		n, ok := stats[name]
+		if !ok {
+			return fmt.Errorf("there is no statistic %s", name)
 		}
-		return nil
-	})
+		if n != 0 {
+			return fmt.Errorf("%s = %d", name, n)
+		}
+	}
+	return nil
 }

@@ -50,6 +50,7 @@ type Stand struct {
 	ports   map[string]int // by IP
 	portal  *proc.Process
 	webPort int
+	after   *after // shared by the copies that For makes
 }
 
 // Start starts a stand; it ends with the test.
@@ -69,7 +70,7 @@ func Start(t testing.TB, o Options) *Stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Stand{Dir: dir, t: t, options: o, ports: map[string]int{}}
+	s := &Stand{Dir: dir, t: t, options: o, ports: map[string]int{}, after: &after{}}
 	if !OnKamailio() {
 		s.bin = Programs(t)
 		if o.Proxy != "" {
@@ -281,6 +282,10 @@ func (s *Stand) startPortal() {
 
 // end stops the programs; one that crashed or does not end fails the test.
 func (s *Stand) end() {
+	if s.after.wanted && !s.t.Failed() {
+		s.handOver()
+		return
+	}
 	for _, p := range []*proc.Process{s.portal, s.Proxy} {
 		if p == nil {
 			continue
@@ -288,7 +293,7 @@ func (s *Stand) end() {
 		if err := p.Stop(); err != nil {
 			s.t.Error(err)
 		}
-		for _, word := range []string{"panic:", "fatal error:", "DATA RACE", "panic in worker"} {
+		for _, word := range crashes {
 			if p.Log.Contains(word) {
 				s.t.Errorf("%s wrote %q", p.Name, word)
 			}
@@ -299,8 +304,14 @@ func (s *Stand) end() {
 	}
 }
 
+// crashes are what no program may write.
+var crashes = []string{"panic:", "fatal error:", "DATA RACE", "panic in worker"}
+
 // clean removes the folder, or keeps it where SERAPH_E2E_KEEP asks for that.
 func (s *Stand) clean() {
+	if s.after.handed {
+		return
+	}
 	if os.Getenv("SERAPH_E2E_KEEP") != "" && s.t.Failed() {
 		s.t.Logf("files kept in %s", s.Dir)
 		return

@@ -17,6 +17,14 @@ func TestGroups(t *testing.T) {
 		for _, g := range []string{"ld", "int", "ld", "Voice-mail_1.x"} {
 			ok(t, db.Groups.Grant(ctx, alice, g))
 		}
+		for g, want := range map[string]bool{"ld": false, "LD": true, "vip": true} { // a name counts as it is written
+			if added, err := db.Groups.GrantNew(ctx, alice, g); err != nil || added != want {
+				t.Errorf("GrantNew %s = %v, %v; want %v", g, added, err, want)
+			}
+		}
+		for _, g := range []string{"LD", "vip"} {
+			ok(t, db.Groups.Revoke(ctx, alice, g))
+		}
 		list, err := db.Groups.List(ctx, alice)
 		ok(t, err)
 		if diff := cmp.Diff([]string{"Voice-mail_1.x", "int", "ld"}, list); diff != "" {

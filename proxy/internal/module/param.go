@@ -23,7 +23,7 @@ func FlagParam(name string, to *int, doc string) Param { return NumberParam(name
 func SwitchParam(name string, to *bool, doc string) Param {
 	return Param{Name: name, Kind: Int, Doc: doc, Set: func(_ string, n int) error {
 		if n != 0 && n != 1 {
-			return fmt.Errorf("%s must be 0 or 1", name)
+			return fmt.Errorf("%s must be 0 or 1, not %d", name, n)
 		}
 		*to = n == 1
 		return nil

@@ -21,7 +21,7 @@ func TestParams(t *testing.T) {
 	}{
 		{"number", 2, ""}, {"number", 9, ""}, {"number", 1, "size 1 is not from 2 to 9"}, {"number", 10, "size 10 is not from 2 to 9"},
 		{"flag", 31, ""}, {"flag", 32, "dlg_flag 32 is not from 0 to 31"}, {"flag", -1, "dlg_flag -1 is not from 0 to 31"},
-		{"switch", 1, ""}, {"switch", 2, "strict must be 0 or 1"}, {"switch", -1, "strict must be 0 or 1"},
+		{"switch", 1, ""}, {"switch", 2, "strict must be 0 or 1, not 2"}, {"switch", -1, "strict must be 0 or 1, not -1"},
 		{"seconds", 60, ""}, {"seconds", 0, "life 0 is not from 1 to 60 seconds"}, {"seconds", 61, "life 61 is not from 1 to 60 seconds"},
 		{"milliseconds", 250, ""}, {"milliseconds", 501, "pause 501 is not from 0 to 500 milliseconds"},
 	} {

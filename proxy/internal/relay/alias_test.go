@@ -44,29 +44,6 @@ func TestAliasOfVia(t *testing.T) {
 	}
 }
 
-// TestSecuredTargets: a flow without TLS carries no request for a sips address, in any
-// spelling.
-func TestSecuredTargets(t *testing.T) {
-	for _, c := range []struct {
-		uri   string
-		proto transport.Proto
-		ok    bool
-	}{
-		{"sip:bob@example.org", transport.UDP, true},
-		{"sip:sips:bob@example.org", transport.UDP, true},
-		{"sips:bob@example.org", transport.TLS, true},
-		{"SIPS:bob@example.org", transport.WSS, true},
-		{"sIpS:bob@example.org", transport.UDP, false},
-		{"sips:bob@example.org", transport.TCP, false},
-		{"sips:bob@example.org", transport.WS, false},
-	} {
-		f := transport.Flow{Proto: c.proto}
-		if got, err := secured(&Target{URI: []byte(c.uri)}, f); (err == nil) != c.ok || err == nil && got != f {
-			t.Errorf("%s over %s: %v, %v", c.uri, c.proto, got, err)
-		}
-	}
-}
-
 // TestDomainOf: whom the far end of a TLS connection has to prove to be.
 func TestDomainOf(t *testing.T) {
 	for host, want := range map[string]string{"Example.ORG": "example.org", "example.org.": "example.org", "192.0.2.1": "", "[2001:db8::1]": "", "2001:db8::1": ""} {

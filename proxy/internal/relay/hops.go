@@ -48,8 +48,10 @@ func (w *way) advance(e *Engine, socket uint16) error {
 func (r *Request) reach(t *Target, w *way) error {
 	w.flow, w.at, w.found, w.named, w.domain, w.next, w.n = t.Flow, transport.Hop{}, false, false, "", 0, 0
 	if !t.Flow.IsZero() {
-		_, err := secured(t, t.Flow)
-		return err
+		if !t.Flow.Proto.Secure() && r.wantsTLS(t) {
+			return ErrInsecure
+		}
+		return nil
 	}
 	hop := t.URI
 	if r.nextRoute != nil {
@@ -70,11 +72,12 @@ func (r *Request) reach(t *Target, w *way) error {
 	} else if err := r.locate(&s, w); err != nil {
 		return err
 	}
-	if err := w.advance(r.Engine, r.From.Socket); err != nil {
-		return err
+	if w.n > 0 && r.wantsTLS(t) {
+		if err := w.secure(); err != nil {
+			return err
+		}
 	}
-	_, err = secured(t, w.flow)
-	return err
+	return w.advance(r.Engine, r.From.Socket)
 }
 
 // service is what a URI asks for (RFC 3263 §4.1).

@@ -53,7 +53,7 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if !two && out.IsZero() {
 		out = in
 	}
-	dst = r.Engine.appendRoute(dst, f.Socket, isSIPS(t.URI), &seal, two, out)
+	dst = r.Engine.appendRoute(dst, f.Socket, r.wantsTLS(t), &seal, two, out)
 	if two {
 		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &seal, two, in)
 	}

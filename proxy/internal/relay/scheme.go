@@ -13,13 +13,29 @@ func isSIPS(uri []byte) bool {
 	return len(uri) > len(scheme) && sip.EqualFold(uri[:len(scheme)], scheme)
 }
 
-// secured lets a flow pass unless the target is a sips URI and the flow has no TLS: then
-// the request must not go out at all (RFC 3261 §26.2.2, RFC 5630 §3.1.3).
-func secured(t *Target, f transport.Flow) (transport.Flow, error) {
-	if !f.Proto.Secure() && isSIPS(t.URI) {
-		return transport.Flow{}, ErrInsecure
+// wantsTLS reports whether the request to a target must not leave TLS: the target is a
+// sips URI, or what was received is, whatever lookup or the script made of it (RFC 3261
+// §26.2.2, RFC 5630 §3.1.3).
+func (r *Request) wantsTLS(t *Target) bool {
+	return isSIPS(t.URI) || r.Msg.IsRequest && isSIPS(r.Msg.RequestURI())
+}
+
+// WantsTLS reports whether the request must not leave TLS: it was received for a sips URI.
+func (r *Request) WantsTLS() bool { return r.wantsTLS(&Target{}) }
+
+// secure takes the places without TLS off a way; ErrInsecure if none is left.
+func (w *way) secure() error {
+	n := 0
+	for _, hop := range w.hops[:w.n] {
+		if hop.Proto.Secure() {
+			w.hops[n] = hop
+			n++
+		}
 	}
-	return f, nil
+	if w.n = n; n == 0 {
+		return ErrInsecure
+	}
+	return nil
 }
 
 // domainOf is whom the peer of a TLS connection has to speak for: the host of the URI,

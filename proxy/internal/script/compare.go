@@ -82,7 +82,8 @@ func methodText(c *module.Ctx) []byte {
 	return nil
 }
 
-// compareText compares method, uri, from_uri and to_uri. Case does not count.
+// compareText compares method, uri, from_uri and to_uri. Case does not count but
+// in the method of the message.
 func (k *compiler) compareText(c *compare) node {
 	v := c.value
 	if v.text == "myself" && !v.quoted {
@@ -104,7 +105,19 @@ func (k *compiler) compareText(c *compare) node {
 		})
 	}
 	want, equal := v.text, c.op == "=="
+	if c.subject == "method" {
+		return compareMethod(want, equal)
+	}
 	return truth(func(c *module.Ctx) bool { return sip.EqualFold(get(c), want) == equal })
+}
+
+// compareMethod compares the method with a name. "options" in a message is another method
+// than OPTIONS (RFC 3261 §7.1); in a script it is a way to write it.
+func compareMethod(want string, equal bool) node {
+	if upper := strings.ToUpper(want); sip.ParseMethod([]byte(upper)) != sip.MethodOther {
+		want = upper
+	}
+	return truth(func(c *module.Ctx) bool { return (string(methodText(c)) == want) == equal })
 }
 
 // compareMyself asks whether the host of a URI is ours.

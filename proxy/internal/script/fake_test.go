@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"seraph/proxy/internal/module"
@@ -52,6 +53,19 @@ func (s *stage) fn(name string, least, most int, routes module.Routes) module.Fu
 	}}
 }
 
+// isMethod is is_method, which says the truth here: what scripts do hangs on it.
+func isMethod() module.Func {
+	return module.Func{Name: "is_method", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: func(args []module.Arg) (module.Call, error) {
+		list := strings.Split(args[0].Str, "|")
+		return func(c *module.Ctx) int {
+			if slices.Contains(list, string(c.Msg.MethodText())) {
+				return module.True
+			}
+			return module.False
+		}, nil
+	}}
+}
+
 func (s *stage) param(name string, kind module.Kind, secret bool) module.Param {
 	return module.Param{Name: name, Kind: kind, Secret: secret, Set: func(str string, num int) error {
 		if kind == module.Int {
@@ -93,7 +107,8 @@ func (s *stage) modules() []module.Module {
 		}},
 		&fake{"auth_db", []module.Param{s.param("db_url", module.String, true)}, []module.Func{waiting, s.fn("proxy_authorize", 2, 2, module.RequestRoute)}},
 		&fake{"textops", nil, []module.Func{
-			s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute), s.fn("remove_hf", 1, 1, module.AnyRoute), s.fn("is_method", 1, 1, module.AnyRoute), s.fn("has_body", 0, 1, module.AnyRoute),
+			s.fn("search", 1, 1, module.AnyRoute), s.fn("append_hf", 1, 1, module.AnyRoute), s.fn("append_to_reply", 1, 1, requests),
+			s.fn("remove_hf", 1, 1, module.AnyRoute), isMethod(), s.fn("has_body", 0, 1, module.AnyRoute),
 		}},
 		&fake{"siputils", nil, []module.Func{s.fn("has_totag", 0, 0, module.AnyRoute), s.fn("uri_param", 1, 2, module.AnyRoute)}},
 		&fake{"domain", nil, []module.Func{s.fn("is_from_local", 0, 0, module.AnyRoute)}},

@@ -106,6 +106,9 @@ func (c *conn) wsMessage() ([]byte, error) {
 			if err := c.control(head.OpCode, payload); err != nil {
 				return nil, err
 			}
+			if !w.fragmented {
+				c.begun = time.Time{} // it was this frame that had begun, and no message
+			}
 			continue
 		}
 		if msg := w.join(c, payload, head.Fin); msg != nil {

@@ -248,7 +248,7 @@ func TestContactFaults(t *testing.T) {
 		{"82001", "hour", "contact", "This is your own address: calls would go round in circles."},
 		{"sips:82001@Example.org:5070;transport=tls", "hour", "contact", "This is your own address: calls would go round in circles."},
 		{"sip:bob@example.net", "century", "lifetime", "Choose one of the list."},
-		{"sip:bob@example.net", "hour", "contact", "You have as many contacts as the router allows. Remove one first."},
+		{"sip:bob@example.net", "hour", "contact", "You have as many contacts as the router allows, in all or added by hand. Remove one first."},
 	} {
 		a := b.post("/user/account/phones", "/user/account/phones", "contact", c.typed, "lifetime", c.lifetime).is(422)
 		if got := a.fault(c.field); got != c.fault {

@@ -73,29 +73,40 @@ func addFault(err error) string {
 // domain. The owner's own addresses are none, for calls would go round in circles;
 // nor is one that the operator's rules deny.
 func (p *Portal) readContact(r *http.Request, f *form.Form) (string, error) {
-	me := owner(r)
-	typed := f.Required("contact", aor.MaxURI)
-	if typed == "" || !f.OK() {
+	contact := typedContact(f, owner(r).Domain)
+	if !f.OK() {
 		return "", nil
 	}
-	contact, err := aor.CanonicalURI(typed, me.Domain)
-	if err != nil || !strings.HasPrefix(contact, "sip:") && !strings.HasPrefix(contact, "sips:") {
-		f.Fail("contact", "phones.bad_contact")
-		return "", nil
-	}
-	if who, err := aor.Parse(contact, me.Domain); err == nil {
-		own, err := p.DB.Aliases.List(r.Context(), me)
-		if err != nil {
-			return "", err
-		}
-		if who == me || slices.Contains(own, who) {
-			f.Fail("contact", "phones.own_address")
-		}
+	own, err := p.isOwn(r, contact)
+	if own {
+		f.Fail("contact", "phones.own_address")
 	}
 	if p.ContactRules.Denies(contact) {
 		f.Fail("contact", "phones.denied")
 	}
-	return contact, nil
+	return contact, err
+}
+
+func typedContact(f *form.Form, domain string) string {
+	typed := f.Required("contact", aor.MaxURI)
+	if typed == "" || !f.OK() {
+		return ""
+	}
+	contact, err := aor.CanonicalURI(typed, domain)
+	if err != nil || !strings.HasPrefix(contact, "sip:") && !strings.HasPrefix(contact, "sips:") {
+		f.Fail("contact", "phones.bad_contact")
+	}
+	return contact
+}
+
+// isOwn reports whether a URI is the owner's address or one of the aliases.
+func (p *Portal) isOwn(r *http.Request, uri string) (bool, error) {
+	aliases, err := p.DB.Aliases.List(r.Context(), owner(r))
+	if err != nil {
+		return false, err
+	}
+	own := append(aliases, owner(r))
+	return slices.ContainsFunc(own, func(a aor.AOR) bool { return plainURI(uri) == a.URI() }), nil
 }
 
 func readLifetime(f *form.Form) time.Duration {

@@ -25,7 +25,11 @@ type calls struct {
 
 	mu      sync.Mutex
 	byOwner map[aor.AOR]*call
+	devices map[aor.AOR]device
 }
+
+// device is the one phone that an attempt rings, by its contact.
+type device struct{ attempt, contact string }
 
 // call is one user's attempt.
 type call struct {
@@ -35,7 +39,7 @@ type call struct {
 }
 
 func newCalls(now func() time.Time) *calls {
-	return &calls{now: now, byOwner: make(map[aor.AOR]*call)}
+	return &calls{now: now, byOwner: make(map[aor.AOR]*call), devices: make(map[aor.AOR]device)}
 }
 
 // put notes how an attempt stands. It reports false for what is no news: the
@@ -58,6 +62,33 @@ func (c *calls) put(who aor.AOR, status ctlproto.CtdStatus) (news bool) {
 	}
 	c.byOwner[who] = &call{status: status, heard: now}
 	return true
+}
+
+// rings notes which one of the phones of who clicked an attempt rings, "" for all.
+func (c *calls) rings(who aor.AOR, attempt, contact string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.devices, who)
+	if contact == "" {
+		return
+	}
+	for other := range c.devices {
+		if len(c.devices) < maxCalls {
+			break
+		}
+		delete(c.devices, other)
+	}
+	c.devices[who] = device{attempt, contact}
+}
+
+// device is the contact of the phone that an attempt rings, "" if all did.
+func (c *calls) device(who aor.AOR, attempt string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d := c.devices[who]; d.attempt == attempt {
+		return d.contact
+	}
+	return ""
 }
 
 // later reports that a is after b in the life of one attempt.

@@ -20,6 +20,7 @@ type callCard struct {
 	Name    string   // "Bob Keller"
 	Address string   // bob@example.org
 	To      string   // the URI, to call it again
+	Device  string   // the one phone that rang, by its contact; "" if all did
 	Steps   []callStep
 	// Say is what the live region says of the last step.
 	Say view.Msg
@@ -58,7 +59,7 @@ var thirdPartySteps = []ctlproto.CtdState{
 func (p *Portal) newCard(ctx context.Context, who aor.AOR, status ctlproto.CtdStatus) callCard {
 	full, short := p.calleeNames(ctx, who, status)
 	c := callCard{
-		ID: status.ID, Name: full, Address: shortAddress(status.Callee), To: status.Callee,
+		ID: status.ID, Name: full, Address: shortAddress(status.Callee), To: status.Callee, Device: p.live.calls.device(who, status.ID),
 		Code: status.Code, Reason: status.Reason, Version: 2 * len(status.Steps),
 		Cancellable: status.Cancellable && !status.Ended, Ended: status.Ended,
 		Connected: status.State == ctlproto.CtdConnected, Cancelled: status.State == ctlproto.CtdCancelled,

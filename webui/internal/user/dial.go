@@ -77,6 +77,7 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 		p.dialFault(w, r, f, err)
 		return
 	}
+	p.live.calls.rings(owner(r), status.ID, device)
 	if err := p.DB.Dials.Add(r.Context(), owner(r), to); err != nil {
 		p.Log.Warn("dialled address not remembered", "user", owner(r).String(), "err", err)
 	}

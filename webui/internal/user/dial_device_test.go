@@ -31,7 +31,14 @@ func TestDialDevice(t *testing.T) {
 	page.shows(t, http.StatusOK, `<option value="" selected>all my phones</option>`, `<option value="`+desk.Address+`">Desk Phone 3000 · alice@192.0.2.7:5062</option>`,
 		`<option value="`+mobile.Address+`">alice@198.51.100.9;transport=tcp</option>`)
 	b.post("/user/dial", "to", "bob", "device", desk.Address).shows(t, http.StatusOK, "Your phone rings")
+	again := `<input type="hidden" name="device" value="` + desk.Address + `">`
+	s.router.step("call-1", ctlproto.CtdFailed, ctlproto.OutcomeCallerBusy, 486, "Busy Here")
+	b.get("/user/dial/call-1").shows(t, http.StatusOK, "Try again", again)
 	b.post("/user/dial", "to", "bob", "device", "").shows(t, http.StatusOK, "Your phone rings")
+
+	s.router.step("call-2", ctlproto.CtdFailed, ctlproto.OutcomeCallerBusy, 486, "Busy Here")
+	b.get("/user/dial/call-2").hides(t, again) // all of them rang
+	b.get("/user/dial/call-1").hides(t, again) // of an older attempt that is not known any more
 
 	b.get("/user/phone-book").hides(t, `name="device"`)
 	page = b.get("/user/phone-book?ring=" + url.QueryEscape(mobile.Address))

@@ -7,10 +7,11 @@ import (
 )
 
 // headerRoom is what the header of our MESSAGE takes at most beside its
-// addresses, in bytes: the request line, one Via with a host name of usual
-// length, Max-Forwards, tag, Call-ID, CSeq, User-Agent, Content-Type and
-// Content-Length. The router counts exactly and has the last word.
-const headerRoom = 400
+// addresses, as it leaves the router, in bytes: the request line, two Vias with a
+// host name of usual length, Max-Forwards, tag, Call-ID, CSeq, User-Agent,
+// Content-Type and Content-Length, and 64 for a phone's contact that is longer
+// than the address. The router counts exactly and has the last word.
+const headerRoom = 510
 
 // room is how much text fits into a message.
 type room struct {

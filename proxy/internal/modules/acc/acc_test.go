@@ -71,6 +71,19 @@ func TestNeverMissed(t *testing.T) {
 	})
 }
 
+// TestFoldedName: a display name over several lines is noted as one.
+func TestFoldedName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, refusing(480))
+		defer b.run()()
+		b.from("192.0.2.7:5060", "folded", bob, "From: \"Anna\r\n Novak\" <sip:anna@example.org>;tag=a")
+		time.Sleep(soon)
+		if calls := b.seen().calls; len(calls) != 1 || calls[0].CallerName != "Anna Novak" {
+			t.Errorf("noted are %+v", calls)
+		}
+	})
+}
+
 // TestFlags: SER's flags narrow what counts.
 func TestFlags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -96,18 +96,18 @@ func (m *Module) Params() []module.Param {
 			Doc: "text that nonces are authenticated with, that of the state folder if not set"},
 		{Name: "algorithm", Kind: module.String, Set: m.setAlgorithm,
 			Doc: "MD5, or SHA-256 to offer that first to users who have such a hash; MD5 if not set"},
-		{Name: "nonce_expire", Kind: module.Int, Set: duration("nonce_expire", &m.life, time.Second, 5, 3600),
-			Doc: "seconds for which a nonce is good, 300 if not set"},
-		{Name: "nonce_slots", Kind: module.Int, Set: m.setSlots,
-			Doc: "nonces in use whose counts are remembered, 65536 if not set; 56 bytes each"},
-		{Name: "cache_ttl", Kind: module.Int, Set: duration("cache_ttl", &m.ttl, time.Second, 1, 3600),
-			Doc: "seconds for which a HA1 is good without asking the database, 60 if not set"},
-		{Name: "cache_negative_ttl", Kind: module.Int, Set: duration("cache_negative_ttl", &m.negativeTTL, time.Second, 1, 3600),
-			Doc: "seconds for which a user is known not to exist, 5 if not set"},
-		{Name: "cache_size", Kind: module.Int, Set: m.setCacheSize,
-			Doc: "users whose HA1 is kept, 262144 if not set; some 290 bytes each"},
-		{Name: "read_timeout", Kind: module.Int, Set: duration("read_timeout", &m.readTimeout, time.Millisecond, 50, 30000),
-			Doc: "milliseconds that a request waits for the database, 2000 if not set"},
+		module.SecondsParam("nonce_expire", &m.life, 5, 3600,
+			"seconds for which a nonce is good, 300 if not set"),
+		module.NumberParam("nonce_slots", &m.slots, 1024, 1<<24,
+			"nonces in use whose counts are remembered, 65536 if not set; 56 bytes each"),
+		module.SecondsParam("cache_ttl", &m.ttl, 1, 3600,
+			"seconds for which a HA1 is good without asking the database, 60 if not set"),
+		module.SecondsParam("cache_negative_ttl", &m.negativeTTL, 1, 3600,
+			"seconds for which a user is known not to exist, 5 if not set"),
+		module.NumberParam("cache_size", &m.cacheSize, 1024, 1<<26,
+			"users whose HA1 is kept, 262144 if not set; some 290 bytes each"),
+		module.MillisecondsParam("read_timeout", &m.readTimeout, 50, 30000,
+			"milliseconds that a request waits for the database, 2000 if not set"),
 	}
 }
 
@@ -129,32 +129,6 @@ func (m *Module) setAlgorithm(s string, _ int) error {
 		return fmt.Errorf("algorithm %q is neither MD5 nor SHA-256", s)
 	}
 	return nil
-}
-
-func (m *Module) setSlots(_ string, n int) error {
-	if n < 1024 || n > 1<<24 {
-		return fmt.Errorf("nonce_slots %d is not from 1024 to %d", n, 1<<24)
-	}
-	m.slots = n
-	return nil
-}
-
-func (m *Module) setCacheSize(_ string, n int) error {
-	if n < 1024 || n > 1<<26 {
-		return fmt.Errorf("cache_size %d is not from 1024 to %d", n, 1<<26)
-	}
-	m.cacheSize = n
-	return nil
-}
-
-func duration(name string, to *time.Duration, unit time.Duration, least, most int) func(string, int) error {
-	return func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
-		}
-		*to = time.Duration(n) * unit
-		return nil
-	}
 }
 
 // Init prepares nonces and cache.

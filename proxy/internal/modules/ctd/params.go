@@ -44,19 +44,19 @@ func (m *Module) Params() []module.Param {
 			Doc: `user part of the From of the call to the caller's phone, default "controller"`},
 		{Name: "hold", Kind: module.String, Set: s.setHold,
 			Doc: `how the offer says that no media flows: "0.0.0.0" (default) or "inactive"`},
-		duration("ring_timeout", &s.ringTimeout, time.Second, 5, 300, "seconds that the caller's phone may ring, default 60"),
-		duration("refer_timeout", &s.referTimeout, time.Second, 1, 32, "seconds that the caller's phone may take to answer the REFER, default 10"),
-		duration("outcome_timeout", &s.outcomeTimeout, time.Second, 1, 300, "seconds after the REFER in which something must be heard of the call to the callee, default 30"),
-		duration("callee_ring_timeout", &s.calleeRingTimeout, time.Second, 5, 600, "seconds that the callee's phone may ring, default 120"),
-		duration("notify_wait", &s.notifyWait, time.Second, 1, 32, "seconds that the last NOTIFY is waited for once the router saw the outcome itself, default 5"),
-		duration("bye_delay", &s.byeDelay, time.Millisecond, 0, 5000, "milliseconds from the last NOTIFY to the BYE, default 100"),
-		duration("keep", &s.keep, time.Second, 60, 86400, "seconds that an ended attempt can be asked for, default 86400"),
-		{Name: "third_party", Kind: module.Int, Set: s.setThirdParty,
-			Doc: "1 (default): where the caller's phone refuses REFER, the router calls the callee itself; 0: such an attempt fails"},
-		duration("max_talk", &s.maxTalk, time.Second, 60, 604800, "seconds that a conversation joined by third_party may last, default 43200"),
-		number("max_per_user", &s.maxPerUser, 1, 100, "attempts that one caller may have at once, default 1"),
-		number("max_attempts", &s.maxAttempts, 1, 100000, "attempts at once in all, default 1000"),
-		number("max_records", &s.maxRecords, 1, 1000000, "ended attempts that are kept, default 10000"),
+		module.SecondsParam("ring_timeout", &s.ringTimeout, 5, 300, "seconds that the caller's phone may ring, default 60"),
+		module.SecondsParam("refer_timeout", &s.referTimeout, 1, 32, "seconds that the caller's phone may take to answer the REFER, default 10"),
+		module.SecondsParam("outcome_timeout", &s.outcomeTimeout, 1, 300, "seconds after the REFER in which something must be heard of the call to the callee, default 30"),
+		module.SecondsParam("callee_ring_timeout", &s.calleeRingTimeout, 5, 600, "seconds that the callee's phone may ring, default 120"),
+		module.SecondsParam("notify_wait", &s.notifyWait, 1, 32, "seconds that the last NOTIFY is waited for once the router saw the outcome itself, default 5"),
+		module.MillisecondsParam("bye_delay", &s.byeDelay, 0, 5000, "milliseconds from the last NOTIFY to the BYE, default 100"),
+		module.SecondsParam("keep", &s.keep, 60, 86400, "seconds that an ended attempt can be asked for, default 86400"),
+		module.SwitchParam("third_party", &s.thirdParty,
+			"1 (default): where the caller's phone refuses REFER, the router calls the callee itself; 0: such an attempt fails"),
+		module.SecondsParam("max_talk", &s.maxTalk, 60, 604800, "seconds that a conversation joined by third_party may last, default 43200"),
+		module.NumberParam("max_per_user", &s.maxPerUser, 1, 100, "attempts that one caller may have at once, default 1"),
+		module.NumberParam("max_attempts", &s.maxAttempts, 1, 100000, "attempts at once in all, default 1000"),
+		module.NumberParam("max_records", &s.maxRecords, 1, 1000000, "ended attempts that are kept, default 10000"),
 	}
 }
 
@@ -72,14 +72,6 @@ func (s *settings) setController(str string, _ int) error {
 	return nil
 }
 
-func (s *settings) setThirdParty(_ string, num int) error {
-	if num != 0 && num != 1 {
-		return fmt.Errorf("%d is neither 0 nor 1", num)
-	}
-	s.thirdParty = num == 1
-	return nil
-}
-
 func (s *settings) setHold(str string, _ int) error {
 	switch str {
 	case "0.0.0.0":
@@ -90,24 +82,4 @@ func (s *settings) setHold(str string, _ int) error {
 		return fmt.Errorf(`%q is neither "0.0.0.0" nor "inactive"`, str)
 	}
 	return nil
-}
-
-func duration(name string, to *time.Duration, unit time.Duration, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, num int) error {
-		if num < least || num > most {
-			return fmt.Errorf("%d is not from %d to %d", num, least, most)
-		}
-		*to = time.Duration(num) * unit
-		return nil
-	}}
-}
-
-func number(name string, to *int, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, num int) error {
-		if num < least || num > most {
-			return fmt.Errorf("%d is not from %d to %d", num, least, most)
-		}
-		*to = num
-		return nil
-	}}
 }

@@ -1,7 +1,6 @@
 package dialog
 
 import (
-	"fmt"
 	"time"
 
 	"seraph/proxy/internal/module"
@@ -30,46 +29,16 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		seconds("default_timeout", &s.defaultTimeout, 10, 30*24*3600, "how long a call may be up without a re-INVITE or UPDATE (default 43200, 12 hours)"),
-		seconds("early_timeout", &s.earlyTimeout, 3, 3600, "how long a call that is not answered stays in the table after the last news of it (default 300)"),
-		seconds("noack_timeout", &s.noAckTimeout, 3, 3600, "how long an answered call may be without its ACK (default 60)"),
-		seconds("ka_timer", &s.kaTimer, 0, 24*3600, "how often the phones of a call are asked by OPTIONS whether they are still there; 0, the default, is never"),
-		truth("timeout_bye", &s.timeoutBye, "1, the default: a call that is over by time is hung up on both sides; 0: it is only forgotten"),
-		truth("enable_stats", &s.enableStats, "1, the default: the statistics of group dialog are there"),
-		truth("strict", &s.strict, "1, the default: requests within a dialog pass while that is up, and only to its other end"),
-		number("dlg_flag", &s.flag, 0, 31, "only INVITEs with this flag are tracked; all that are record-routed if not set"),
-		number("max_dialogs", &s.maxDialogs, 16, 1<<22, "how many dialogs are tracked at once (default 65536); further ones are relayed and not tracked"),
+		module.SecondsParam("default_timeout", &s.defaultTimeout, 10, 30*24*3600, "how long a call may be up without a re-INVITE or UPDATE (default 43200, 12 hours)"),
+		module.SecondsParam("early_timeout", &s.earlyTimeout, 3, 3600, "how long a call that is not answered stays in the table after the last news of it (default 300)"),
+		module.SecondsParam("noack_timeout", &s.noAckTimeout, 3, 3600, "how long an answered call may be without its ACK (default 60)"),
+		module.SecondsParam("ka_timer", &s.kaTimer, 0, 24*3600, "how often the phones of a call are asked by OPTIONS whether they are still there; 0, the default, is never"),
+		module.SwitchParam("timeout_bye", &s.timeoutBye, "1, the default: a call that is over by time is hung up on both sides; 0: it is only forgotten"),
+		module.SwitchParam("enable_stats", &s.enableStats, "1, the default: the statistics of group dialog are there"),
+		module.SwitchParam("strict", &s.strict, "1, the default: requests within a dialog pass while that is up, and only to its other end"),
+		module.FlagParam("dlg_flag", &s.flag, "only INVITEs with this flag are tracked; all that are record-routed if not set"),
+		module.NumberParam("max_dialogs", &s.maxDialogs, 16, 1<<22, "how many dialogs are tracked at once (default 65536); further ones are relayed and not tracked"),
 	}
-}
-
-func seconds(name string, to *time.Duration, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
-		}
-		*to = time.Duration(n) * time.Second
-		return nil
-	}}
-}
-
-func truth(name string, to *bool, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n != 0 && n != 1 {
-			return fmt.Errorf("%s is 0 or 1, not %d", name, n)
-		}
-		*to = n == 1
-		return nil
-	}}
-}
-
-func number(name string, to *int, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
-		}
-		*to = n
-		return nil
-	}}
 }
 
 // Funcs lists the functions.

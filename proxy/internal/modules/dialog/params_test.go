@@ -14,9 +14,9 @@ func TestParamsRefused(t *testing.T) {
 		"early_timeout 0":    "early_timeout 0 is not from 3 to 3600 seconds",
 		"noack_timeout 4000": "noack_timeout 4000 is not from 3 to 3600 seconds",
 		"ka_timer -1":        "ka_timer -1 is not from 0 to 86400 seconds",
-		"timeout_bye 2":      "timeout_bye is 0 or 1, not 2",
-		"enable_stats 7":     "enable_stats is 0 or 1, not 7",
-		"strict -1":          "strict is 0 or 1, not -1",
+		"timeout_bye 2":      "timeout_bye must be 0 or 1, not 2",
+		"enable_stats 7":     "enable_stats must be 0 or 1, not 7",
+		"strict -1":          "strict must be 0 or 1, not -1",
 		"dlg_flag 32":        "dlg_flag 32 is not from 0 to 31",
 		"max_dialogs 1":      "max_dialogs 1 is not from 16 to 4194304",
 	} {

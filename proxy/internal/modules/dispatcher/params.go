@@ -59,11 +59,11 @@ func (m *Module) Params() []module.Param {
 				}
 				return nil
 			}},
-		truth("force_dst", &s.forceDst, "0 leaves a destination that is set already alone, 1 (default) replaces it"),
-		truth("use_default", &s.lastDflt, "1 keeps the last gateway of a set for when all others are away"),
-		truth("ds_try_inactive", &s.tryInactive, "1 tries inactive gateways where no other of the set can be used"),
-		seconds("ds_ping_interval", &s.interval, 0, 3600, "seconds between pings, 0 (default) for none"),
-		seconds("ds_ping_timeout", &s.timeout, 1, 32, "seconds that a ping waits for its answer, 8 if not set"),
+		module.SwitchParam("force_dst", &s.forceDst, "0 leaves a destination that is set already alone, 1 (default) replaces it"),
+		module.SwitchParam("use_default", &s.lastDflt, "1 keeps the last gateway of a set for when all others are away"),
+		module.SwitchParam("ds_try_inactive", &s.tryInactive, "1 tries inactive gateways where no other of the set can be used"),
+		module.SecondsParam("ds_ping_interval", &s.interval, 0, 3600, "seconds between pings, 0 (default) for none"),
+		module.SecondsParam("ds_ping_timeout", &s.timeout, 1, 32, "seconds that a ping waits for its answer, 8 if not set"),
 		{Name: "ds_ping_method", Kind: module.String, Doc: "only OPTIONS",
 			Set: func(text string, _ int) error {
 				if text != "OPTIONS" {
@@ -84,36 +84,9 @@ func (m *Module) Params() []module.Param {
 			Doc: "answers that are as good as 2xx, such as class=4;code=501"},
 		threshold("ds_probing_threshold", &s.toInactive, "pings without a good answer until a gateway is left out, 3 if not set"),
 		threshold("ds_inactive_threshold", &s.toActive, "good answers until it is back, 1 if not set"),
-		{Name: "ds_probing_mode", Kind: module.Int, Doc: "0 (default) pings gateways marked for it, 1 all",
-			Set: func(_ string, n int) error {
-				if n != 0 && n != 1 {
-					return errors.New("ds_probing_mode is 0 or 1")
-				}
-				s.probeAll = n == 1
-				return nil
-			}},
+		module.SwitchParam("ds_probing_mode", &s.probeAll, "0 (default) pings gateways marked for it, 1 all"),
 		m.table.IntervalParam(),
 	}
-}
-
-func truth(name string, to *bool, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n != 0 && n != 1 {
-			return fmt.Errorf("%s is 0 or 1", name)
-		}
-		*to = n == 1
-		return nil
-	}}
-}
-
-func seconds(name string, to *time.Duration, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
-		}
-		*to = time.Duration(n) * time.Second
-		return nil
-	}}
 }
 
 func threshold(name string, to *int32, doc string) module.Param {

@@ -46,14 +46,7 @@ func (m *Module) Params() []module.Param {
 	return []module.Param{
 		{Name: "htable", Kind: module.String, Set: m.define,
 			Doc: "a table, as ipban=>size=8;autoexpire=300;maxsize=10000; may stand several times"},
-		{Name: "timer_interval", Kind: module.Int, Doc: "seconds between two removals of what has expired, 20 if not set",
-			Set: func(_ string, n int) error {
-				if n < 1 || n > 3600 {
-					return fmt.Errorf("timer_interval %d is not from 1 to 3600 seconds", n)
-				}
-				m.sweep = time.Duration(n) * time.Second
-				return nil
-			}},
+		module.SecondsParam("timer_interval", &m.sweep, 1, 3600, "seconds between two removals of what has expired, 20 if not set"),
 	}
 }
 

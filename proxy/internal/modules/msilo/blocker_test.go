@@ -122,7 +122,9 @@ func TestNobodyWaitsBehindABlocker(t *testing.T) {
 func TestUnreadableIsLogged(t *testing.T) {
 	bubble(t, func(b *bench) {
 		b.keep("one")
+		b.silo.mu.Lock()
 		b.silo.hidden = true
+		b.silo.mu.Unlock()
 		b.registers()
 		synctest.Wait()
 		if got := b.wire.bodies(); len(got) != 0 {

@@ -252,7 +252,9 @@ func TestRefusalsInTheLog(t *testing.T) {
 		b.stores("")
 		b.logged(line, 2)
 		b.logged("refused_to_strangers=51", 1)
+		b.silo.mu.Lock()
 		b.silo.away = true
+		b.silo.mu.Unlock()
 		for range 50 {
 			b.stores("x")
 		}

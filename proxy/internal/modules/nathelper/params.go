@@ -13,27 +13,25 @@ import (
 // settings are the parameters.
 type settings struct {
 	interval  time.Duration // between two pings of a phone; 0 for none
-	all       bool          // phones that are not behind a NAT, too
+	natedOnly bool          // phones that are not behind a NAT are not pinged
 	from      string        // of the SIP requests; "" for empty datagrams
 	method    string
 	keepalive time.Duration // after which a silent phone is dropped; 0 for never
 	reserved  bool          // nat_addr_mode
 }
 
-func defaults() settings { return settings{method: "OPTIONS", reserved: true} }
+func defaults() settings { return settings{method: "OPTIONS", reserved: true, natedOnly: true} }
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		seconds("natping_interval", &s.interval, 3600, "seconds between two pings of a phone, 0 for none (default 0)"),
-		{Name: "ping_nated_only", Kind: module.Int, Doc: "1: phones behind a NAT only are pinged (default); 0: all that have a flow",
-			Set: func(_ string, n int) error { s.all = n == 0; return flag("ping_nated_only", n) }},
+		module.SecondsParam("natping_interval", &s.interval, 0, 3600, "seconds between two pings of a phone, 0 for none (default 0)"),
+		module.SwitchParam("ping_nated_only", &s.natedOnly, "1: phones behind a NAT only are pinged (default); 0: all that have a flow"),
 		{Name: "sipping_from", Kind: module.String, Set: s.setFrom, Doc: "From of the SIP requests that ping; without it phones get four zero bytes"},
 		{Name: "sipping_method", Kind: module.String, Set: s.setMethod, Doc: "method of these requests (default OPTIONS)"},
-		seconds("keepalive_timeout", &s.keepalive, 86400, "seconds after which a phone that answers no ping is dropped, 0 for never (default 0)"),
-		{Name: "nat_addr_mode", Kind: module.Int, Doc: "1: 192.0.0.0/24 is private, too (default); 0: it is not",
-			Set: func(_ string, n int) error { s.reserved = n == 1; return flag("nat_addr_mode", n) }},
+		module.SecondsParam("keepalive_timeout", &s.keepalive, 0, 86400, "seconds after which a phone that answers no ping is dropped, 0 for never (default 0)"),
+		module.SwitchParam("nat_addr_mode", &s.reserved, "1: 192.0.0.0/24 is private, too (default); 0: it is not"),
 		{Name: "natping_processes", Kind: module.Int, Doc: "taken and not used: one goroutine sends all pings",
 			Set: func(_ string, n int) error {
 				if n < 1 {
@@ -61,23 +59,6 @@ func (m *Module) Params() []module.Param {
 		refused("natping_socket", "pings leave by the socket at which the phone has registered: another address would not pass its NAT"),
 		refused("force_socket", "pings leave by the socket at which the phone has registered: another address would not pass its NAT"),
 	}
-}
-
-func seconds(name string, to *time.Duration, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < 0 || n > most {
-			return fmt.Errorf("%s %d is not from 0 to %d seconds", name, n, most)
-		}
-		*to = time.Duration(n) * time.Second
-		return nil
-	}}
-}
-
-func flag(name string, n int) error {
-	if n != 0 && n != 1 {
-		return fmt.Errorf("%s must be 0 or 1", name)
-	}
-	return nil
 }
 
 // never is a parameter that can only say that something is off.

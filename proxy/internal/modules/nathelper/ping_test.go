@@ -443,6 +443,11 @@ func TestStreams(t *testing.T) {
 		if b.x.gone() != "lost" {
 			t.Errorf("dropped %q", b.x.gone())
 		}
+		b.e.change(func(e *ether) { e.gone[3] = true })
+		time.Sleep(200 * time.Second)
+		if b.x.gone() != "lost web" {
+			t.Errorf("dropped %q, want the WebSocket that is gone, too", b.x.gone())
+		}
 	}, every30, byOPT, drop120)
 }
 
@@ -487,6 +492,19 @@ func TestNetworkGoesAtTheLastPing(t *testing.T) {
 		time.Sleep(time.Hour)
 		if b.x.gone() != "" {
 			t.Errorf("dropped %q", b.x.gone())
+		}
+	}, every30, byOPT, drop120)
+}
+
+// TestSocketGone: a phone that was heard on an address that the router does not listen
+// on any more is as silent as one that does not answer.
+func TestSocketGone(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.x.set("bob", row{contact: "sip:bob@10.0.0.2", flow: udp(2), natted: true})
+		b.e.change(func(e *ether) { e.err = fmt.Errorf("sending: %w", transport.ErrNoSocket) })
+		time.Sleep(200 * time.Second)
+		if b.x.gone() != "bob" || b.statistic("failed_pings") == 0 {
+			t.Errorf("dropped %q, failed_pings %d", b.x.gone(), b.statistic("failed_pings"))
 		}
 	}, every30, byOPT, drop120)
 }

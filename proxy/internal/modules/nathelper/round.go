@@ -2,6 +2,7 @@ package nathelper
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"seraph/proxy/internal/transport"
@@ -86,7 +87,7 @@ func (m *Module) pingAll(ctx context.Context, b *batch) {
 // collect copies the phones of a part.
 func (m *Module) collect(b *batch, part int) {
 	b.phones, b.text = b.phones[:0], b.text[:0]
-	m.cfg.Locations.Reached(part, m.set.all, func(aor string, id [16]byte, modified int64, contact []byte, flow transport.Flow) {
+	m.cfg.Locations.Reached(part, !m.set.natedOnly, func(aor string, id [16]byte, modified int64, contact []byte, flow transport.Flow) {
 		from := uint32(len(b.text))
 		b.text = append(b.text, contact...)
 		b.phones = append(b.phones, phone{aor, id, modified, flow, from, uint32(len(b.text))})
@@ -123,7 +124,8 @@ func until(ctx context.Context, at time.Time) bool {
 }
 
 // ping pings one phone, and drops it if it has been silent for too long. A datagram
-// that the router itself could not send asks for no answer: the time begins anew.
+// that the router itself could not send asks for no answer: the time begins anew. On an
+// address where it does not listen any more, as on a connection that is gone, it counts.
 func (m *Module) ping(b *batch, p *phone) {
 	w := m.wire.Load()
 	if w == nil {
@@ -131,6 +133,18 @@ func (m *Module) ping(b *batch, p *phone) {
 	}
 	late := m.set.keepalive > 0 && m.watched(w, p) &&
 		m.silent.ping(p.id, p.modified, m.cfg.Now().UnixMilli(), m.round.Load()) >= m.set.keepalive.Milliseconds()
+	err := m.send(w, b, p)
+	away := err != nil && p.flow.Proto == transport.UDP && !errors.Is(err, transport.ErrNoSocket)
+	switch {
+	case away:
+		m.silent.forget(p.id)
+	case late:
+		m.drop(p)
+	}
+}
+
+// send sends a phone its ping and counts it.
+func (m *Module) send(w *wire, b *batch, p *phone) error {
 	var err error
 	switch {
 	case p.flow.Proto == transport.UDP && m.set.from == "":
@@ -140,21 +154,14 @@ func (m *Module) ping(b *batch, p *phone) {
 	case p.flow.Proto == transport.TCP, p.flow.Proto == transport.TLS:
 		err = w.Send(p.flow, lineEnd)
 	default:
-		return // a WebSocket has pings of its own (module websocket)
+		return nil // a WebSocket has pings of its own (module websocket)
 	}
-	switch {
-	case err == nil:
-		m.pinged.Add(1)
-	case p.flow.Proto == transport.UDP:
-		m.silent.forget(p.id)
-		late = false
-		fallthrough
-	default:
+	if err != nil {
 		m.failed.Add(1)
+	} else {
+		m.pinged.Add(1)
 	}
-	if late {
-		m.drop(p)
-	}
+	return err
 }
 
 // ask sends a phone the SIP request.

@@ -28,7 +28,7 @@ func (m *Module) Name() string { return "path" }
 func (m *Module) Params() []module.Param {
 	return []module.Param{
 		{Name: "use_received", Kind: module.Int, Set: useReceived,
-			Doc: "taken for Kamailio's sake: loose_route always follows the flow that our Path names"},
+			Doc: "taken for Kamailio's sake: after follow_path, loose_route always goes by the flow that our Path names"},
 	}
 }
 
@@ -42,11 +42,19 @@ func useReceived(_ string, n int) error {
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
 	return []module.Func{
+		{Name: "follow_path", Routes: module.RequestRoute, Compile: module.NoArgs(followPath),
+			Doc: "trusts the sender of this request with our Paths: loose_route then goes to the flow that one names"},
 		{Name: "add_path", Routes: module.RequestRoute, Compile: module.NoArgs(addPath),
 			Doc: "adds a Path that leads back to the flow of this REGISTER"},
 		{Name: "add_path_received", Routes: module.RequestRoute, Compile: module.NoArgs(addPath),
 			Doc: "the same as add_path, whose Path names the source of the REGISTER in any case"},
 	}
+}
+
+// followPath says that the sender may reach phones along the Paths that we gave.
+func followPath(c *module.Ctx) int {
+	c.FollowPath()
+	return module.True
 }
 
 // addPath puts our Path in front of those that are there. False: the request is no

@@ -7,6 +7,7 @@ import (
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 	pathhf "seraph/proxy/internal/modules/path"
+	"seraph/proxy/internal/sip"
 )
 
 // TestAddPath: what the REGISTER looks like that goes on, and what add_path says.
@@ -59,6 +60,49 @@ func TestAddPath(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFollowPath: a Path of ours is a way to the phone for whom the script trusts, and for
+// nobody else, a stranger with the very same Route.
+func TestFollowPath(t *testing.T) {
+	const phone, registrar, stranger = "udp:192.0.2.7:5060", "udp:198.51.100.1:5060", "udp:203.0.113.9:5060"
+	m := pathhf.New(pathhf.Config{})
+	add, follow := moduletest.Compile(t, m, "add_path"), moduletest.Compile(t, m, "follow_path")
+	var path string
+	r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) {
+		if c.Msg.Method == sip.REGISTER {
+			add(c)
+			_, path, _ = strings.Cut(moduletest.Headers(c), "Path: ")
+			path, _, _ = strings.Cut(path, "\r\n")
+			return
+		}
+		if c.From.Remote.Addr().String() == "198.51.100.1" && follow(c) != module.True {
+			t.Error("follow_path is false")
+		}
+		if !c.LooseRoute() {
+			_ = c.ReplyStateless(&sip.Reply{Status: 403})
+			return
+		}
+		if err := c.Relay(); err != nil {
+			t.Error(err)
+		}
+	}})
+	r.Receive(phone, moduletest.Request("REGISTER", "sip:example.org", "Contact: <sip:bob@h>"))
+	if !strings.HasPrefix(path, "<sip:") {
+		t.Fatalf("our Path is %q", path)
+	}
+	for _, method := range []string{"INVITE", "REFER", "NOTIFY", "MESSAGE"} {
+		text := moduletest.Request(method, "sip:bob@h", "Route: "+path)
+		for _, p := range r.Receive(stranger, text) {
+			if "udp:"+p.To.Remote.String() != stranger || !strings.HasPrefix(p.Text, "SIP/2.0 403") {
+				t.Errorf("a stranger's %s made %v get %s", method, p.To.Remote, p.Text)
+			}
+		}
+		text = strings.Replace(text, "branch=z9hG4bK", "branch=z9hG4bKtrusted", 1)
+		if got := moduletest.Find(t, r.Receive(registrar, text), method+" sip:bob@h"); "udp:"+got.To.Remote.String() != phone {
+			t.Errorf("the registrar's %s went to %v", method, got.To.Remote)
+		}
 	}
 }
 

@@ -57,16 +57,13 @@ func (m *Module) Name() string { return "pike" }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "sampling_time_unit", Kind: module.Int, Doc: "seconds in which requests are counted, 2 if not set",
-			Set: seconds("sampling_time_unit", &m.unit, 1, 3600)},
+		module.SecondsParam("sampling_time_unit", &m.unit, 1, 3600, "seconds in which requests are counted, 2 if not set"),
 		{Name: "reqs_density_per_unit", Kind: module.Int, Doc: "requests of one source in that time that are not too many, 30 if not set",
 			Live: true, Set: number("reqs_density_per_unit", 1, 1<<20, func(n int) { m.density.Store(int32(n)) })},
-		{Name: "remove_latency", Kind: module.Int, Doc: "seconds for which a source that is quiet is remembered, 120 if not set",
-			Set: seconds("remove_latency", &m.latency, 1, 86400)},
+		module.SecondsParam("remove_latency", &m.latency, 1, 86400, "seconds for which a source that is quiet is remembered, 120 if not set"),
 		{Name: "pike_log_level", Kind: module.Int, Doc: "how loud a blocked source is: 1 warning, 2 and 3 info, 4 debug; 1 if not set",
 			Set: m.setLevel},
-		{Name: "max_sources", Kind: module.Int, Doc: "sources that are counted, 65536 if not set; 40 bytes each",
-			Set: number("max_sources", 1024, 1<<24, func(n int) { m.sources = n })},
+		module.NumberParam("max_sources", &m.sources, 1024, 1<<24, "sources that are counted, 65536 if not set; 40 bytes each"),
 	}
 }
 
@@ -76,16 +73,6 @@ func number(name string, least, most int, set func(n int)) func(string, int) err
 			return fmt.Errorf("%s %d is not from %d to %d", name, n, least, most)
 		}
 		set(n)
-		return nil
-	}
-}
-
-func seconds(name string, to *time.Duration, least, most int) func(string, int) error {
-	return func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s %d is not from %d to %d seconds", name, n, least, most)
-		}
-		*to = time.Duration(n) * time.Second
 		return nil
 	}
 }

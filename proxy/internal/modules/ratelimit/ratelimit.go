@@ -54,14 +54,7 @@ func (m *Module) Name() string { return "ratelimit" }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "timer_interval", Kind: module.Int, Doc: "seconds in which requests are counted, 10 if not set",
-			Set: func(_ string, n int) error {
-				if n < 1 || n > 3600 {
-					return fmt.Errorf("timer_interval %d is not from 1 to 3600 seconds", n)
-				}
-				m.interval = time.Duration(n) * time.Second
-				return nil
-			}},
+		module.SecondsParam("timer_interval", &m.interval, 1, 3600, "seconds in which requests are counted, 10 if not set"),
 		{Name: "pipe", Kind: module.String, Live: true, Set: m.setPipe,
 			Doc: "a pipe as number:algorithm:limit, such as 0:TAILDROP:200; may stand several times"},
 		{Name: "queue", Kind: module.String, Set: m.setQueue,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/modules/usrloc"
@@ -37,13 +38,16 @@ func (m *Module) lookup(c *module.Ctx) int {
 		r.Callee = r.Keep(s.reg.AoR)
 	}
 	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
+	// A call for a sips address goes to the phones on TLS. Where there is none, the relay
+	// refuses those that are there, and says why (RFC 5630 §5.3).
+	secured := r.WantsTLS() && slices.ContainsFunc(s.bindings, func(b usrloc.Binding) bool { return secure(&b) })
 	found, passed := 0, 0
 	for i := range s.bindings {
 		b := &s.bindings[i]
 		if l := r.Local; l != nil && len(l.Contact) > 0 && !bytes.Equal(l.Contact, b.Contact()) {
 			continue // the router's own user agent calls one phone of several
 		}
-		if !s.gruu.meant(b) || broken(r, b) {
+		if !s.gruu.meant(b) || gone(r, b) || secured && !secure(b) {
 			continue
 		}
 		if !s.leadsToOurs(r, b) {
@@ -54,7 +58,7 @@ func (m *Module) lookup(c *module.Ctx) int {
 		// step, so that two who point at each other do not go round.
 		s.inner = m.table.Lookup(s.other, s.inner[:0])
 		for j := range s.inner {
-			if b := &s.inner[j]; !s.leadsToOurs(r, b) && !broken(r, b) {
+			if b := &s.inner[j]; !s.leadsToOurs(r, b) && !gone(r, b) {
 				m.offer(r, b, s.inner[:j], &found, &passed)
 			}
 		}
@@ -75,6 +79,43 @@ func (m *Module) lookup(c *module.Ctx) int {
 		_ = r.AddTarget(r.Main)
 	}
 	return module.True
+}
+
+// secure reports whether a binding may be reached over TLS: it is by its flow, or, where
+// it has none, by what its contact or Path says, which the relay judges.
+func secure(b *usrloc.Binding) bool {
+	return b.Flow.Proto.Secure() || b.Flow.IsZero() && (len(b.Path()) > 0 || secureURI(b.Contact()))
+}
+
+// secureURI reports whether a URI asks for TLS.
+func secureURI(uri []byte) bool {
+	var u sip.URI
+	if sip.ParseURI(uri, &u) != nil {
+		return false
+	}
+	p, _ := u.Param("transport")
+	return u.Scheme == sip.SchemeSIPS || sip.EqualFold(p, "tls") || sip.EqualFold(p, "wss")
+}
+
+// gone reports whether there is no way to a binding: its flow is broken, or it was made
+// over a connection of before a restart and names another host than that came from.
+func gone(r *relay.Request, b *usrloc.Binding) bool {
+	return broken(r, b) || b.Flow.IsZero() && len(b.Path()) == 0 && !ownHost(b)
+}
+
+// ownHost reports whether a binding without a flow may be called where its contact says:
+// nobody has registered it over a connection (it was added by hand, say), or that came
+// from the contact's host.
+func ownHost(b *usrloc.Binding) bool {
+	received := b.Received()
+	if !bytes.Contains(received, transportParam) {
+		return true // target sends to received, if there is one
+	}
+	var u sip.URI
+	if sip.ParseURI(received, &u) != nil {
+		return false
+	}
+	return namesHost(b.Contact(), u.Host)
 }
 
 // broken reports whether a binding is a flow that is no more: only on it the phone can
@@ -223,6 +264,12 @@ func target(r *relay.Request, b *usrloc.Binding) relay.Target {
 
 // sameHost reports whether a contact's host is the address, in numbers.
 func sameHost(contact []byte, source netip.Addr) bool {
+	var room [64]byte
+	return namesHost(contact, source.AppendTo(room[:0]))
+}
+
+// namesHost reports whether a contact's host is the given one, and no maddr another.
+func namesHost(contact, host []byte) bool {
 	var u sip.URI
 	if sip.ParseURI(contact, &u) != nil {
 		return false
@@ -230,12 +277,15 @@ func sameHost(contact []byte, source netip.Addr) bool {
 	if _, elsewhere := u.Param("maddr"); elsewhere {
 		return false
 	}
-	var room [64]byte
-	host := u.Host
+	return bytes.EqualFold(unbracketed(u.Host), unbracketed(host))
+}
+
+// unbracketed is the address of an IPv6 reference, and any other host itself.
+func unbracketed(host []byte) []byte {
 	if n := len(host); n > 2 && host[0] == '[' {
-		host = host[1 : n-1]
+		return host[1 : n-1]
 	}
-	return sip.EqualFold(host, string(source.AppendTo(room[:0])))
+	return host
 }
 
 // transportParam tells the source of a connection from that of a datagram.

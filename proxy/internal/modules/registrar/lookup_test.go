@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -173,17 +174,105 @@ func TestLookupAfterFailure(t *testing.T) {
 
 // TestLookupPath: a request goes along the Path of the REGISTER (RFC 3327 §5.4).
 func TestLookupPath(t *testing.T) {
-	b := newRouter(t, nil)
+	b := newRouter(t, nil, setting{"use_path", 1})
 	edge, p := b.phone(), b.phone()
 	path := "<sip:token@" + edge.addr() + ";lr>, <sip:inner.example.org;lr>"
-	p.send(p.register("Contact: <sip:bob@"+p.addr()+">", "Supported: path", "Path: "+path))
-	p.expect(sip200)
+	edge.send(edge.register("Contact: <sip:bob@"+p.addr()+">", "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Supported: path", "Path: "+path))
+	edge.expect(sip200)
 	b.phone().message("sip:bob@example.org")
 	m := edge.got()
 	if got := header(m, "Route"); got != path || string(m.RequestURI()) != "sip:bob@"+p.addr() {
 		t.Errorf("R-URI %s with Route %q, want the contact along %q", m.RequestURI(), got, path)
 	}
 	p.nothing(20 * time.Millisecond)
+}
+
+// TestPathIsNotForPhones: a user does not aim the router by a Path of his own, be it off
+// as by default, or on and the phone one that came by no proxy: calls go to his phone.
+func TestPathIsNotForPhones(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		setting []setting
+		lines   []string
+	}{
+		{"default", nil, []string{"Via: SIP/2.0/UDP h;branch=z9hG4bKx"}},
+		{"no proxy between", []setting{{"use_path", 1}}, nil},
+	} {
+		b := newRouter(t, nil, c.setting...)
+		gateway, p := b.phone(), b.phone()
+		p.send(p.register(append(c.lines, "Contact: <sip:+1900555@"+gateway.addr()+">", "Supported: path", "Path: <sip:"+gateway.addr()+";lr>")...))
+		if m := p.expect(sip200); header(m, "Path") != "" {
+			t.Errorf("%s: the 200 says Path: %s", c.name, header(m, "Path"))
+		}
+		b.phone().message("sip:bob@example.org")
+		p.got()
+		gateway.nothing(50 * time.Millisecond)
+	}
+}
+
+// TestConnectionOfBefore: after a restart, whoever had registered over a connection is called
+// where his contact says only if that is the host he came from; else he is away until he
+// registers anew. A phone on UDP is called at its source, whatever its contact says.
+func TestConnectionOfBefore(t *testing.T) {
+	gateway, err := net.ListenPacket("udp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gateway.Close()
+	for _, c := range []struct {
+		name, contact string // %s: the gateway, or the port of a phone that can be reached
+		tcp           bool
+		to            string // who is called: the contact, the source, nobody
+	}{
+		{"its own host", "<sip:bob@127.0.0.1:%s>", true, "contact"},
+		{"another host", "<sip:+1900555@" + gateway.LocalAddr().String() + ">", true, "nobody"},
+		{"another host by maddr", "<sip:+1900555@127.0.0.1:%s;maddr=127.0.0.2>", true, "nobody"},
+		{"another host, UDP", "<sip:+1900555@" + gateway.LocalAddr().String() + ">", false, "source"},
+		{"maddr, UDP", "<sip:+1900555@127.0.0.1:%s;maddr=127.0.0.2>", false, "source"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := newDatabase()
+			close(db.gate)
+			first := newRouter(t, db)
+			p, reachable := first.phone(), first.phone()
+			if c.tcp {
+				p = first.tcpPhone()
+			}
+			_, port, _ := net.SplitHostPort(reachable.addr())
+			p.registered(strings.ReplaceAll(c.contact, "%s", port))
+			first.stop()
+			second := newRouterAt(t, db, first.udp.String())
+			caller := second.phone()
+			caller.message("sip:bob@example.org")
+			switch c.to {
+			case "contact":
+				reachable.got()
+			case "source":
+				p.got()
+			default:
+				caller.expect("SIP/2.0 480")
+			}
+			_ = gateway.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			if n, _, err := gateway.ReadFrom(make([]byte, 2048)); err == nil {
+				t.Errorf("%d bytes went to the gateway", n)
+			}
+		})
+	}
+}
+
+// TestSourceWithMaddr: a contact of the sender's own address that means another one by maddr,
+// over a protocol that has no flow yet, is not called there.
+func TestSourceWithMaddr(t *testing.T) {
+	gateway, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gateway.Close()
+	b := newRouter(t, nil)
+	p := b.phone()
+	p.registered("<sip:+1900555@" + p.addr() + ";transport=tcp;maddr=127.0.0.2>")
+	b.phone().message("sip:bob@example.org")
+	p.got()
 }
 
 // TestLookupGoneConnection: when a phone's connection has ended, it is tried

@@ -54,7 +54,7 @@ func New(cfg Config) *Module {
 		cfg: cfg, table: cfg.Usrloc.Table(),
 		pool:           sync.Pool{New: func() any { return new(scratch) }},
 		defaultExpires: 3600, minExpires: 60, maxExpires: 3600, defaultQ: int(usrloc.NoQ),
-		maxContacts: 10, retryAfter: 30, appendBranches: true, usePath: true, receivedParam: "received",
+		maxContacts: 10, retryAfter: 30, appendBranches: true, receivedParam: "received",
 		pathMode: pathStrict, outboundMode: outboundOffered, gruuEnabled: true, seal: newSeal(cfg.Key), seed: maphash.MakeSeed(),
 	}
 }
@@ -65,26 +65,26 @@ func (m *Module) Name() string { return "registrar" }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		number("default_expires", &m.defaultExpires, 1, maxSeconds, "seconds that a contact gets that asks for none (default 3600)"),
-		number("min_expires", &m.minExpires, 1, maxSeconds, "shortest life of a contact in seconds; less is answered 423 (default 60)"),
-		number("max_expires", &m.maxExpires, 0, maxSeconds, "longest life of a contact in seconds, 0 for no bound (default 3600)"),
-		number("default_q", &m.defaultQ, -1, 1000, "q of a contact without one, in thousandths; -1 leaves it without (default)"),
-		number("max_contacts", &m.maxContacts, 0, maxContactsMost, "contacts that one address may have, 0 for no bound (default 10)"),
-		number("retry_after", &m.retryAfter, 0, 86400, "seconds in the Retry-After of a 503, 0 for no such header (default 30)"),
-		flag("append_branches", &m.appendBranches, "lookup takes all contacts (1, default) or only the first"),
-		flag("method_filtering", &m.methodFiltering, "lookup leaves out phones that do not take the request's method (default 0)"),
-		flag("use_path", &m.usePath, "keep the Path of a REGISTER (RFC 3327) (1, default) or ignore it"),
-		number("path_mode", &m.pathMode, pathOff, pathStrict,
+		module.NumberParam("default_expires", &m.defaultExpires, 1, maxSeconds, "seconds that a contact gets that asks for none (default 3600)"),
+		module.NumberParam("min_expires", &m.minExpires, 1, maxSeconds, "shortest life of a contact in seconds; less is answered 423 (default 60)"),
+		module.NumberParam("max_expires", &m.maxExpires, 0, maxSeconds, "longest life of a contact in seconds, 0 for no bound (default 3600)"),
+		module.NumberParam("default_q", &m.defaultQ, -1, 1000, "q of a contact without one, in thousandths; -1 leaves it without (default)"),
+		module.NumberParam("max_contacts", &m.maxContacts, 0, maxContactsMost, "contacts that one address may have, 0 for no bound (default 10)"),
+		module.NumberParam("retry_after", &m.retryAfter, 0, 86400, "seconds in the Retry-After of a 503, 0 for no such header (default 30)"),
+		module.SwitchParam("append_branches", &m.appendBranches, "lookup takes all contacts (1, default) or only the first"),
+		module.SwitchParam("method_filtering", &m.methodFiltering, "lookup leaves out phones that do not take the request's method (default 0)"),
+		module.SwitchParam("use_path", &m.usePath, "keep the Path (RFC 3327) of a REGISTER that comes from the proxy which the Path names first (1), or ignore it (0, default)"),
+		module.NumberParam("path_mode", &m.pathMode, pathOff, pathStrict,
 			"0: Path is kept and not told; 1: told to phones that know it; 2: phones that do not know it get 420 (default)"),
-		flag("path_use_received", &m.pathUseReceived, "the parameter received of the first Path is the phone's source (default 0)"),
+		module.SwitchParam("path_use_received", &m.pathUseReceived, "the parameter received of the first Path is the phone's source (default 0)"),
 		{Name: "service_route", Kind: module.String, Set: m.setServiceRoute,
 			Doc: `Service-Route of each 200 (RFC 3608), such as "<sip:proxy.example.org;lr>"; "" for none (default)`},
-		number("outbound_mode", &m.outboundMode, outboundOff, outboundRequired,
+		module.NumberParam("outbound_mode", &m.outboundMode, outboundOff, outboundRequired,
 			"RFC 5626. 0: reg-id is ignored; 1: for phones that know outbound (default); 2: others get 421"),
-		number("flow_timer", &m.flowTimer, 0, 86400, "seconds in the Flow-Timer of a 200 to an outbound phone, 0 for none (default)"),
-		flag("gruu_enabled", &m.gruuEnabled, "give and understand GRUUs (RFC 5627) (1, default), or not"),
-		number("expires_range", &m.expiresRange, 0, 100, "percent that the life a phone asks for is shortened by at most, at random (default 0)"),
-		number("default_expires_range", &m.defaultExpiresRange, 0, 100, "percent that default_expires is varied by, at random (default 0)"),
+		module.NumberParam("flow_timer", &m.flowTimer, 0, 86400, "seconds in the Flow-Timer of a 200 to an outbound phone, 0 for none (default)"),
+		module.SwitchParam("gruu_enabled", &m.gruuEnabled, "give and understand GRUUs (RFC 5627) (1, default), or not"),
+		module.NumberParam("expires_range", &m.expiresRange, 0, 100, "percent that the life a phone asks for is shortened by at most, at random (default 0)"),
+		module.NumberParam("default_expires_range", &m.defaultExpiresRange, 0, 100, "percent that default_expires is varied by, at random (default 0)"),
 		{Name: "received_param", Kind: module.String, Set: m.setReceivedParam,
 			Doc: `Contact parameter that tells a phone its own source; "" for none (default "received")`},
 		{Name: "case_sensitive", Kind: module.Int, Set: setCaseSensitive,
@@ -96,26 +96,6 @@ const (
 	maxSeconds      = 10 * 365 * 24 * 3600
 	maxContactsMost = 1000
 )
-
-func number(name string, to *int, least, most int, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n < least || n > most {
-			return fmt.Errorf("%s must be from %d to %d", name, least, most)
-		}
-		*to = n
-		return nil
-	}}
-}
-
-func flag(name string, to *bool, doc string) module.Param {
-	return module.Param{Name: name, Kind: module.Int, Doc: doc, Set: func(_ string, n int) error {
-		if n != 0 && n != 1 {
-			return fmt.Errorf("%s must be 0 or 1", name)
-		}
-		*to = n == 1
-		return nil
-	}}
-}
 
 func (m *Module) setReceivedParam(s string, _ int) error {
 	for _, c := range []byte(s) {

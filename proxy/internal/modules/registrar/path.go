@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"seraph/proxy/internal/modules/usrloc"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
@@ -15,10 +16,13 @@ const (
 	pathStrict = 2 // kept of phones that know Path; others are refused
 )
 
-// readPath makes s.reg.Path the Path of the request (RFC 3327 §5.3).
-func (m *Module) readPath(msg *sip.Message, s *scratch) *refusal {
+// readPath makes s.reg.Path the Path of the request (RFC 3327 §5.3). Where it leads to is
+// where calls go, so its first hop has to be the proxy that the request came from. A
+// phone that came by none has no Path.
+func (m *Module) readPath(r *relay.Request, s *scratch) *refusal {
 	s.path, s.tellPath = s.path[:0], false
-	if !m.usePath {
+	msg := r.Msg
+	if !m.usePath || oneHop(msg) {
 		return nil
 	}
 	values := msg.Values(sip.HdrPath)
@@ -27,6 +31,9 @@ func (m *Module) readPath(msg *sip.Message, s *scratch) *refusal {
 		var u sip.URI
 		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS {
 			return badPath
+		}
+		if len(s.path) == 0 && !sameHost(a.URI, r.From.Remote.Addr()) {
+			return foreignPath
 		}
 		if len(s.path) > 0 {
 			s.path = append(s.path, ", "...)

@@ -26,6 +26,7 @@ var (
 	badText        = &refusal{400, "Text That Is Not UTF-8"}
 	outOfOrder     = &refusal{400, "CSeq Not Above The Last One"}
 	oneFlow        = &refusal{400, "A Contact With reg-id Must Be Alone"}
+	foreignPath    = &refusal{403, "Path Is Not Of The Proxy It Came From"}
 	notHere        = &refusal{404, ""}
 	badExtension   = &refusal{420, ""}
 	needsOutbound  = &refusal{421, "Extension Required"}

@@ -56,7 +56,7 @@ func (m *Module) read(r *relay.Request, s *scratch) *refusal {
 	if i := int(r.From.Socket); i < len(r.Engine.Sockets()) && r.From.Proto != transport.Local {
 		s.reg.Socket = r.Engine.Sockets()[i].Name
 	}
-	if why := m.readPath(msg, s); why != nil {
+	if why := m.readPath(r, s); why != nil {
 		return why
 	}
 	if why := m.readOutbound(msg, s); why != nil {
@@ -211,8 +211,12 @@ func (s *scratch) setFlow(r *relay.Request, c *usrloc.Contact) {
 	c.Received = s.received
 }
 
-// isSource reports whether a URI names the address that a request came from.
+// isSource reports whether a URI names the address that a request came from. One with
+// maddr leads elsewhere.
 func isSource(u *sip.URI, from transport.Flow) bool {
+	if _, elsewhere := u.Param("maddr"); elsewhere {
+		return false
+	}
 	addr, ok := transport.ParseHost(string(u.Host))
 	port := u.Port
 	if port == 0 {

@@ -60,17 +60,17 @@ func TestSaveAnswers(t *testing.T) {
 		{"outbound_mode 0, required", []string{`Contact: <sip:b@h>`, "Require: outbound"}, "420 Bad Extension", "Unsupported: outbound", old, []setting{{"outbound_mode", 0}}},
 		{"two contacts with reg-id", []string{`Contact: <sip:b@h>;reg-id=3;+sip.instance="<urn:uuid:1>", <sip:c@h>`, "Supported: outbound"}, "400 A Contact With reg-id", "-Contact", old, nil},
 		{"a first hop without outbound", []string{`Contact: <sip:b@h>;reg-id=3;+sip.instance="<urn:uuid:1>"`, "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Supported: outbound"}, "439 First Hop", "-Contact", old, nil},
-		{"a first hop in Path without outbound", []string{`Contact: <sip:b@h>;reg-id=3;+sip.instance="<urn:uuid:1>"`, "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Path: <sip:p2;lr;ob>, <sip:p1;lr>", "Supported: path, outbound"}, "439 First Hop", "-Contact", old, nil},
-		{"a first hop in Path with outbound", []string{`Contact: <sip:b@h>;reg-id=3;+sip.instance="<urn:uuid:1>"`, "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Path: <sip:p2;lr>, <sip:p1;lr;ob>", "Supported: path, outbound"}, "200 OK", "Require: outbound", "sip:b@h " + old, nil},
+		{"a first hop in Path without outbound", []string{`Contact: <sip:b@h>;reg-id=3;+sip.instance="<urn:uuid:1>"`, "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Path: <sip:127.0.0.1;lr;ob>, <sip:p1;lr>", "Supported: path, outbound"}, "439 First Hop", "-Contact", old, nil},
+		{"a first hop in Path with outbound", []string{`Contact: <sip:b@h>;reg-id=3;+sip.instance="<urn:uuid:1>"`, "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Path: <sip:127.0.0.1;lr>, <sip:p1;lr;ob>", "Supported: path, outbound"}, "200 OK", "Require: outbound", "sip:b@h " + old, nil},
 		{"a hop between, and no reg-id", []string{`Contact: <sip:b@h>`, "Via: SIP/2.0/UDP h;branch=z9hG4bKx", "Supported: outbound"}, "200 OK", "-Require", "sip:b@h " + old, nil},
 		{"public GRUU", []string{`Contact: <sip:b@h>;+sip.instance="<urn:uuid:1>"`, "Supported: gruu"}, "200 OK", `;pub-gruu="sip:bob@example.org;gr=urn:uuid:1";temp-gruu="sip:tgruu.`, "sip:b@h " + old, nil},
 		{"an odd instance", []string{`Contact: <sip:b@h>;+sip.instance="a;b%c@d"`, "Supported: gruu"}, "200 OK", `;pub-gruu="sip:bob@example.org;gr=a%3Bb%25c%40d"`, "sip:b@h " + old, nil},
 		{"gruu_enabled 0, required", []string{`Contact: <sip:b@h>;+sip.instance="<urn:uuid:1>"`, "Require: gruu"}, "420 Bad Extension", "Unsupported: gruu", old, []setting{{"gruu_enabled", 0}}},
-		{"path_mode 0", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:p1;lr>"}, "200 OK", "-Path", "sip:b@h " + old, []setting{{"path_mode", 0}}},
-		{"path_mode 1", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:p1;lr>"}, "200 OK", "Path: <sip:p1;lr>", "sip:b@h " + old, []setting{{"path_mode", 1}}},
-		{"path_mode 1 and a phone that does not know it", []string{"Contact: <sip:b@h>", "Path: <sip:p1;lr>"}, "200 OK", "-Path", "sip:b@h " + old, []setting{{"path_mode", 1}}},
-		{"path_use_received", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:p1;lr;received=sip:192.0.2.9:1234%3btransport=tcp>"}, "200 OK", `received="sip:192.0.2.9:1234;transport=tcp"`, "sip:b@h " + old, []setting{{"path_use_received", 1}}},
-		{"received that is none", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:p1;lr;received=%22>"}, "200 OK", "Contact: <sip:b@h>;expires=3600\r\n", "sip:b@h " + old, []setting{{"path_use_received", 1}}},
+		{"path_mode 0", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:127.0.0.1;lr>"}, "200 OK", "-Path", "sip:b@h " + old, []setting{{"path_mode", 0}}},
+		{"path_mode 1", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:127.0.0.1;lr>"}, "200 OK", "Path: <sip:127.0.0.1;lr>", "sip:b@h " + old, []setting{{"path_mode", 1}}},
+		{"path_mode 1 and a phone that does not know it", []string{"Contact: <sip:b@h>", "Path: <sip:127.0.0.1;lr>"}, "200 OK", "-Path", "sip:b@h " + old, []setting{{"path_mode", 1}}},
+		{"path_use_received", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:127.0.0.1;lr;received=sip:192.0.2.9:1234%3btransport=tcp>"}, "200 OK", `received="sip:192.0.2.9:1234;transport=tcp"`, "sip:b@h " + old, []setting{{"path_use_received", 1}}},
+		{"received that is none", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:127.0.0.1;lr;received=%22>"}, "200 OK", "Contact: <sip:b@h>;expires=3600\r\n", "sip:b@h " + old, []setting{{"path_use_received", 1}}},
 		{"instance with a quote", []string{`Contact: <sip:b@h>;+sip.instance=a"b`}, "400 Bad Contact", "-Contact", old, nil},
 		{"another scheme", []string{"Contact: <mailto:bob@example.org>"}, "200 OK", "Contact: <mailto:bob@example.org>;expires=3600\r\n", "mailto:bob@example.org " + old, nil},
 		{"removal", []string{"Contact: <" + old + ">;expires=0"}, "200 OK", "-Contact", "", nil},
@@ -87,11 +87,14 @@ func TestSaveAnswers(t *testing.T) {
 		{"long contact", []string{"Contact: <sip:" + long + "@h>"}, "400 Contact Too Long", "-Contact", old, nil},
 		{"contact that is no text", []string{"Contact: <sip:\xff@h>"}, "400 Text That Is Not UTF-8", "-Contact", old, nil},
 		{"long Call-ID", []string{"Contact: <sip:b@h>", "Call-ID: " + long}, "400 Call-ID Too Long", "-Contact", old, nil},
-		{"long Path", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:" + long + ";lr>"}, "400 Path Too Long", "-Path", old, nil},
-		{"very long Path", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:" + strings.Repeat(long, 4) + ";lr>"}, "400 Path Too Long", "-Path", old, nil},
-		{"Path", []string{"Contact: <sip:b@h>", "Supported: gruu, path", "Path: <sip:p1;lr>,", " <sip:p2;lr>"}, "200 OK", "Path: <sip:p1;lr>, <sip:p2;lr>\r\n", "sip:b@h " + old, nil},
-		{"Path of a phone that does not know it", []string{"Contact: <sip:b@h>", "Path: <sip:p1;lr>"}, "420 Bad Extension", "Unsupported: path\r\nPath: <sip:p1;lr>\r\n", old, nil},
+		{"long Path", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:" + long + "@127.0.0.1;lr>"}, "400 Path Too Long", "-Path", old, nil},
+		{"very long Path", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:" + strings.Repeat(long, 4) + "@127.0.0.1;lr>"}, "400 Path Too Long", "-Path", old, nil},
+		{"Path", []string{"Contact: <sip:b@h>", "Supported: gruu, path", "Path: <sip:127.0.0.1;lr>,", " <sip:p2;lr>"}, "200 OK", "Path: <sip:127.0.0.1;lr>, <sip:p2;lr>\r\n", "sip:b@h " + old, nil},
+		{"Path of a phone that does not know it", []string{"Contact: <sip:b@h>", "Path: <sip:127.0.0.1;lr>"}, "420 Bad Extension", "Unsupported: path\r\nPath: <sip:127.0.0.1;lr>\r\n", old, nil},
 		{"Path is no address", []string{"Contact: <sip:b@h>", "Supported: path", "Path: nonsense"}, "400 Bad Path", "-Path", old, nil},
+		{"Path of another than it came from", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:192.0.2.66;lr>, <sip:127.0.0.1;lr>"}, "403 Path Is Not", "-Path", old, nil},
+		{"Path of a name", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:gw.example.com;lr>"}, "403 Path Is Not", "-Path", old, nil},
+		{"Path that says another address by maddr", []string{"Contact: <sip:b@h>", "Supported: path", "Path: <sip:127.0.0.1;maddr=192.0.2.66;lr>"}, "403 Path Is Not", "-Path", old, nil},
 		{"Path ignored", []string{"Contact: <sip:b@h>", "Path: <sip:p1;lr>"}, "200 OK", "-Path", "sip:b@h " + old, []setting{{"use_path", 0}}},
 		{"Require", []string{"Contact: <sip:b@h>", "Require: path, foo,bar"}, "420 Bad Extension", "Unsupported: foo\r\nUnsupported: bar\r\n", old, nil},
 		{"another domain of ours", []string{"To: <sip:bob@example.net>"}, "200 OK", "-Contact", old, nil},
@@ -102,6 +105,11 @@ func TestSaveAnswers(t *testing.T) {
 		{"another spelling", []string{"To: <sip:%42oB:pw@EXAMPLE.org.:5060;x=y>"}, "200 OK", "Contact: <sip:old@192.0.2.1>", old, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if slices.ContainsFunc(c.lines, func(l string) bool { return strings.HasPrefix(l, "Path: ") }) {
+				// It comes by a proxy.
+				c.lines = append(c.lines, "Via: SIP/2.0/UDP phone.example.org;branch=z9hG4bKphone")
+				c.setting = append([]setting{{"use_path", 1}}, c.setting...)
+			}
 			b := newRouter(t, nil, c.setting...)
 			p := b.phone()
 			p.registered("<sip:old@192.0.2.1>;expires=3600")

@@ -67,30 +67,14 @@ func (m *Module) Name() string { return "sanity" }
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
-	bits := func(name string, to *int, most int) func(string, int) error {
-		return func(_ string, n int) error {
-			if n < 0 || n > most {
-				return fmt.Errorf("%s %d is not from 0 to %d", name, n, most)
-			}
-			*to = n
-			return nil
-		}
-	}
 	return []module.Param{
-		{Name: "default_checks", Kind: module.Int, Set: bits("default_checks", &m.checks, allChecks),
-			Doc: "the checks of a sanity_check() without arguments, a sum of their numbers; 3047 if not set"},
-		{Name: "uri_checks", Kind: module.Int, Set: bits("uri_checks", &m.uris, allURIs),
-			Doc: "the URIs that check 1024 looks at, a sum of their numbers; 7 if not set"},
+		module.NumberParam("default_checks", &m.checks, 0, allChecks,
+			"the checks of a sanity_check() without arguments, a sum of their numbers; 3047 if not set"),
+		module.NumberParam("uri_checks", &m.uris, 0, allURIs,
+			"the URIs that check 1024 looks at, a sum of their numbers; 7 if not set"),
 		{Name: "proxy_require", Kind: module.String, Set: setProxyRequire,
 			Doc: "taken if empty: the router knows no extension that a proxy must understand"},
-		{Name: "autodrop", Kind: module.Int, Doc: "1 ends the script where a check fails, 0 lets sanity_check be false; 1 if not set",
-			Set: func(_ string, n int) error {
-				if n < 0 || n > 1 {
-					return fmt.Errorf("autodrop %d is neither 0 nor 1", n)
-				}
-				m.autodrop = n == 1
-				return nil
-			}},
+		module.SwitchParam("autodrop", &m.autodrop, "1 ends the script where a check fails, 0 lets sanity_check be false; 1 if not set"),
 	}
 }
 

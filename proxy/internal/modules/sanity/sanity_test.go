@@ -132,7 +132,7 @@ func TestBadSettings(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"default_checks": {"32768", "default_checks 32768 is not from 0 to 32767"},
 		"uri_checks":     {"-1", "uri_checks -1 is not from 0 to 15"},
-		"autodrop":       {"2", "autodrop 2 is neither 0 nor 1"},
+		"autodrop":       {"2", "autodrop must be 0 or 1, not 2"},
 		"proxy_require":  {"foo, bar", "proxy_require can only be empty: to name an extension here would not make the router understand it"},
 	} {
 		if err := moduletest.Set(t, m, name, c[0]); err == nil || err.Error() != c[1] {

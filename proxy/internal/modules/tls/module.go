@@ -72,14 +72,7 @@ func (m *Module) Params() []module.Param {
 		yesNo("verify_certificate", "1 to verify the certificates of peers"),
 		yesNo("require_certificate", "1 to refuse peers without a certificate"),
 		yesNo("verify_depth", "how many certificates may stand between a peer's and the root"),
-		{Name: "handshake_timeout", Kind: module.Int, Doc: "seconds that a handshake may take, 10 if not set",
-			Set: func(_ string, n int) error {
-				if n < 1 || n > 120 {
-					return fmt.Errorf("handshake_timeout %d is not from 1 to 120 seconds", n)
-				}
-				m.handshake = time.Duration(n) * time.Second
-				return nil
-			}},
+		module.SecondsParam("handshake_timeout", &m.handshake, 1, 120, "seconds that a handshake may take, 10 if not set"),
 	}
 }
 

@@ -5,7 +5,6 @@ package userblock
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -106,14 +105,7 @@ func (m *Module) Params() []module.Param {
 				m.dbURL = s
 				return nil
 			}},
-		{Name: "max_forwards", Kind: module.Int, Doc: "how often one call is forwarded at most, 5 if not set",
-			Set: func(_ string, n int) error {
-				if n < 1 || n > mostForwards {
-					return fmt.Errorf("max_forwards %d is not from 1 to %d", n, mostForwards)
-				}
-				m.maxForwards = n
-				return nil
-			}},
+		module.NumberParam("max_forwards", &m.maxForwards, 1, mostForwards, "how often one call is forwarded at most, 5 if not set"),
 		{Name: "foreign_group", Kind: module.String, Doc: "the permission (module group) that forwarding out of our domains takes, none if not set",
 			Set: func(s string, _ int) error {
 				if s == "" || len(s) > 64 {
@@ -122,14 +114,7 @@ func (m *Module) Params() []module.Param {
 				m.foreignGroup = s
 				return nil
 			}},
-		{Name: "diversion", Kind: module.Int, Doc: "1 (default) writes a Diversion header (RFC 5806) when a call is forwarded, 0 does not",
-			Set: func(_ string, n int) error {
-				if n != 0 && n != 1 {
-					return errors.New("diversion is 0 or 1")
-				}
-				m.diversion = n == 1
-				return nil
-			}},
+		module.SwitchParam("diversion", &m.diversion, "1 (default) writes a Diversion header (RFC 5806) when a call is forwarded, 0 does not"),
 		m.table.IntervalParam(),
 	}
 }

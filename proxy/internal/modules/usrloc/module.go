@@ -87,20 +87,20 @@ func (m *Module) Params() []module.Param {
 			Doc: "the database, the router's own if not set"},
 		{Name: "db_mode", Kind: module.Int, Set: m.setMode,
 			Doc: "0: in memory only; 1: durable before the REGISTER is answered (default with a database); 2: written every timer_interval"},
-		{Name: "timer_interval", Kind: module.Int, Set: m.setInterval,
-			Doc: "seconds between two searches for expired contacts, and with db_mode 2 between two writings, 1 to 3600 (default 1)"},
-		{Name: "cseq_delay", Kind: module.Int, Set: m.setDelay,
-			Doc: "seconds in which the same Call-ID and CSeq is a retransmission, 0 to 300 (default 20)"},
-		{Name: "write_timeout", Kind: module.Int, Set: m.setTimeout,
-			Doc: "milliseconds that a REGISTER waits for the database before it gets 500, 100 to 30000 (default 2000)"},
-		{Name: "max_pending", Kind: module.Int, Set: m.setPending,
-			Doc: "REGISTERs that may wait for the database before others get 503, 1 to 1000000 (default 32768)"},
+		module.SecondsParam("timer_interval", &m.interval, 1, 3600,
+			"seconds between two searches for expired contacts, and with db_mode 2 between two writings, 1 to 3600 (default 1)"),
+		module.SecondsParam("cseq_delay", &m.table.delay, 0, 300,
+			"seconds in which the same Call-ID and CSeq is a retransmission, 0 to 300 (default 20)"),
+		module.MillisecondsParam("write_timeout", &m.table.writer.timeout, 100, 30000,
+			"milliseconds that a REGISTER waits for the database before it gets 500, 100 to 30000 (default 2000)"),
+		module.NumberParam("max_pending", &m.table.writer.most, 1, 1000000,
+			"REGISTERs that may wait for the database before others get 503, 1 to 1000000 (default 32768)"),
 		module.NumberParam("max_added", &m.table.maxAdded, 0, 1000,
 			"contacts of one address that ul.add made or that are permanent, 0 for no bound (default 5)"),
-		{Name: "journal", Kind: module.Int, Set: m.setJournal,
-			Doc: "1: what the database does not take in time is kept in the state folder (default); 0: it is undone after write_timeout"},
-		{Name: "journal_size", Kind: module.Int, Set: m.setJournalSize,
-			Doc: "most that the journal may take, in MiB, 1 to 65536 (default 256)"},
+		module.SwitchParam("journal", &m.journal,
+			"1: what the database does not take in time is kept in the state folder (default); 0: it is undone after write_timeout"),
+		module.NumberParam("journal_size", &m.journalSize, 1, 65536,
+			"most that the journal may take, in MiB, 1 to 65536 (default 256)"),
 		{Name: "use_domain", Kind: module.Int, Set: setUseDomain,
 			Doc: "only 1: an address is user and domain"},
 	}
@@ -128,46 +128,9 @@ func (m *Module) setMode(_ string, n int) error {
 	return fmt.Errorf("db_mode %d is not known; use 1 (database), 2 (written back later) or 0 (memory only)", n)
 }
 
-func (m *Module) setJournal(_ string, n int) error {
-	m.journal = n == 1
-	return within("journal", n, 0, 1)
-}
-
-func (m *Module) setJournalSize(_ string, n int) error {
-	m.journalSize = n
-	return within("journal_size", n, 1, 65536)
-}
-
-func (m *Module) setInterval(_ string, n int) error {
-	m.interval = time.Duration(n) * time.Second
-	return within("timer_interval", n, 1, 3600)
-}
-
-func (m *Module) setDelay(_ string, n int) error {
-	m.table.delay = time.Duration(n) * time.Second
-	return within("cseq_delay", n, 0, 300)
-}
-
-func (m *Module) setTimeout(_ string, n int) error {
-	m.table.writer.timeout = time.Duration(n) * time.Millisecond
-	return within("write_timeout", n, 100, 30000)
-}
-
-func (m *Module) setPending(_ string, n int) error {
-	m.table.writer.most = n
-	return within("max_pending", n, 1, 1000000)
-}
-
 func setUseDomain(_ string, n int) error {
 	if n != 1 {
 		return errors.New("use_domain must be 1: bindings are kept by user and domain")
-	}
-	return nil
-}
-
-func within(name string, n, least, most int) error {
-	if n < least || n > most {
-		return fmt.Errorf("%s must be from %d to %d", name, least, most)
 	}
 	return nil
 }

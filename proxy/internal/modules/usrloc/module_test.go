@@ -19,7 +19,7 @@ func TestParams(t *testing.T) {
 		{"db_mode", 4, "use 1 (database), 2 (written back later) or 0 (memory only)"},
 		{"db_mode", -1, "use 1 (database), 2 (written back later) or 0 (memory only)"},
 		{"journal", 0, ""},
-		{"journal", 2, "0 to 1"},
+		{"journal", 2, "must be 0 or 1"},
 		{"journal_size", 1, ""},
 		{"journal_size", 0, "1 to 65536"},
 		{"timer_interval", 60, ""},

@@ -41,14 +41,7 @@ func (m *Module) Params() []module.Param {
 				m.origins = append(m.origins, s)
 				return nil
 			}},
-		{Name: "keepalive_timeout", Kind: module.Int, Doc: "seconds of silence after which a peer is asked whether it is there, 60 if not set",
-			Set: func(_ string, n int) error {
-				if n < 5 || n > 3600 {
-					return fmt.Errorf("keepalive_timeout %d is not from 5 to 3600 seconds", n)
-				}
-				m.keepalive = time.Duration(n) * time.Second
-				return nil
-			}},
+		module.SecondsParam("keepalive_timeout", &m.keepalive, 5, 3600, "seconds of silence after which a peer is asked whether it is there, 60 if not set"),
 	}
 }
 

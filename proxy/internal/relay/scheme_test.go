@@ -1,0 +1,89 @@
+package relay
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// TestSecuredTargets: a flow without TLS carries no request for a sips address, in any
+// spelling, whatever the target has become.
+func TestSecuredTargets(t *testing.T) {
+	for _, c := range []struct {
+		received, uri string
+		proto         transport.Proto
+		ok            bool
+	}{
+		{"sip:bob@example.org", "sip:bob@example.org", transport.UDP, true},
+		{"sip:bob@example.org", "sip:sips:bob@example.org", transport.UDP, true},
+		{"sip:bob@example.org", "sips:bob@example.org", transport.TLS, true},
+		{"sip:bob@example.org", "SIPS:bob@example.org", transport.WSS, true},
+		{"sip:bob@example.org", "sIpS:bob@example.org", transport.UDP, false},
+		{"sip:bob@example.org", "sips:bob@example.org", transport.TCP, false},
+		{"sip:bob@example.org", "sips:bob@example.org", transport.WS, false},
+		{"sips:bob@example.org", "sip:bob@192.0.2.9", transport.UDP, false},
+		{"SIPS:bob@example.org", "sip:bob@192.0.2.9", transport.WS, false},
+		{"sips:bob@example.org", "sip:bob@192.0.2.9", transport.TLS, true},
+		{"sips:bob@example.org", "sip:bob@192.0.2.9", transport.WSS, true},
+	} {
+		r := &Request{Msg: &sip.Message{}}
+		text := "INVITE " + c.received + " SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n"
+		if err := r.Msg.Parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		target := &Target{URI: []byte(c.uri), Flow: transport.Flow{Proto: c.proto}}
+		err := r.reach(target, &r.ways[0])
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrInsecure) {
+			t.Errorf("%s as %s over %s: %v", c.received, c.uri, c.proto, err)
+		}
+	}
+}
+
+// TestWayKeepsTLSOnly: of the places that DNS names, those without TLS are none for a
+// sips request.
+func TestWayKeepsTLSOnly(t *testing.T) {
+	w := way{n: 4}
+	for i, p := range []transport.Proto{transport.UDP, transport.TLS, transport.TCP, transport.WSS} {
+		w.hops[i].Proto = p
+	}
+	if err := w.secure(); err != nil || w.n != 2 || w.hops[0].Proto != transport.TLS || w.hops[1].Proto != transport.WSS {
+		t.Errorf("%v: %d places are left: %v", err, w.n, w.hops[:w.n])
+	}
+	w.n, w.hops[0].Proto = 1, transport.UDP
+	if err := w.secure(); !errors.Is(err, ErrInsecure) {
+		t.Errorf("with UDP alone: %v", err)
+	}
+}
+
+// TestSIPSStaysSecure: a request for a sips address does not go to a phone that is bound
+// over UDP, by its flow or by its URI.
+func TestSIPSStaysSecure(t *testing.T) {
+	var b *bench
+	var phone *phone
+	byFlow := false
+	b = newBench(t, &hooks{request: func(r *Request) {
+		if err := r.SetURI([]byte(phone.uri())); err != nil {
+			t.Error(err)
+		}
+		if byFlow {
+			r.Main.Flow = r.From
+		}
+		if err := r.Relay(); !errors.Is(err, ErrInsecure) {
+			t.Errorf("sent on: %v", err)
+		}
+		_ = r.Reply(&sip.Reply{Status: 480})
+	}})
+	phone = b.phone()
+	b.start()
+	alice := b.phone()
+	for _, byFlow = range []bool{false, true} {
+		id := map[bool]string{true: "flow", false: "uri"}[byFlow]
+		alice.request("INVITE", "sips:bob@example.org", id, 1, "inv-"+id, "")
+		alice.expect("SIP/2.0 480")
+		alice.ack(id)
+	}
+	phone.nothing("INVITE", 50*time.Millisecond)
+}
