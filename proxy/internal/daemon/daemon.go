@@ -131,11 +131,11 @@ func (d *Daemon) adopt(g *script.Globals) {
 }
 
 // working are the modules that do something: those that the script loads, and the
-// four that the relay, the sockets, presence and the control socket ask whether it
-// does or not.
+// five that the relay, the sockets, presence and the control socket ask whether it
+// does or not. Without the table of dialogs the relay could not tell where a call leads.
 func (d *Daemon) working() []module.Module {
 	list := slices.Clone(d.program.Modules())
-	for _, m := range []module.Module{d.modules.Domain, d.modules.Alias, d.modules.Usrloc, d.modules.TLS} {
+	for _, m := range []module.Module{d.modules.Domain, d.modules.Alias, d.modules.Usrloc, d.modules.TLS, d.modules.Dialog} {
 		if !slices.Contains(list, m) {
 			list = append(list, m)
 		}

@@ -107,6 +107,7 @@ func (f *Format) Text(c *Ctx, null string) []byte {
 	c.formats++
 	c.lines[i] = f.Append(c.lines[i][:0], c, null)
 	c.formats--
+	c.Spend(len(c.lines[i]))
 	return c.lines[i]
 }
 
@@ -120,7 +121,6 @@ func (f *Format) Value(c *Ctx) Value {
 	if len(text) > MaxText {
 		return Value{}
 	}
-	c.Steps += len(text) / 16
 	return Value{Kind: TextValue, Str: c.Keep(text)}
 }
 
@@ -133,6 +133,7 @@ func (f *Format) Line(c *Ctx) []byte {
 	c.formats++
 	c.lines[i] = f.AppendLine(c.lines[i][:0], c)
 	c.formats--
+	c.Spend(len(c.lines[i]))
 	if len(c.lines[i]) > MaxText {
 		return nil
 	}

@@ -111,6 +111,8 @@ type Ctx struct {
 	Depth int
 	// Steps counts what the run has done, so that no script keeps a worker for ever.
 	Steps int
+	// Looped says that the log has heard of a loop that max_while_loops ended.
+	Looped bool
 	// Vars are the script's own variables by their place in its Scope.
 	Vars []Value
 

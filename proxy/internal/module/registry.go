@@ -28,11 +28,20 @@ func (r *Registry) Names() []string {
 	return names
 }
 
+// maxWord is the longest word that Nearest compares with others; no name is so long.
+const maxWord = 64
+
 // Nearest returns the candidate that is most like word, "" if none is within a
-// third of its length.
+// third of its length, or if it is longer than any name.
 func Nearest(word string, candidates []string) string {
+	if len(word) > maxWord {
+		return ""
+	}
 	best, limit := "", len(word)/3+2
 	for _, c := range candidates {
+		if len(c) > maxWord {
+			continue
+		}
 		if d := distance(word, c); d < limit {
 			best, limit = c, d
 		}

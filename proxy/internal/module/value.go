@@ -129,8 +129,12 @@ func lower(c byte) byte {
 // the block counts as so many steps.
 func (c *Ctx) Restart(kind Routes, steps int) {
 	c.Route, c.ReturnCode, c.Depth, c.Steps = kind, True, 1, steps
+	c.Looped = false
 	c.formats = 0 // where a fault has ended the last run
 }
+
+// Spend counts bytes that the run has written or searched, sixteen as one step.
+func (c *Ctx) Spend(bytes int) { c.Steps += bytes / 16 }
 
 // kept makes a text value of what was appended to c.scratch.
 func (c *Ctx) kept(b []byte) Value {
@@ -156,6 +160,6 @@ func (c *Ctx) Join(a, b Value) Value {
 	if len(c.scratch) > MaxText {
 		return Value{}
 	}
-	c.Steps += len(c.scratch) / 16
+	c.Spend(len(c.scratch))
 	return Value{Kind: TextValue, Str: c.Keep(c.scratch)}
 }

@@ -192,6 +192,7 @@ func (c *Ctx) rewrite(x uriChange) bool {
 	if sip.ParseURI(c.scratch, &c.uri) != nil || string(c.uri.User) != string(x.user) || string(c.uri.Host) != string(x.host) || c.uri.Port != x.port {
 		return false
 	}
+	c.Spend(len(c.scratch))
 	if c.SetURI(c.scratch) != nil {
 		return false
 	}

@@ -36,6 +36,7 @@ type Call struct {
 	began              time.Time
 	recordRouted       bool
 	inDialog           bool
+	bounds             bounds // of a request within a dialog
 	forceRPort         bool
 
 	tracked  bool // the dialog table knows the INVITE
@@ -295,7 +296,7 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	r.own.Restore(&c.edits)
 	r.stamped, r.forceRPort = true, c.forceRPort
 	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
-	r.RecordRouted, r.InDialog = c.recordRouted, c.inDialog
+	r.RecordRouted, r.InDialog, r.bounds = c.recordRouted, c.inDialog, c.bounds
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
@@ -431,7 +432,7 @@ func (e *Engine) takeCall() *Call {
 	}
 	c.onFailure, c.onReply, c.onBranch, c.flags = 0, 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
-	c.tracked, c.tagCount = false, 0
+	c.tracked, c.tagCount, c.bounds = false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
 	c.flows = nil
 	c.later.clear()

@@ -30,17 +30,20 @@ type Dialogs interface {
 	// where it came.
 	Replied(c *Call, m *sip.Message, from transport.Flow)
 	// Over tells, under the call's lock, that a tracked INVITE or a request within a
-	// dialog got a final reply that is no 2xx. 0: it ends without a reply.
+	// dialog got a final reply that is no 2xx, or an INVITE a 2xx without a To tag.
+	// 0: it ends without a reply.
 	Over(c *Call, status int)
-	// Within is asked before a request within a dialog is sent on; it is not if that
-	// gives an error.
-	Within(r *Request) error
+	// Within is asked before a request within a dialog is sent on, and says which hosts
+	// it may be sent to. It is not sent on if that gives an error.
+	Within(r *Request) (Reach, error)
 }
 
 // Seal is what our Record-Route says of itself.
 type Seal struct {
 	Kind   SealKind
 	Minted time.Time // with the precision of a second
+
+	ends [2]endMark // where the request came from that it was written into, and went
 }
 
 // SealKind says what the dialog is that a Record-Route was given for.
@@ -49,7 +52,7 @@ type SealKind byte
 // The kinds; a letter of the token each.
 const (
 	SealTracked   SealKind = 't' // of an INVITE; the dialog table knows it
-	SealUntracked SealKind = 'u' // of an INVITE that the table does not know
+	SealUntracked SealKind = 'u' // of an INVITE that the table has no room for
 	SealOther     SealKind = 's' // of another request, a SUBSCRIBE or REFER
 )
 
@@ -104,14 +107,20 @@ func (r *Request) track(c *Call) error {
 	return err
 }
 
-// within asks whether a request within a dialog may be sent on. One that a failure
-// route sends on once more was asked for already.
+// within asks whether a request within a dialog may be sent on, and where to. One that a
+// failure route sends on once more was asked for already.
 func (r *Request) within() error {
-	d := r.Engine.cfg.Dialogs
-	if d == nil || r.route == inFailure {
+	if r.route == inFailure {
 		return nil
 	}
-	return d.Within(r)
+	r.bounds = bounds{set: true, ends: r.seal.ends}
+	d := r.Engine.cfg.Dialogs
+	if d == nil {
+		return nil
+	}
+	reach, err := d.Within(r)
+	r.bounds.set, r.bounds.also = !reach.Anywhere, reach.Also
+	return err
 }
 
 // maxTags bounds the 2xx with different To tags that make a dialog each.
@@ -125,6 +134,8 @@ func (c *Call) noteReply(m *sip.Message, from transport.Flow) {
 	case c.tracked:
 		if c.newTag(m) {
 			d.Replied(c, m, from)
+		} else if to, err := m.To(); m.Status >= 200 && err == nil && len(to.Tag) == 0 {
+			d.Over(c, m.Status) // no dialog can come of that
 		}
 	case c.inDialog && m.Status >= 200:
 		d.Replied(c, m, from)

@@ -2,11 +2,13 @@ package relay
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 // TestRecordRouteTokenIsNoPass: what a stranger reads in the Record-Route of one call leads
@@ -65,4 +67,30 @@ func TestRecordRouteTokenIsNoPass(t *testing.T) {
 	// The called phone itself follows it.
 	bob.request("INFO", "sip:alice@192.0.2.9", "first", 2, "honest", "at", "Route: "+first)
 	alice.expect("INFO")
+}
+
+// TestFlowRouteAllocatesNothing: neither writing nor proving an entry with a token costs memory.
+func TestFlowRouteAllocatesNothing(t *testing.T) {
+	b := newBench(t, &hooks{})
+	flow := transport.Flow{Proto: transport.UDP, Local: b.addr, Remote: netip.MustParseAddrPort("192.0.2.1:5060")}
+	m := &sip.Message{}
+	if err := m.Parse([]byte("BYE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP x\r\nFrom: <sip:a@b>;tag=at\r\nTo: <sip:b@c>;tag=bt\r\nCall-ID: i\r\nCSeq: 2 BYE\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	r := &Request{Engine: b.engine, Msg: m}
+	seal := routeSeal{kind: SealUntracked, callID: m.CallID(), tag: []byte("at"), at: time.Now()}
+	line := make([]byte, 0, 512)
+	if n := testing.AllocsPerRun(100, func() {
+		line = b.engine.appendRoute(line[:0], 0, false, &seal, false, flow)
+		var a sip.NameAddr
+		var u sip.URI
+		if sip.ParseNameAddr(line[len("Record-Route: "):len(line)-2], &a) != nil || sip.ParseURI(a.URI, &u) != nil || !b.engine.ourRoute(&u) || !r.genuine(&u) {
+			t.Fatalf("%s is not genuine", line)
+		}
+		if r.takeFlow(&u, true, true); !r.viaFlow || r.Main.Flow != flow {
+			t.Fatalf("%s leads to %v", line, r.Main.Flow)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
 }

@@ -90,7 +90,11 @@ func (r *Request) reachAll() (n int, err error) {
 		if w.flow = (transport.Flow{}); i < first || r.isDropped(i) {
 			continue
 		}
-		if e := r.reach(r.target(i), w); e != nil {
+		e := r.reach(r.target(i), w)
+		if e == nil {
+			e = r.bind(w)
+		}
+		if e != nil {
 			w.flow = transport.Flow{}
 			err = e
 			continue
@@ -120,7 +124,7 @@ func (r *Request) freeze(c *Call) {
 	if r.Local != nil {
 		r.Local.Bound = r.Found
 	}
-	c.recordRouted, c.inDialog = r.RecordRouted, r.InDialog
+	c.recordRouted, c.inDialog, c.bounds = r.RecordRouted, r.InDialog, r.bounds
 	c.fr, c.frInv = r.fr, r.frInv
 	c.keepFlows(r)
 	if r.route == inRequest {
@@ -300,6 +304,9 @@ func (r *Request) forwardStateless(t *Target) error {
 	r.stamp()
 	w := &r.ways[0]
 	if err := r.reach(t, w); err != nil {
+		return err
+	}
+	if err := r.bind(w); err != nil {
 		return err
 	}
 	id, err := r.Engine.statelessID(r.Msg)

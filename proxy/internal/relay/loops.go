@@ -61,12 +61,9 @@ func (e *Engine) wroteVia(v []byte) bool {
 }
 
 // spread divides what Max-Breadth leaves among n branches (RFC 5393 §5.3.3.1). One
-// branch alone takes the header as it came.
+// branch alone takes the header as it came, unless that leaves none at all (§5.3.3).
 func (r *Request) spread(n int) error {
 	r.share = 0
-	if n < 2 {
-		return nil
-	}
 	breadth := uint32(maxBreadth)
 	for h := r.Msg.Named(headerMaxBreadth); h != nil; h = r.Msg.Next(h) {
 		if !sip.EqualFold(r.Msg.Name(h), headerMaxBreadth) {
@@ -75,10 +72,16 @@ func (r *Request) spread(n int) error {
 		if given, ok := sip.ParseUint(r.Msg.Value(h), 1<<31-1); ok {
 			breadth = min(breadth, given)
 		}
-		r.Msg.Delete(h.Start, h.End-h.Start)
+		if n > 1 {
+			r.Msg.Delete(h.Start, h.End-h.Start)
+		}
 	}
-	if r.share = breadth / uint32(n); r.share == 0 {
+	share := breadth / uint32(n)
+	if share == 0 {
 		return ErrBreadth
+	}
+	if n > 1 {
+		r.share = share
 	}
 	return nil
 }

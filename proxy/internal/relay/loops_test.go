@@ -74,6 +74,35 @@ func TestBreadthIsDivided(t *testing.T) {
 	}
 }
 
+// TestNoBreadthLeft: a request that may be in no place more is not sent on, not even to
+// one (RFC 5393 §5.3.3); what one branch may have is its own.
+func TestNoBreadthLeft(t *testing.T) {
+	for given, want := range map[string]string{"0": "", "00": "", "1": "1", "60": "60", "x": "x"} {
+		b := newBench(t, &hooks{})
+		phone, alice := b.phone(), b.phone()
+		b.hooks.request = func(r *Request) {
+			_ = r.SetURI([]byte(phone.uri()))
+			if err := r.Relay(); err != nil {
+				if !errors.Is(err, ErrBreadth) {
+					t.Error(err)
+				}
+				_ = r.Reply(&sip.Reply{Status: 440})
+			}
+		}
+		b.start()
+		alice.request("MESSAGE", "sip:bob@example.org", "breadth", 1, "breadth", "", "Max-Breadth: "+given)
+		if want == "" {
+			alice.expect("SIP/2.0 440")
+			phone.nothing("MESSAGE", 20*time.Millisecond)
+			continue
+		}
+		m := phone.expect("MESSAGE")
+		if got := string(m.Value(m.Named("Max-Breadth"))); got != want {
+			t.Errorf("Max-Breadth %s went on as %s", given, got)
+		}
+	}
+}
+
 // TestTooManyVisits: our own Via eight times is a circle, seven times or somebody
 // else's any number of times is none.
 func TestTooManyVisits(t *testing.T) {

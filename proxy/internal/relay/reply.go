@@ -142,9 +142,23 @@ func (r *Request) BuildReply(dst []byte, rep *sip.Reply) []byte {
 	return r.Msg.AppendReply(dst, rep)
 }
 
+// maxReplyLines bounds what AppendToReply takes for one request, in bytes: with more, no
+// reply could be sent.
+const maxReplyLines = 16 << 10
+
 // AppendToReply puts header lines, each ending in CRLF, into the replies that are
-// made here to the request in this run of the script (SER's append_to_reply).
-func (r *Request) AppendToReply(lines []byte) { r.replyLines = append(r.replyLines, lines...) }
+// made here to the request in this run of the script (SER's append_to_reply). False:
+// they are too many.
+func (r *Request) AppendToReply(lines []byte) bool {
+	if len(r.replyLines)+len(lines) > maxReplyLines {
+		return false
+	}
+	r.replyLines = append(r.replyLines, lines...)
+	return true
+}
+
+// DropReplyLines takes back what AppendToReply was given.
+func (r *Request) DropReplyLines() { r.replyLines = r.replyLines[:0] }
 
 // ReplyFlow returns where a reply to the request goes.
 func (r *Request) ReplyFlow() transport.Flow { return r.replyFlow() }

@@ -114,6 +114,7 @@ type Request struct {
 	scratch       []byte   // what is being written
 	nextRoute     []byte   // the Route after ours, where the request goes
 	seal          Seal     // of the Route that made it a request within a dialog
+	bounds        bounds   // where that may be sent
 	replyLines    []byte   // header lines for the replies made here
 	tag           [32]byte // of the reply that is being written
 	ways          [MaxBranches]way
@@ -156,7 +157,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.Final, r.BranchIndex = 0, 0
 	r.Kept, r.hooks = r.Kept[:0], nil
 	r.forgetBranches()
-	r.parsed, r.nextRoute, r.share, r.seal = nil, nil, 0, Seal{}
+	r.parsed, r.nextRoute, r.share, r.seal, r.bounds = nil, nil, 0, Seal{}, bounds{}
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
@@ -170,9 +171,18 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 // Keep copies b into memory that lasts as long as the request is worked on.
 func (r *Request) Keep(b []byte) []byte { return r.arena.keep(b) }
 
+// maxURI bounds a Request-URI that is made here, in bytes.
+const maxURI = 8 << 10
+
+// ErrLongURI says that a Request-URI has become too long.
+var ErrLongURI = errors.New("the Request-URI would be too long")
+
 // SetURI makes b, which is copied, the present Request-URI. A URI that cannot be
-// parsed leaves the old one in place.
+// parsed, or has grown beyond maxURI, leaves the old one in place.
 func (r *Request) SetURI(b []byte) error {
+	if len(b) > maxURI && len(b) > len(r.Main.URI) {
+		return ErrLongURI
+	}
 	var u sip.URI
 	if err := sip.ParseURI(b, &u); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 var ErrForeignRoute = errors.New("the Route is not one of ours")
 
 // routeParam is the URI parameter of our Record-Route that proves it ours: the letter
-// of a SealKind, eight hex digits of time (Unix seconds) and twenty of a MAC over
-// these, the user part of the entry (a flow token, or nothing), Call-ID and the tag of
+// of a SealKind, eight hex digits of time (Unix seconds), eight each of the hashes of the
+// hosts that the request came from and went to, and twenty of a MAC over these, the user part of the entry (a flow token, or nothing), Call-ID and the tag of
 // the dialog's initiator.
 const routeParam = "srm"
 
@@ -24,9 +24,10 @@ var ourRouteParam = []byte(";" + routeParam + "=")
 
 const (
 	routeLetter = 1
-	routeTime   = 8
+	routeWord   = 8 // of time, or a host
 	routeMAC    = 20
-	routeToken  = routeLetter + routeTime + routeMAC
+	routePlain  = routeLetter + 3*routeWord
+	routeToken  = routePlain + routeMAC
 )
 
 // RecordRoute asks for the requests of the dialog to pass here (SER's
@@ -41,6 +42,11 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 		return dst
 	}
 	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: time.Now()}
+	if r.InDialog && r.seal.Kind.known() { // whoever takes this for a new route set gets the old one
+		seal.at, seal.ends = r.seal.Minted, r.seal.ends
+	} else {
+		seal.ends = [...]endMark{r.Engine.mark(r.From.Remote.Addr()), r.Engine.mark(f.Remote.Addr())}
+	}
 	two := r.Local == nil && r.From.Socket != f.Socket
 	out, in := transport.Flow{}, transport.Flow{}
 	if t.Group != 0 && !t.Flow.IsZero() || r.viaFlow {
@@ -65,6 +71,7 @@ type routeSeal struct {
 	kind        SealKind
 	callID, tag []byte
 	at          time.Time
+	ends        [2]endMark
 }
 
 // appendRoute appends one Record-Route; sips says that the request is for a sips URI
@@ -106,14 +113,15 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSe
 // makeToken writes the kind, the time and the MAC for an entry with a user part.
 func (e *Engine) makeToken(dst *[routeToken]byte, seal *routeSeal, user []byte) {
 	const hex = "0123456789abcdef"
-	at := uint32(seal.at.Unix())
 	dst[0] = byte(seal.kind)
-	for i := 0; i < routeTime; i++ {
-		dst[routeLetter+i] = hex[at>>(28-4*i)&15]
+	for n, word := range [...]uint32{uint32(seal.at.Unix()), uint32(seal.ends[0]), uint32(seal.ends[1])} {
+		for i := range routeWord {
+			dst[routeLetter+routeWord*n+i] = hex[word>>(28-4*i)&15]
+		}
 	}
 	var room [640]byte
 	text := append(room[:0], e.key[:]...)
-	text = append(text, dst[:routeLetter+routeTime]...)
+	text = append(text, dst[:routePlain]...)
 	for _, part := range [...][]byte{user, seal.callID} {
 		text = sip.AppendUint(text, uint64(len(part)))
 		text = append(append(text, ':'), part...)
@@ -121,8 +129,8 @@ func (e *Engine) makeToken(dst *[routeToken]byte, seal *routeSeal, user []byte) 
 	text = append(text, seal.tag...)
 	sum := sha256.Sum256(text)
 	for i := 0; i < routeMAC/2; i++ {
-		dst[routeLetter+routeTime+2*i] = hex[sum[i]>>4]
-		dst[routeLetter+routeTime+2*i+1] = hex[sum[i]&15]
+		dst[routePlain+2*i] = hex[sum[i]>>4]
+		dst[routePlain+2*i+1] = hex[sum[i]&15]
 	}
 }
 
@@ -145,18 +153,19 @@ func (r *Request) genuine(u *sip.URI) bool {
 	if !ok || len(token) != routeToken || !SealKind(token[0]).known() {
 		return false
 	}
-	var at uint32
-	for _, c := range token[routeLetter : routeLetter+routeTime] {
+	var words [3]uint32 // the time and the two ends
+	for i, c := range token[routeLetter:routePlain] {
+		w := &words[i/routeWord]
 		switch {
 		case c >= '0' && c <= '9':
-			at = at<<4 | uint32(c-'0')
+			*w = *w<<4 | uint32(c-'0')
 		case c >= 'a' && c <= 'f':
-			at = at<<4 | uint32(c-'a'+10)
+			*w = *w<<4 | uint32(c-'a'+10)
 		default:
 			return false
 		}
 	}
-	if !r.Engine.fresh(at) {
+	if !r.Engine.fresh(words[0]) {
 		return false
 	}
 	from, err := r.Msg.From()
@@ -167,12 +176,12 @@ func (r *Request) genuine(u *sip.URI) bool {
 	if err != nil {
 		return false
 	}
-	seal := routeSeal{kind: SealKind(token[0]), callID: r.Msg.CallID(), at: time.Unix(int64(at), 0)}
+	seal := routeSeal{kind: SealKind(token[0]), callID: r.Msg.CallID(), at: time.Unix(int64(words[0]), 0), ends: [2]endMark{endMark(words[1]), endMark(words[2])}}
 	for _, seal.tag = range [...][]byte{from.Tag, to.Tag} {
 		var want [routeToken]byte
 		r.Engine.makeToken(&want, &seal, u.User)
 		if subtle.ConstantTimeCompare(want[:], token) == 1 {
-			r.seal = Seal{Kind: seal.kind, Minted: seal.at}
+			r.seal = Seal{Kind: seal.kind, Minted: seal.at, ends: seal.ends}
 			return true
 		}
 	}

@@ -183,6 +183,7 @@ func rewriting(change func(*uriParts)) node {
 		*p = uriParts{uri: u, buf: p.buf[:0], user: u.User}
 		change(p)
 		p.write()
+		c.Spend(len(p.buf))
 		err = c.SetURI(p.buf)
 		moved := p.moved
 		p.uri, p.user = nil, nil

@@ -100,7 +100,7 @@ func (k *compiler) compareText(c *compare) node {
 		}
 		return truth(func(c *module.Ctx) bool {
 			text := get(c)
-			c.Steps += len(text) / 16
+			c.Spend(len(text))
 			return re.Match(text)
 		})
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 // maxSteps is how many steps a message may take beyond what the script has: a
-// statement, a comparison or a value is one, a call of a module's function twenty.
+// statement, a comparison or a value is one, a call of a module's function twenty, and
+// sixteen bytes that are written or searched are one.
 const maxSteps = 200000
 
 // defaultWhileLoops bounds the rounds of a loop unless max_while_loops does; it is
@@ -65,7 +66,10 @@ func (k *compiler) loop(s *whileStmt) node {
 				return r
 			}
 			if n == p.globals.maxWhileLoops() {
-				p.log.Warn("loop ended: max_while_loops", "line", line, "rounds", n, "call_id", string(c.Msg.CallID()))
+				if !c.Looped { // of a loop within another, once
+					p.log.Warn("loop ended: max_while_loops", "line", line, "rounds", n, "call_id", string(c.Msg.CallID()))
+				}
+				c.Looped = true
 				return failed(c)
 			}
 			switch r := body(c); {

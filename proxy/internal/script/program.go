@@ -151,13 +151,14 @@ func (p *Program) survive(b *block, c *module.Ctx) {
 func (p *Program) apologize(c *module.Ctx) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			p.log.Error("panic in worker", "route", "500 after a panic", "call_id", string(c.Msg.CallID()), "fault", fault)
+			p.log.Error("panic in worker", "route", "500 for a script that failed", "call_id", string(c.Msg.CallID()), "fault", fault)
 		}
 	}()
 	if c.Replied || c.Msg.Method == sip.ACK {
 		return
 	}
+	c.DropReplyLines() // they may be what went wrong
 	if err := c.Reply(&sip.Reply{Status: 500}); err != nil {
-		p.log.Warn("no reply after a panic", "call_id", string(c.Msg.CallID()), "error", err)
+		p.log.Warn("the 500 for a script that failed was not sent", "call_id", string(c.Msg.CallID()), "error", err)
 	}
 }

@@ -45,7 +45,7 @@ func (k *compiler) matching(x *relation, a valueNode) node {
 	want := x.op == "=~"
 	return truth(func(c *module.Ctx) bool {
 		text := c.TextOf(a(c))
-		c.Steps += len(text) / 16
+		c.Spend(len(text))
 		return re.Match(text) == want
 	})
 }

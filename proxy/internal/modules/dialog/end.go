@@ -95,6 +95,9 @@ func (m *Module) pickShard(s *shard, p ctlproto.DlgEndParams) (up []*sides, earl
 
 // named reports whether p names a dialog.
 func (m *Module) named(d *dialog, p ctlproto.DlgEndParams) bool {
+	if d.unlisted {
+		return false
+	}
 	if p.CallID == "" {
 		return d.id == p.HID && m.entry(d.hash) == p.HEntry
 	}
@@ -210,7 +213,7 @@ func (m *Module) sweepShard(s *shard, now time.Time) (over []*sides) {
 
 // drop takes a dialog out whose time is over.
 func (m *Module) drop(s *shard, d *dialog) {
-	if d.state != deleted {
+	if d.state != deleted && !d.unlisted {
 		m.expired.Add(1)
 	}
 	m.finish(s, d, byRouter)

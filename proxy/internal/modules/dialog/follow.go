@@ -21,7 +21,7 @@ const grace = 30 * time.Second
 
 // Begin enters the dialog that an INVITE may begin (relay.Dialogs).
 func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
-	if !m.on.Load() || !m.wants(r) {
+	if !m.on.Load() {
 		return false, nil
 	}
 	from, err := r.Msg.From()
@@ -45,7 +45,8 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 			return true, nil // it passes here a second time
 		}
 	}
-	d, full := m.table.take(s, hash, callID)
+	unlisted := !m.wants(r)
+	d, full := m.table.take(s, hash, callID, unlisted)
 	if d == nil {
 		m.refused.Add(1)
 		if full {
@@ -56,7 +57,9 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	d.invite, d.key = cseq.Number, c.Key()
 	m.fill(d, r.Msg, r.From, r.Auth, r.Callee)
 	s.due(d, d.began.Add(m.set.earlyTimeout))
-	m.tracked.Add(1)
+	if !unlisted {
+		m.tracked.Add(1)
+	}
 	return true, nil
 }
 
@@ -95,7 +98,7 @@ func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, who rela
 		d.caller.along(msg)
 		d.caller.meet(msg, from)
 	}
-	d.caller.flow, d.caller.at = from, from.Remote
+	d.caller.flow, d.caller.at, d.caller.home = from, from.Remote, from.Remote.Addr().Unmap()
 	if len(who.User) > 0 && (m.cfg.Local == nil || m.cfg.Local(who.Domain)) {
 		var room [512]byte
 		if address, err := aor.AppendCanonical(room[:0], who.User, who.Domain); err == nil {
@@ -112,7 +115,13 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 		return
 	}
 	to, err := msg.To()
-	if err != nil || len(to.Tag) > maxTag {
+	if err != nil {
+		return
+	}
+	if len(to.Tag) > maxTag {
+		if msg.Status >= 200 && !c.InDialog() {
+			m.Over(c, msg.Status) // it is answered, and its dialog cannot be kept
+		}
 		return
 	}
 	hash := m.table.hash(msg.CallID())
@@ -131,6 +140,9 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 	}
 	d.callee.beyond(msg, m.ourRoute)
 	d.callee.meet(msg, flow)
+	if !d.callee.home.IsValid() {
+		d.callee.home = flow.Remote.Addr().Unmap()
+	}
 	now := m.cfg.Now()
 	if msg.Status < 200 {
 		s.become(d, early)
@@ -177,11 +189,17 @@ func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fr
 		if len(msg.CallID()) > maxCallID || len(fromTag) > maxTag {
 			return nil
 		}
-		if base, _ = m.table.take(s, hash, msg.CallID()); base == nil {
+		unlisted := m.set.flag != noFlag || m.narrowed.Load()
+		if sibling != nil {
+			unlisted = sibling.unlisted
+		}
+		if base, _ = m.table.take(s, hash, msg.CallID(), unlisted); base == nil {
 			m.refused.Add(1)
 			return nil
 		}
-		m.tracked.Add(1)
+		if !unlisted {
+			m.tracked.Add(1)
+		}
 		base.key = c.Key()
 		if sibling != nil {
 			base.invite, base.began = sibling.invite, sibling.began
@@ -208,6 +226,9 @@ func (m *Module) confirm(s *shard, d *dialog, msg *sip.Message, now time.Time) {
 		if o.hash == d.hash && o.state <= early && o.invite == d.invite {
 			s.due(o, now.Add(lingering))
 		}
+	}
+	if d.unlisted {
+		return
 	}
 	m.busy.add(d.caller.aor)
 	m.busy.add(d.callee.aor)
@@ -291,6 +312,9 @@ func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
 		return
 	}
 	s.become(d, deleted)
+	if d.unlisted {
+		return
+	}
 	m.busy.drop(d.caller.aor)
 	m.busy.drop(d.callee.aor)
 	if m.cfg.Ended != nil {

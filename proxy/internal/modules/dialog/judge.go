@@ -28,21 +28,21 @@ func (m *Module) Known(msg *sip.Message) bool {
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
 	d, _ := s.find(hash, msg.CallID(), from.Tag, to.Tag)
-	return d != nil && d.state != deleted
+	return d != nil && d.state != deleted && !d.unlisted
 }
 
 // Within judges a request within a dialog, and notes it (relay.Dialogs).
-func (m *Module) Within(r *relay.Request) error {
+func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	if !m.on.Load() {
-		return nil
+		return reach, nil
 	}
 	from, err := r.Msg.From()
 	if err != nil {
-		return relay.ErrNoDialog
+		return reach, relay.ErrNoDialog
 	}
 	to, err := r.Msg.To()
 	if err != nil {
-		return relay.ErrNoDialog
+		return reach, relay.ErrNoDialog
 	}
 	hash := m.table.hash(r.Msg.CallID())
 	s := m.table.lock(hash)
@@ -50,35 +50,68 @@ func (m *Module) Within(r *relay.Request) error {
 	d, byCaller := s.find(hash, r.Msg.CallID(), from.Tag, to.Tag)
 	ok := true
 	switch {
-	case d == nil:
-		ok = !m.set.strict || m.beyondUs(r)
-	case d.ending:
+	case d != nil && d.ending:
 		ok = false
-	case m.set.strict:
+	case !m.set.strict:
+		reach.Anywhere = true
+	case d == nil:
+		ok = m.beyondUs(r)
+	default:
+		reach = d.reach(r.From, byCaller)
 		ok = d.leads(r, byCaller, m.ourRoute) && (d.state != deleted || r.Msg.Method == sip.BYE || r.Msg.Method == sip.ACK)
 	}
 	if !ok {
 		m.rejected.Add(1)
-		return relay.ErrNoDialog
+		return reach, relay.ErrNoDialog
 	}
 	if d != nil {
 		m.note(s, d, r.Msg, byCaller, r.From)
 	}
-	return nil
+	return reach, nil
+}
+
+// reach is where a request within a dialog that is up may be sent, beside that it has to
+// lead to the other end. A party may name any target as its own, and who calls knows the
+// tags of both: only from where a party was when the call began does the other's target
+// count, wherever it is. Others get to the hosts that the INVITE passed, and to where the
+// other party was seen.
+func (d *dialog) reach(from transport.Flow, byCaller bool) relay.Reach {
+	sender, to := &d.callee, &d.caller
+	if byCaller {
+		sender, to = to, sender
+	}
+	if sender.isHome(from) && !to.astray {
+		return relay.Reach{Anywhere: true}
+	}
+	return relay.Reach{Also: [3]netip.Addr{to.flow.Remote.Addr(), to.at.Addr(), to.atEarlier.Addr()}}
+}
+
+// isHome reports whether a flow comes from where the party was when the call began.
+func (p *party) isHome(f transport.Flow) bool {
+	return p.home.IsValid() && p.home == f.Remote.Addr().Unmap()
 }
 
 // beyondUs decides about a dialog that is not in the table: one that never was there, or
-// was in the table of the process before this one, goes on.
+// was in the table of the process before this one, goes on between the hosts that the
+// relay finds in the Route.
 func (m *Module) beyondUs(r *relay.Request) bool {
-	seal := r.Seal()
-	if seal.Minted.Unix() <= m.cfg.Started.Unix() {
-		return true
-	}
-	switch seal.Kind {
-	case relay.SealUntracked:
-		return true
-	case relay.SealOther: // of a subscription, which is for nothing else
+	seal, now := r.Seal(), m.cfg.Now()
+	switch {
+	case seal.Kind == relay.SealOther: // of a subscription, which is for nothing else
 		return r.Msg.Method == sip.SUBSCRIBE || r.Msg.Method == sip.NOTIFY
+	case seal.Kind == relay.SealTracked && seal.Minted.Unix() > m.cfg.Started.Unix():
+		return false // it is over
+	case seal.Kind == relay.SealTracked:
+		now = m.cfg.Started
+	}
+	return now.Sub(seal.Minted) <= m.set.defaultTimeout && ofCall(r.Msg.Method)
+}
+
+// ofCall reports whether a method is one that a call cannot do without.
+func ofCall(m sip.Method) bool {
+	switch m {
+	case sip.ACK, sip.BYE, sip.INVITE, sip.UPDATE, sip.PRACK, sip.INFO:
+		return true
 	}
 	return false
 }
@@ -105,6 +138,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 	}
 	switch msg.Method {
 	case sip.INVITE, sip.UPDATE:
+		sender.astray = !sender.isHome(from)
 		sender.meet(msg, from)
 	case sip.BYE:
 		s.due(d, earlier(d.deadline, now.Add(byeTime)))

@@ -52,7 +52,7 @@ func (m *Module) listShard(i int) []ctlproto.Dialog {
 	var list []ctlproto.Dialog
 	for _, head := range s.buckets {
 		for d := head; d != nil; d = d.next {
-			if d.state != deleted {
+			if d.state != deleted && !d.unlisted {
 				list = append(list, m.describe(d))
 			}
 		}

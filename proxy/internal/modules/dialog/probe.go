@@ -31,7 +31,7 @@ func (m *Module) probeShard(s *shard, now time.Time) (due []*sides) {
 	}
 	for _, head := range s.buckets {
 		for d := head; d != nil; d = d.next {
-			if d.state != confirmed || d.asking || now.Sub(d.asked) < m.set.kaTimer {
+			if d.state != confirmed || d.unlisted || d.asking || now.Sub(d.asked) < m.set.kaTimer {
 				continue
 			}
 			d.asking, d.asked = true, now

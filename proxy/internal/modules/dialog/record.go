@@ -44,6 +44,11 @@ type party struct {
 	tag  []byte
 	cseq uint32 // of its last request; 0 before one
 	flow transport.Flow
+	// home is the host where the INVITE came from, or its first response: requests from
+	// there are this party's beyond doubt. Anybody who has been told the tags and the Route
+	// could have sent others; astray says that the target was named by such a one.
+	home   netip.Addr
+	astray bool
 
 	// Its remote target and, since a refresh may be refused, the one before; and where
 	// it was when it named them.
@@ -73,6 +78,7 @@ type dialog struct {
 	asked           time.Time // when the phones were last asked
 	asking          bool
 	ending          bool // by the router: nothing passes any more
+	unlisted        bool // the script does not want it tracked: it is held to its way, and that is all
 }
 
 // put copies src into dst's memory, in steps so large that the records that are used
@@ -119,6 +125,7 @@ func (p *party) copyFrom(o *party) {
 	p.aor, p.uri, p.tag = put(p.aor, o.aor), put(p.uri, o.uri), put(p.tag, o.tag)
 	p.contact, p.earlier, p.routes = put(p.contact, o.contact), put(p.earlier, o.earlier), put(p.routes, o.routes)
 	p.cseq, p.flow, p.at, p.atEarlier, p.cut = o.cseq, o.flow, o.at, o.atEarlier, o.cut
+	p.home, p.astray = o.home, o.astray
 }
 
 // meet takes the target that a party names in Contact, and where it is.

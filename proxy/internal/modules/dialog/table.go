@@ -59,7 +59,7 @@ func (s *shard) bucket(hash uint64) **dialog {
 
 // take enters an empty record for a Call-ID; nil if there is no room, in all (full) or
 // for this Call-ID. The shard is locked.
-func (t *table) take(s *shard, hash uint64, callID []byte) (d *dialog, full bool) {
+func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool) (d *dialog, full bool) {
 	head := s.bucket(hash)
 	same := 0
 	for d := *head; d != nil; d = d.next {
@@ -81,7 +81,7 @@ func (t *table) take(s *shard, hash uint64, callID []byte) (d *dialog, full bool
 	} else {
 		d = &dialog{}
 	}
-	d.hash, d.id = hash, t.nextID.Add(1)
+	d.hash, d.id, d.unlisted = hash, t.nextID.Add(1), unlisted
 	d.callID = put(d.callID, callID)
 	d.next, *head = *head, d
 	s.become(d, unconfirmed)
@@ -90,11 +90,15 @@ func (t *table) take(s *shard, hash uint64, callID []byte) (d *dialog, full bool
 
 // become changes the state of a dialog.
 func (s *shard) become(d *dialog, to state) {
-	if d.state != 0 {
-		s.counts[d.state]--
-	}
+	s.count(d, -1)
 	d.state = to
-	s.counts[to]++
+	s.count(d, 1)
+}
+
+func (s *shard) count(d *dialog, n int) {
+	if d.state != 0 && !d.unlisted {
+		s.counts[d.state] += n
+	}
 }
 
 // remove takes a dialog out; its record is used again.
@@ -105,7 +109,7 @@ func (t *table) remove(s *shard, d *dialog) {
 			break
 		}
 	}
-	s.counts[d.state]--
+	s.count(d, -1)
 	t.used.Add(-1)
 	d.reset()
 	if limit := int(t.most)/shards + 16; s.spare < limit {
@@ -126,7 +130,7 @@ func (s *shard) due(d *dialog, at time.Time) {
 // is named in From.
 func (s *shard) find(hash uint64, callID, fromTag, toTag []byte) (d *dialog, byCaller bool) {
 	if len(s.buckets) == 0 {
-		return nil, false // the script does not load the module
+		return nil, false // the module is not at work
 	}
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if d.hash != hash || len(d.callee.tag) == 0 || !bytes.Equal(d.callID, callID) {

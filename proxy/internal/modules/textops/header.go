@@ -34,6 +34,7 @@ func insert(c *module.Ctx, at uint32, l *lines) int {
 	if text == nil {
 		return module.False
 	}
+	c.Spend(len(text))
 	c.Msg.Insert(at, text)
 	return module.True
 }
@@ -89,7 +90,7 @@ func compileToReply(args []module.Arg) (module.Call, error) {
 		if text == nil {
 			return module.False
 		}
-		c.AppendToReply(text)
-		return module.True
+		c.Spend(len(text))
+		return truth(c.AppendToReply(text))
 	}, nil
 }

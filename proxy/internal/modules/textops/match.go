@@ -24,10 +24,15 @@ func compileSearch(part func(*sip.Message) []byte) func([]module.Arg) (module.Ca
 		if err != nil {
 			return nil, fmt.Errorf("bad regular expression: %w", err)
 		}
+		match := re.Match
 		if name, rest := lineStart(re.String()); name != "" {
-			return func(c *module.Ctx) int { return truth(matchLines(part(c.Msg), name, rest)) }, nil
+			match = func(b []byte) bool { return matchLines(b, name, rest) }
 		}
-		return func(c *module.Ctx) int { return truth(re.Match(part(c.Msg))) }, nil
+		return func(c *module.Ctx) int {
+			text := part(c.Msg)
+			c.Spend(len(text))
+			return truth(match(text))
+		}, nil
 	}
 }
 
