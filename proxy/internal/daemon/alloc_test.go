@@ -168,6 +168,14 @@ func TestRelayAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestRelayAllocatesNothingUnasked: the table of dialogs works, and takes no memory a
+// message, in a script that does not load its module.
+func TestRelayAllocatesNothingUnasked(t *testing.T) {
+	if n := mallocs(t, transport.UDP, withoutDialog); n > mostMallocs {
+		t.Errorf("%d allocations in %d messages, at most %d are allowed", n, measuredCalls*messagesPerCall, mostMallocs)
+	}
+}
+
 // TestRelayAllocationIsFound: the guard is worth something only if it sees an
 // allocation. One is planted: a script that logs each response.
 func TestRelayAllocationIsFound(t *testing.T) {

@@ -25,9 +25,18 @@ import (
 	"seraph/sql/store"
 )
 
-// drainTime bounds each step of the end: hanging up the user agent's dialogs,
-// writing what connections still hold, answering the control socket's callers.
-const drainTime = 3 * time.Second
+const (
+	// drainTime bounds each step of the end: hanging up the user agent's dialogs,
+	// writing what connections still hold, answering the control socket's callers.
+	drainTime = 3 * time.Second
+	// closeTime bounds all of them together: what starts and stops services kills after ten
+	// seconds.
+	closeTime = 8 * time.Second
+	// lastTime is what the phones leave of it for what must be written, and keepTime what the
+	// connections leave for the database and the control socket.
+	lastTime = 4 * time.Second
+	keepTime = 2 * time.Second
+)
 
 // maxWaiters bounds the requests that wait for a database or a resolver, in all. One
 // source may have a quarter of them (module auth): an office behind one NAT comes
@@ -265,13 +274,14 @@ func (d *Daemon) Reload(ctx context.Context) {
 // last written and its 200s sent, sockets closed, the control socket last.
 func (d *Daemon) Close() error {
 	d.log.Info("ending")
-	err := errors.Join(d.closeFIFO(), d.step(d.modules.Ctd.Close), d.step(d.agent.Close), d.step(d.engine.Drain))
+	end := time.Now().Add(closeTime)
+	err := errors.Join(d.closeFIFO(), d.steps(end.Add(-lastTime), d.modules.Ctd.Close, d.agent.Close, d.engine.Drain))
 	d.endWork()
 	d.work.Wait()
-	err = errors.Join(err, d.step(d.layer.Close))
+	err = errors.Join(err, d.steps(end.Add(-keepTime), d.layer.Close))
 	d.endTimers()
 	d.timers.Wait()
-	err = errors.Join(err, d.step(d.modules.Acc.Close), d.step(d.server.Load().Shutdown))
+	err = errors.Join(err, d.steps(end, d.modules.Acc.Close, d.server.Load().Shutdown))
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())
 	}
@@ -279,10 +289,22 @@ func (d *Daemon) Close() error {
 	return err
 }
 
+// steps gives parts of the end their time, one after the other: drainTime each, and none
+// beyond by.
+func (d *Daemon) steps(by time.Time, list ...func(ctx context.Context) error) error {
+	var err error
+	for _, f := range list {
+		err = errors.Join(err, d.step(by, f))
+	}
+	return err
+}
+
 // step gives one part of the end its time.
-func (d *Daemon) step(f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+func (d *Daemon) step(by time.Time, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithDeadline(context.Background(), by)
 	defer cancel()
+	ctx, cancelStep := context.WithTimeout(ctx, drainTime)
+	defer cancelStep()
 	err := f(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		d.log.Warn("ended hard", "reason", err) // a peer that does not answer is no failure of ours
@@ -298,7 +320,7 @@ func (d *Daemon) undo() {
 	}
 	_ = d.closeFIFO()
 	if d.layer != nil {
-		_ = d.step(d.layer.Close)
+		_ = d.steps(time.Now().Add(drainTime), d.layer.Close)
 	}
 	if d.endWork != nil {
 		d.endWork()

@@ -42,6 +42,9 @@ type outgoing struct {
 	msg []byte
 }
 
+// withoutDialog in the lines for newRig has module dialog not loaded.
+const withoutDialog = "# without dialog.so\n"
+
 // newRig starts the proxy; extra is put before the script's main route.
 func newRig(t testing.TB, proto transport.Proto, extra string) *rig {
 	t.Helper()
@@ -49,6 +52,9 @@ func newRig(t testing.TB, proto transport.Proto, extra string) *rig {
 	script := filepath.Join(dir, "seraph.cfg")
 	// The timers of transactions are shortened, so that their memory comes back soon.
 	text := strings.Replace(deploy.Script(), "\nroute", "\nmodparam(\"tm\", \"retr_timer1\", 10)\n"+extra+"\nroute", 1)
+	if strings.Contains(extra, withoutDialog) {
+		text = strings.Replace(text, "loadmodule \"dialog.so\"\n", "", 1)
+	}
 	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

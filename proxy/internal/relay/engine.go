@@ -88,6 +88,7 @@ type Engine struct {
 
 	waits       [sourceSlots]atomic.Int32 // for the resolver, by source
 	sourceWaits int32
+	early       early
 	key         [32]byte
 	tagSeed     maphash.Seed
 
@@ -112,6 +113,7 @@ type Stats struct {
 	Class                                [7]atomic.Uint64 // final replies sent up by class
 	Stateless                            [7]atomic.Uint64
 	Total, Local, Refused, AbsorbedRetry atomic.Uint64
+	Unanswered                           atomic.Uint64 // before the script, beyond what a source gets
 }
 
 // New makes an engine; Attach gives it its sockets.
@@ -300,7 +302,7 @@ func (e *Engine) malformed(r *Request, w *transport.Worker, from transport.Flow,
 	case errors.Is(err, sip.ErrTooLarge), errors.Is(err, transport.ErrTooLarge):
 		rep = sip.Reply{Status: 513}
 	}
-	_ = r.ReplyStateless(&rep)
+	e.replyEarly(r, &rep)
 }
 
 // RefuseStream answers, where it can be answered, a message on a stream whose end
@@ -329,7 +331,7 @@ func (e *Engine) request(r *Request) {
 			return
 		}
 	} else if m.Method == sip.CANCEL {
-		_ = r.ReplyStateless(&sip.Reply{Status: 481})
+		e.replyEarly(r, &sip.Reply{Status: 481})
 		return
 	}
 	if r.From.Proto.Stream() {
@@ -349,7 +351,7 @@ func (e *Engine) request(r *Request) {
 // no extension of that kind (RFC 3261 §16.3 step 5).
 func (e *Engine) unsupported(r *Request, h *sip.Header) {
 	extra := append([]byte("Unsupported: "), r.Msg.Value(h)...)
-	_ = r.ReplyStateless(&sip.Reply{Status: 420, Extra: append(extra, "\r\n"...)})
+	e.replyEarly(r, &sip.Reply{Status: 420, Extra: append(extra, "\r\n"...)})
 }
 
 // existing handles a message of a transaction that is there; false means that

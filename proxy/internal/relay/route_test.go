@@ -147,13 +147,13 @@ func TestRouteOfOurs(t *testing.T) {
 	bob := phones[0]
 	good := dialog(alice, bob, "proof")
 	at := strings.Index(good, "srm=") + 4
-	now := good[at+routeLetter : at+routeLetter+routeTime]
+	now := good[at+routeLetter : at+routeLetter+routeWord]
 	edit := func(i int, c byte) string { x := []byte(good); x[at+i] = c; return string(x) }
 	for name, route := range map[string]string{
 		"another time":     edit(routeLetter, '1'),
 		"another kind":     edit(0, 't'),
 		"no kind":          edit(0, 'x'),
-		"another MAC":      edit(routeLetter+routeTime, map[bool]byte{true: '1', false: '0'}[good[at+routeLetter+routeTime] == '0']),
+		"another MAC":      edit(routeLetter+routeWord, map[bool]byte{true: '1', false: '0'}[good[at+routeLetter+routeWord] == '0']),
 		"upper case":       strings.Replace(good, now, strings.ToUpper(now[:7])+"G", 1),
 		"short":            strings.Replace(good, good[at:at+routeToken], good[at:at+routeToken-1], 1),
 		"no MAC":           strings.Replace(good, ";srm="+good[at:at+routeToken], "", 1),

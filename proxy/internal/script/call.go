@@ -94,6 +94,9 @@ func (k *compiler) count(c *call, least, most int) bool {
 
 // unknown says what might have been meant by a name that nothing has.
 func (k *compiler) unknown(c *call) node {
+	if k.report.full {
+		return nil
+	}
 	var names []string
 	for _, m := range k.known {
 		for _, f := range m.Funcs() {
@@ -108,7 +111,7 @@ func (k *compiler) unknown(c *call) node {
 			names = append(names, name)
 		}
 	}
-	return k.wrong(c.pos, "there is no function %s%s", quoted(c.name), didYouMean(c.name, sorted(names)))
+	return k.wrong(c.pos, "there is no function %s%s", quoted(c.name), k.report.didYouMean(c.name, sorted(names)))
 }
 
 // argument checks one argument. A variable in the text of a function that takes none
@@ -157,7 +160,7 @@ func (k *compiler) arms(c *call, args []module.Arg) bool {
 	}
 	b := k.armed[kind][name]
 	if b == nil {
-		k.wrong(c.args[0].pos, "there is no %s%s", blockTitle(kind, name), routeMeant(name, k.armed[kind]))
+		k.wrong(c.args[0].pos, "there is no %s%s", blockTitle(kind, name), k.routeMeant(name, k.armed[kind]))
 		return false
 	}
 	b.called = true

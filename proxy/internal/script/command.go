@@ -132,18 +132,18 @@ func (k *compiler) routeCommand(c *call) node {
 		if name == "" {
 			name = v.text
 		}
-		return k.wrong(v.pos, "there is no route[%s]%s", name, routeMeant(name, k.routes))
+		return k.wrong(v.pos, "there is no route[%s]%s", name, k.routeMeant(name, k.routes))
 	}
 	k.block.calls = append(k.block.calls, routeCall{c.pos, b})
 	return k.prog.enter(b)
 }
 
 // routeMeant names the route that a name is most like; numbers are all alike.
-func routeMeant(name string, t armTable) string {
+func (k *compiler) routeMeant(name string, t armTable) string {
 	if _, number := atoi(name); number || len(name) < 3 {
 		return ""
 	}
-	return didYouMean(name, slices.Sorted(maps.Keys(t)))
+	return k.report.didYouMean(name, slices.Sorted(maps.Keys(t)))
 }
 
 // flagCommand is setflag, resetflag and isflagset.

@@ -128,6 +128,9 @@ const (
 
 func (k *compiler) statement(s stmt) node {
 	k.block.weight += stepWeight
+	if k.report.full {
+		return nil // there is no program, and nobody reads more
+	}
 	switch s := s.(type) {
 	case *ifStmt:
 		conds, bodies := make([]node, len(s.arms)), make([]node, len(s.arms))
@@ -151,6 +154,9 @@ func (k *compiler) statement(s stmt) node {
 
 func (k *compiler) condition(x expr) node {
 	k.block.weight += stepWeight
+	if k.report.full {
+		return nil
+	}
 	switch x := x.(type) {
 	case *conj:
 		return conjunction(k.conditions(x.list))

@@ -13,7 +13,14 @@ import (
 // that scripts need no change.
 var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "tmx", "pv", "kex", "corex", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
 
+// secondNames are modules that are another here: what SER has in uri, Kamailio has in
+// siputils.
+var secondNames = map[string]string{"uri": "siputils"}
+
 func (k *compiler) moduleNamed(list []module.Module, name string) module.Module {
+	if of, ok := secondNames[name]; ok {
+		name = of
+	}
 	for _, m := range list {
 		if m.Name() == name {
 			return m
@@ -36,7 +43,7 @@ func (k *compiler) load(list []load) {
 		}
 		m := k.moduleNamed(k.known, name)
 		if m == nil {
-			k.wrong(l.pos, "there is no module %s%s", quoted(name), didYouMean(name, names))
+			k.wrong(l.pos, "there is no module %s%s", quoted(name), k.report.didYouMean(name, names))
 			continue
 		}
 		k.prog.modules = append(k.prog.modules, m)
@@ -82,7 +89,7 @@ func (k *compiler) modparam(s modparam) {
 		case k.moduleNamed(k.known, name) != nil:
 			k.wrong(pos, "module %s is not loaded: loadmodule %q comes before its modparam", name, name+".so")
 		default:
-			k.wrong(pos, "there is no module %s%s", quoted(name), didYouMean(name, k.loadedNames()))
+			k.wrong(pos, "there is no module %s%s", quoted(name), k.report.didYouMean(name, k.loadedNames()))
 		}
 	}
 }
@@ -118,7 +125,7 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		for _, p := range m.Params() {
 			names = append(names, p.Name)
 		}
-		k.wrong(s.param.pos, "module %s has no parameter %s%s", m.Name(), quoted(s.param.text), didYouMean(s.param.text, names))
+		k.wrong(s.param.pos, "module %s has no parameter %s%s", m.Name(), quoted(s.param.text), k.report.didYouMean(s.param.text, names))
 		return
 	}
 	v := s.value

@@ -3,6 +3,7 @@ package script
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"seraph/proxy/internal/module"
 )
@@ -189,10 +190,15 @@ func (p *parser) topStatement() bool {
 	case slices.Contains(otherWords, t.text):
 		return p.fail(t.pos, "%s is not supported", t.text)
 	}
-	return p.fail(t.pos, "unknown statement %s%s", t, didYouMean(t.text, topWords))
+	return p.fail(t.pos, "unknown statement %s%s", t, p.report.didYouMean(t.text, topWords))
 }
 
-func didYouMean(word string, list []string) string {
+// didYouMean names the entry of a list that a word is most like. Once the report is full
+// it is not asked: a script may have ten thousand faults.
+func (r *report) didYouMean(word string, list []string) string {
+	if r.full {
+		return ""
+	}
 	if n := module.Nearest(word, list); n != "" {
 		return " (did you mean " + n + "?)"
 	}
@@ -253,11 +259,35 @@ func (p *parser) modparam() bool {
 	if m.param, ok = p.str("the parameter's name in quotes"); !ok || !p.expect(",") {
 		return false
 	}
-	if m.value, ok = p.arg(); !ok || !p.expect(")") {
+	if m.value, ok = p.joined(); !ok || !p.expect(")") {
 		return false
 	}
 	p.file.modparams = append(p.file.modparams, m)
 	return true
+}
+
+// joined reads the value of a modparam. Texts that follow each other are one, as with
+// Kamailio. Lines that hold no more than such a text, which may be a password, are veiled.
+func (p *parser) joined() (value, bool) {
+	line := p.last.pos.Line
+	veil := func() {
+		if at := p.tok.pos; at.Line != line {
+			p.report.veil(at)
+		}
+	}
+	veil()
+	v, ok := p.arg()
+	if !ok || !v.quoted || p.tok.kind != tString {
+		return v, ok
+	}
+	var b strings.Builder
+	b.WriteString(v.text)
+	for p.tok.kind == tString {
+		veil()
+		b.WriteString(p.take().text)
+	}
+	v.text = b.String()
+	return v, true
 }
 
 func (p *parser) global() bool {

@@ -176,7 +176,7 @@ func (p *parser) word() (expr, bool) {
 		return p.comparison(&compare{pos: t.pos, subject: name}, s)
 	}
 	if isComparison(p.after()) {
-		return nil, p.fail(t.pos, "there is no value %s to compare%s", quoted(name), didYouMean(name, subjectNames()))
+		return nil, p.fail(t.pos, "there is no value %s to compare%s", quoted(name), p.report.didYouMean(name, subjectNames()))
 	}
 	c, ok := p.call()
 	if ok && isComparison(p.tok) {

@@ -62,6 +62,7 @@ type report struct {
 	hide  hider
 	// guarded keeps to itself what stands in files that are no scripts.
 	guarded bool
+	veiled  map[Pos]bool // lines that are not shown, by their first column
 }
 
 func newReport(name, text string) *report {
@@ -85,6 +86,9 @@ func (r *report) add(at Pos, format string, args ...any) {
 	if at.file == nil {
 		at.file = r.files[0]
 	}
+	if r.full {
+		return
+	}
 	p := found{at, fmt.Sprintf(format, args...)}
 	if slices.Contains(r.found, p) {
 		return
@@ -94,6 +98,15 @@ func (r *report) add(at Pos, format string, args ...any) {
 		return
 	}
 	r.found = append(r.found, p)
+}
+
+// veil keeps a line out of what problems show.
+func (r *report) veil(at Pos) {
+	if r.veiled == nil {
+		r.veiled = map[Pos]bool{}
+	}
+	at.Column = 1
+	r.veiled[at] = true
 }
 
 // problems returns what was found in the order of the files and lines, with carets.
@@ -124,7 +137,7 @@ func (r *report) problems() []Problem {
 // part around the column.
 func (r *report) caret(p Pos) string {
 	lines := p.file.lines
-	if p.Line < 1 || p.Line > len(lines) {
+	if p.Line < 1 || p.Line > len(lines) || r.veiled[Pos{p.Line, 1, p.file}] {
 		return ""
 	}
 	text, at := r.hide.mask(lines[p.Line-1], p.Column-1)

@@ -103,7 +103,7 @@ func isList(name string) bool { return settings[name].kind == aList }
 func (k *compiler) global(g global) {
 	s, ok := settings[g.name]
 	if !ok {
-		k.wrong(g.pos, "there is no setting %s%s", quoted(g.name), didYouMean(g.name, globalNames()))
+		k.wrong(g.pos, "there is no setting %s%s", quoted(g.name), k.report.didYouMean(g.name, globalNames()))
 		return
 	}
 	for _, v := range g.values {

@@ -223,7 +223,7 @@ func (l *Layer) FlowToDomain(proto Proto, remote netip.AddrPort, prefer uint16, 
 		domain = "" // nobody proves anything
 	}
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	if !remote.IsValid() || remote.Port() == 0 || remote.Addr().IsUnspecified() {
+	if !oneHost(remote) {
 		return Flow{}, fmt.Errorf("%s:%v is no address to send to", proto, remote)
 	}
 	if proto.Stream() {
