@@ -1,0 +1,202 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"seraph/e2e/peer"
+	"seraph/e2e/stand"
+)
+
+// pass is a router with a phone that a stranger may call.
+type pass struct {
+	s      *stand.Stand // the router that the stranger uses
+	router string       // its address
+	phone  *peer.Peer
+}
+
+// oldScript is what a script of SER's days looks like, with and without record_route for
+// everything. It knows nothing of module dialog.
+const oldScript = `
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "maxfwd.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+route {
+	if (!mf_process_maxfwd_header("10")) {
+		sl_send_reply("483", "Too Many Hops");
+		break;
+	};
+	if (loose_route()) {
+		if (!t_relay()) { sl_reply_error(); };
+		break;
+	};
+	if (method == "REGISTER") {
+		save("location");
+		break;
+	};
+	record_route();
+	if (uri != myself || !lookup("location")) {
+		sl_send_reply("404", "Not Found");
+		break;
+	};
+	if (!t_relay()) { sl_reply_error(); };
+}
+`
+
+// passScripts are the routers: of each example, and of scripts that are no example.
+func passScripts(t *testing.T) map[string]func(t *testing.T) pass {
+	t.Helper()
+	plain := func(script func(t *testing.T) string, claim string) func(t *testing.T) pass {
+		return func(t *testing.T) pass {
+			s := stand.Start(t, stand.Options{Script: script(t), Users: []string{"alice", "bob"}})
+			return pass{s, s.Address(), s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice"), Claim: claim}).Registered()}
+		}
+	}
+	open := func(script func(t *testing.T) string) func(t *testing.T) pass {
+		return func(t *testing.T) pass {
+			s := stand.Start(t, stand.Options{Script: script(t)})
+			return pass{s, s.Address(), s.Peer(peer.Config{Name: "alice"}).Registered()}
+		}
+	}
+	return map[string]func(t *testing.T) pass{
+		"minimal.cfg": plain(func(t *testing.T) string { return example(t, "minimal.cfg") }, ""),
+		"nat.cfg":     plain(func(t *testing.T) string { return example(t, "nat.cfg") }, "192.0.2.98:5060"),
+		"pstn-gateway.cfg": func(t *testing.T) pass {
+			s, _, _ := pstn(t)
+			return pass{s, s.Address(), s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()}
+		},
+		"multi-domain.cfg": func(t *testing.T) pass {
+			ca := stand.NewAuthority(t)
+			ca.Issue("example.org", "example.org")
+			ca.Issue("example.net", "example.net")
+			s := stand.Start(t, stand.Options{Users: []string{"alice"},
+				Script: example(t, "multi-domain.cfg", "/etc/seraph/multi-domain.tls.cfg", ca.Config(example(t, "multi-domain.tls.cfg")))})
+			return pass{s, s.Address(), s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()}
+		},
+		"load-balancer.cfg and edge.cfg": func(t *testing.T) pass {
+			home := stand.Start(t, stand.Options{IPs: []string{"127.0.0.40"}, Users: []string{"alice"}, Script: example(t, "load-balancer.cfg")})
+			front := stand.Start(t, stand.Options{IPs: []string{"127.0.0.41"}, Script: example(t, "edge.cfg")})
+			home.Ctl("", "address", "add", "1", "127.0.0.41")
+			front.Exec(fmt.Sprintf("INSERT INTO dispatcher (setid, destination, priority) VALUES (1, 'sip:%s', 1)", home.Address()))
+			front.Ctl("", "rpc", "dispatcher.reload")
+			alice := front.Peer(peer.Config{Name: "alice", Password: stand.Password("alice"), IP: "127.0.0.1", Router: front.Address()})
+			return pass{front, front.Address(), alice.Registered()}
+		},
+		"a script of old": open(func(*testing.T) string { return oldScript }),
+		"the script that is measured": open(func(t *testing.T) string {
+			raw, err := os.ReadFile("bench/seraph.cfg")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(raw)
+		}),
+	}
+}
+
+// TestRingingIsNoPass: a stranger lets a phone ring and uses the Route of its 180, with tags
+// of his own making and in either direction, during the call, after it and after a restart
+// of the router. Nothing of that reaches a third host, whatever the script.
+func TestRingingIsNoPass(t *testing.T) {
+	for name, set := range passScripts(t) {
+		t.Run(name, func(t *testing.T) {
+			x := set(t)
+			x.phone.OnMessage = func(m *peer.Message) { // a Route that leads to its flow may end here: it knows no such call
+				if m.IsRequest() && m.ToTag() != "" && m.Method() != "ACK" {
+					x.phone.Reply(m, 481, "No Such Call")
+				}
+			}
+			eve := x.s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example", IP: "127.0.0.9", Router: x.router})
+			victim := x.s.Peer(peer.Config{Name: "victim", Domain: "third.example", IP: "127.0.0.15"})
+			there := "sip:0900123@" + victim.Address()
+			call := eve.Call(x.phone.AoR(), func(m *peer.Message) { m.Set("Contact", "<"+there+">") })
+			invite := x.phone.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
+			x.phone.Reply(invite, 180, "Ringing")
+			dialog := eve.DialogOf(call.Invite, call.Expects(180))
+			if len(dialog.Routes) == 0 {
+				t.Fatal("the 180 has no Record-Route")
+			}
+			tries := func(when string) {
+				t.Helper()
+				for _, method := range []string{"INVITE", "MESSAGE", "OPTIONS", "REFER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "BYE"} {
+					for _, end := range []string{"another tag", "the caller", "the callee", "the callee to another tag"} {
+						m := dialog.New(method)
+						m.Start = method + " " + there + " SIP/2.0"
+						switch end {
+						case "another tag":
+							m.Set("To", "<sip:foo@bar.example>;tag=zzz")
+						case "the callee":
+							m.Set("From", dialog.Remote).Set("To", dialog.Local)
+						case "the callee to another tag":
+							m.Set("From", "<sip:alice@example.org>;tag=zzz").Set("To", dialog.Local)
+						}
+						eve.Send(m)
+						final := eve.ExpectWithin(20*time.Second, peer.Final(method).Of(m.CallID()).With(cseqOf(m)))
+						if s := final.Status(); s != 403 && s != 481 {
+							t.Errorf("%s, %s as %s was answered %q", when, method, end, final.Start)
+						}
+						if method == "INVITE" {
+							ack := m.Clone()
+							ack.Start = "ACK " + there + " SIP/2.0"
+							eve.Send(ack.Set("To", final.Get("To")).Set("CSeq", fmt.Sprintf("%d ACK", cseqOf(m))))
+						}
+					}
+				}
+				ack := dialog.New("ACK")
+				ack.Start = "ACK " + there + " SIP/2.0"
+				eve.Send(ack)
+				victim.Quiet(200*time.Millisecond, peer.Match{Name: "anything", OK: func(*peer.Message) bool { return true }})
+				if got := victim.History(); len(got) > 0 {
+					t.Fatalf("%s the victim got %s", when, got[0])
+				}
+			}
+			tries("while it rings")
+			x.phone.Reply(invite, 486, "Busy Here")
+			call.AckFailure(call.Expects(486))
+			tries("after the call")
+			x.s.KillProxy()
+			x.s.Launch()
+			tries("after a restart")
+		})
+	}
+}
+
+// TestCallOutlivesTheRouter: a call that is up goes on after a restart of the router: it is
+// renewed, and either side hangs up.
+func TestCallOutlivesTheRouter(t *testing.T) {
+	for _, byCaller := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the caller hangs up %v", byCaller), func(t *testing.T) {
+			s, gateway, _ := pstn(t)
+			alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+			call := alice.Call("sip:08955501@" + stand.Domain)
+			invite := gateway.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
+			answer := gateway.Reply(invite, 200, "OK")
+			a := call.Ack(call.Expects(200))
+			gateway.Expect(peer.Request("ACK"))
+			g := gateway.DialogAt(invite, answer)
+			s.KillProxy()
+			s.Launch()
+			renew := func(by *peer.Dialog, caller, callee *peer.Peer) {
+				t.Helper()
+				re := by.Send("INVITE")
+				callee.Reply(callee.ExpectWithin(20*time.Second, peer.Request("INVITE").With(cseqOf(re))), 200, "OK")
+				caller.Expect(peer.Response(200, "INVITE").Of(re.CallID()).With(cseqOf(re)))
+				by.Send("ACK")
+				callee.Expect(peer.Request("ACK").With(cseqOf(re)))
+			}
+			renew(a, alice, gateway)
+			renew(g, gateway, alice)
+			by, caller, callee := a, alice, gateway
+			if !byCaller {
+				by, caller, callee = g, gateway, alice
+			}
+			bye := by.Send("BYE")
+			callee.Reply(callee.Expect(peer.Request("BYE").Of(bye.CallID())), 200, "OK")
+			caller.Expect(peer.Response(200, "BYE").Of(bye.CallID()))
+		})
+	}
+}
