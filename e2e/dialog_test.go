@@ -95,10 +95,7 @@ func TestOnThePhone(t *testing.T) {
 			t.Errorf("dlg end of a call that is over: exit %d, %s", code, out)
 		}
 	}
-	s.NothingLeftNow()
-	if n := s.Statistics()["dialog:records"]; n != 0 {
-		t.Errorf("%v records of dialogs are left", n)
-	}
+	s.NothingLeft("dialog:records")
 	wait.For(t, 10*time.Second, "the calls are in call_log with their ends", func() error {
 		for who, want := range map[string]int{"caller": 1, "router": 2} {
 			n := s.QueryInt("SELECT COUNT(*) FROM call_log WHERE caller_username = 'carol' AND callee_username = 'bob' AND answered IS NOT NULL AND ended IS NOT NULL AND hung_up_by = ?", who)
@@ -154,8 +151,5 @@ func TestRouteOfACall(t *testing.T) {
 	late := bob.DialogAt(invite, answer).New("INFO")
 	bob.Send(late)
 	bob.Expect(peer.Response(481, "INFO"))
-	s.NothingLeftNow()
-	if n := s.Statistics()["dialog:records"]; n != 0 {
-		t.Errorf("%v records of dialogs are left", n)
-	}
+	s.NothingLeft("dialog:records")
 }

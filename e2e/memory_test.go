@@ -40,7 +40,7 @@ func atRest(t *testing.T, s *stand.Stand) memory {
 // TestMemoryIsFlat: many calls, accounted, tracked and record-routed, leave nothing: neither
 // bytes nor objects, goroutines or descriptors. SERAPH_E2E=all makes 100,000 of them.
 func TestMemoryIsFlat(t *testing.T) {
-	calls := 20000
+	calls := 8000
 	if os.Getenv("SERAPH_E2E") == "all" {
 		calls = 100000
 	}

@@ -183,18 +183,18 @@ func parseStatistics(lines []string) (map[string]int64, error) {
 const leakDeadline = 64*500*time.Millisecond + 5*time.Second
 
 // NothingLeftNow waits until the router holds no transaction, no dialog of its own
-// and no click-to-dial attempt.
-func (s *Stand) NothingLeftNow() {
+// and no click-to-dial attempt, and the statistics named beside are 0.
+func (s *Stand) NothingLeftNow(more ...string) {
 	s.t.Helper()
 	if OnKamailio() {
 		return
 	}
-	wait.For(s.t, leakDeadline, "nothing is left in the router", func() error { return left(s.Statistics()) })
+	wait.For(s.t, leakDeadline, "nothing is left in the router", func() error { return left(s.Statistics(), more) })
 }
 
 // left is an error that names what a router still holds.
-func left(stats map[string]int64) error {
-	for _, name := range []string{"tm:current", "ua:dialogs", "ctd:active"} {
+func left(stats map[string]int64, more []string) error {
+	for _, name := range append([]string{"tm:current", "ua:dialogs", "ctd:active"}, more...) {
 		n, ok := stats[name]
 		if !ok {
 			return fmt.Errorf("there is no statistic %s", name)
