@@ -215,17 +215,20 @@ func TestRealPhoneGetsMessages(t *testing.T) {
 	store(t, alice, "sip:bob@"+stand.Domain, "first", "second")
 	bob := phone(s, t, baresip.Account{User: "bob"})
 	siloEmpties(t, s, "bob")
-	var got []string
-	for _, l := range bob.Trace() {
-		if strings.HasPrefix(l.Start, "MESSAGE ") {
-			_, body, _ := strings.Cut(l.Head, "GMT] ")
-			body, _, _ = strings.Cut(body, "\x1b") // the trace is coloured
-			got = append(got, strings.TrimSpace(body))
+	wait.For(t, 10*time.Second, "the phone's trace has both", func() error { // it writes it by and by
+		var got []string
+		for _, l := range bob.Trace() {
+			if strings.HasPrefix(l.Start, "MESSAGE ") {
+				_, body, _ := strings.Cut(l.Head, "GMT] ")
+				body, _, _ = strings.Cut(body, "\x1b") // the trace is coloured
+				got = append(got, strings.TrimSpace(body))
+			}
 		}
-	}
-	if got = slices.Compact(got); !slices.Equal(got, []string{"first", "second"}) {
-		t.Errorf("the phone got %q", got)
-	}
+		if got = slices.Compact(got); !slices.Equal(got, []string{"first", "second"}) {
+			return fmt.Errorf("the phone got %q", got)
+		}
+		return nil
+	})
 }
 
 // The three snippets of the handbook, letter by letter.

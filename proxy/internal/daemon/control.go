@@ -25,6 +25,7 @@ func (d *Daemon) controlConfig() control.Config {
 		},
 		Messages: d.modules.Msilo, Script: control.ScriptFunc(scriptFaults), ScriptReload: scriptReload{d}, Credentials: d.modules.Auth,
 		Domains: d.modules.Domain, DomainList: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group, TLS: d.modules.TLS,
+		Dialogs: d.modules.Dialog,
 	}
 	cfg.Guards, cfg.CallModules = d.guards(), d.callModules()
 	if d.db != nil {
@@ -37,8 +38,6 @@ func (d *Daemon) controlConfig() control.Config {
 			cfg.Ctd = d.modules.Ctd
 		case m == d.modules.Msilo && d.db != nil:
 			cfg.Silo = d.modules.Msilo
-		case m == d.modules.Dialog:
-			cfg.Dialogs = d.modules.Dialog
 		}
 	}
 	return cfg

@@ -40,8 +40,8 @@ type Config struct {
 	// nil for no events.
 	Publish func(topic string, data any)
 	Wanted  func(topic string) bool
-	// Started is when this process began: dialogs that are older are not in the table
-	// and pass all the same. Zero: now.
+	// Started is when this process began: dialogs that are older are not in the table,
+	// and go on all the same where they went before. Zero: now.
 	Started time.Time
 	Now     func() time.Time // nil: time.Now
 	Log     *slog.Logger     // nil: nothing is logged
@@ -72,7 +72,7 @@ const maxEvents = 4096
 type Module struct {
 	cfg Config
 	set settings
-	on  atomic.Bool // the script has loaded the module
+	on  atomic.Bool // Init has made the table
 	// narrowed says that dlg_manage stands in a script that was compiled.
 	narrowed atomic.Bool
 

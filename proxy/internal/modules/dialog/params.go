@@ -35,9 +35,9 @@ func (m *Module) Params() []module.Param {
 		module.SecondsParam("ka_timer", &s.kaTimer, 0, 24*3600, "how often the phones of a call are asked by OPTIONS whether they are still there; 0, the default, is never"),
 		module.SwitchParam("timeout_bye", &s.timeoutBye, "1, the default: a call that is over by time is hung up on both sides; 0: it is only forgotten"),
 		module.SwitchParam("enable_stats", &s.enableStats, "1, the default: the statistics of group dialog are there"),
-		module.SwitchParam("strict", &s.strict, "1, the default: requests within a dialog pass while that is up, and only to its other end"),
-		module.FlagParam("dlg_flag", &s.flag, "only INVITEs with this flag are tracked; all that are record-routed if not set"),
-		module.NumberParam("max_dialogs", &s.maxDialogs, 16, 1<<22, "how many dialogs are tracked at once (default 65536); further ones are relayed and not tracked"),
+		module.SwitchParam("strict", &s.strict, "1, the default: requests within a dialog pass while that is up, and only to its other end; 0: wherever they want"),
+		module.FlagParam("dlg_flag", &s.flag, "only calls with this flag are listed and accounted; all that are record-routed if not set"),
+		module.NumberParam("max_dialogs", &s.maxDialogs, 16, 1<<22, "how many dialogs are tracked at once (default 65536); further ones are not listed, and only get from the caller to where the INVITE went and back"),
 	}
 }
 
@@ -49,7 +49,7 @@ func (m *Module) Funcs() []module.Func {
 				m.narrowed.Store(true) // a reload compiles while calls are made
 				return module.NoArgs(manage)(args)
 			},
-			Doc: "has the dialog of this INVITE tracked; with it anywhere in the script, no other ones are"},
+			Doc: "has the dialog of this INVITE listed and accounted; with it anywhere in the script, no other ones are"},
 		{Name: "is_known_dlg", Routes: module.AnyRoute, Compile: module.NoArgs(m.known),
 			Doc: "true if the message belongs to a dialog of the table"},
 	}
