@@ -85,7 +85,7 @@ func (d *Daemon) coreStatistics(yield func(group, name string, value int64)) {
 	for name, n := range map[string]uint64{
 		"rcv_messages": s.Received.Load(), "rcv_requests": less(s.Received.Load(), s.Replies.Load()), "rcv_replies": s.Replies.Load(), "bad_messages": s.Malformed.Load(),
 		"fwd_requests": s.Relayed.Load(), "fwd_replies": less(s.Sent.Load(), s.LocalReplies.Load()), "stray_replies": s.StrayReplies.Load(), "absorbed": s.AbsorbedRetry.Load(),
-		"unanswered": s.Unanswered.Load(),
+		"unanswered":   s.Unanswered.Load(),
 		"udp_received": t.UDPReceived, "udp_sent": t.UDPSent, "udp_dropped": t.UDPDropped,
 		"stream_received": t.StreamReceived, "stream_sent": t.StreamSent, "stream_dropped": t.StreamDropped,
 		"connections": uint64(t.Conns), "connections_refused": t.ConnsRefused, "waiters": uint64(t.Waiters),

@@ -71,16 +71,16 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 }
 
 // reach is where a request within a dialog that is up may be sent, beside that it has to
-// lead to the other end. A party may name any target as its own, and who calls knows the
-// tags of both: only from where a party was when the call began does the other's target
-// count, wherever it is. Others get to the hosts that the INVITE passed, and to where the
-// other party was seen.
+// lead to the other end. Who calls may name any target as his own, and knows the tags of
+// both ends: to his target a request goes, wherever that is, only from where the called
+// party was when it answered. Others get to the hosts that the INVITE passed, and to where
+// the other party was seen; so does what goes to a target that somebody else may have named.
 func (d *dialog) reach(from transport.Flow, byCaller bool) relay.Reach {
 	sender, to := &d.callee, &d.caller
 	if byCaller {
 		sender, to = to, sender
 	}
-	if sender.isHome(from) && !to.astray {
+	if !to.astray && (byCaller || sender.isHome(from)) {
 		return relay.Reach{Anywhere: true}
 	}
 	return relay.Reach{Also: [3]netip.Addr{to.flow.Remote.Addr(), to.at.Addr(), to.atEarlier.Addr()}}
