@@ -29,7 +29,7 @@ type serReply struct {
 	text   string // whole lines
 }
 
-var noDump = errors.New("the dump is larger than a reply may be")
+var errDump = errors.New("the dump is larger than a reply may be")
 
 // serCommands are SER 0.8's and 0.9's, by name.
 func serCommands() map[string]serCommand {
@@ -248,7 +248,7 @@ func (f *FIFO) serUlDump(context.Context, []string) (serReply, error) {
 		return b.Len() < maxSerDump
 	})
 	if b.Len() >= maxSerDump {
-		return serReply{}, ctlproto.Errorf(ctlproto.CodeTooLarge, "%v", noDump)
+		return serReply{}, ctlproto.Errorf(ctlproto.CodeTooLarge, "%v", errDump)
 	}
 	return serReply{reason: "OK", text: b.String() + "---/Domain---\n===/Domain list===\n"}, nil
 }

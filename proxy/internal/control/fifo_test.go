@@ -180,7 +180,7 @@ func TestFIFOSpeaksSER(t *testing.T) {
 		{"flush", ":ul_flush:flush\n\n", "200 OK\n", "flush"},
 		{"cancel", ":t_uac_cancel:cancel\nc1\n7\n\n", "200 ok\n", ""},
 		{"cancelnone", ":t_uac_cancel:cancelnone\nc1\n8\n\n", "481 No such transaction\n", ""},
-		{"cancelbad", ":t_uac_cancel:cancelbad\nc1\nx\n\n", "400 cseq: want a number\n", ""},
+		{"cancelbad", ":t_uac_cancel:cancelbad\nc1\nx\n\n", "400 Invalid params: cseq: want a number\n", ""},
 		{"dlg", ":t_uac_dlg:dlg\nINVITE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\nv=0\n\no=x\n.\n\n",
 			"200 Fine\nsip:alice@192.0.2.1\nsip:alice@192.0.2.1\nRoute: <sip:192.0.2.9;lr>, <sip:192.0.2.8;lr>\nTo: <sip:alice@example.org>;tag=at\nCSeq: 1 INVITE\n",
 			"request INVITE sip:alice@example.org|From: sip:c@192.0.2.1:5060\r\nTo: sip:alice@example.org\r\n|v=0\r\n\r\no=x\r\n"},

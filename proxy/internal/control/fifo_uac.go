@@ -70,7 +70,7 @@ func (f *FIFO) serCancel(_ context.Context, a []string) (serReply, error) {
 	}
 	seq, err := strconv.ParseUint(strings.TrimSpace(a[1]), 10, 31)
 	if err != nil {
-		return serReply{code: 400, reason: "cseq: want a number"}, nil
+		return serReply{}, ctlproto.InvalidParam("cseq", "want a number")
 	}
 	if !f.server.cfg.Requests.CancelRequest(strings.TrimSpace(a[0]), uint32(seq)) {
 		return serReply{code: 481, reason: "No such transaction"}, nil

@@ -27,10 +27,13 @@ func (s *Server) uacWait(ctx context.Context, p *params) (any, error) {
 	return ctlproto.TmUacReply{Code: answer.Status, Text: answer.Reason}, err
 }
 
+// optionsMethod is SIP's, which HTTP has taken over.
+const optionsMethod = "OPTIONS"
+
 // uacOptions is uacWait with the router as the sender.
 func (s *Server) uacOptions(ctx context.Context, r UacRequest) (any, error) {
 	switch {
-	case r.Method != "OPTIONS":
+	case r.Method != optionsMethod:
 		return nil, ctlproto.InvalidParam("headers", "want From and To: without them only OPTIONS can be sent")
 	case r.Body != "" && r.Body != ".":
 		return nil, ctlproto.InvalidParam("body", "want headers with it")

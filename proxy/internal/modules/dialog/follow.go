@@ -42,7 +42,8 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	defer s.mu.Unlock()
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if !d.state.up() && d.state != deleted && d.invite == cseq.Number && bytes.Equal(d.callID, callID) && bytes.Equal(d.caller.tag, from.Tag) {
-			return true, nil // it passes here a second time
+			d.again = true
+			return true, nil
 		}
 	}
 	unlisted := !m.wants(r)
@@ -202,7 +203,7 @@ func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fr
 		}
 		base.key = c.Key()
 		if sibling != nil {
-			base.invite, base.began = sibling.invite, sibling.began
+			base.invite, base.began, base.again = sibling.invite, sibling.began, sibling.again
 			base.display, base.target = put(base.display, sibling.display), put(base.target, sibling.target)
 			base.caller.copyFrom(&sibling.caller)
 			base.callee.uri, base.callee.aor = put(base.callee.uri, sibling.callee.uri), put(base.callee.aor, sibling.callee.aor)

@@ -80,6 +80,9 @@ func (d *dialog) reach(from transport.Flow, byCaller bool) relay.Reach {
 	if byCaller {
 		sender, to = to, sender
 	}
+	if d.again {
+		return relay.Reach{}
+	}
 	if !to.astray && (byCaller || sender.isHome(from)) {
 		return relay.Reach{Anywhere: true}
 	}
@@ -146,11 +149,16 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 }
 
 // leads reports whether a request goes where its dialog does: to the next hop of the
-// route set, or without one to the other end's remote target.
+// route set, or without one to the other end's remote target. Where an INVITE has passed
+// here more than once, each pass has its own next hop: the Route's two hosts are what it
+// is held to.
 func (d *dialog) leads(r *relay.Request, byCaller bool, ours func([]byte) bool) bool {
 	to := &d.caller
 	if byCaller {
 		to = &d.callee
+	}
+	if d.again {
+		return true
 	}
 	if to.cut {
 		return false

@@ -78,6 +78,7 @@ type dialog struct {
 	asked           time.Time // when the phones were last asked
 	asking          bool
 	ending          bool // by the router: nothing passes any more
+	again           bool // the INVITE passed here more than once, with other routers in between
 	unlisted        bool // the script does not want it tracked: it is held to its way, and that is all
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/sip"
 )
 
 const gateway = "sip:0900123@203.0.113.1"
@@ -129,4 +130,42 @@ func TestAnswerWithoutTag(t *testing.T) {
 			o.wantNothingLeft()
 		})
 	}
+}
+
+// TestCallThatPassesTwice: where another router sends an INVITE back to us, each of the two
+// passes is bound to the hosts between which it went.
+func TestCallThatPassesTwice(t *testing.T) {
+	const home = "udp:192.0.2.30:5060"
+	o := newOffice(t)
+	o.targets = []string{home}
+	c := o.invites("twice")
+	first := ourEntry(t, c)
+	o.targets = []string{bob}
+	back := strings.Replace(string(c.invite.Buf), "Via:", "Via: SIP/2.0/UDP 192.0.2.30:5060;branch=z9hG4bK-home\r\nVia:", 1)
+	back = strings.Replace(back, "Record-Route:", "Record-Route: <sip:192.0.2.30;lr>\r\nRecord-Route:", 1)
+	c.invite = o.the("INVITE ", o.router.Receive(home, strings.ReplaceAll(back, "\r\n", "\n")))
+	second := ourEntry(t, c)
+	answer := o.the("SIP/2.0 200", o.router.Receive(bob, string(c.invite.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true,
+		Extra: []byte("Contact: <" + bobContact + ">\r\n")}))))
+	up := strings.SplitN(string(answer.Buf), "Via: SIP/2.0/UDP 192.0.2.30", 2)
+	_, rest, _ := strings.Cut(up[1], "\r\n")
+	o.the("SIP/2.0 200", o.router.Receive(home, up[0]+rest))
+
+	lines := "Route: " + first + "\nRoute: <sip:192.0.2.30;lr>\nRoute: " + second + "\n"
+	reaches := func(what, from, method, uri, routes, host string, n int) {
+		t.Helper()
+		sent := o.router.Receive(from, c.text(method, uri, n, "at", "bt", routes))
+		if host == "" {
+			o.refuses(what, sent)
+			return
+		}
+		if len(sent) == 0 || !strings.HasPrefix(sent[0].Text, method+" ") || sent[0].To.Remote.String() != host {
+			t.Errorf("%s: %v", what, sent)
+		}
+	}
+	reaches("the first pass", alice, "ACK", bobContact, lines, "192.0.2.30:5060", 1)
+	reaches("the second pass", home, "ACK", bobContact, "Route: "+second+"\n", "192.0.2.8:5060", 1)
+	reaches("round the other router", alice, "INFO", gateway, "Route: "+second+"\n", "", 2)
+	reaches("without it", alice, "INFO", gateway, "Route: "+first+"\n", "", 3)
+	reaches("by another", alice, "INFO", bobContact, "Route: "+first+"\nRoute: <sip:203.0.113.1;lr>\n", "", 4)
 }
