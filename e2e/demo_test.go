@@ -50,7 +50,7 @@ func TestDemo(t *testing.T) {
 	b.Status("bob@demo.test", "online", 5*time.Second)
 	b.Status("carol@demo.test", "offline", time.Second)
 	b.Press("Call Bob Keller")
-	b.ShowsWithin(20*time.Second, "You are connected with Bob.")
+	b.ShowsWithin(20*time.Second, "Connected with Bob Keller")
 	// What she missed while her phone was off: bob called and wrote.
 	b.Open("/user/missed")
 	b.Shows("Bob Keller")
