@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"seraph/e2e/peer"
 	"seraph/e2e/stand"
+	"seraph/e2e/wait"
 )
 
 // variant is one way in which every call test is played.
@@ -79,4 +81,17 @@ func (c cast) phoneOf(name string) *peer.Peer {
 		config.Claim = fmt.Sprintf("10.99.0.%d:5060", users.Add(1)%250+1)
 	}
 	return c.s.Peer(config).Registered()
+}
+
+// nextSecond waits until the clock shows another second than when it was called: what the
+// router keeps to the second is then told apart.
+func nextSecond(t *testing.T) {
+	t.Helper()
+	now := time.Now().Unix()
+	wait.For(t, 5*time.Second, "the next second", func() error {
+		if time.Now().Unix() == now {
+			return fmt.Errorf("it is %d still", now)
+		}
+		return nil
+	})
 }

@@ -110,7 +110,7 @@ func TestOnThePhone(t *testing.T) {
 // TestRouteOfACall: who is or was in a call cannot use its Route for anything else.
 func TestRouteOfACall(t *testing.T) {
 	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}})
-	time.Sleep(1100 * time.Millisecond) // a Route of the second in which the router began is taken for an older one's
+	nextSecond(t) // a Route of the second in which the router began is taken for an older one's
 	c := cast{t, s, variants[0]}
 	bob, alice := c.callee(), c.caller()
 	victim := s.Peer(peer.Config{Name: "victim", Domain: "elsewhere.example", Network: "udp"})

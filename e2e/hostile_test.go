@@ -354,11 +354,13 @@ func untilClosed(address string, text []byte, pause time.Duration) (got []byte, 
 			_, _ = conn.Write(text) // may be refused in the middle
 			return
 		}
+		beat := time.NewTicker(pause)
+		defer beat.Stop()
 		for i := range text {
 			if _, err := conn.Write(text[i : i+1]); err != nil {
 				return
 			}
-			time.Sleep(pause)
+			<-beat.C
 		}
 	}()
 	got, err = io.ReadAll(conn)

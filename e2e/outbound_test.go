@@ -74,7 +74,7 @@ func TestPathAndOutbound(t *testing.T) {
 	if ok.Get("Require") != "outbound" || !strings.Contains(ok.Get("Path"), ";lr;ob>") {
 		t.Errorf("the 200 says Require: %q, Path: %q", ok.Get("Require"), ok.Get("Path"))
 	}
-	time.Sleep(1100 * time.Millisecond) // the flow that came later is tried first
+	nextSecond(t) // the flow that came later is tried first
 	wantStatus(t, flow(t, tcp, 2), 200)
 	if n := home.QueryInt("SELECT COUNT(*) FROM location WHERE username = 'bob' AND path LIKE '%;ob>'"); n != 2 {
 		t.Errorf("%d flows are in the database, want 2", n)

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -48,4 +49,27 @@ func timeParam(name string, to *time.Duration, unit time.Duration, units string,
 		*to = time.Duration(n) * unit
 		return nil
 	}}
+}
+
+// DBURLParam is db_url, which names the router's one database over again.
+func DBURLParam(to *string) Param {
+	return Param{Name: "db_url", Kind: String, Secret: true, Doc: "the database, the router's own if not set",
+		Set: func(s string, _ int) error {
+			if s == "" {
+				return errors.New("db_url is empty")
+			}
+			*to = s
+			return nil
+		}}
+}
+
+// UseDomainParam is use_domain, which can only be 1; why says what has a domain here.
+func UseDomainParam(why string) Param {
+	return Param{Name: "use_domain", Kind: Int, Doc: "taken if 1: " + why,
+		Set: func(_ string, n int) error {
+			if n != 1 {
+				return fmt.Errorf("use_domain can only be 1: %s", why)
+			}
+			return nil
+		}}
 }

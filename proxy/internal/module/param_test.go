@@ -40,3 +40,21 @@ func TestParams(t *testing.T) {
 		t.Errorf("a switch is not off: %v", err)
 	}
 }
+
+// TestDatabaseParams: the two that modules with a table share.
+func TestDatabaseParams(t *testing.T) {
+	var url string
+	db, domain := DBURLParam(&url), UseDomainParam("an alias is a user name in a domain")
+	if err := db.Set("sql://ser:passwd@dbhost/ser", 0); err != nil || url != "sql://ser:passwd@dbhost/ser" || !db.Secret {
+		t.Errorf("db_url: %v, %q, secret %v", err, url, db.Secret)
+	}
+	if err := db.Set("", 0); err == nil || err.Error() != "db_url is empty" || url == "" {
+		t.Errorf("an empty db_url: %v", err)
+	}
+	if err := domain.Set("", 1); err != nil {
+		t.Error(err)
+	}
+	if err := domain.Set("", 0); err == nil || err.Error() != "use_domain can only be 1: an alias is a user name in a domain" {
+		t.Errorf("use_domain 0: %v", err)
+	}
+}

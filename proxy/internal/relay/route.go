@@ -16,8 +16,9 @@ var ErrForeignRoute = errors.New("the Route is not one of ours")
 
 // routeParam is the URI parameter of our Record-Route that proves it ours: the letter
 // of a SealKind, eight hex digits of time (Unix seconds), eight each of the hashes of the
-// hosts that the request came from and went to, and twenty of a MAC over these, the user part of the entry (a flow token, or nothing), Call-ID and the tag of
-// the dialog's initiator.
+// hosts that the request came from and went to, and twenty of a MAC over these, the user
+// part of the entry (a flow token, or nothing), Call-ID and the tag of the dialog's
+// initiator.
 const routeParam = "srm"
 
 var ourRouteParam = []byte(";" + routeParam + "=")
@@ -192,8 +193,9 @@ func (r *Request) genuine(u *sip.URI) bool {
 // whether the request belongs to a dialog that passes us: it has a To tag and
 // one of the entries bears our MAC for it. The next hop is the next Route, else
 // the Request-URI (SER's loose_route). A request outside of a dialog that came along a
-// Path of ours to a flow counts too, after FollowPath: it goes to that flow. Where the request belongs to no dialog of
-// ours, Relay takes the Route away again from senders who are not known.
+// Path of ours to a flow counts too, after FollowPath: it goes to that flow. Where the
+// request belongs to no dialog of ours, Relay takes the Route away again from senders who
+// are not known.
 func (r *Request) LooseRoute() bool {
 	m := r.Msg
 	to, err := m.To()

@@ -1,7 +1,6 @@
 package acc
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,14 +35,7 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(v string, _ int) error {
-				if v == "" {
-					return errors.New("db_url is empty")
-				}
-				s.dbURL = v
-				return nil
-			}},
+		module.DBURLParam(&s.dbURL),
 		module.FlagParam("db_flag", &s.dbFlag, "only requests with this flag get a row in acc; all of them if not set"),
 		module.FlagParam("db_missed_flag", &s.dbMissedFlag, "only calls with this flag count as missed; all of them if not set"),
 		module.FlagParam("failed_transaction_flag", &s.failedFlag, "requests with this flag get a row in acc when they fail too"),

@@ -47,14 +47,7 @@ func (m *Module) DBURL() string { return m.dbURL }
 // Params lists the parameters: those of SER's scripts that ask for what is done.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(s string, _ int) error {
-				if s == "" {
-					return errors.New("db_url is empty")
-				}
-				m.dbURL = s
-				return nil
-			}},
+		module.DBURLParam(&m.dbURL),
 		{Name: "calculate_ha1", Kind: module.Int, Set: only("calculate_ha1", 0, "passwords are stored as hashes only"),
 			Doc: "taken if 0: hashes are read, never passwords"},
 		{Name: "use_domain", Kind: module.Int, Set: only("use_domain", 1, "a user is a user name in a domain"),

@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,14 +36,7 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(text string, _ int) error {
-				if text == "" {
-					return errors.New("db_url is empty")
-				}
-				s.dbURL = text
-				return nil
-			}},
+		module.DBURLParam(&s.dbURL),
 		{Name: "table_name", Kind: module.String, Doc: "only dispatcher",
 			Set: func(text string, _ int) error {
 				if text != tableName {

@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"errors"
 	"fmt"
 
 	"seraph/proxy/internal/module"
@@ -12,14 +11,7 @@ import (
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(s string, _ int) error {
-				if s == "" {
-					return errors.New("db_url is empty")
-				}
-				m.dbURL = s
-				return nil
-			}},
+		module.DBURLParam(&m.dbURL),
 		m.table.IntervalParam(),
 	}
 }

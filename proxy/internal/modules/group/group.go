@@ -4,7 +4,6 @@ package group
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -78,21 +77,8 @@ func (m *Module) read(ctx context.Context, load func(context.Context, func(user 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(s string, _ int) error {
-				if s == "" {
-					return errors.New("db_url is empty")
-				}
-				m.dbURL = s
-				return nil
-			}},
-		{Name: "use_domain", Kind: module.Int, Doc: "taken if 1: a permission is that of a user in a domain in any case",
-			Set: func(_ string, n int) error {
-				if n != 1 {
-					return errors.New("use_domain can only be 1: a permission is that of a user name in a domain")
-				}
-				return nil
-			}},
+		module.DBURLParam(&m.dbURL),
+		module.UseDomainParam("a permission is that of a user name in a domain"),
 		m.table.IntervalParam(),
 	}
 }

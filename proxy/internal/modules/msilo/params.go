@@ -52,7 +52,7 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Set: s.setURL, Doc: "the database, the router's own if not set"},
+		module.DBURLParam(&s.dbURL),
 		{Name: "db_table", Kind: module.String, Doc: "taken if silo", Set: func(v string, _ int) error {
 			if v != "silo" {
 				return errors.New(`db_table can only be "silo"`)
@@ -85,14 +85,6 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("max_deliveries", &s.maxDeliveries, 1, 1000, "users to whom is delivered at once (default 64)"),
 		module.NumberParam("max_attempts", &s.maxAttempts, 1, 1000, "failed deliveries after which a message waits behind all others, and after which one of several phones can refuse it for good (default 3)"),
 	}
-}
-
-func (s *settings) setURL(v string, _ int) error {
-	if v == "" {
-		return errors.New("db_url is empty")
-	}
-	s.dbURL = v
-	return nil
 }
 
 func (s *settings) setOfflineMessage(v string, _ int) error {

@@ -125,14 +125,7 @@ func (m *Module) Params() []module.Param {
 	}
 	interval := m.addresses.IntervalParam()
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(s string, _ int) error {
-				if s == "" {
-					return errors.New("db_url is empty")
-				}
-				m.dbURL = s
-				return nil
-			}},
+		module.DBURLParam(&m.dbURL),
 		{Name: "db_mode", Kind: module.Int, Doc: "taken if 0 or 1: the tables are kept in memory in any case",
 			Set: func(_ string, n int) error {
 				if n < 0 || n > 1 {

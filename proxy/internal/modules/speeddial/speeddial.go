@@ -86,21 +86,8 @@ func (m *Module) read(ctx context.Context, cfg Config) error {
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(s string, _ int) error {
-				if s == "" {
-					return errors.New("db_url is empty")
-				}
-				m.dbURL = s
-				return nil
-			}},
-		{Name: "use_domain", Kind: module.Int, Doc: "taken if 1: a number is that of a user in a domain in any case",
-			Set: func(_ string, n int) error {
-				if n != 1 {
-					return errors.New("use_domain can only be 1: a number is that of a user name in a domain")
-				}
-				return nil
-			}},
+		module.DBURLParam(&m.dbURL),
+		module.UseDomainParam("a number is that of a user name in a domain"),
 		{Name: "domain_prefix", Kind: module.String, Doc: "what is taken off the front of a domain before it is looked up, nothing if not set",
 			Set: func(s string, _ int) error {
 				if s == "" || len(s) > 64 {

@@ -97,14 +97,7 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Doc: "the database, the router's own if not set",
-			Set: func(s string, _ int) error {
-				if s == "" {
-					return errors.New("db_url is empty")
-				}
-				m.dbURL = s
-				return nil
-			}},
+		module.DBURLParam(&m.dbURL),
 		module.NumberParam("max_forwards", &m.maxForwards, 1, mostForwards, "how often one call is forwarded at most, 5 if not set"),
 		{Name: "foreign_group", Kind: module.String, Doc: "the permission (module group) that forwarding out of our domains takes, none if not set",
 			Set: func(s string, _ int) error {

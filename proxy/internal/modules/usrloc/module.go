@@ -83,8 +83,7 @@ func (m *Module) Funcs() []module.Func { return nil }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "db_url", Kind: module.String, Secret: true, Set: m.setURL,
-			Doc: "the database, the router's own if not set"},
+		module.DBURLParam(&m.dbURL),
 		{Name: "db_mode", Kind: module.Int, Set: m.setMode,
 			Doc: "0: in memory only; 1: durable before the REGISTER is answered (default with a database); 2: written every timer_interval"},
 		module.SecondsParam("timer_interval", &m.interval, 1, 3600,
@@ -104,14 +103,6 @@ func (m *Module) Params() []module.Param {
 		{Name: "use_domain", Kind: module.Int, Set: setUseDomain,
 			Doc: "only 1: an address is user and domain"},
 	}
-}
-
-func (m *Module) setURL(s string, _ int) error {
-	if s == "" {
-		return errors.New("db_url is empty")
-	}
-	m.dbURL = s
-	return nil
 }
 
 // DBURL is what the script set db_url to, "" if it did not.
