@@ -21,7 +21,7 @@ RACE = ./ctlproto/... ./deploy/... \
 FUZZTIME ?= 60s
 LINT = bin/tools/golangci-lint
 
-.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench pictures docs fuzz clean
+.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench screenshots docs fuzz clean
 
 build: ## bin/seraph-proxy, bin/seraph-webui, bin/seraphctl
 	@mkdir -p bin
@@ -88,8 +88,9 @@ bench: build ## calls and registrations beside Kamailio; the last lines are the 
 	@e2e/install.sh sip-tester kamailio kamailio-sqlite-modules
 	cd e2e && go run ./bench
 
-pictures: deps ## docs/pictures, from the real pages
-	cd e2e && SERAPH_E2E_PICTURES=$(CURDIR)/docs/pictures go test -count=1 -run '^TestGuide$$' .
+screenshots: deps build ## docs/screenshots: all pages of the site map, both themes, 390 and 1280 px
+	rm -rf docs/screenshots
+	cd e2e && SERAPH_E2E_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run '^TestScreenshots$$' .
 
 docs: ## docs/modules.md, from what the modules register
 	go test -count=1 -run '^TestModuleIndexIsUpToDate$$' ./proxy/internal/modules -write-index

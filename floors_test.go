@@ -24,8 +24,9 @@ var floors = [][]string{
 	{"sql/aor", "deploy"},
 	{"sql/schema", "ctlproto", "proxy/internal/sip", "proxy/internal/journal", "proxy/internal/dns", "proxy/internal/dns/dnstest"},
 	{"sql/store", "proxy/internal/transport", "webui/internal/assets", "ctlproto/ctltest"},
-	{"proxy/internal/txn", "webui/internal/session", "webui/internal/view", "webui/internal/form"},
+	{"proxy/internal/txn", "webui/internal/session", "webui/internal/view", "webui/internal/form", "webui/internal/mailer"},
 	{"proxy/internal/relay", "proxy/internal/ua", "webui/internal/portal"},
+	{"webui/internal/contacts"},
 	{"proxy/internal/module", "webui/internal/user", "webui/internal/admin", "webui/internal/public"},
 	{"proxy/internal/modules/*", "proxy/internal/script", "proxy/internal/module/moduletest", "webui/internal/server"},
 	{"proxy/internal/control"},
@@ -118,11 +119,12 @@ var borders = map[string][]string{
 	"github.com/labstack/gommon": {"webui/internal/server"},
 	// An independent SIP implementation drives the phones; beside that it is only the parser
 	// tests' oracle, never linked into a daemon.
-	"github.com/emiago/sipgo": {"deploy/demo", "proxy/internal/sip_test"},
-	"github.com/miekg/dns":    {"proxy/internal/dns", "proxy/internal/transport", "proxy/internal/relay"},
-	module + "/proxy":         {"proxy"},
-	module + "/webui":         {"webui"},
-	module + "/deploy/demo":   {"deploy/demo"},
+	"github.com/emiago/sipgo":     {"deploy/demo", "proxy/internal/sip_test"},
+	"github.com/miekg/dns":        {"proxy/internal/dns", "proxy/internal/transport", "proxy/internal/relay"},
+	"github.com/wneessen/go-mail": {"webui/internal/mailer"},
+	module + "/proxy":             {"proxy"},
+	module + "/webui":             {"webui"},
+	module + "/deploy/demo":       {"deploy/demo"},
 }
 
 // borderFaults checks what a package and its tests import against the borders.

@@ -45,6 +45,9 @@ type CtdDialParams struct {
 	CalleeName string `json:"callee_name,omitempty"` // shown on the caller's phone while it rings
 	Device     string `json:"device,omitempty"`      // the contact of the caller's that is to ring; all if empty
 	Actor      string `json:"actor,omitempty"`       // who clicked, for the audit; not a permission
+	// NoAutoAnswer, if 1, has the caller's phone ring even where it is to answer clicks by
+	// itself: somebody else clicked.
+	NoAutoAnswer int `json:"no_auto_answer,omitempty"`
 }
 
 // CtdDialResult is the result of ctd.dial.
@@ -75,7 +78,12 @@ type CtdStatus struct {
 	Cancellable bool       `json:"cancellable"` // ctd.cancel would do something now
 	ThirdParty  bool       `json:"third_party"` // the router holds both calls and joins them (RFC 3725)
 	Ended       bool       `json:"ended"`
+	Actor       string     `json:"actor,omitempty"` // who clicked, as ctd.dial was told
 }
+
+// VisitorActor begins the actor of an attempt that a visitor of a public page asked
+// for; the visitor's IP address follows.
+const VisitorActor = "visitor at "
 
 // CtdStep is one state that an attempt reached.
 type CtdStep struct {

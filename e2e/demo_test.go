@@ -162,8 +162,14 @@ func startDemoIn(t *testing.T, dir string) (*proc.Process, string) {
 	return p, dir
 }
 
-// readReport waits for demo.json.
+// readReport waits for demo.json of a demo that was started by itself.
 func readReport(t *testing.T, p *proc.Process, dir string) demoReport {
+	t.Helper()
+	return readReportOf(t, p, dir, func(pid int) bool { return pid == p.PID() })
+}
+
+// readReportOf waits for the demo.json of a process, or of one that it started.
+func readReportOf(t *testing.T, p *proc.Process, dir string, its func(pid int) bool) demoReport {
 	t.Helper()
 	var report demoReport
 	file := filepath.Join(dir, "demo.json")
@@ -178,7 +184,7 @@ func readReport(t *testing.T, p *proc.Process, dir string) demoReport {
 		if err := json.Unmarshal(text, &report); err != nil {
 			return err
 		}
-		if report.PID != p.PID() {
+		if !its(report.PID) {
 			return errors.New("demo.json is of an earlier run, which was killed")
 		}
 		return nil

@@ -11,7 +11,7 @@ import (
 )
 
 // TestGuide does on the demo what docs/user-guide.md and docs/admin-guide.md tell
-// people to do. "make pictures" runs it for the pictures of these pages.
+// people to do.
 func TestGuide(t *testing.T) {
 	p, dir := startDemo(t)
 	report := readReport(t, p, dir)

@@ -41,7 +41,7 @@ func TestPages(t *testing.T) {
 	w.Open("/user/phone-book/new")
 	w.Fill("Address", "not an address")
 	w.Press("Save")
-	w.Shows("Address")
+	w.Shows("This is no address that can be called")
 	seen.here("entry-error")
 	w.Open("/user/phone-book")
 	w.Press("Call Bob Keller")

@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"strings"
 
 	"github.com/chromedp/chromedp"
@@ -40,7 +39,10 @@ func (b *Browser) Accessible(what string) {
 func (b *Browser) FitsWidth(what string) {
 	b.t.Helper()
 	over, err := eval[int](b, "() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-	if err != nil || over > 0 {
-		b.t.Error(fmt.Errorf("%s is %d px wider than the window (%w)", what, over, err))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if over > 0 {
+		b.t.Errorf("%s is %d px wider than the window", what, over)
 	}
 }

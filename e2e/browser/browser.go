@@ -25,9 +25,10 @@ const patience = 10 * time.Second
 
 // Browser is one Chromium window with a profile of its own.
 type Browser struct {
-	t    testing.TB
-	ctx  context.Context
-	base string
+	t      testing.TB
+	ctx    context.Context
+	base   string
+	closed bool
 }
 
 // Start starts Chromium for the site at base; it ends with the test. Errors of
@@ -154,7 +155,7 @@ func (b *Browser) Tick(label string) {
 	b.t.Helper()
 	b.does("tick "+label, `label => {
 		const box = [...document.querySelectorAll("input[type=checkbox]")].find(e => e.offsetParent !== null &&
-			[...(e.labels || [])].some(l => l.innerText.toLowerCase().includes(label.toLowerCase())));
+			[e.getAttribute("aria-label") || "", ...[...(e.labels || [])].map(l => l.innerText)].some(l => l.toLowerCase().includes(label.toLowerCase())));
 		if (!box) return "no checkbox is labelled so";
 		box.click();
 		return "";
@@ -291,7 +292,7 @@ func (b *Browser) Picture(name string) {
 
 // keepOnFailure pictures what a failed test last saw.
 func (b *Browser) keepOnFailure() {
-	if b.t.Failed() && b.ctx.Err() == nil {
+	if b.t.Failed() && b.ctx.Err() == nil && !b.closed {
 		b.t.Logf("the page showed:\n%s", b.Text())
 		b.Picture("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
 	}

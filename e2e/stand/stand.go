@@ -34,6 +34,8 @@ type Options struct {
 	IPs []string
 	// Args are added to the router's command line.
 	Args []string
+	// WebConfig is the text of the portal's webui.toml; "" is none.
+	WebConfig string
 	// Proxy is a router's binary in place of the built one.
 	Proxy string
 }
@@ -250,16 +252,32 @@ func (s *Stand) Portal() string {
 	return fmt.Sprintf("http://127.0.0.1:%d", s.webPort)
 }
 
+// KillPortal kills the portal without warning.
+func (s *Stand) KillPortal() { s.portal.Kill() }
+
+// LaunchPortal starts the portal again, where it was.
+func (s *Stand) LaunchPortal() {
+	s.t.Helper()
+	s.startPortal()
+}
+
 func (s *Stand) startPortal() {
 	s.t.Helper()
 	var err error
-	if s.webPort, err = proc.FreePort("127.0.0.1", 0); err != nil {
-		s.t.Fatal(err)
+	if s.webPort == 0 {
+		if s.webPort, err = proc.FreePort("127.0.0.1", 0); err != nil {
+			s.t.Fatal(err)
+		}
 	}
-	s.portal, err = proc.Start(proc.Command{
-		Name: "seraph-webui", Path: s.bin.WebUI, Dir: s.Dir, LogDir: s.Dir,
-		Args: []string{"--listen", fmt.Sprintf("127.0.0.1:%d", s.webPort), "--db", s.db.url, "--ctl", s.CtlSocket()},
-	})
+	args := []string{"--listen", fmt.Sprintf("127.0.0.1:%d", s.webPort), "--db", s.db.url, "--ctl", s.CtlSocket()}
+	if s.options.WebConfig != "" {
+		file := filepath.Join(s.Dir, "webui.toml")
+		if err := os.WriteFile(file, []byte(s.options.WebConfig), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		args = append(args, "--config", file)
+	}
+	s.portal, err = proc.Start(proc.Command{Name: "seraph-webui", Path: s.bin.WebUI, Args: args, Dir: s.Dir, LogDir: s.Dir})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -17,14 +17,24 @@ var belongings = []string{
 	"DELETE FROM grp WHERE username = ? AND domain = ?",
 	"DELETE FROM dbaliases WHERE username = ? AND domain = ?",
 	"DELETE FROM phonebook WHERE username = ? AND domain = ?",
+	"DELETE FROM phonebook_trash WHERE username = ? AND domain = ?",
+	"DELETE FROM white_page WHERE username = ? AND domain = ?",
 	"DELETE FROM dial_history WHERE username = ? AND domain = ?",
 	"DELETE FROM speed_dial WHERE username = ? AND domain = ?",
 	"DELETE FROM call_rule WHERE username = ? AND domain = ?",
-	"DELETE FROM pending WHERE username = ? AND domain = ?",
+	"DELETE FROM public_page WHERE username = ? AND domain = ?",
+	"DELETE FROM call_me WHERE username = ? AND domain = ?",
+	"DELETE FROM missed_mail WHERE username = ? AND domain = ?",
+	// Sign-ups are other people's, who are told that the name is taken.
+	"DELETE FROM pending WHERE username = ? AND domain = ? AND kind NOT IN ('" + kindSignUp + "', '" + kindApproval + "')",
 	"DELETE FROM silo_state WHERE silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)",
 	"DELETE FROM silo_foreign WHERE silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)",
 	"DELETE FROM silo WHERE username = ? AND domain = ?",
-	// A call is the other side's as well.
+	// A call is the other side's as well, unless that is nobody here or has let it go.
+	"DELETE FROM call_log WHERE caller_username = ? AND caller_domain = ? AND (callee_deleted = 1 OR NOT EXISTS" +
+		" (SELECT 1 FROM subscriber s WHERE s.username = call_log.callee_username AND s.domain = call_log.callee_domain))",
+	"DELETE FROM call_log WHERE callee_username = ? AND callee_domain = ? AND (caller_deleted = 1 OR NOT EXISTS" +
+		" (SELECT 1 FROM subscriber s WHERE s.username = call_log.caller_username AND s.domain = call_log.caller_domain))",
 	"UPDATE call_log SET caller_deleted = 1 WHERE caller_username = ? AND caller_domain = ?",
 	"UPDATE call_log SET callee_deleted = 1 WHERE callee_username = ? AND callee_domain = ?",
 }

@@ -177,13 +177,14 @@ func scanCallRule(s scanner) (r CallRule, err error) {
 // Set puts a rule in the place of the owner's rule of that kind and pattern, or adds
 // it. ErrNotFound if there is no such subscriber, ErrFull at MaxCallRules.
 func (t *CallRules) Set(ctx context.Context, r CallRule) error {
+	return t.SetWithin(ctx, r, MaxCallRules)
+}
+
+// SetWithin is Set for an owner who may have most rules, at most MaxCallRules.
+func (t *CallRules) SetWithin(ctx context.Context, r CallRule, most int) error {
 	r, err := r.Canonical()
 	if err != nil {
 		return err
-	}
-	enabled := 0
-	if r.Enabled {
-		enabled = 1
 	}
 	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, r.Owner); err != nil {
@@ -193,11 +194,54 @@ func (t *CallRules) Set(ctx context.Context, r CallRule) error {
 			r.Owner.User, r.Owner.Domain, r.Kind, r.Pattern); err != nil {
 			return err
 		}
-		return insertOwned(ctx, tx, "call_rule", r.Owner, MaxCallRules,
-			"INSERT INTO call_rule (username, domain, kind, pattern, target, seconds, enabled) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			r.Owner.User, r.Owner.Domain, r.Kind, r.Pattern, r.Target, r.Seconds, enabled)
+		return insertRule(ctx, tx, r, most)
 	})
 	return wrap(err, "call rule "+r.Kind+" of "+r.Owner.String())
+}
+
+// SetForwards puts rules in the place of all of the owner's but those of kind block: all
+// of them or, if one is wrong, none. A kind is given once. ErrNotFound if there is no such
+// subscriber, ErrFull if there would be more than most rules, or than MaxCallRules.
+func (t *CallRules) SetForwards(ctx context.Context, owner aor.AOR, rules []CallRule, most int) error {
+	for i := range rules {
+		r := rules[i]
+		r.Owner = owner
+		c, err := r.Canonical()
+		if err == nil && c.Kind == RuleBlock {
+			err = &FieldError{"kind", "is no kind of forwarding"}
+		}
+		if err != nil {
+			return wrap(err, "call rules of "+owner.String())
+		}
+		rules[i] = c
+	}
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := t.db.lockSubscriber(ctx, tx, owner); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM call_rule WHERE username = ? AND domain = ? AND kind <> ?",
+			owner.User, owner.Domain, RuleBlock); err != nil {
+			return err
+		}
+		for _, r := range rules {
+			if err := insertRule(ctx, tx, r, most); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap(err, "call rules of "+owner.String())
+}
+
+// insertRule adds a canonical rule within a transaction that has locked the subscriber.
+func insertRule(ctx context.Context, tx *sql.Tx, r CallRule, most int) error {
+	enabled := 0
+	if r.Enabled {
+		enabled = 1
+	}
+	return insertOwned(ctx, tx, "call_rule", r.Owner, min(most, MaxCallRules),
+		"INSERT INTO call_rule (username, domain, kind, pattern, target, seconds, enabled) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		r.Owner.User, r.Owner.Domain, r.Kind, r.Pattern, r.Target, r.Seconds, enabled)
 }
 
 // Remove removes the owner's rule of a kind and pattern, ErrNotFound if there is none.

@@ -69,6 +69,14 @@ func placeholders(n int) string {
 	return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
 }
 
+// seconds is how many seconds lie between two times; NULL if one is.
+func seconds(d schema.Dialect, from, to string) string {
+	if d == schema.MySQL {
+		return "TIMESTAMPDIFF(SECOND, " + from + ", " + to + ")"
+	}
+	return "CAST(strftime('%s', " + to + ") AS INTEGER) - CAST(strftime('%s', " + from + ") AS INTEGER)"
+}
+
 // forUpdate ends a SELECT inside a transaction that decides about a write: the
 // rows it saw, and their absence, stay as they are until the end. A SQLite
 // transaction has the whole database for itself.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -58,8 +57,9 @@ const (
 
 // EntryQuery selects a page of entries.
 type EntryQuery struct {
-	// Search is looked for, without regard to case, in names, address, group
-	// and note. Empty matches all.
+	// Search is looked for, without regard to case and accents, in names,
+	// address, group and note, and in the aliases of people who allow others to
+	// find them. Empty matches all.
 	Search string
 	// Group narrows to one group, if not empty.
 	Group string
@@ -107,7 +107,7 @@ func (t *Phonebook) List(ctx context.Context, owner aor.AOR, q EntryQuery) ([]En
 		f.and(exact(t.db.target.dialect, "grp_name")+" = ?", q.Group)
 	}
 	if q.Search != "" {
-		f.and("search LIKE ? ESCAPE '!'", contains(q.Search))
+		t.searchFor(&f, owner.Domain, q.Search)
 	}
 	list, total, err := listPage(ctx, t.db.read, scanEntry, entryColumns, " FROM phonebook", f, orderBy(keys, q.Desc), q.Limit, q.Offset)
 	return list, total, wrap(err, "phone book of "+owner.String())
@@ -182,7 +182,7 @@ func badAddress(err error) *FieldError {
 	return &FieldError{"address", "is not an address like bob@example.org"}
 }
 
-func (e *Entry) search() string { return fold(e.FirstName, e.LastName, e.Address, e.Group, e.Note) }
+func (e *Entry) search() string { return words(e.FirstName, e.LastName, e.Address, e.Group, e.Note) }
 
 // Add stores a new entry and returns it as stored, with its ID; space around
 // its texts is dropped. Several entries may have one address. A bad field is a
@@ -193,24 +193,14 @@ func (t *Phonebook) Add(ctx context.Context, owner aor.AOR, e Entry) (Entry, err
 	}
 	e.Created, e.Modified = t.db.present(), t.db.present()
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// Two additions at once would not count each other.
-		if err := t.db.lockSubscriber(ctx, tx, owner); err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM phonebook WHERE username = ? AND domain = ?", owner.User, owner.Domain)
+		room, err := t.room(ctx, tx, owner)
 		if err != nil {
 			return err
 		}
-		if n >= MaxEntries {
-			return &FieldError{"address", fmt.Sprintf("does not fit: a phone book has at most %d entries", MaxEntries)}
+		if room <= 0 {
+			return full()
 		}
-		result, err := tx.ExecContext(ctx, "INSERT INTO phonebook (username, domain, fname, lname, sip_uri, grp_name, note, search,"+
-			" created, modified) VALUES ("+placeholders(10)+")", owner.User, owner.Domain, e.FirstName, e.LastName, e.Address,
-			e.Group, e.Note, e.search(), stamp(e.Created), stamp(e.Modified))
-		if err != nil {
-			return err
-		}
-		e.ID, err = result.LastInsertId()
+		e.ID, err = t.insert(ctx, tx, owner, e)
 		return err
 	})
 	if err != nil {
@@ -226,9 +216,7 @@ func (t *Phonebook) Update(ctx context.Context, owner aor.AOR, e Entry) (Entry, 
 	}
 	var stored Entry
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		err = matched(tx.ExecContext(ctx, "UPDATE phonebook SET fname = ?, lname = ?, sip_uri = ?, grp_name = ?, note = ?, search = ?,"+
-			" modified = ? WHERE id = ? AND username = ? AND domain = ?", e.FirstName, e.LastName, e.Address, e.Group, e.Note,
-			e.search(), stamp(t.db.present()), e.ID, owner.User, owner.Domain))
+		err = t.put(ctx, tx, owner, e)
 		if err != nil {
 			return err
 		}

@@ -275,8 +275,9 @@ func TestPhonebookModel(t *testing.T) {
 				}
 				want := map[int64]store.Entry{}
 				for id, e := range model {
+					plain := strings.NewReplacer("ž", "z").Replace
 					words := strings.ToLower(strings.Join([]string{e.FirstName, e.LastName, e.Address, e.Group, e.Note}, " "))
-					if ownerOf[id] == owner && strings.Contains(words, strings.ToLower(search)) {
+					if ownerOf[id] == owner && strings.Contains(plain(words), plain(strings.ToLower(search))) {
 						want[id] = e
 					}
 				}

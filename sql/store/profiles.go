@@ -100,20 +100,25 @@ func (t *Profiles) Save(ctx context.Context, p Profile) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	columns := []string{"username", "domain", "first_name", "last_name", "email", "phone", "time_zone", "language", "theme",
-		"presence", "findable", "auto_answer", "missed_mail", "search", "modified", "created"}
-	statement := upsert(t.db.target.dialect, "profile", columns, columns[:2], columns[2:len(columns)-1], 1)
-	now := stamp(t.db.present())
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, p.AOR); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, statement, p.AOR.User, p.AOR.Domain, p.FirstName, p.LastName, p.Email, p.Phone,
-			p.TimeZone, p.Language, p.Theme, string(p.Presence), p.Findable, p.AutoAnswer, p.MissedMail,
-			fold(p.AOR.User, p.FirstName, p.LastName, p.Email), now, now)
-		return err
+		return t.write(ctx, tx, p)
 	})
 	return wrap(err, "profile of "+p.AOR.String())
+}
+
+// write is Save within a transaction, of a profile that is checked.
+func (t *Profiles) write(ctx context.Context, tx *sql.Tx, p Profile) error {
+	columns := []string{"username", "domain", "first_name", "last_name", "email", "phone", "time_zone", "language", "theme",
+		"presence", "findable", "auto_answer", "missed_mail", "search", "modified", "created"}
+	statement := upsert(t.db.target.dialect, "profile", columns, columns[:2], columns[2:len(columns)-1], 1)
+	now := stamp(t.db.present())
+	_, err := tx.ExecContext(ctx, statement, p.AOR.User, p.AOR.Domain, p.FirstName, p.LastName, p.Email, p.Phone,
+		p.TimeZone, p.Language, p.Theme, string(p.Presence), p.Findable, p.AutoAnswer, p.MissedMail,
+		fold(p.AOR.User, p.FirstName, p.LastName, p.Email), now, now)
+	return orElse(err, listWhitePage(ctx, tx, p))
 }
 
 // Check reports as a *FieldError what Save would not take.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 
 	"seraph/sql/aor"
 )
@@ -58,22 +59,80 @@ func scanSpeedDial(s scanner) (d SpeedDial, err error) {
 // Add adds a number; its URI is stored canonically. ErrExists if the owner has that
 // number, ErrNotFound if there is no such subscriber, ErrFull at MaxSpeedDials.
 func (t *SpeedDials) Add(ctx context.Context, d SpeedDial) error {
+	d, err := d.canonical()
+	if err != nil {
+		return err
+	}
+	err = t.db.addOwned(ctx, "speed_dial", d.Owner, MaxSpeedDials, insertSpeedDial, d.columns()...)
+	return wrap(err, "speed dial "+d.Dialed.String()+" of "+d.Owner.String())
+}
+
+// canonical checks a number and writes its URI in the usual form.
+func (d SpeedDial) canonical() (SpeedDial, error) {
 	for field, text := range map[string]string{"first_name": d.FirstName, "last_name": d.LastName, "description": d.Description} {
 		if err := checkText(field, text, 64); err != nil {
-			return err
+			return d, err
 		}
 	}
 	if err := checkAOR("dialed", d.Dialed); err != nil {
-		return err
+		return d, err
 	}
 	uri, err := aor.CanonicalURI(d.URI, d.Owner.Domain)
 	if err != nil {
-		return &FieldError{"uri", "is not an address that can be called"}
+		return d, &FieldError{"uri", "is not an address that can be called"}
 	}
-	err = t.db.addOwned(ctx, "speed_dial", d.Owner, MaxSpeedDials, "INSERT INTO speed_dial (username, domain, sd_username, sd_domain, new_uri,"+
-		" fname, lname, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		d.Owner.User, d.Owner.Domain, d.Dialed.User, d.Dialed.Domain, uri, d.FirstName, d.LastName, d.Description)
-	return wrap(err, "speed dial "+d.Dialed.String()+" of "+d.Owner.String())
+	d.URI = uri
+	return d, nil
+}
+
+const insertSpeedDial = "INSERT INTO speed_dial (username, domain, sd_username, sd_domain, new_uri, fname, lname, description)" +
+	" VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+func (d SpeedDial) columns() []any {
+	return []any{d.Owner.User, d.Owner.Domain, d.Dialed.User, d.Dialed.Domain, d.URI, d.FirstName, d.LastName, d.Description}
+}
+
+// SetNumbers puts a list in the place of those of the owner's numbers that are dialed in
+// the owner's domain and for which slot is true: all of it or, if one is wrong, nothing.
+// ErrNotFound if there is no such subscriber, ErrExists if a number is given twice, ErrFull
+// if there would be more than MaxSpeedDials.
+func (t *SpeedDials) SetNumbers(ctx context.Context, owner aor.AOR, slot func(number string) bool, list []SpeedDial) error {
+	rows := make([]SpeedDial, len(list))
+	for i, d := range list {
+		d.Owner, d.Dialed.Domain = owner, owner.Domain
+		var err error
+		if rows[i], err = d.canonical(); err == nil && !slot(d.Dialed.User) {
+			err = &FieldError{"dialed", "is no slot"}
+		}
+		if err != nil {
+			return wrap(err, "speed dials of "+owner.String())
+		}
+	}
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := t.db.lockSubscriber(ctx, tx, owner); err != nil {
+			return err
+		}
+		present, err := all(ctx, tx, scanSpeedDial, speedDialColumns+" WHERE username = ? AND domain = ?", owner.User, owner.Domain)
+		if err != nil {
+			return err
+		}
+		for _, d := range present {
+			if d.Dialed.Domain != owner.Domain && d.Dialed.Domain != "" || !slot(d.Dialed.User) {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, "DELETE FROM speed_dial WHERE username = ? AND domain = ? AND sd_username = ? AND sd_domain = ?",
+				owner.User, owner.Domain, d.Dialed.User, d.Dialed.Domain); err != nil {
+				return err
+			}
+		}
+		for _, d := range rows {
+			if err := insertOwned(ctx, tx, "speed_dial", owner, MaxSpeedDials, insertSpeedDial, d.columns()...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap(err, "speed dials of "+owner.String())
 }
 
 // Remove removes a number of an owner, ErrNotFound if there is none.

@@ -39,6 +39,10 @@ type DB struct {
 	SpeedDials  *SpeedDials
 	CallRules   *CallRules
 	Dispatcher  *Dispatcher
+	CallMe      *CallMe
+	WhitePages  *WhitePages
+	Pending     *Pending
+	MissedMails *MissedMails
 
 	target target
 	masked string
@@ -90,6 +94,9 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	db.Admins = &Admins{db}
 	db.Addresses, db.Trusted = &Addresses{db}, &Trusted{db}
 	db.SpeedDials, db.CallRules, db.Dispatcher = &SpeedDials{db}, &CallRules{db}, &Dispatcher{db}
+	db.CallMe = &CallMe{db}
+	db.WhitePages = &WhitePages{db}
+	db.Pending, db.MissedMails = &Pending{db}, &MissedMails{db}
 	db.Silo, db.Calls, db.Accounting = &Silo{db}, &Calls{db}, &Accounting{db}
 	return db, nil
 }

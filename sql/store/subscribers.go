@@ -85,23 +85,27 @@ func (t *Subscribers) Create(ctx context.Context, a aor.AOR, password string) er
 		return err
 	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO subscriber (username, domain, ha1, ha1b) VALUES (?, ?, ?, ?)",
-			a.User, a.Domain, aor.HA1(a.User, a.Domain, password), aor.HA1B(a.User, a.Domain, password))
-		if duplicate(err) {
-			return ErrExists
-		}
-		if err != nil {
-			return err
-		}
-		if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
-			return orElse(err, ErrExists)
-		}
-		if err := erase(ctx, tx, a); err != nil {
-			return err
-		}
-		return t.writeSHA256(ctx, tx, a, password)
+		return t.insert(ctx, tx, a, HashesOf(a, password))
 	})
 	return wrap(err, "create subscriber "+a.String())
+}
+
+// insert is Create within a transaction.
+func (t *Subscribers) insert(ctx context.Context, tx *sql.Tx, a aor.AOR, h Hashes) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO subscriber (username, domain, ha1, ha1b) VALUES (?, ?, ?, ?)", a.User, a.Domain, h.HA1, h.HA1B)
+	if duplicate(err) {
+		return ErrExists
+	}
+	if err != nil {
+		return err
+	}
+	if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
+		return orElse(err, ErrExists)
+	}
+	if err := erase(ctx, tx, a); err != nil {
+		return err
+	}
+	return t.putSHA256(ctx, tx, a, h.HA1, h.SHA256, h.SHA256B)
 }
 
 // SetPassword replaces all hashes. Sessions stay: see Sessions.RevokeAll.
@@ -110,20 +114,37 @@ func (t *Subscribers) SetPassword(ctx context.Context, a aor.AOR, password strin
 		return err
 	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "UPDATE subscriber SET ha1 = ?, ha1b = ? WHERE username = ? AND domain = ?",
-			aor.HA1(a.User, a.Domain, password), aor.HA1B(a.User, a.Domain, password), a.User, a.Domain)
-		if err := matched(result, err); err != nil {
-			return err
-		}
-		return t.writeSHA256(ctx, tx, a, password)
+		return t.update(ctx, tx, a, HashesOf(a, password))
 	})
 	return wrap(err, "password of "+a.String())
 }
 
-// writeSHA256 stores the SHA-256 hashes beside the MD5 ones.
-func (t *Subscribers) writeSHA256(ctx context.Context, tx *sql.Tx, a aor.AOR, password string) error {
-	return t.putSHA256(ctx, tx, a, aor.HA1(a.User, a.Domain, password),
-		aor.HA1SHA256(a.User, a.Domain, password), aor.HA1SHA256(a.User+"@"+a.Domain, a.Domain, password))
+// update is SetPassword within a transaction.
+func (t *Subscribers) update(ctx context.Context, tx *sql.Tx, a aor.AOR, h Hashes) error {
+	result, err := tx.ExecContext(ctx, "UPDATE subscriber SET ha1 = ?, ha1b = ? WHERE username = ? AND domain = ?", h.HA1, h.HA1B, a.User, a.Domain)
+	if err := matched(result, err); err != nil {
+		return err
+	}
+	return t.putSHA256(ctx, tx, a, h.HA1, h.SHA256, h.SHA256B)
+}
+
+// Hashes are all that is kept of a password; see Credential.
+type Hashes struct{ HA1, HA1B, SHA256, SHA256B string }
+
+// HashesOf makes the hashes of a subscriber's password.
+func HashesOf(a aor.AOR, password string) Hashes {
+	return Hashes{
+		HA1: aor.HA1(a.User, a.Domain, password), HA1B: aor.HA1B(a.User, a.Domain, password),
+		SHA256: aor.HA1SHA256(a.User, a.Domain, password), SHA256B: aor.HA1SHA256(a.User+"@"+a.Domain, a.Domain, password),
+	}
+}
+
+// check reports hashes that no password has.
+func (h Hashes) check() error {
+	if !isHex(h.HA1, 32) || !isHex(h.HA1B, 32) || !isHex(h.SHA256, 64) || !isHex(h.SHA256B, 64) {
+		return &FieldError{"password", "is not given by its hashes"}
+	}
+	return nil
 }
 
 func (t *Subscribers) putSHA256(ctx context.Context, tx *sql.Tx, a aor.AOR, ha1, sha256, sha256b string) error {

@@ -160,6 +160,7 @@ func TestKamctlRows(t *testing.T) {
 func TestDeleteLeavesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ctx := t.Context()
+		db.add(t, carol)
 		fill(t, db, alice)
 		fill(t, db, bob)
 		before := db.rowsOf(t, bob)
@@ -173,7 +174,7 @@ func TestDeleteLeavesNothing(t *testing.T) {
 		if n := db.count(t, "SELECT COUNT(*) FROM silo_state"); n != 1 {
 			t.Errorf("%d rows in silo_state, want bob's", n)
 		}
-		// The call of the two is bob's still.
+		// The call to carol is hers still.
 		if n := db.count(t, "SELECT COUNT(*) FROM call_log WHERE caller_deleted = 1 AND callee_deleted = 0"); n != 1 {
 			t.Errorf("%d calls from alice are left for the other side, want 1", n)
 		}
@@ -195,7 +196,7 @@ func TestCreateInheritsNothing(t *testing.T) {
 
 // owned are the tables with rows of a subscriber.
 var owned = []string{"subscriber", "credential_sha256", "profile", "session", "admin_privilege", "grp", "dbaliases",
-	"phonebook", "dial_history", "pending", "silo", "location"}
+	"phonebook", "phonebook_trash", "white_page", "dial_history", "pending", "silo", "location"}
 
 // rowsOf counts the rows of a subscriber in each table.
 func (b base) rowsOf(t *testing.T, a aor.AOR) map[string]int {
@@ -222,6 +223,8 @@ func fill(t *testing.T, db base, a aor.AOR) {
 	_, err = db.Phonebook.Add(ctx, a, store.Entry{Address: "carol"})
 	ok(t, err)
 	ok(t, db.Dials.Add(ctx, a, "carol"))
+	db.exec(t, "INSERT INTO phonebook_trash (id, username, domain) SELECT 1 + COUNT(*), ?, ? FROM phonebook_trash", a.User, a.Domain)
+	db.exec(t, "INSERT INTO white_page (username, domain) VALUES (?, ?)", a.User, a.Domain)
 	ok(t, db.Locations.ApplyBatch(ctx, []store.LocationOp{{Binding: newBinding("ruid-"+a.User, a)}}))
 	db.exec(t, "INSERT INTO admin_privilege (username, domain, priv_name) VALUES (?, ?, 'all')", a.User, a.Domain)
 	db.exec(t, "INSERT INTO pending (token_hash, username, domain) VALUES (?, ?, ?)", a.User, a.User, a.Domain)

@@ -23,6 +23,8 @@ func (s *Server) ctdDial(ctx context.Context, p *params) (any, error) {
 		CalleeName: p.line("callee_name", maxDisplayName),
 		Device:     p.line("device", maxContact),
 		Actor:      p.line("actor", maxActor),
+
+		NoAutoAnswer: int(p.integer("no_auto_answer", 0, 0, 1)),
 	}
 	if err := p.err(); err != nil {
 		return nil, err

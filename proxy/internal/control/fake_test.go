@@ -96,7 +96,11 @@ func (f *fakeProxy) Dial(_ context.Context, p ctlproto.CtdDialParams) (string, e
 	case "sip:panic@example.org":
 		panic("planted")
 	}
-	return "id-1", f.did(strings.Join([]string{"dial", p.Caller, p.Callee, p.CalleeName, p.Actor}, "|"))
+	did := strings.Join([]string{"dial", p.Caller, p.Callee, p.CalleeName, p.Actor}, "|")
+	if p.NoAutoAnswer != 0 {
+		did += "|no auto-answer"
+	}
+	return "id-1", f.did(did)
 }
 
 func (f *fakeProxy) Status(id string) (ctlproto.CtdStatus, bool) {

@@ -26,7 +26,7 @@ func TestDefaultScript(t *testing.T) {
 	const stripped = "remove_hf(P-Asserted-Identity) remove_hf(P-Preferred-Identity) remove_hf(Remote-Party-ID) "
 	const (
 		alice, bob, eve, other = "sip:alice@example.org", "sip:bob@example.org", "sip:eve@example.net", "sip:x@example.com"
-		domain                 = "sip:example.org"
+		domain, short          = "sip:example.org", "sip:07@example.org"
 		auth                   = "proxy_authorize(,subscriber) check_from() consume_credentials() " + stripped
 		alias                  = "alias_db_lookup(dbaliases) "
 		relayed                = "t_on_reply(1) t_relay()"
@@ -42,6 +42,9 @@ func TestDefaultScript(t *testing.T) {
 		want       string
 	}{
 		{"a call between ours", call, "", "", auth + "record_route() " + found},
+		{"a short number", request("INVITE", short, alice, short), "", "",
+			"proxy_authorize(,subscriber) check_from() consume_credentials() sd_lookup(speed_dial) " + stripped + "record_route() " + found},
+		{"a stranger's two digits", request("INVITE", short, eve, short), "", "", stripped + "record_route() " + found},
 		{"the same without credentials", call, "proxy_authorize", "", "proxy_authorize(,subscriber) proxy_challenge(,1)"},
 		{"under another's name", call, "check_from", "", "proxy_authorize(,subscriber) check_from() sl_send_reply(403,Use Your Own Address in From)"},
 		{"to somebody who is not there", call, "lookup", "",

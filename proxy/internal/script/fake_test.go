@@ -125,6 +125,7 @@ func (s *stage) modules() []module.Module {
 		&fake{"userblock", []module.Param{s.param("foreign_group", module.String, false)}, []module.Func{
 			s.fn("ub_blocked", 0, 0, requests), s.fn("ub_dnd", 0, 0, requests), s.fn("ub_forward", 1, 1, requests), s.fn("ub_no_answer_timeout", 0, 0, requests),
 		}},
+		&fake{"speeddial", nil, []module.Func{s.fn("sd_lookup", 1, 2, module.RequestRoute)}},
 		&fake{"ctd", nil, nil},
 		&fake{"dialog", nil, []module.Func{s.fn("dlg_manage", 0, 0, requests)}},
 		&fake{"acc", []module.Param{s.param("db_missed_flag", module.Int, false)}, nil},

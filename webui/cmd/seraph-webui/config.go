@@ -38,12 +38,25 @@ type Config struct {
 	Sessions      Sessions `toml:"sessions"`
 	Aliases       Aliases  `toml:"aliases"`
 	Contacts      Contacts `toml:"contacts"`
+	Rules         Rules    `toml:"rules"`
+	CallMe        CallMe   `toml:"call_me"`
+	PublicURL     string   `toml:"public_url"`
+	Mail          Mail     `toml:"mail"`
+	SignUp        SignUp   `toml:"signup"`
 }
 
 // Contacts are the rules by which people add contacts by hand; see
 // user.ContactRules.
 type Contacts struct {
 	Deny []user.ContactPattern `toml:"deny"`
+}
+
+// Rules are the limits of the call rules that people give themselves; see
+// user.RuleLimits.
+type Rules struct {
+	Deny         []user.ContactPattern `toml:"deny"`
+	Most         int                   `toml:"limit"`
+	ForeignGroup string                `toml:"foreign_group"`
 }
 
 // Aliases are the rules by which people give themselves aliases; see
@@ -83,7 +96,7 @@ func defaults() Config {
 	l, admin := session.DefaultLimits(), session.AdminLimits()
 	return Config{
 		Listen: "127.0.0.1:8080", State: defaultState, Ctl: ctlproto.DefaultSocket,
-		Aliases: defaultAliases(),
+		Aliases: defaultAliases(), Rules: Rules{Most: store.MaxCallRules}, CallMe: defaultCallMe(), Mail: defaultMail(), SignUp: defaultSignUp(),
 		Sessions: Sessions{
 			duration(l.Idle), duration(l.Absolute), duration(l.KeepIdle), duration(l.KeepAbsolute),
 			duration(admin.Idle), duration(admin.Absolute),
@@ -91,9 +104,10 @@ func defaults() Config {
 	}
 }
 
-// parseArgs reads the command line and the file that it names. Its errors are
+// parseArgs reads the command line and the file that it names. show, where it is
+// not nil, is all that the program is asked for. Its errors are
 // fit for the operator's eyes and hold no password.
-func parseArgs(args []string, errs io.Writer) (cfg Config, version bool, err error) {
+func parseArgs(args []string, errs io.Writer) (cfg Config, show printout, err error) {
 	var line Config
 	flags := flag.NewFlagSet("seraph-webui", flag.ContinueOnError)
 	flags.SetOutput(errs)
@@ -102,25 +116,31 @@ func parseArgs(args []string, errs io.Writer) (cfg Config, version bool, err err
 	flags.StringVar(&line.DB, "db", "", "database `URL` (default: the embedded one in the state folder)")
 	flags.StringVar(&line.State, "state", "", "`DIR` of the embedded database (default "+defaultState+")")
 	flags.StringVar(&line.Ctl, "ctl", "", "control socket `PATH` of seraph-proxy (default "+ctlproto.DefaultSocket+")")
-	flags.BoolVar(&version, "version", false, "print the version and end")
+	version := flags.Bool("version", false, "print the version and end")
+	routes := flags.Bool("routes", false, "print the site map and end")
 	flags.Usage = func() {
-		fmt.Fprintln(errs, "Usage: seraph-webui [--config FILE] [--listen ADDRESS:PORT] [--db URL | --state DIR] [--ctl PATH] [--version]")
+		fmt.Fprintln(errs, "Usage: seraph-webui [--config FILE] [--listen ADDRESS:PORT] [--db URL | --state DIR] [--ctl PATH] [--version] [--routes]")
 		flags.PrintDefaults()
 	}
-	if err := flags.Parse(args); err != nil || version {
-		return Config{}, version, err
+	if err := flags.Parse(args); err != nil {
+		return Config{}, nil, err
 	}
-	if flags.NArg() > 0 {
-		return Config{}, false, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	switch {
+	case *version:
+		return Config{}, printVersion, nil
+	case *routes:
+		return Config{}, printRoutes, nil
+	case flags.NArg() > 0:
+		return Config{}, nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	cfg = defaults()
 	if *file != "" {
 		if cfg, err = readConfig(*file, cfg); err != nil {
-			return Config{}, false, err
+			return Config{}, nil, err
 		}
 	}
 	cfg.override(line)
-	return cfg, false, cfg.check()
+	return cfg, nil, cfg.check()
 }
 
 // readConfig reads a file over cfg. A key that does not exist is an error that
@@ -183,7 +203,16 @@ func (c *Config) check() error {
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
 		return fmt.Errorf("time_zone: %q is no IANA name such as \"Europe/Prague\"", c.TimeZone)
 	}
+	if c.Rules.Most < 1 || c.Rules.Most > store.MaxCallRules {
+		return fmt.Errorf("rules.limit: %d is not from 1 to %d", c.Rules.Most, store.MaxCallRules)
+	}
 	if _, err := c.Aliases.rules(); err != nil {
+		return err
+	}
+	if _, err := c.CallMe.rules(); err != nil {
+		return err
+	}
+	if _, err := c.desk(); err != nil {
 		return err
 	}
 	_, err := c.proxies()

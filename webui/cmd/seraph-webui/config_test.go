@@ -151,6 +151,9 @@ func TestWrongSettings(t *testing.T) {
 		{"pattern", "[aliases]\npattern = \"[a-\"", "aliases.pattern: "},
 		{"a contact pattern", "[contacts]\n# deny:\ndeny = [\"*.example.net\", \"/[a/\"]", `webui.toml:3: "/[a/" is no pattern for contacts: error parsing regexp: missing closing ]`},
 		{"an empty contact pattern", "[contacts]\ndeny = [\"\"]", `webui.toml:2: "" is no pattern for contacts: it is empty`},
+		{"a call rule pattern", "[rules]\ndeny = [\"/[a/\"]", `webui.toml:2: "/[a/" is no pattern for contacts: error parsing regexp: missing closing ]`},
+		{"no call rules", "[rules]\nlimit = 0", "rules.limit: 0 is not from 1 to 100"},
+		{"more call rules than there can be", "[rules]\nlimit = 101", "rules.limit: 101 is not from 1 to 100"},
 		{"one contact pattern, no list", "[contacts]\ndeny = \"*\"", "contacts.deny"},
 		{"short duration", "[sessions]\nidle = \"5s\"", `"5s" is no duration of a minute or more`},
 	} {
@@ -209,11 +212,20 @@ func TestWrongLine(t *testing.T) {
 	if code := run(t.Context(), []string{"--version"}, &out, new(bytes.Buffer)); code != 0 || out.String() != "seraph-webui dev\n" {
 		t.Errorf("--version: code %d, %q", code, &out)
 	}
+	out.Reset()
+	if code := run(t.Context(), []string{"--routes"}, &out, new(bytes.Buffer)); code != 0 {
+		t.Errorf("--routes: code %d", code)
+	}
+	for _, line := range []string{"GET /healthz anyone bare", "GET /user/phone-book/:id signed-in page", "POST /user/sign-in anyone page", "GET /user/events signed-in stream", "GET /admin signed-in page"} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("--routes lacks %q", line)
+		}
+	}
 }
 
 // TestRulesReachThePortal: what the file says of aliases and contacts is what the pages go by.
 func TestRulesReachThePortal(t *testing.T) {
-	cfg, _, err := parseArgs([]string{"--config", write(t, "[aliases]\nlimit = 7\n[contacts]\ndeny = [\n  \"*.example.net\",\n  '/^sip:\\d+@/',\n]")}, new(bytes.Buffer))
+	cfg, _, err := parseArgs([]string{"--config", write(t, "[aliases]\nlimit = 7\n[rules]\nlimit = 9\nforeign_group = \"int\"\ndeny = [\"0900*@*\"]\n[contacts]\ndeny = [\n  \"*.example.net\",\n  '/^sip:\\d+@/',\n]")}, new(bytes.Buffer))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +235,9 @@ func TestRulesReachThePortal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer options.Ctl.Close()
+	if l := options.RuleLimits; l.Most != 9 || l.ForeignGroup != "int" || len(l.Deny) != 1 || l.Deny[0].String() != "0900*@*" {
+		t.Errorf("the limits of call rules are %+v", l)
+	}
 	if options.AliasRules.Limit != 7 {
 		t.Errorf("%d aliases, want 7", options.AliasRules.Limit)
 	}

@@ -33,8 +33,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	case err != nil:
 		fmt.Fprintf(errs, "seraph-webui: %v\n", err)
 		return 2
-	case show:
-		fmt.Fprintf(out, "seraph-webui %s\n", version)
+	case show != nil:
+		show(out)
 		return 0
 	}
 	log := slog.New(slog.NewTextHandler(errs, nil))

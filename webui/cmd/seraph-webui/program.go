@@ -16,6 +16,7 @@ import (
 	"seraph/sql/store"
 	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
+	"seraph/webui/internal/public"
 	"seraph/webui/internal/server"
 	"seraph/webui/internal/user"
 	"seraph/webui/internal/view"
@@ -102,14 +103,26 @@ func (m *Main) options() (o server.Options, err error) {
 	if err != nil {
 		return o, err
 	}
-	pages, err := view.New(view.Options{Assets: files, Pages: []fs.FS{templates, adminTemplates}, Now: time.Now, Log: m.Log})
+	publicTemplates, err := public.Templates()
+	if err != nil {
+		return o, err
+	}
+	callMe, err := m.Config.CallMe.rules()
+	if err != nil {
+		return o, err
+	}
+	desk, err := m.Config.desk()
+	if err != nil {
+		return o, err
+	}
+	pages, err := view.New(view.Options{Assets: files, Pages: []fs.FS{templates, adminTemplates, publicTemplates}, Now: time.Now, Log: m.Log})
 	if err != nil {
 		return o, err
 	}
 	return server.Options{
 		Ctl: ctlproto.NewRedialer(m.Config.Ctl, ctlproto.Dialer{}), Assets: files, View: pages,
 		DefaultDomain: m.Config.DefaultDomain, Proxies: proxies, Limits: m.Config.limits(), AliasRules: aliases, AdminLimits: m.Config.adminLimits(), Zone: zone,
-		ContactRules: user.ContactRules(m.Config.Contacts), Now: time.Now, Log: m.Log,
+		ContactRules: user.ContactRules(m.Config.Contacts), RuleLimits: user.RuleLimits(m.Config.Rules), CallMe: callMe, Desk: desk, Now: time.Now, Log: m.Log,
 	}, nil
 }
 

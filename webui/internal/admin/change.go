@@ -31,10 +31,10 @@ type change struct {
 // follow records a change in the audit and tells the router. What could not
 // be done is said on the next page: the change stands in any case.
 func (p *Portal) follow(r *http.Request, c change) session.Flash {
-	notes := []string{p.text(c.note)}
+	notes := []string{p.text(r, c.note)}
 	if err := p.audit(r, c); err != nil {
 		p.Log.Error("change not recorded", "action", c.action, "user", c.who.String(), "actor", actor(r).String(), "err", err)
-		notes = append(notes, p.text(view.M("admin.not_recorded")))
+		notes = append(notes, p.text(r, view.M("admin.not_recorded")))
 	}
 	p.Log.Info("user changed", "action", c.action, "user", c.who.String(), "actor", actor(r).String(), "addr", session.Of(r).Client.Addr)
 	if c.tell != nil {
@@ -42,7 +42,7 @@ func (p *Portal) follow(r *http.Request, c change) session.Flash {
 		defer cancel()
 		if err := c.tell(ctx, c.who); err != nil {
 			p.Log.Warn("router not told of a change", "action", c.action, "user", c.who.String(), "err", err)
-			notes = append(notes, p.text(c.late))
+			notes = append(notes, p.text(r, c.late))
 		}
 	}
 	return session.Flash{Key: "admin.notes", Args: []string{strings.Join(notes, " ")}, UndoPath: c.undoPath, Undo: c.undo}
@@ -63,7 +63,8 @@ func (p *Portal) audit(r *http.Request, c change) error {
 	})
 }
 
-func (p *Portal) text(m view.Msg) string { return p.View.Texts().Text(m) }
+// text is a text in the language of the reader of r's page.
+func (p *Portal) text(r *http.Request, m view.Msg) string { return p.View.TextsFor(r).Text(m) }
 
 // describe is a profile's state for the audit.
 func describe(me store.Profile) string {

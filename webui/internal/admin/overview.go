@@ -22,9 +22,11 @@ type overviewPage struct {
 	Domain string // the reader's, or the first one
 	More   int    // how many domains there are beside it
 	Totals store.Totals
-	Router routerState
-	At     string // when, to the second
-	AtISO  string
+	// SignUps is how many new accounts wait for the reader.
+	SignUps int
+	Router  routerState
+	At      string // when, to the second
+	AtISO   string
 }
 
 // routerState is what the router said of itself.
@@ -69,6 +71,9 @@ func (p *Portal) overview(r *http.Request) (overviewPage, error) {
 	}
 	var err error
 	if page.Totals, err = p.DB.Subscribers.Totals(r.Context(), x.Scope()); err != nil {
+		return page, err
+	}
+	if page.SignUps, err = p.DB.Pending.CountApprovals(r.Context(), x.Scope()); err != nil {
 		return page, err
 	}
 	if page.Whole {

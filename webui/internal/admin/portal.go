@@ -48,6 +48,8 @@ type Options struct {
 	// PrivacyChanged says that others may see a user's presence no more, or
 	// again.
 	PrivacyChanged func(aor.AOR)
+	// SignUpDecided mails a newcomer what was decided.
+	SignUpDecided func(s store.SignUp, approved bool)
 }
 
 // Portal has the handlers of the pages as its methods.

@@ -12,7 +12,7 @@ import (
 // Door is the portal's sign-in (/admin/sign-in), with a session of its own.
 func (p *Portal) Door() portal.Door {
 	return portal.Door{
-		View: p.View, Sessions: p.Sessions, SignIn: p.SignIn, Log: p.Log,
+		View: p.View, Sessions: p.Sessions, SignIn: p.SignIn, Profiles: p.DB.Profiles, Log: p.Log,
 		Path: pathSignIn, Home: pathOverview, Title: view.M("admin.signin"), Lead: view.M("admin.signin_lead"),
 		Local: session.AdminPath, Admit: p.admit,
 	}

@@ -137,7 +137,7 @@ func (p *Portal) showUser(w http.ResponseWriter, r *http.Request, status int, pa
 		}
 	}
 	for _, level := range presences {
-		page.Presence = append(page.Presence, view.Option{Value: string(level), Label: p.text(view.M("presence." + string(level)))})
+		page.Presence = append(page.Presence, view.Option{Value: string(level), Label: p.text(r, view.M("presence."+string(level)))})
 	}
 	if err := p.addLists(r, &page); err != nil {
 		p.fail(w, r, err)
@@ -262,7 +262,8 @@ func takeFaults(f *form.Form, me store.Profile) {
 		case "phone":
 			f.Fail("phone", "account.bad_phone")
 		default:
-			f.Fail(field.Field, "form.refused", field.Msg)
+			key, args := form.Reason(field)
+			f.Fail(field.Field, key, args...)
 		}
 	}
 }

@@ -117,6 +117,7 @@ func (f *Form) Take(err error) bool {
 	if !errors.As(err, &field) {
 		return false
 	}
-	f.Fail(field.Field, "form.refused", field.Msg)
+	key, args := Reason(field)
+	f.Fail(field.Field, key, args...)
 	return true
 }

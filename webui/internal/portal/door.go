@@ -22,7 +22,11 @@ type Door struct {
 	View     *view.Set
 	Sessions *session.Manager // of this portal
 	SignIn   *session.SignIn
-	Log      *slog.Logger
+	// Profiles keep the language that people choose; *store.Profiles do.
+	Profiles interface {
+		SetLanguage(ctx context.Context, who aor.AOR, tag string) error
+	}
+	Log *slog.Logger
 
 	// Path is the page of the sign-in, Home where one goes who wanted to go
 	// nowhere else.
@@ -30,6 +34,9 @@ type Door struct {
 	Title, Lead view.Msg
 	// Keeps says that people can ask to be kept signed in.
 	Keeps bool
+	// Forgot says that a forgotten password can be replaced by mail, SignUp that
+	// people can make accounts.
+	Forgot, SignUp bool
 	// Local is path if it is a page of this portal to go to, else fallback.
 	Local func(path, fallback string) string
 	// Admit says whether somebody whose password was right has something to do
@@ -46,6 +53,7 @@ type signInPage struct {
 	Action, Return string
 	Lead           view.Msg
 	Keeps          bool
+	Forgot, SignUp bool
 	// Fault is what is wrong with the attempt as a whole; its key is "" if nothing is.
 	Fault view.Msg
 }
@@ -138,7 +146,7 @@ func (d Door) slowDown(w http.ResponseWriter, r *http.Request, page signInPage, 
 }
 
 func (d Door) show(w http.ResponseWriter, r *http.Request, status int, page signInPage) {
-	page.Action, page.Lead, page.Keeps = d.Path, d.Lead, d.Keeps
+	page.Action, page.Lead, page.Keeps, page.Forgot, page.SignUp = d.Path, d.Lead, d.Keeps, d.Forgot, d.SignUp
 	d.View.Page(w, r, status, "signin", view.Page{Title: d.Title, Data: page})
 }
 

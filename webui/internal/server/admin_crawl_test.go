@@ -31,6 +31,13 @@ func TestAdminCrawl(t *testing.T) {
 	for i := range 60 {
 		check(t, s.db.Subscribers.Create(ctx, aor.AOR{User: fmt.Sprintf("u%02d", i), Domain: "example.net"}, "password"))
 	}
+	waiting := aor.AOR{User: "waiting", Domain: "example.org"}
+	token, err := s.db.Pending.Add(ctx, store.SignUp{
+		AOR: waiting, Email: "w@example.org", First: hostile, Last: hostile, Hashes: store.HashesOf(waiting, "password password"),
+	}, time.Hour, 10)
+	check(t, err)
+	_, err = s.db.Pending.Confirm(ctx, token, time.Hour)
+	check(t, err)
 	stranger := s.browser()
 	inspect(t, stranger.get("/admin/sign-in").is(200))
 	inspect(t, stranger.post("/admin/sign-in", "/admin/sign-in", "user", hostile, "password", "x").is(422))

@@ -191,7 +191,7 @@ func (a *answer) names() (names []string) {
 // forms are the actions of the forms of a page, the frame's left out.
 func (a *answer) forms() (actions []string) {
 	each(a.doc, func(n *html.Node) {
-		if to := attr(n, "action"); n.Data == "form" && to != "/admin/theme" && to != "/admin/sign-out" {
+		if to := attr(n, "action"); n.Data == "form" && to != "/admin/theme" && to != "/admin/language" && to != "/admin/sign-out" {
 			actions = append(actions, to)
 		}
 	})

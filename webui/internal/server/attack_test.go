@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,8 @@ var attacks = []string{
 // attackedFields are all the names that pages read from a query or a form.
 var attackedFields = []string{
 	"ids", "upto", "contact", "lifetime", "alias", "return", "to", "text", "q", "page", "sort", "order", "group", "status", "address", "first_name", "last_name",
-	"email", "phone", "time_zone", "presence", "findable", "auto_answer", "note", "theme", "user", "password", "again", "new_password", "old_password", "domain", "keep", "name",
+	"email", "phone", "time_zone", "presence", "findable", "auto_answer", "note", "theme", "language", "user", "password", "again", "new_password", "old_password", "domain", "keep", "name",
+	"batch", "act", "rows", "pattern", "kind", "dir", "from", "until", "since", "device", "ring", "call_me", "late", "token", "own_password", "always", "busy", "noanswer", "offline", "seconds", "dnd",
 }
 
 // bobs counts what bob has.
@@ -61,8 +63,13 @@ func TestAttacks(t *testing.T) {
 	_, err = s.db.Silo.Add(t.Context(), store.SiloMessage{Owner: bob, From: "sip:x@example.org", To: bob.URI(), Expires: s.clock.now().Add(time.Hour), ContentType: "text/plain", Body: []byte("bob's")}, 0)
 	check(t, err)
 	before := s.bobs(t)
+	s.shows(alice, store.PresenceEveryone)
 	b := s.browser().signIn("alice", "wonderland")
 	b.attack(t, "/user/", "/user/account")
+	s.browser().attack(t, "/u/", "/user/sign-in")
+	for _, below := range []string{"/sign-up", "/reset"} {
+		s.browser().attack(t, below, "/user/sign-in")
+	}
 	if got := s.bobs(t); got != before {
 		t.Errorf("bob has %v of everything, had %v", got, before)
 	}
@@ -104,7 +111,7 @@ func (b *browser) attack(t *testing.T, below, page string) {
 			if (i+j)%2 != 0 {
 				continue // a request costs milliseconds
 			}
-			path := strings.NewReplacer(":id", url.PathEscape(value), ":aor", url.PathEscape(value)).Replace(route.Path)
+			path := strings.NewReplacer(":id", url.PathEscape(value), ":aor", url.PathEscape(value), ":name", url.PathEscape(value)).Replace(route.Path)
 			fields := url.Values{"csrf": {token}}
 			for _, name := range attackedFields {
 				fields.Set(name, value)
@@ -120,6 +127,9 @@ func (b *browser) attack(t *testing.T, below, page string) {
 	}
 }
 
+// ours is what every redirect begins with.
+var ours = []string{"/user", "/admin", "/sign-up", "/reset"}
+
 // endures looks at the answer to an attack.
 func (b *browser) endures(t *testing.T, a *answer, route server.Route, value string) {
 	t.Helper()
@@ -129,7 +139,7 @@ func (b *browser) endures(t *testing.T, a *answer, route server.Route, value str
 	if a.Code == http.StatusInternalServerError || a.Code == 0 {
 		t.Errorf("%s %s with %q: status %d\n%s", route.Method, route.Path, value, a.Code, b.log.String())
 	}
-	if to := a.Header.Get("Location"); to != "" && (!strings.HasPrefix(to, "/user") && !strings.HasPrefix(to, "/admin") || strings.Contains(to, "evil")) {
+	if to := a.Header.Get("Location"); to != "" && (!slices.ContainsFunc(ours, func(p string) bool { return strings.HasPrefix(to, p) }) || strings.Contains(to, "evil")) {
 		t.Errorf("%s %s with %q leads to %q", route.Method, route.Path, value, to)
 	}
 	for _, mark := range []string{"<script>alert", "<svg/onload", `href="javascript:`, "root:x:0"} {

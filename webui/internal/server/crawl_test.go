@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"bytes"
+	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,6 +18,7 @@ import (
 	"seraph/ctlproto/ctltest"
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/public"
 	"seraph/webui/internal/server"
 )
 
@@ -26,7 +30,10 @@ func TestCrawl(t *testing.T) {
 	s := newStand(t, map[string]ctltest.Handler{
 		ctlproto.MethodUlLookup:    contacts(phones...),
 		ctlproto.MethodPresenceGet: ctltest.Result(ctlproto.PresenceResult{Presence: map[string]ctlproto.PresenceStatus{"bob@example.org": ctlproto.StatusOnLine}}),
-	}, func(o *server.Options) { o.AliasRules.Limit = 3 })
+	}, func(o *server.Options) {
+		o.AliasRules.Limit = 3
+		o.CallMe = public.CallMeRules{PerOwner: 9, PerSource: 9, Window: time.Hour}
+	})
 	for _, e := range []store.Entry{{FirstName: "Bob", LastName: hostile, Address: "bob", Group: hostile, Note: hostile}, {Address: "erin@iptel.org"}} {
 		_, err := s.db.Phonebook.Add(t.Context(), alice, e)
 		check(t, err)
@@ -44,42 +51,122 @@ func TestCrawl(t *testing.T) {
 		}, 0)
 		check(t, err)
 	}
+	for _, kind := range []string{"text/html", hostile, "text/plain;charset=" + hostile, "image/svg+xml"} {
+		_, err := s.db.Silo.Add(t.Context(), store.SiloMessage{
+			Owner: alice, From: "sip:" + hostile + "@x", FromName: hostile, To: alice.URI(), Expires: s.clock.now().Add(time.Hour), ContentType: kind, Body: []byte("<script>alert(1)</script>\xff"),
+		}, 0)
+		check(t, err)
+	}
+	found, err := s.db.Profiles.Load(t.Context(), bob)
+	check(t, err)
+	found.FirstName, found.LastName, found.Findable = hostile, "Keller", true
+	check(t, s.db.Profiles.Save(t.Context(), found))
+
+	for i, text := range []string{hostile, "sip:" + hostile, "x"} {
+		check(t, s.db.Calls.Record(t.Context(), []store.Call{{
+			CallID: "made " + itoa(int64(i)), CallerURI: alice.URI(), CallerName: text, CalleeName: text, Callee: bob, Started: s.clock.now(),
+			Answered: s.clock.now(), Ended: s.clock.now().Add(time.Minute), Code: 200, Reason: text,
+		}}))
+	}
+	check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: alice, Kind: store.RuleBlock, Pattern: "*@spam.example", Enabled: true}))
+	_, err = s.db.CallMe.Enter(t.Context(), alice, store.CallRequest{Visitor: "sip:v%3Ci%3E@visitor.example", Source: hostile}, store.CallMeLimits{PerOwner: 9, PerSource: 9, Window: time.Hour})
+	check(t, err)
+	check(t, s.db.CallMe.Allow(t.Context(), alice, true))
+	s.shows(alice, store.PresenceEveryone)
 
 	stranger := s.browser()
 	inspect(t, stranger.get("/user/sign-in").is(200))
 	inspect(t, stranger.post("/user/sign-in", "/user/sign-in", "user", hostile, "password", "x").is(422))
 	inspect(t, stranger.get("/nothing").is(404))
+	stranger.crawl("/user/sign-in", "/u/alice", "/user/goodbye")
+	for _, route := range s.server.Routes() {
+		if route.Method == http.MethodGet && route.Access == server.Anyone && !route.Bare && !strings.Contains(route.Path, ":") {
+			if a := stranger.get(route.Path); a.Code != http.StatusSeeOther && a.Code != http.StatusNotFound {
+				inspect(t, a)
+			}
+		}
+	}
 
 	b := s.browser().signIn("alice", "wonderland")
-	titles := map[string]string{}
-	queue, seen := []string{"/user/phone-book"}, map[string]bool{}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		if seen[at] || len(seen) > 200 {
-			continue
-		}
-		seen[at] = true
-		a := b.get(at).is(200)
-		inspect(t, a)
-		page := routeOf(s, at)
-		if other, twice := titles[title(a)]; twice && other != page {
-			t.Errorf("%s and %s have the same title %q", other, page, title(a))
-		}
-		titles[title(a)] = page
-		queue = append(queue, links(a)...)
-	}
+	seen := b.crawl("/user/phone-book")
 	for _, route := range s.server.Routes() {
 		found := slices.ContainsFunc(mapKeys(seen), func(at string) bool { return fits(route.Path, at) })
 		if route.Method == http.MethodGet && strings.HasPrefix(route.Path, "/user/") && !route.Stream && !found && !unlinked[route.Path] {
 			t.Errorf("no link leads to %s", route.Path)
 		}
 	}
+	for _, at := range []string{"/user/calls?q=", "/user/phone-book/find?q=Keller&x=", "/user/messages/new?to=", "/user/dial?to=", "/user/account/rules/block?pattern=", "/user/phone-book/new?last_name="} {
+		inspect(t, b.get(at+url.QueryEscape(hostile)).is(200))
+	}
+	preview := b.upload("/user/phone-book/import", hostile+".vcf",
+		"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:"+hostile+"\r\nNOTE:"+hostile+"\r\nIMPP:sip:x@example.org\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nFN:"+hostile+"\r\nIMPP:javascript:"+hostile+"\r\nEND:VCARD\r\n")
+	inspect(t, preview.is(200).shows(hostile))
+	b.get("/user/phone-book/find?q=Keller").is(200).shows(hostile)
+	s.browser().signIn("bob", "builder's").crawl("/user/phone-book") // who has nothing
+}
+
+// TestCrawlAsAdministrators: who has a privilege finds nothing broken on the
+// users' pages either, and who has it for one domain nothing on the others.
+func TestCrawlAsAdministrators(t *testing.T) {
+	s := adminStand(t, map[string]ctltest.Handler{ctlproto.MethodPresenceGet: ctltest.Result(ctlproto.PresenceResult{})})
+	for _, who := range []aor.AOR{root, dora} {
+		s.browser().signIn(who.String(), adminPassword).crawl("/user/phone-book")
+		seen := s.admin(who).crawl("/admin")
+		if len(seen) < 8 {
+			t.Errorf("%s found only %v", who.String(), mapKeys(seen))
+		}
+	}
+}
+
+// crawl follows every link from some pages on, and looks at each page. Of what is
+// no page but a file to keep it wants that it is there.
+func (b *browser) crawl(from ...string) map[string]bool {
+	b.t.Helper()
+	titles, seen := map[string]string{}, map[string]bool{}
+	for queue := from; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if seen[at] || len(seen) > 250 {
+			continue
+		}
+		seen[at] = true
+		a := b.get(at)
+		if to := a.Header.Get("Location"); a.Code == http.StatusSeeOther && b.cookies["seraph_session"] == nil && strings.HasPrefix(to, "/user/sign-in") {
+			continue // for those who are signed in
+		}
+		if a.is(200); strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {
+			continue
+		}
+		inspect(b.t, a)
+		page := routeOf(b.stand, at)
+		if other, twice := titles[title(a)]; twice && other != page {
+			b.t.Errorf("%s and %s have the same title %q", other, page, title(a))
+		}
+		titles[title(a)] = page
+		queue = append(queue, links(a)...)
+	}
+	return seen
+}
+
+// upload sends a file by the form of a page.
+func (b *browser) upload(page, name, content string) *answer {
+	b.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	check(b.t, w.WriteField("csrf", b.get(page).form(page).Get("csrf")))
+	part, err := w.CreateFormFile("file", name)
+	check(b.t, err)
+	_, err = part.Write([]byte(content))
+	check(b.t, err)
+	check(b.t, w.Close())
+	r := httptest.NewRequest(http.MethodPost, "http://portal.example.org"+page, &body)
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	return b.send(r)
 }
 
 // unlinked are pages that nothing leads to here: one leaves the sign-in page
-// behind, and an attempt begins with a POST.
-var unlinked = map[string]bool{"/user/sign-in": true, "/user/dial/:id": true}
+// behind, an attempt begins with a POST, as do the question about several
+// entries and the end of an account.
+var unlinked = map[string]bool{"/user/sign-in": true, "/user/dial/:id": true, "/user/phone-book/delete": true, "/user/goodbye": true}
 
 // routeOf is the path of the route that an address belongs to.
 func routeOf(s *stand, at string) string {
@@ -120,17 +207,19 @@ func title(a *answer) (text string) {
 
 // links are the addresses that a page leads to; what its script may show later
 // stands in templates, which each does not look into.
-func links(a *answer) []string { return linksBelow(a, "/user/") }
+func links(a *answer) []string {
+	return linksBelow(a, "/user/", "/u/", "/admin/", "/sign-up/", "/reset/")
+}
 
-// linksBelow is links for the portal below a path.
-func linksBelow(a *answer, portal string) (all []string) {
+// linksBelow is links for the portals below some paths.
+func linksBelow(a *answer, portals ...string) (all []string) {
 	each(a.doc, func(n *html.Node) {
 		to := attr(n, "href")
 		if n.Type != html.ElementNode || n.Data != "a" || strings.HasPrefix(to, "#") {
 			return
 		}
 		u, err := url.Parse(to)
-		if err != nil || u.Host != "" || !strings.HasPrefix(to+"/", portal) {
+		if err != nil || u.Host != "" || !slices.ContainsFunc(portals, func(portal string) bool { return strings.HasPrefix(u.Path+"/", portal) }) {
 			a.t.Errorf("%s: a link to %q", a.what, to)
 			return
 		}
@@ -144,7 +233,7 @@ func inspect(t *testing.T, a *answer) {
 	t.Helper()
 	fault := func(format string, args ...any) {
 		t.Helper()
-		t.Errorf(a.what+": "+format, args...)
+		t.Errorf("%s: "+format, append([]any{a.what}, args...)...)
 	}
 	ids, labels, headings := map[string]int{}, map[string]bool{}, 0
 	each(a.doc, func(n *html.Node) {
@@ -169,7 +258,7 @@ func inspect(t *testing.T, a *answer) {
 	if !strings.HasSuffix(title(a), " – Seraph") {
 		fault("title %q", title(a))
 	}
-	if !strings.Contains(a.Body, `<html lang="en"`) || !strings.Contains(a.Body, `<a class="skip" href="#main">`) {
+	if !strings.Contains(a.Body, `<html lang="`+a.Header.Get("Content-Language")+`"`) || !strings.Contains(a.Body, `<a class="skip" href="#main">`) {
 		fault("no language or no skip link")
 	}
 	if strings.Contains(a.Body, "<script>") || strings.Contains(a.Body, "alert(1)</script>") {

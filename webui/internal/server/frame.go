@@ -15,7 +15,7 @@ import (
 func (s *Server) frame(w http.ResponseWriter, r *http.Request, v session.Visitor) *http.Request {
 	at := s.partOf(r)
 	f := view.Frame{
-		Theme: session.Theme(r, v.Client), Zone: s.opts.Zone, Admin: at.admin,
+		Theme: session.Theme(r, v.Client), Language: s.language(r, v), Zone: s.opts.Zone, Admin: at.admin,
 		Path: at.local(r.URL.RequestURI(), ""),
 	}
 	if r.Method != http.MethodGet {

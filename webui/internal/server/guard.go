@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,6 +22,8 @@ const (
 	// all from its header to the last byte of the answer.
 	readTime  = 15 * time.Second
 	writeTime = 60 * time.Second
+	// uploadTime is readTime for a form with a file.
+	uploadTime = 2 * time.Minute
 )
 
 // guard puts before a route what its access needs: the visitor and the frame;
@@ -31,6 +36,11 @@ func (s *Server) guard(route Route) http.HandlerFunc {
 		}
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		if route.BareFor != nil && r.Method != http.MethodPost && route.BareFor(r) {
+			setDeadlines(w, r)
+			route.Handler(w, r)
+			return
+		}
 		if route.Stream {
 			ctx, cancel := context.WithCancel(r.Context())
 			defer cancel()
@@ -40,7 +50,7 @@ func (s *Server) guard(route Route) http.HandlerFunc {
 			setDeadlines(w, r)
 		}
 		if r.Method == http.MethodPost {
-			if status := s.readForm(w, r); status != 0 {
+			if status := s.readForm(w, r, route); status != 0 {
 				s.refuse(w, s.visit(w, r), status)
 				return
 			}
@@ -60,20 +70,44 @@ func setDeadlines(w http.ResponseWriter, r *http.Request) {
 
 // readForm checks where a POST comes from and reads its form. It returns the
 // status to refuse it with, 0 if it is fine so far.
-func (s *Server) readForm(w http.ResponseWriter, r *http.Request) int {
-	if session.CheckOrigin(r, s.opts.Proxies.Client(r)) != nil {
+func (s *Server) readForm(w http.ResponseWriter, r *http.Request, route Route) int {
+	if !route.Proven && session.CheckOrigin(r, s.opts.Proxies.Client(r)) != nil {
 		return http.StatusForbidden
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(w, r, route))
 	err := r.ParseForm()
+	if err == nil && isMultipart(r) && route.Upload > 0 {
+		err = r.ParseMultipartForm(maxBody) // what is longer is kept in a file, which net/http removes
+	}
 	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &large):
+	case errors.As(err, &large), errors.Is(err, multipart.ErrMessageTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case err != nil:
 		return http.StatusBadRequest
 	}
 	return 0
+}
+
+// bodyLimit is how long the body of a POST may be. One with a file may be longer, and take
+// its time, if it comes from somebody who is signed in.
+func (s *Server) bodyLimit(w http.ResponseWriter, r *http.Request, route Route) int64 {
+	if route.Upload == 0 || r.ContentLength >= 0 && r.ContentLength <= maxBody {
+		return maxBody
+	}
+	if v, err := s.visitor(r); err != nil || v.Session == nil {
+		return maxBody
+	}
+	control, now := http.NewResponseController(w), time.Now()
+	_ = control.SetReadDeadline(now.Add(uploadTime))
+	_ = control.SetWriteDeadline(now.Add(uploadTime + writeTime))
+	return route.Upload
+}
+
+// isMultipart reports whether a form can have files (RFC 7578).
+func isMultipart(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "multipart/form-data"
 }
 
 // admit finds out who comes, and lets them in or not.
@@ -89,7 +123,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 		s.askToSignIn(w, r, route)
 		return
 	}
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost && !route.Proven {
 		want := session.VisitToken(r, visitor.Client)
 		if signedIn {
 			want = visitor.Session.CSRF()
@@ -108,7 +142,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 			s.opts.Log.Warn("session not touched", "user", visitor.Session.AOR.String(), "err", err)
 		}
 	}
-	route.Handler(w, r)
+	if route.Stream {
+		route.Handler(w, r)
+		return
+	}
+	rec := &recorder{ResponseWriter: w}
+	route.Handler(rec, r)
+	s.noteNosy(r, visitor, route, rec.status)
 }
 
 // counts reports whether a request shows that somebody is there: not what a
@@ -176,11 +216,14 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route
 
 // unavailable answers when the database does not say who comes.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, visitor session.Visitor, err error) {
-	status := http.StatusInternalServerError
+	status, level := http.StatusInternalServerError, slog.LevelError
 	if store.IsUnavailable(err) {
 		status = http.StatusServiceUnavailable
 	}
-	s.opts.Log.Error("visitor unknown", "path", r.URL.Path, "err", err)
+	if r.Context().Err() != nil {
+		level = slog.LevelDebug // it is the browser that did not wait
+	}
+	s.opts.Log.Log(r.Context(), level, "visitor unknown", "path", r.URL.Path, "err", err)
 	s.refuse(w, s.frame(w, r, visitor), status)
 }
 

@@ -12,8 +12,14 @@ func adminRoutes(p *admin.Portal) []Route {
 		{Method: "POST", Path: "/admin/sign-in", Access: Anyone, Handler: door.Enter},
 		{Method: "POST", Path: "/admin/sign-out", Handler: door.Leave},
 		{Method: "POST", Path: "/admin/theme", Access: Anyone, Handler: door.Theme},
+		{Method: "POST", Path: "/admin/language", Access: Anyone, Handler: door.Language},
 
 		{Method: "GET", Path: "/admin", Handler: p.Overview},
+
+		{Method: "GET", Path: "/admin/sign-ups", Handler: p.SignUps},
+		{Method: "POST", Path: "/admin/sign-ups/:id/approve", Handler: p.SignUpApprove},
+		{Method: "GET", Path: "/admin/sign-ups/:id/decline", Handler: p.SignUpDeclineAsk},
+		{Method: "POST", Path: "/admin/sign-ups/:id/decline", Handler: p.SignUpDecline},
 
 		{Method: "GET", Path: "/admin/users", Handler: p.Users},
 		{Method: "GET", Path: "/admin/users/new", Handler: p.UserNew},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"seraph/sql/store"
 	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
+	"seraph/webui/internal/public"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/user"
 	"seraph/webui/internal/view"
@@ -42,6 +44,12 @@ type Options struct {
 	AliasRules user.AliasRules
 	// ContactRules say which contacts people may add by hand; zero is all.
 	ContactRules user.ContactRules
+	// RuleLimits say which call rules people may give themselves; zero is all.
+	RuleLimits user.RuleLimits
+	// CallMe are the rules for visitors who want to be called; zero lets nobody.
+	CallMe public.CallMeRules
+	// Desk is what the operator says of mail and new accounts; zero is neither.
+	Desk public.Settings
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -54,7 +62,9 @@ type Server struct {
 	admins  part
 	signIn  *session.SignIn
 	portal  *user.Portal
+	desk    *public.Desk
 	domain  domainName
+	nosy    nosy
 	table   []Route
 	handler http.Handler
 	streams context.Context // ends when streams have to
@@ -81,13 +91,24 @@ func New(o Options) *Server {
 	s.signIn = session.NewSignIn(o.DB, o.DefaultDomain, o.Now, o.Log)
 	s.portal = user.New(user.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.users.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		Live: o.Live, AliasRules: o.AliasRules, ContactRules: o.ContactRules, IsPage: s.isPage,
+		Live: o.Live, AliasRules: o.AliasRules, ContactRules: o.ContactRules, RuleLimits: o.RuleLimits, CallMeOn: o.CallMe.On(), IsPage: s.isPage,
+		MailOn: o.Desk.On(), SignUpOn: o.Desk.SignUpOn(),
+	})
+	s.desk = public.NewDesk(public.DeskOptions{
+		Settings: o.Desk, DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Zone: o.Zone, Now: o.Now, Log: o.Log,
+		SessionsChanged: s.portal.SessionsChanged,
 	})
 	admins := admin.New(admin.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.admins.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		SessionsChanged: s.portal.SessionsChanged, PrivacyChanged: s.portal.PrivacyChanged,
+		SessionsChanged: s.portal.SessionsChanged, PrivacyChanged: s.portal.PrivacyChanged, SignUpDecided: s.desk.SignUpDecided,
 	})
-	s.table = append(s.routes(s.portal), adminRoutes(admins)...)
+	everybody := public.New(public.Options{
+		DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Now: o.Now, Log: o.Log, CallMe: o.CallMe, Denied: o.ContactRules.Denies,
+	})
+	s.table = slices.Concat(s.routes(s.portal), publicRoutes(everybody), adminRoutes(admins))
+	if o.Desk.On() {
+		s.table = append(s.table, deskRoutes(s.desk, o.Desk.SignUpOn())...)
+	}
 	s.handler = s.outermost(s.mount())
 	return s
 }
@@ -103,6 +124,7 @@ func (s *Server) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() { s.sweep(ctx) })
+	wait.Go(func() { s.desk.Run(ctx) })
 	if err := s.portal.Run(ctx); err != nil && ctx.Err() == nil {
 		s.opts.Log.Error("live updates have ended", "err", err)
 	}
@@ -127,6 +149,16 @@ func (s *Server) sweep(ctx context.Context) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// SiteMap is the route table of a Server in which everything is switched on, to be
+// read: its handlers belong to none.
+func SiteMap() []Route {
+	db := &store.DB{}
+	users, admins := &user.Portal{Options: user.Options{DB: db}}, &admin.Portal{Options: admin.Options{DB: db}}
+	return slices.Concat(
+		new(Server).routes(users), publicRoutes(new(public.Portal)), adminRoutes(admins), deskRoutes(new(public.Desk), true),
+	)
+}
 
 // Routes is the site map, for tests that walk it.
 func (s *Server) Routes() []Route { return s.table }

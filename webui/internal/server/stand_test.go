@@ -25,6 +25,7 @@ import (
 	"seraph/sql/store"
 	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
+	"seraph/webui/internal/public"
 	"seraph/webui/internal/server"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/user"
@@ -104,7 +105,9 @@ func newStand(t *testing.T, methods map[string]ctltest.Handler, change ...func(*
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	adminTemplates, err := admin.Templates()
 	check(t, err)
-	s.pages, err = view.New(view.Options{Assets: files, Pages: []fs.FS{templates, adminTemplates}, Now: s.clock.now, Log: log})
+	publicTemplates, err := public.Templates()
+	check(t, err)
+	s.pages, err = view.New(view.Options{Assets: files, Pages: []fs.FS{templates, adminTemplates, publicTemplates}, Now: s.clock.now, Log: log})
 	check(t, err)
 	o := server.Options{DB: s.db, Ctl: ctl, Assets: files, View: s.pages, Zone: time.UTC, Now: s.clock.now, Log: log}
 	for _, f := range change {

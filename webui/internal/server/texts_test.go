@@ -12,12 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"seraph/webui/internal/view"
 )
 
 // TestEveryTextExists: keys that Go code names; those of templates are checked
 // when the program starts.
 func TestEveryTextExists(t *testing.T) {
-	texts := newStand(t, nil).pages.Texts()
+	texts := newStand(t, nil).pages.Texts(view.English)
 	found := 0
 	goFiles(t, func(path string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -76,7 +78,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 	}
 	begun := regexp.MustCompile(`"([a-z_]+[._-](?:[a-z_]+[._-])*)(?:%s)?"`).FindAllStringSubmatch(sources.String(), -1)
 	fields := regexp.MustCompile(`\((?:field|choice|\$?\.[\w.]*Column) [^)"]*"(\w+)"`).FindAllStringSubmatch(sources.String(), -1)
-	for _, key := range newStand(t, nil).pages.Texts().Keys() {
+	for _, key := range newStand(t, nil).pages.Texts(view.English).Keys() {
 		whole := strings.TrimSuffix(key, ".one")
 		used := strings.Contains(sources.String(), `"`+whole+`"`) || strings.Contains(sources.String(), "="+whole+`"`) ||
 			strings.HasPrefix(key, "error.") && strings.Contains(sources.String(), `"error.%d"`)

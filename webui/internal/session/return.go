@@ -6,15 +6,25 @@ import (
 	"strings"
 )
 
-// LocalPath returns to if it is a page of ours under /user to go to after the
-// sign-in, and fallback if it is anything else: another host's, a scheme's, a
-// backslash that a browser takes for a slash, a path that climbs.
+// LocalPath returns to if it is a page of ours below one of the places, to go to
+// after the sign-in, and fallback if it is anything else: another host's, a
+// scheme's, a backslash that a browser takes for a slash, a path that climbs.
 func LocalPath(to, fallback string) string {
-	if !strings.HasPrefix(to, "/user/") || !isPath(to) {
+	if !isPath(to) {
 		return fallback
 	}
-	return to
+	at, _, _ := strings.Cut(to, "?")
+	for _, place := range places {
+		if strings.HasPrefix(at, place+"/") || at == place && place != "/user" && place != "/u" {
+			return to
+		}
+	}
+	return fallback
 }
+
+// places are what the pages are below that are not the administrators': those of
+// users, and those of everybody.
+var places = []string{"/user", "/u", "/sign-up", "/reset", "/missed-mail"}
 
 // AdminPath is LocalPath for the administrators' pages.
 func AdminPath(to, fallback string) string {

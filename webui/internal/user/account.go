@@ -23,9 +23,12 @@ var zoneList string
 type accountPage struct {
 	Form            *form.Form
 	Zones, Presence []view.Option
+	Languages       []view.Option
 	// Aliases and Groups are the other addresses and the permissions.
 	Aliases []aliasRow
 	Groups  []view.Msg
+	// Mail says that the portal sends mail.
+	Mail bool
 	// MayRequest says that people give themselves aliases here.
 	MayRequest bool
 	// Phones is how many are registered; Away says that it is not known.
@@ -41,8 +44,8 @@ func (p *Portal) Account(w http.ResponseWriter, r *http.Request) {
 	me := session.Of(r).Profile
 	f := form.New(
 		"first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
-		"time_zone", me.TimeZone, "presence", string(me.Presence), "findable", checked(me.Findable),
-		"auto_answer", checked(me.AutoAnswer),
+		"time_zone", me.TimeZone, "language", p.View.Match(me.Language), "presence", string(me.Presence), "findable", checked(me.Findable),
+		"auto_answer", checked(me.AutoAnswer), "missed_mail", checked(me.MissedMail != ""),
 	)
 	p.showAccount(w, r, http.StatusOK, f)
 }
@@ -64,6 +67,10 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 	}
 	before := session.Of(r).Profile
 	me := readProfile(f, before)
+	if p.MailOn {
+		readMissedMail(f, &me)
+	}
+	me.Language = p.readLanguage(f, before.Language)
 	if f.OK() {
 		err = p.DB.Profiles.Save(r.Context(), me)
 		if err != nil && !f.Take(err) {
@@ -74,6 +81,9 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 	if !f.OK() {
 		p.showAccount(w, r, http.StatusUnprocessableEntity, f)
 		return
+	}
+	if me.Language != before.Language {
+		session.SetLanguage(w, session.Of(r).Client, me.Language)
 	}
 	if me.Presence != before.Presence {
 		p.live.PrivacyChanged(me.AOR)
@@ -102,6 +112,20 @@ func readProfile(f *form.Form, me store.Profile) store.Profile {
 	return me
 }
 
+// readMissedMail turns the daily mail of missed calls on or off. It goes to the
+// profile's own address, which is also where a new password goes, and never to
+// another one: nobody could subscribe a stranger to the calls of somebody else.
+func readMissedMail(f *form.Form, me *store.Profile) {
+	me.MissedMail = ""
+	if !f.Checked("missed_mail") {
+		return
+	}
+	if me.Email == "" {
+		f.Fail("missed_mail", "account.missed_mail_needs")
+	}
+	me.MissedMail = me.Email
+}
+
 // looksLikeMail is true for somebody@some.host; only sending shows more.
 func looksLikeMail(s string) bool {
 	local, host, found := strings.Cut(s, "@")
@@ -121,11 +145,11 @@ func (p *Portal) showAccount(w http.ResponseWriter, r *http.Request, status int,
 	}
 	phones := p.phones(r)
 	page := accountPage{
-		Form: f, Zones: p.zoneOptions(session.Of(r).Profile.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
-		Aliases: aliases, Groups: p.permissions(groups), MayRequest: p.AliasRules.Limit > 0,
+		Form: f, Zones: p.zoneOptions(r, session.Of(r).Profile.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
+		Languages: p.languageOptions(r), Aliases: aliases, Groups: p.permissions(groups), MayRequest: p.AliasRules.Limit > 0, Mail: p.MailOn,
 	}
 	for _, level := range presences {
-		page.Presence = append(page.Presence, view.Option{Value: string(level), Label: p.View.Texts().Text(view.M("presence." + string(level)))})
+		page.Presence = append(page.Presence, view.Option{Value: string(level), Label: p.View.TextsFor(r).Text(view.M("presence." + string(level)))})
 	}
 	p.View.Page(w, r, status, "account", view.Page{Title: view.M("account.title"), Tab: tabAccount, Data: page})
 }
@@ -146,7 +170,7 @@ func (p *Portal) permissions(groups []string) (words []view.Msg) {
 	slices.SortStableFunc(groups, func(a, b string) int { return place(a) - place(b) })
 	for _, name := range groups {
 		word := view.Msg{Key: "group." + name}
-		if !p.View.Texts().Has(word.Key) {
+		if !p.View.Texts(view.English).Has(word.Key) {
 			word = view.M("group", name)
 		}
 		words = append(words, word)
@@ -167,12 +191,12 @@ func zones() []string {
 
 // zoneOptions are the choices of time zones; one that was set by other means is
 // among them, too.
-func (p *Portal) zoneOptions(current string) []view.Option {
+func (p *Portal) zoneOptions(r *http.Request, current string) []view.Option {
 	names := zones()
 	if current != "" && !slices.Contains(names, current) {
 		names = append(names, current)
 	}
-	options := []view.Option{{Value: "", Label: p.View.Texts().Text(view.M("account.zone_default"))}}
+	options := []view.Option{{Value: "", Label: p.View.TextsFor(r).Text(view.M("account.zone_default"))}}
 	for _, name := range names {
 		if _, err := time.LoadLocation(name); err == nil {
 			options = append(options, view.Option{Value: name, Label: strings.ReplaceAll(name, "_", " ")})

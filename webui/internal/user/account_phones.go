@@ -65,7 +65,7 @@ func (p *Portal) Phones(w http.ResponseWriter, r *http.Request) {
 func (p *Portal) showPhones(w http.ResponseWriter, r *http.Request, status int, page phonesPage, f *form.Form) {
 	page.Form = f
 	for _, l := range lifetimes {
-		page.Lifetimes = append(page.Lifetimes, view.Option{Value: l.name, Label: p.View.Texts().Text(view.M("phones.lifetime_" + l.name))})
+		page.Lifetimes = append(page.Lifetimes, view.Option{Value: l.name, Label: p.View.TextsFor(r).Text(view.M("phones.lifetime_" + l.name))})
 	}
 	p.View.Page(w, r, status, "phones", view.Page{Title: view.M("phones.title"), Tab: tabAccount, Data: page})
 }

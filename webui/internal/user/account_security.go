@@ -123,7 +123,8 @@ func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) 
 	if err := p.DB.Subscribers.SetPassword(r.Context(), me, password); err != nil {
 		var field *store.FieldError
 		if errors.As(err, &field) {
-			f.Fail("new_password", "form.refused", field.Msg)
+			key, args := form.Reason(field)
+			f.Fail("new_password", key, args...)
 			return nil
 		}
 		return err
@@ -149,4 +150,22 @@ func (p *Portal) SessionEnd(w http.ResponseWriter, r *http.Request) {
 	}
 	p.live.SessionsChanged(owner(r))
 	p.done(w, r, pathSecurity, view.M("security.ended"))
+}
+
+// SessionsEnd signs all other browsers out (POST /user/account/security/sessions).
+func (p *Portal) SessionsEnd(w http.ResponseWriter, r *http.Request) {
+	n, err := p.DB.Sessions.RevokeAll(r.Context(), owner(r), session.Of(r).Session.ID)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	p.live.SessionsChanged(owner(r))
+	told := view.M("security.others_ended", strconv.Itoa(n))
+	switch n {
+	case 0:
+		told = view.M("security.no_others")
+	case 1:
+		told = view.M("security.others_ended.one")
+	}
+	p.done(w, r, pathSecurity, told)
 }

@@ -34,6 +34,7 @@ type callCard struct {
 	Cancellable, Ended bool
 	Connected          bool
 	Cancelled          bool // by somebody's wish: no fault
+	Asked              bool // for by a visitor of the caller's public page
 	Began              time.Time
 }
 
@@ -63,7 +64,7 @@ func (p *Portal) newCard(ctx context.Context, who aor.AOR, status ctlproto.CtdSt
 		Code: status.Code, Reason: status.Reason, Version: 2 * len(status.Steps),
 		Cancellable: status.Cancellable && !status.Ended, Ended: status.Ended,
 		Connected: status.State == ctlproto.CtdConnected, Cancelled: status.State == ctlproto.CtdCancelled,
-		Began: began(status),
+		Asked: strings.HasPrefix(status.Actor, ctlproto.VisitorActor), Began: began(status),
 	}
 	if c.Ended {
 		c.Version++

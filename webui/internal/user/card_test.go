@@ -1,7 +1,6 @@
 package user
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -150,18 +149,6 @@ func TestCuts(t *testing.T) {
 		}
 		if got := clip(" a\xffñ€😀 ", most); utf8.RuneCountInString(got) != min(most, 4) || !utf8.ValidString(got) {
 			t.Errorf("clip to %d: %q", most, got)
-		}
-	}
-}
-
-func TestReason(t *testing.T) {
-	for _, c := range []struct{ err, want string }{
-		{`address "x: y": bad user part: it is empty`, "it is empty"},
-		{"plain", "plain"},
-		{"", ""},
-	} {
-		if got := reason(errors.New(c.err)); got != c.want {
-			t.Errorf("reason(%q) = %q, want %q", c.err, got, c.want)
 		}
 	}
 }

@@ -35,6 +35,7 @@ type dialPage struct {
 	Running string
 	Last    []dialRow
 	Away    bool
+	People  []view.Option // of the phone book, to choose from
 }
 
 // dialRow is an address called before.
@@ -164,6 +165,7 @@ func (p *Portal) DialClear(w http.ResponseWriter, r *http.Request) {
 
 func (p *Portal) showDial(w http.ResponseWriter, r *http.Request, status int, page dialPage) {
 	page.From, page.Devices = owner(r).String(), p.devices(r, page.Form.Value(fieldDevice))
+	page.People = p.choices(r)
 	if key, args := page.Form.Error(fieldDevice); key != "" && page.Devices == nil {
 		page.Fault = view.Msg{Key: key, Args: args} // there is no field to put it beside
 	}

@@ -27,7 +27,7 @@ func (p *Portal) devices(r *http.Request, chosen string) []view.Option {
 	if len(contacts) < 2 {
 		return nil
 	}
-	options := []view.Option{{Label: p.View.Texts().Text(view.M("dial.ring_all"))}}
+	options := []view.Option{{Label: p.View.TextsFor(r).Text(view.M("dial.ring_all"))}}
 	for _, c := range contacts {
 		options = append(options, view.Option{Value: c.Address, Label: deviceName(c), Selected: c.Address == chosen})
 	}

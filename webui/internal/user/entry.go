@@ -1,13 +1,14 @@
 package user
 
 import (
-	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/contacts"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
@@ -29,20 +30,40 @@ type entryPage struct {
 	Action, Delete string
 	// Write is the address of the form for a message, "" if it cannot be sent one.
 	Write string
+	// There is another entry with this address, if there is one and this is a new one:
+	// its name and its page.
+	There, ThereName string
+	Aliases          string
 }
 
 // EntryNew shows the form for a new entry (GET /user/phone-book/new). The
-// fields can be given in the address: the links "add to phone book" do so.
+// fields can be given in the address, name= for first and last name in one: the links "add to
+// phone book" do so.
 func (p *Portal) EntryNew(w http.ResponseWriter, r *http.Request) {
-	var pairs []string
-	for _, name := range []string{"first_name", "last_name", "address", "group", "note"} {
-		pairs = append(pairs, name, clip(r.URL.Query().Get(name), maxEntryNote))
+	q := r.URL.Query()
+	f := form.New("address", plainAddress(clip(q.Get("address"), maxEntryAddress)), "note", clip(q.Get("note"), maxEntryNote))
+	for _, name := range []string{"first_name", "last_name", "group"} {
+		f.Set(name, clip(q.Get(name), maxEntryName))
 	}
-	p.showEntry(w, r, http.StatusOK, 0, form.New(pairs...))
+	if name := clip(printable(q.Get("name")), maxEntryName); name != "" {
+		first, last := contacts.Split(name)
+		f.Set("first_name", first)
+		f.Set("last_name", last)
+	}
+	p.showEntry(w, r, http.StatusOK, 0, f)
 }
 
-// EntryAdd stores a new entry (POST /user/phone-book/new); with the field
-// "undo" it is one that was deleted a moment ago.
+// newEntryPath is the address of the form for a new entry with an address and a name, which
+// may be "".
+func newEntryPath(uri, name string) string {
+	fields := url.Values{"address": {plainAddress(uri)}}
+	if name != "" {
+		fields.Set("name", name)
+	}
+	return pathPhoneBook + "/new?" + fields.Encode()
+}
+
+// EntryAdd stores a new entry (POST /user/phone-book/new).
 func (p *Portal) EntryAdd(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
 	if err != nil {
@@ -53,11 +74,7 @@ func (p *Portal) EntryAdd(w http.ResponseWriter, r *http.Request) {
 	if f.OK() {
 		entry, err = p.DB.Phonebook.Add(r.Context(), owner(r), entry)
 	}
-	text := view.M("phonebook.added", entry.Name())
-	if f.Checked("undo") {
-		text = view.M("phonebook.restored", entry.Name())
-	}
-	p.endEntry(w, r, 0, f, err, text)
+	p.endEntry(w, r, 0, f, err, view.M("phonebook.added", entry.Name()))
 }
 
 // Entry shows the form of an entry (GET /user/phone-book/:id).
@@ -122,8 +139,12 @@ func (p *Portal) EntryAsk(w http.ResponseWriter, r *http.Request) {
 // /user/phone-book/:id/delete).
 func (p *Portal) EntryDelete(w http.ResponseWriter, r *http.Request) {
 	entry, err := p.entry(r)
+	batch, n := "", 0
 	if err == nil {
-		err = p.DB.Phonebook.Delete(r.Context(), owner(r), entry.ID)
+		batch, n, err = p.DB.Phonebook.DeleteMany(r.Context(), owner(r), entry.ID)
+	}
+	if err == nil && n == 0 { // gone meanwhile
+		err = store.ErrNotFound
 	}
 	if err != nil {
 		p.fail(w, r, err)
@@ -131,11 +152,8 @@ func (p *Portal) EntryDelete(w http.ResponseWriter, r *http.Request) {
 	}
 	p.live.BookChanged(owner(r))
 	p.doneFlash(w, r, pathPhoneBook, session.Flash{
-		Key: "phonebook.deleted", Args: []string{entry.Name()}, UndoPath: pathPhoneBook + "/new",
-		Undo: map[string]string{
-			"first_name": entry.FirstName, "last_name": entry.LastName, "address": entry.Address,
-			"group": entry.Group, "note": entry.Note, "undo": "on",
-		},
+		Key: "phonebook.deleted", Args: []string{entry.Name()},
+		UndoPath: pathPhoneBook + "/restore", Undo: map[string]string{fieldBatch: batch},
 	})
 }
 
@@ -165,11 +183,18 @@ func entryPath(id int64) string { return pathPhoneBook + "/" + strconv.FormatInt
 func (p *Portal) showEntry(w http.ResponseWriter, r *http.Request, status int, id int64, f *form.Form) {
 	page := entryPage{Form: f, Domain: owner(r).Domain, Action: pathPhoneBook + "/new"}
 	title := view.M("phonebook.new.title")
-	if id != 0 {
+	uri, err := aor.CanonicalURI(f.Value("address"), owner(r).Domain)
+	switch {
+	case id != 0:
 		page.Action, page.Delete = entryPath(id), entryPath(id)+"/delete"
 		title = view.M("phonebook.edit.title")
-		if uri, err := aor.CanonicalURI(f.Value("address"), owner(r).Domain); err == nil {
+		if err == nil {
 			page.Write = writePath(uri)
+			page.Aliases = p.aliasesOf(r, []store.Entry{{Address: uri}})[presenceKey(uri)]
+		}
+	case err == nil:
+		if e, err := p.DB.Phonebook.FindAddress(r.Context(), owner(r), uri); err == nil {
+			page.There, page.ThereName = entryPath(e.ID), e.Name()
 		}
 	}
 	groups, err := p.DB.Phonebook.Groups(r.Context(), owner(r))
@@ -200,25 +225,9 @@ func readAddress(f *form.Form, name, domain string) string {
 	if err == nil && !strings.HasPrefix(uri, "tel:") {
 		_, err = aor.Parse(uri, domain) // what is too long for the router is never called
 	}
-	switch {
-	case err == nil:
-		return uri
-	case errors.Is(err, aor.ErrScheme):
-		f.Fail(name, "address.scheme")
-	case errors.Is(err, aor.ErrDomain):
-		f.Fail(name, "address.domain", reason(err))
-	default:
-		f.Fail(name, "address.user", reason(err))
+	if err != nil {
+		f.FailAddress(name, err)
+		return ""
 	}
-	return ""
-}
-
-// reason is the last part of an error of package aor: what is wrong, without
-// the address, which stands in the field.
-func reason(err error) string {
-	text := err.Error()
-	if i := strings.LastIndex(text, ": "); i >= 0 {
-		return text[i+2:]
-	}
-	return text
+	return uri
 }

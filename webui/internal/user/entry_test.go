@@ -3,7 +3,6 @@ package user_test
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -46,12 +45,7 @@ func TestEntryAddEditDelete(t *testing.T) {
 	if got := s.book(alice); len(got) != 0 {
 		t.Errorf("after deleting: %+v", got)
 	}
-	undo := regexp.MustCompile(`name="(first_name|last_name|address|group|note|undo)" value="([^"]*)"`).FindAllStringSubmatch(page.body, -1)
-	var fields []string
-	for _, m := range undo {
-		fields = append(fields, m[1], m[2])
-	}
-	b.post("/user/phone-book/new", fields...).shows(t, http.StatusOK, "Robert Keller is back in your phone book.")
+	b.undo(page).shows(t, http.StatusOK, "The entry is back in your phone book.")
 	if got := s.book(alice); len(got) != 1 || got[0].Address != "sips:bob@example.org;transport=tcp" {
 		t.Errorf("after undo: %+v", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
@@ -21,6 +22,7 @@ const (
 	eventBadges   = "badges"   // badgesData: a number on a tab changed, perhaps with the list behind it
 	eventAway     = "away"     // {}: the router cannot be reached
 	eventEnd      = "end"      // {}: the session has ended, do not come back
+	eventAlive    = "alive"    // {}: nothing is new; a page that hears nothing for long has lost the stream
 )
 
 // stateData is the data of eventState.
@@ -49,11 +51,25 @@ type badgesData struct {
 // milliseconds as the protocol wants it.
 const reconnectAfter = "retry: 2000\n\n"
 
-// Events is the live feed of one page (GET /user/events), server-sent events
+// Bounds of what a page asks for beside the user's own lists.
+const (
+	maxAlso        = 200 // addresses; app.js knows it, too
+	maxAlsoAddress = 255 // bytes of one
+)
+
+// Events is the live feed of one browser (GET /user/events), server-sent events
 // in the user's own matters only. It begins with the state, and ends with the
-// session, with the program, or when the browser does not read.
+// session, with the program, or when the browser does not read. Each "also" is
+// one more address that the browser's pages show; "as" is whose pages they are:
+// where somebody else has signed in since, the feed says that it has ended.
 func (p *Portal) Events(w http.ResponseWriter, r *http.Request) {
-	s, err := p.live.join(owner(r))
+	query := r.URL.Query()
+	if as := query.Get("as"); as != "" && as != owner(r).String() {
+		f := newFeed(p, nil, w, r)
+		_ = f.event(eventEnd, struct{}{}) // an error means that the browser has gone
+		return
+	}
+	s, err := p.live.join(owner(r), asks{session: session.Of(r).Session.ID, also: alsoOf(query["also"])})
 	switch {
 	case errors.Is(err, errTooManyStreams):
 		w.Header().Set("Retry-After", "30")
@@ -64,14 +80,22 @@ func (p *Portal) Events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer p.live.leave(s)
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no") // nginx hands on each event at once
-	f := &feed{portal: p, stream: s, w: w, r: r, control: http.NewResponseController(w)}
+	f := newFeed(p, s, w, r)
 	if f.raw(reconnectAfter) == nil {
 		f.serve()
 	}
+}
+
+// alsoOf are the addresses that a page asks for, as presence is asked by: those
+// that are none, are too long or are too many are left out.
+func alsoOf(asked []string) []string {
+	var also []string
+	for _, address := range asked[:min(len(asked), maxAlso)] {
+		if who, err := aor.Parse(address, ""); err == nil && len(address) <= maxAlsoAddress {
+			also = append(also, who.String())
+		}
+	}
+	return also
 }
 
 // feed writes the events of one stream.
@@ -81,6 +105,15 @@ type feed struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	control *http.ResponseController
+}
+
+// newFeed begins the answer.
+func newFeed(p *Portal, s *stream, w http.ResponseWriter, r *http.Request) *feed {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx hands on each event at once
+	return &feed{portal: p, stream: s, w: w, r: r, control: http.NewResponseController(w)}
 }
 
 // serve writes until something ends the stream.
@@ -99,7 +132,7 @@ func (f *feed) serve() {
 		case n := <-f.stream.queue:
 			err = f.write(f.stream.take(n))
 		case <-comment.C:
-			err = f.raw(":\n\n")
+			err = f.alive()
 		case <-alive.C:
 			err = f.checkSession()
 		case <-f.stream.check:
@@ -160,7 +193,9 @@ func (f *feed) badges(changed string) *badgesData {
 	defer cancel()
 	b, err := f.portal.badges(ctx, f.stream.viewer.who)
 	if err != nil {
-		f.portal.Log.Warn("badges unknown", "user", f.stream.viewer.who.String(), "err", err)
+		if f.r.Context().Err() == nil { // the browser is still there
+			f.portal.Log.Warn("badges unknown", "user", f.stream.viewer.who.String(), "err", err)
+		}
 		return nil
 	}
 	return &badgesData{Missed: b.Missed, Messages: b.Messages, Changed: changed}
@@ -180,6 +215,15 @@ func (f *feed) event(name string, data any) error {
 		return err
 	}
 	return f.raw("event: " + name + "\ndata: " + string(text) + "\n\n")
+}
+
+// alive shows that the stream lives: to proxies on the way by a comment, to the
+// page, which is not shown comments, by an event.
+func (f *feed) alive() error {
+	if err := f.raw(":\n\n"); err != nil {
+		return err
+	}
+	return f.event(eventAlive, struct{}{})
 }
 
 // raw writes and sends, within the time that a browser has to read.

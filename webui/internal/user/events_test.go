@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,8 @@ func TestEventsEnd(t *testing.T) {
 	}{
 		{"signed out on another page", func(s *site, b *browser) { b.post("/user/sign-out") }, true},
 		{"revoked by another program", revoke, true},
+		{"all others ended on another page", func(s *site, b *browser) { s.signIn(alice).post("/user/account/security/sessions") }, true},
+		{"account deleted", func(s *site, b *browser) { s.signIn(alice).post("/user/account/delete", "password", password) }, true},
 		{"account closed", func(s *site, b *browser) { check(t, s.db.Profiles.SetDisabled(context.Background(), alice, true)) }, true},
 		{"program stops", func(s *site, b *browser) { s.stop() }, false},
 	} {
@@ -309,4 +312,37 @@ func TestEventsEndWhenSomebodyElseSignsIn(t *testing.T) {
 		t.Fatalf("signing in over a session led to %s", got.path)
 	}
 	feed.next("end", nil)
+}
+
+// TestEventsOfAnotherUser: a page of somebody who is signed in no more, in a browser
+// where somebody else is now, hears that it has ended, and nothing of the other.
+func TestEventsOfAnotherUser(t *testing.T) {
+	s := newSite(t)
+	s.add(bob, "Dan", "", "dan", "")
+	b := s.signIn(bob)
+	feed := b.listenAt("/user/events?as=alice%40example.org")
+	feed.next("end", nil)
+	feed.ends()
+	b.listenAt("/user/events?as=bob%40example.org").begins(map[string]string{"dan@example.org": "offline"})
+}
+
+// TestEventsAlso: what a page shows beside the user's lists is told as far as the
+// user may see it; what is no address, is too long or too many is not asked for.
+func TestEventsAlso(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "")
+	s.router.see(alice, "zoe@example.org", ctlproto.StatusOnLine)
+	s.router.see(alice, "shy@example.org", ctlproto.StatusUnknown)
+	ask := url.Values{"also": {"zoe@example.org", "shy@example.org", "ZOE@EXAMPLE.ORG", "", "<script>", "tel:+1", strings.Repeat("x", 250) + "@example.org"}}
+	s.signIn(alice).listenAt("/user/events?" + ask.Encode()).begins(map[string]string{
+		"bob@example.org": "offline", "zoe@example.org": "online", "shy@example.org": "unknown",
+	})
+	for i := range 500 {
+		ask.Add("also", fmt.Sprintf("u%d@example.org", i))
+	}
+	want := map[string]string{"zoe@example.org": "offline", "shy@example.org": "offline"}
+	for i := range 193 {
+		want[fmt.Sprintf("u%d@example.org", i)] = "offline"
+	}
+	s.signIn(bob).listenAt("/user/events?" + ask.Encode()).begins(want)
 }

@@ -39,8 +39,9 @@ type LiveOptions struct {
 	Alive time.Duration
 	// Write is how long a browser may take to read one event. 10 s.
 	Write time.Duration
-	// StreamsPerUser and Streams bound the open streams. 10 and 10,000.
-	StreamsPerUser, Streams int
+	// StreamsPerSession, StreamsPerUser and Streams bound the open streams: a
+	// browser needs one, or one a visible tab where it cannot share. 6, 10 and 10,000.
+	StreamsPerSession, StreamsPerUser, Streams int
 }
 
 func (o *LiveOptions) setDefaults() {
@@ -54,6 +55,9 @@ func (o *LiveOptions) setDefaults() {
 	set(&o.Comment, 20*time.Second)
 	set(&o.Alive, 10*time.Second)
 	set(&o.Write, 10*time.Second)
+	if o.StreamsPerSession <= 0 {
+		o.StreamsPerSession = 6
+	}
 	if o.StreamsPerUser <= 0 {
 		o.StreamsPerUser = 10
 	}
@@ -63,8 +67,8 @@ func (o *LiveOptions) setDefaults() {
 }
 
 // Live follows the router's events once for the whole program and hands each
-// open page what concerns its user: the presence of the addresses in the
-// user's own phone book and of those called last, as far as the user may see it, the user's own
+// open stream what concerns its user: the presence of the addresses in the
+// user's own lists and of those that the pages show beside, as far as the user may see it, the user's own
 // contacts and the user's own click-to-dial attempts. Nothing here waits for a
 // browser.
 type Live struct {

@@ -234,11 +234,11 @@ func TestLiveSlowPage(t *testing.T) {
 func TestLiveLimits(t *testing.T) {
 	playLive(t, LiveOptions{StreamsPerUser: 2, Streams: 3}, func(p *play) {
 		streams := []*stream{p.join(alice), p.join(alice)}
-		if _, err := p.Live.join(alice); !errors.Is(err, errTooManyStreams) {
+		if _, err := p.Live.join(alice, asks{}); !errors.Is(err, errTooManyStreams) {
 			p.Errorf("third stream of one user: %v", err)
 		}
 		streams = append(streams, p.join(bob))
-		if _, err := p.Live.join(carol); !errors.Is(err, errTooManyStreams) {
+		if _, err := p.Live.join(carol, asks{}); !errors.Is(err, errTooManyStreams) {
 			p.Errorf("fourth stream in all: %v", err)
 		}
 		for _, s := range streams {
@@ -278,8 +278,61 @@ func TestLiveEnds(t *testing.T) {
 		default:
 			p.Error("the streams were not told")
 		}
-		if _, err := p.Live.join(alice); !errors.Is(err, errShuttingDown) {
+		if _, err := p.Live.join(alice, asks{}); !errors.Is(err, errShuttingDown) {
 			p.Errorf("join after the end: %v", err)
+		}
+	})
+}
+
+// TestLiveAlso: a page that shows more than the user's lists is told of that, too,
+// as long as it is open.
+func TestLiveAlso(t *testing.T) {
+	playLive(t, LiveOptions{Gap: time.Millisecond, Reask: 10 * time.Second}, func(p *play) {
+		p.add(alice, "bob")
+		p.event(ctlproto.Event{Topic: ctlproto.TopicLost})
+		book := p.join(alice)
+		p.hears(book, newsState)
+		found, err := p.Live.join(alice, asks{also: []string{"zoe@example.org", "bob@example.org"}})
+		if err != nil {
+			p.Fatal(err)
+		}
+		p.hears(found, newsState) // what is known at once, then all of it
+		p.hears(found, newsState)
+		p.hears(book, newsState)
+		statuses, _ := p.presence(found.viewer)
+		if _, told := statuses["zoe@example.org"]; !told || len(statuses) != 2 {
+			p.Errorf("the state: %v", statuses)
+		}
+		p.router.set(alice, "zoe@example.org", ctlproto.StatusOnLine)
+		p.registered("zoe@example.org")
+		if n := p.hears(found, newsPresence); n.presence["zoe@example.org"] != "online" {
+			p.Errorf("zoe's coming: %v", n.presence)
+		}
+		p.hears(book, newsPresence) // another tab of the browser may show her
+		p.leave(found)
+		p.hears(book, newsState) // read again, without her
+		p.router.set(alice, "zoe@example.org", ctlproto.StatusOffline)
+		p.registered("zoe@example.org")
+		p.quiet(book, time.Second)
+		p.leave(book)
+	})
+}
+
+func TestLiveSessionLimit(t *testing.T) {
+	playLive(t, LiveOptions{StreamsPerSession: 1, StreamsPerUser: 3}, func(p *play) {
+		var streams []*stream
+		for session := range int64(2) {
+			s, err := p.Live.join(alice, asks{session: session})
+			if err != nil {
+				p.Fatal(err)
+			}
+			streams = append(streams, s)
+			if _, err := p.Live.join(alice, asks{session: session}); !errors.Is(err, errTooManyStreams) {
+				p.Errorf("second stream of session %d: %v", session, err)
+			}
+		}
+		for _, s := range streams {
+			p.leave(s)
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"seraph/sql/store"
-	"seraph/webui/internal/form"
 	"seraph/webui/internal/view"
 )
 
@@ -24,9 +23,19 @@ type missedPage struct {
 	List view.List
 	Rows []missedRow
 	// UpTo is the highest id in the list, all its pages: what came later was not seen here.
-	UpTo int64
+	UpTo   int64
+	Filter callFilter
+	// ClearPath leads to the question whether all go; ExportPath is the file of them.
+	ClearPath, ExportPath string
+	// Narrowed says that a filter is on.
+	Narrowed bool
 	// Away says that the router could not be asked: the statuses are unknown.
 	Away bool
+}
+
+// SearchForm is the form that narrows the list.
+func (page missedPage) SearchForm() callSearch {
+	return callSearch{Action: pathMissed, Filter: page.Filter, Narrowed: page.Narrowed}
 }
 
 // missedRow is one caller's calls in a row, the newest of which it shows.
@@ -60,22 +69,34 @@ func (p *Portal) Missed(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
+	status := http.StatusOK
+	if !page.Filter.Form.OK() {
+		status = http.StatusUnprocessableEntity
+	}
 	if r.Method == http.MethodGet {
 		p.markSeen(r, page)
 	}
 	if r.Header.Get("HX-Request") != "" {
-		p.View.Fragment(w, r, http.StatusOK, "missed-calls", page)
+		p.View.Fragment(w, r, status, "missed-calls", page)
 		return
 	}
-	p.View.Page(w, r, http.StatusOK, "missed", view.Page{Title: view.M("missed.title"), Tab: tabMissed, Data: page})
+	p.View.Page(w, r, status, "missed", view.Page{Title: view.M("missed.title"), Tab: tabMissed, Data: page})
 }
 
 func (p *Portal) missedPage(r *http.Request) (missedPage, error) {
-	page := missedPage{List: view.ParseList(r, missedRows)}
-	calls, err := p.missedCalls(r, &page)
+	page := missedPage{List: view.ParseList(r, missedRows, columnTime).DownFirst(columnTime), Filter: readCallFilter(r, r.URL.Query(), &missedList)}
+	page.Narrowed = page.Filter.narrows(&missedList)
+	q, err := p.query(r, page.Filter)
 	if err != nil {
 		return page, err
 	}
+	calls, highest, err := p.readCalls(r, &page.List, q)
+	if err != nil {
+		return page, err
+	}
+	page.UpTo = highest
+	page.ClearPath = page.Filter.address(&missedList, pathMissed+"/delete", paramUpTo, strconv.FormatInt(highest, 10))
+	page.ExportPath = page.Filter.address(&missedList, pathMissed+"/export")
 	callers := make([]stranger, len(calls))
 	for i, c := range calls {
 		callers[i] = callerOf(c)
@@ -89,24 +110,6 @@ func (p *Portal) missedPage(r *http.Request) (missedPage, error) {
 		page.add(c, people[i])
 	}
 	return page, nil
-}
-
-// missedCalls reads the page's calls; a page beyond the last one is the last. The list
-// is in the order in which calls began, ids are in the one in which they ended: so the
-// highest id may stand on any page, and is asked for first. What comes later is on none.
-func (p *Portal) missedCalls(r *http.Request, page *missedPage) (calls []store.Call, err error) {
-	l := &page.List
-	if page.UpTo, err = p.DB.Calls.MaxMissedID(r.Context(), owner(r)); err != nil || page.UpTo == 0 {
-		return nil, err
-	}
-	for {
-		q := store.CallQuery{UpTo: page.UpTo, Limit: l.Size, Offset: l.Offset()}
-		calls, l.Total, err = p.DB.Calls.ListMissed(r.Context(), owner(r), q)
-		if err != nil || len(calls) > 0 || l.Page <= 1 {
-			return calls, err
-		}
-		l.Page = min(l.Page-1, l.Pages())
-	}
 }
 
 // add adds a call: to the row before it if that is the same caller's and ended
@@ -172,8 +175,8 @@ func (row missedRow) Repeated() bool { return row.Times > 1 }
 // markSeen notes that the user looked at the list. That it fails takes nothing
 // from who looks.
 func (p *Portal) markSeen(r *http.Request, page missedPage) {
-	if page.UpTo == 0 || page.List.Page > 1 {
-		return // what is new is noticed on the first page, wherever in the list it stands
+	if page.UpTo == 0 || page.List.Page > 1 || page.Narrowed || !page.List.Desc {
+		return // what is new is noticed on the first page of all, wherever in the list it stands
 	}
 	n, err := p.DB.Calls.MarkSeen(r.Context(), owner(r), page.UpTo)
 	if err != nil {
@@ -185,90 +188,17 @@ func (p *Portal) markSeen(r *http.Request, page missedPage) {
 	}
 }
 
-// MissedAsk asks before calls go off the list (GET /user/missed/delete): ids=
-// names some, upto= all up to the highest id that a page showed.
-func (p *Portal) MissedAsk(w http.ResponseWriter, r *http.Request) {
-	ids, upTo, err := missedSelection(r.URL.Query())
-	if err != nil {
-		p.fail(w, r, err)
-		return
-	}
-	if len(ids) == 0 && upTo == 0 {
-		p.done(w, r, pathMissed, view.M("missed.none_selected"))
-		return
-	}
-	q := view.Question{
-		Text: view.M("missed.delete.all_text"), Button: view.M("missed.delete.all_button"), Action: pathMissed + "/delete", Back: pathMissed,
-		Fields: map[string]string{"upto": strconv.FormatInt(upTo, 10)},
-	}
-	title := view.M("missed.delete.all_title")
-	if upTo == 0 {
-		first, err := p.DB.Calls.FindMissed(r.Context(), owner(r), ids[0])
-		if err != nil {
-			p.fail(w, r, err)
-			return
-		}
-		people, _, err := p.people(r, []stranger{callerOf(first)})
-		if err != nil {
-			p.fail(w, r, err)
-			return
-		}
-		q.Fields = map[string]string{fieldIDs: joinIDs(ids)}
-		q.Button = view.M("missed.delete.button")
-		title, q.Text = view.M("missed.delete.title", people[0].Name), view.M("missed.delete.text")
-		if n := len(ids); n > 1 {
-			title, q.Text = view.M("missed.delete.some_title", strconv.Itoa(n)), view.M("missed.delete.some_text")
-		}
-	}
-	p.View.Confirm(w, r, title, tabMissed, q)
-}
-
-// missedSelection reads which calls are meant.
-func missedSelection(values map[string][]string) (ids []int64, upTo int64, err error) {
-	if ids, err = selection(values); err != nil || len(values["upto"]) == 0 {
-		return ids, 0, err
-	}
-	upTo, err = strconv.ParseInt(values["upto"][0], 10, 64)
-	if err != nil || upTo <= 0 || len(ids) > 0 {
-		return nil, 0, store.ErrNotFound
-	}
-	return nil, upTo, nil
-}
+// MissedAsk asks before calls go off the list (GET /user/missed/delete).
+func (p *Portal) MissedAsk(w http.ResponseWriter, r *http.Request) { p.askCalls(w, r, &missedList) }
 
 // MissedDelete takes calls off the user's list (POST /user/missed/delete).
-// Those that none of the user's lists has are store.ErrNotFound; what came
-// after the page was made stays.
 func (p *Portal) MissedDelete(w http.ResponseWriter, r *http.Request) {
-	if _, err := form.Parse(r); err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
-		return
-	}
-	ids, upTo, err := missedSelection(r.PostForm)
-	if err != nil {
-		p.fail(w, r, err)
-		return
-	}
-	n := 0
-	switch {
-	case upTo > 0:
-		n, err = p.DB.Calls.DeleteMissedUpTo(r.Context(), owner(r), upTo)
-	case len(ids) > 0:
-		n, err = p.DB.Calls.DeleteMissed(r.Context(), owner(r), ids...)
-		if err == nil && n == 0 {
-			err = store.ErrNotFound
-		}
-	}
-	if err != nil {
-		p.fail(w, r, err)
-		return
-	}
-	p.live.MissedChanged(owner(r))
-	p.done(w, r, pathMissed, p.counted("missed.deleted", n))
+	p.deleteCalls(w, r, &missedList)
 }
 
 // counted is the text of key for n things; that of key.one if n is 1.
 func (p *Portal) counted(key string, n int) view.Msg {
-	if n == 1 && p.View.Texts().Has(key+".one") {
+	if n == 1 && p.View.Texts(view.English).Has(key+".one") {
 		key += ".one"
 	}
 	return view.Msg{Key: key, Args: []string{strconv.Itoa(n)}}

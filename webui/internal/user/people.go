@@ -28,6 +28,8 @@ type person struct {
 	Known, Claimed bool
 	EntryID        int64  // of the phone book, 0 if they are in none
 	AOR, Status    string // marks of the row
+	// Anonymous says that they do not want to be known.
+	Anonymous bool
 }
 
 // WritePath is the address of the form for a message to them, "" if they take none.
@@ -43,11 +45,10 @@ func (p person) EntryPath() string {
 
 // AddPath is the address of the form for a new entry of the phone book.
 func (p person) AddPath() string {
-	fields := url.Values{"address": {plainAddress(p.URI)}}
 	if p.Claimed {
-		fields.Set("last_name", p.Name)
+		return newEntryPath(p.URI, p.Name)
 	}
-	return pathPhoneBook + "/new?" + fields.Encode()
+	return newEntryPath(p.URI, "")
 }
 
 // writePath is the address of the form for a message to a URI, "" if it takes none.
@@ -97,7 +98,7 @@ func (p *Portal) people(r *http.Request, strangers []stranger) (list []person, a
 		list[i].meet(entries)
 		list[i].Status = known(statuses[list[i].AOR])
 		if list[i].Name == "" {
-			list[i].Name = p.View.Texts().Text(view.M("people.anonymous"))
+			list[i].Name = p.View.TextsFor(r).Text(view.M("people.anonymous"))
 		}
 	}
 	return list, away, nil
@@ -110,6 +111,7 @@ func newPerson(s stranger) person {
 	uri, err := aor.CanonicalURI(s.URI, "")
 	switch {
 	case strings.HasSuffix(s.URI, anonymous):
+		p.Anonymous = true
 		return p
 	case err != nil: // a host alone, or worse: it can be read, not called
 		p.Address = clip(printable(shortAddress(s.URI)), maxName)

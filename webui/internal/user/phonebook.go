@@ -44,6 +44,9 @@ type bookRow struct {
 	Group, Note string
 	AOR, Status string // marks of the row
 	HasName     bool
+	// Aliases are other addresses of somebody who allows others to find them, as people
+	// write them, with commas between.
+	Aliases string
 }
 
 // groupLink narrows the list to one group.
@@ -52,12 +55,22 @@ type groupLink struct {
 	Current   bool
 }
 
+// bookSorts are the columns that the phone book is sorted by.
+func bookSorts() []string {
+	return []string{string(store.EntriesByLastName), string(store.EntriesByFirstName), string(store.EntriesByAddress), string(store.EntriesByGroup)}
+}
+
+// ExportCSV is the address of the whole list as a table.
+func (page bookPage) ExportCSV() string { return page.List.At(pathPhoneBook + "/export.csv") }
+
+// ExportCards is the address of the whole list as vCards.
+func (page bookPage) ExportCards() string { return page.List.At(pathPhoneBook + "/export.vcf") }
+
 // PhoneBook lists the user's entries (GET /user/phone-book): q= searches,
 // group= narrows, ring= is which of
 // the own phones the calls of the page make ring, sort= dir= page= as in every list.
 func (p *Portal) PhoneBook(w http.ResponseWriter, r *http.Request) {
-	page := bookPage{List: view.ParseList(r, bookRows, string(store.EntriesByLastName),
-		string(store.EntriesByFirstName), string(store.EntriesByAddress), string(store.EntriesByGroup))}
+	page := bookPage{List: view.ParseList(r, bookRows, bookSorts()...)}
 	page.Search = clip(r.URL.Query().Get("q"), maxSearch)
 	page.Group = clip(r.URL.Query().Get("group"), maxSearch)
 	entries, err := p.entries(r, &page)
@@ -117,11 +130,12 @@ func (p *Portal) addRows(r *http.Request, page *bookPage, entries []store.Entry)
 		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
 		page.Away = true
 	}
+	aliases := p.aliasesOf(r, entries)
 	for i, e := range entries {
 		row := bookRow{
 			ID: e.ID, Name: e.Name(), Address: shortAddress(e.Address), URI: e.Address,
 			Group: e.Group, Note: e.Note, AOR: addresses[i], Status: known(statuses[addresses[i]]),
-			HasName: e.FirstName != "" || e.LastName != "",
+			HasName: e.FirstName != "" || e.LastName != "", Aliases: aliases[addresses[i]],
 		}
 		page.Rows = append(page.Rows, row)
 	}

@@ -158,7 +158,7 @@ func (p *play) add(owner aor.AOR, address string) {
 
 func (p *play) join(who aor.AOR) *stream {
 	p.Helper()
-	s, err := p.Live.join(who)
+	s, err := p.Live.join(who, asks{})
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -54,6 +54,13 @@ type Options struct {
 	AliasRules AliasRules
 	// ContactRules say which contacts people may add by hand; zero is all.
 	ContactRules ContactRules
+	// MailOn says that the portal sends mail, SignUpOn that people make their own
+	// accounts.
+	MailOn, SignUpOn bool
+	// CallMeOn says that the operator lets visitors ask to be called.
+	CallMeOn bool
+	// RuleLimits say which call rules people may give themselves; zero is all.
+	RuleLimits RuleLimits
 }
 
 // Portal has the handlers of the pages as its methods.
@@ -61,13 +68,16 @@ type Portal struct {
 	Options
 	live       *Live
 	aliasTries *session.Throttle // by user
+	findTries  *session.Throttle // by user
 	hang       hang
+	exports    exporting
 }
 
 // New makes a Portal.
 func New(o Options) *Portal {
 	return &Portal{
 		Options: o, live: NewLive(o.Ctl, o.DB, o.Live, o.Log), aliasTries: session.NewThrottle(aliasTries, o.Now),
+		findTries: session.NewThrottle(findTries, o.Now),
 	}
 }
 

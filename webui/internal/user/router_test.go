@@ -49,7 +49,8 @@ func (r *paperRouter) listen(t *testing.T) {
 		ctlproto.MethodPresenceGet: r.presenceGet, ctlproto.MethodCtdDial: r.dial,
 		ctlproto.MethodCtdStatus: r.status, ctlproto.MethodCtdCancel: r.cancel,
 		ctlproto.MethodImSend: r.imSend, ctlproto.MethodMsiloRm: r.msiloRm, ctlproto.MethodMsiloDump: r.msiloDump,
-		ctlproto.MethodMsiloRead:   r.msiloRead,
+		ctlproto.MethodMsiloRead:       r.msiloRead,
+		ctlproto.MethodUserblockReload: r.reload(ctlproto.MethodUserblockReload), ctlproto.MethodSpeeddialReload: r.reload(ctlproto.MethodSpeeddialReload),
 		ctlproto.MethodAliasReload: r.aliasReload, ctlproto.MethodUlLookup: r.ulLookup,
 	})
 }
@@ -252,6 +253,16 @@ func (r *paperRouter) msiloDump(params json.RawMessage) (any, *ctlproto.Error) {
 		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%v", err)
 	}
 	return ctlproto.MsiloDumpResult{Pending: len(list)}, nil
+}
+
+// reload is a method that reads a table again.
+func (r *paperRouter) reload(method string) ctltest.Handler {
+	return func(json.RawMessage) (any, *ctlproto.Error) {
+		if refusal := r.refusing(method); refusal != nil {
+			return nil, refusal
+		}
+		return ctlproto.Done{}, nil
+	}
 }
 
 func (r *paperRouter) aliasReload(json.RawMessage) (any, *ctlproto.Error) {

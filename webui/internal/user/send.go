@@ -33,6 +33,7 @@ type sendPage struct {
 	// Fault is what is wrong apart from the fields, Detail what SIP said; their
 	// keys are "" if nothing is.
 	Fault, Detail view.Msg
+	People        []view.Option // of the phone book, to choose from
 }
 
 // SendPage shows the form for a message (GET /user/messages/new); to= fills it
@@ -202,6 +203,7 @@ func faultyParam(err error) string {
 
 func (p *Portal) showSend(w http.ResponseWriter, r *http.Request, status int, page sendPage) {
 	page.From, page.Room = owner(r).String(), roomFor(owner(r), page.Form)
+	page.People = p.choices(r)
 	if typed := page.Form.Value("text"); len(typed) > maxTyped {
 		page.Form.Set("text", cutBytes(typed, maxTyped))
 	}

@@ -9,8 +9,8 @@ import (
 // with it.
 func (p *Portal) Door() portal.Door {
 	return portal.Door{
-		View: p.View, Sessions: p.Sessions, SignIn: p.SignIn, Log: p.Log,
+		View: p.View, Sessions: p.Sessions, SignIn: p.SignIn, Profiles: p.DB.Profiles, Log: p.Log,
 		Path: pathSignIn, Home: pathPhoneBook, Title: view.M("signin.title"), Lead: view.M("signin.lead"),
-		Keeps: true, Local: p.localPage, Ended: p.live.SessionsChanged,
+		Keeps: true, Forgot: p.MailOn, SignUp: p.SignUpOn, Local: p.localPage, Ended: p.live.SessionsChanged,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/assets"
+	"seraph/webui/internal/public"
 	"seraph/webui/internal/server"
 	"seraph/webui/internal/user"
 	"seraph/webui/internal/view"
@@ -75,12 +76,16 @@ func (s *site) start(live user.LiveOptions) {
 	check(s.t, err)
 	pages, err := user.Templates()
 	check(s.t, err)
+	everybodys, err := public.Templates()
+	check(s.t, err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	views, err := view.New(view.Options{Assets: files, Pages: []fs.FS{pages}, Now: time.Now, Log: log})
+	views, err := view.New(view.Options{Assets: files, Pages: []fs.FS{pages, everybodys}, Now: time.Now, Log: log})
 	check(s.t, err)
 	ctl := ctlproto.NewRedialer(s.router.path, ctlproto.Dialer{})
 	s.server = server.New(server.Options{
 		DB: s.db, Ctl: ctl, Assets: files, View: views, DefaultDomain: "example.org", Log: log, Live: live,
+		CallMe:     public.CallMeRules{PerOwner: 3, PerSource: 2, Window: time.Hour, Numbers: regexp.MustCompile(`\A0800\d+\z`)},
+		RuleLimits: user.RuleLimits{Deny: []user.ContactPattern{pattern(s.t, "0900*@*"), pattern(s.t, "*.premium.example")}, Most: 8, ForeignGroup: "int"},
 		AliasRules: user.AliasRules{Limit: 2, Pattern: regexp.MustCompile(`\A[a-z][a-z0-9.]+\z`), Reserved: []string{"operator"}},
 	})
 	ctx, stop := context.WithCancel(context.Background())

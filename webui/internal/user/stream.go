@@ -57,6 +57,15 @@ type stream struct {
 	queue  chan news
 	lost   atomic.Bool
 	check  chan struct{} // holds one token: look at the session now
+	asks   asks
+}
+
+// asks is what a page says when it opens its stream.
+type asks struct {
+	session int64 // whose stream it is, among the user's sessions
+	// also are addresses that the browser's pages show beside those of the user's
+	// own lists: people found by name. At most maxAlso.
+	also []string
 }
 
 // put queues news. The caller holds Live.mu.
@@ -92,22 +101,25 @@ func (s *stream) take(n news) news {
 
 // join opens a stream for a user. The first news is the state, or that the
 // router is away.
-func (l *Live) join(who aor.AOR) (*stream, error) {
+func (l *Live) join(who aor.AOR, a asks) (*stream, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := l.viewers[who]
 	switch {
 	case l.closed:
 		return nil, errShuttingDown
-	case l.open >= l.opts.Streams, v != nil && len(v.streams) >= l.opts.StreamsPerUser:
+	case l.open >= l.opts.Streams, v != nil && (len(v.streams) >= l.opts.StreamsPerUser || v.streamsOf(a.session) >= l.opts.StreamsPerSession):
 		return nil, errTooManyStreams
 	}
 	if v == nil {
 		v = l.newViewer(who)
 	}
-	s := &stream{viewer: v, queue: make(chan news, queueLength), check: make(chan struct{}, 1)}
+	s := &stream{viewer: v, queue: make(chan news, queueLength), check: make(chan struct{}, 1), asks: a}
 	v.streams[s] = struct{}{}
 	l.open++
+	if v.misses(a.also) {
+		v.recall()
+	}
 	switch {
 	case l.away:
 		s.put(news{kind: newsAway})

@@ -23,7 +23,13 @@ type stream struct {
 // listen opens a stream and returns when it has begun.
 func (b *browser) listen() *stream {
 	b.t.Helper()
-	r, err := http.NewRequest(http.MethodGet, b.site.url+"/user/events", nil)
+	return b.listenAt("/user/events")
+}
+
+// listenAt is listen for an address with a query.
+func (b *browser) listenAt(path string) *stream {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, b.site.url+path, nil)
 	check(b.t, err)
 	r.Header.Set("Accept-Encoding", "gzip, br")
 	response, err := b.client.Do(r)

@@ -55,6 +55,41 @@ func (v *viewer) tell(n news) {
 	}
 }
 
+// streamsOf is how many streams one session has. The caller holds Live.mu.
+func (v *viewer) streamsOf(session int64) (n int) {
+	for s := range v.streams {
+		if s.asks.session == session {
+			n++
+		}
+	}
+	return n
+}
+
+// misses reports that the pages are not told of one of the addresses. The
+// caller holds Live.mu.
+func (v *viewer) misses(addresses []string) bool {
+	return slices.ContainsFunc(addresses, func(address string) bool {
+		_, known := v.statuses[address]
+		return !known
+	})
+}
+
+// alsoShown adds what the viewer's pages show beside the user's own lists.
+func (l *Live) alsoShown(v *viewer, addresses []string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make(map[string]struct{}, len(addresses))
+	for _, address := range addresses {
+		all[address] = struct{}{}
+	}
+	for s := range v.streams {
+		for _, address := range s.asks.also {
+			all[address] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
 // serveViewer is the viewer's worker. It ends when the last page has gone.
 func (l *Live) serveViewer(ctx context.Context, v *viewer) {
 	defer l.workers.Done()
@@ -127,6 +162,7 @@ func (l *Live) readAll(ctx context.Context, v *viewer) {
 		l.askAgain(ctx, v, err)
 		return
 	}
+	addresses = l.alsoShown(v, addresses)
 	l.watch(v, addresses)
 	fresh, err := presenceOf(ctx, l.router, v.who, addresses)
 	if err != nil {

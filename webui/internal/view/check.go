@@ -14,25 +14,25 @@ import (
 // check finds what would otherwise fail before a reader's eyes: pages without
 // their main part, names of parts, texts, icons and files that do not exist, and
 // what html/template cannot escape.
-func (s *Set) check(files *assets.Set) error {
+func (e *edition) check(files *assets.Set) error {
 	var faults []error
-	for name, page := range s.pages {
+	for name, page := range e.pages {
 		if page.Lookup("main") == nil {
 			faults = append(faults, fmt.Errorf("page %s does not define main", name))
 			continue
 		}
-		faults = append(faults, s.checkSet(name, page, files)...)
+		faults = append(faults, e.checkSet(name, page, files)...)
 	}
 	return errors.Join(faults...)
 }
 
-func (s *Set) checkSet(name string, t *template.Template, files *assets.Set) []error {
+func (e *edition) checkSet(name string, t *template.Template, files *assets.Set) []error {
 	var faults []error
 	for _, part := range t.Templates() {
 		if part.Tree == nil || part.Tree.Root == nil {
 			continue
 		}
-		c := checker{set: s, files: files, all: t}
+		c := checker{texts: e.texts, files: files, all: t}
 		c.walk(part.Tree.Root)
 		for _, fault := range c.faults {
 			faults = append(faults, fmt.Errorf("template %s, part %s: %s", name, part.Name(), fault))
@@ -55,7 +55,7 @@ func (s *Set) checkSet(name string, t *template.Template, files *assets.Set) []e
 
 // checker walks the tree of one template.
 type checker struct {
-	set    *Set
+	texts  *Texts
 	files  *assets.Set
 	all    *template.Template
 	faults []string
@@ -157,7 +157,7 @@ func (c *checker) fieldTexts(function string, args []parse.Node) {
 }
 
 func (c *checker) text(key string) {
-	if key == "" || c.set.texts.Has(key) {
+	if key == "" || c.texts.Has(key) {
 		return
 	}
 	c.fault("there is no text %q", key)

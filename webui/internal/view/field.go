@@ -22,7 +22,9 @@ type Field struct {
 	Required, AutoFocus, Checked                          bool
 	// Described is the id of something else on the page that describes the field.
 	Described string
-	Options   []Option
+	// List is the id of a datalist with what can be chosen.
+	List    string
+	Options []Option
 }
 
 // Option is one choice of a select.
@@ -48,9 +50,9 @@ func (f Field) DescribedBy() string {
 
 // field makes a Field: {{template "field" (field .Data.Form "email" "type=email" "maxlength=254")}}.
 // Its label is the text field.NAME unless label= names another one. Options:
-// type= autocomplete= inputmode= placeholder= maxlength= label= hint= id= describe= required autofocus;
+// type= autocomplete= inputmode= placeholder= maxlength= label= hint= id= describe= list= required autofocus;
 // describe is the id of something else that describes it; label, hint and placeholder are keys of texts.
-func (s *Set) field(form Fields, name string, options ...string) (Field, error) {
+func (t *Texts) field(form Fields, name string, options ...string) (Field, error) {
 	f := Field{ID: "f-" + name, Name: name, Value: form.Value(name), Label: "field." + name, Type: "text"}
 	for _, option := range options {
 		if err := f.set(option); err != nil {
@@ -58,15 +60,15 @@ func (s *Set) field(form Fields, name string, options ...string) (Field, error) 
 		}
 	}
 	f.Checked = f.Value != ""
-	f.Label = s.texts.Text(M(f.Label))
+	f.Label = t.Text(M(f.Label))
 	if f.Hint != "" {
-		f.Hint = s.texts.Text(M(f.Hint))
+		f.Hint = t.Text(M(f.Hint))
 	}
 	if f.Placeholder != "" {
-		f.Placeholder = s.texts.Text(M(f.Placeholder))
+		f.Placeholder = t.Text(M(f.Placeholder))
 	}
 	if key, args := form.Error(name); key != "" {
-		f.Error = s.texts.Text(M(key, args...))
+		f.Error = t.Text(M(key, args...))
 	}
 	if f.Type == "password" {
 		f.Value = "" // never sent back
@@ -93,6 +95,8 @@ func (f *Field) set(option string) error {
 		f.Hint = value
 	case "id":
 		f.ID = value
+	case "list":
+		f.List = value
 	case "describe":
 		f.Described = value
 	case "required":
@@ -106,8 +110,8 @@ func (f *Field) set(option string) error {
 }
 
 // choice is field for a select: {{template "select" (choice .Data.Form "group" .Data.Groups)}}.
-func (s *Set) choice(form Fields, name string, options []Option, more ...string) (Field, error) {
-	f, err := s.field(form, name, more...)
+func (t *Texts) choice(form Fields, name string, options []Option, more ...string) (Field, error) {
+	f, err := t.field(form, name, more...)
 	for _, o := range options {
 		o.Selected = o.Value == f.Value
 		f.Options = append(f.Options, o)

@@ -20,6 +20,9 @@ type Frame struct {
 	CSRF string
 	// Theme is "light", "dark", or "" to follow the system.
 	Theme string
+	// Language is the reader's, one of Set.Languages; "" goes by what the
+	// browser asks for.
+	Language string
 	// Zone is the reader's time zone; nil is UTC.
 	Zone *time.Location
 	// Path is where the page is, for forms that come back to it.

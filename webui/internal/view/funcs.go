@@ -9,30 +9,39 @@ import (
 	"seraph/webui/internal/assets"
 )
 
-// funcs are the functions of all templates.
-func (s *Set) funcs(files *assets.Set) template.FuncMap {
+// funcs are the functions of all templates, in one language.
+func (s *Set) funcs(files *assets.Set, texts *Texts) template.FuncMap {
 	return template.FuncMap{
-		"t":        s.t,
-		"msg":      s.texts.Text,
-		"count":    s.texts.Count,
-		"icon":     files.Icon,
-		"asset":    files.URL,
-		"initials": initials,
-		"time":     s.showTime,
-		"until":    s.showUntil,
-		"field":    s.field,
-		"choice":   s.choice,
-		"status":   s.status,
+		"t":         texts.fill,
+		"msg":       texts.Text,
+		"count":     texts.Count,
+		"language":  texts.Language,
+		"languages": func() []Language { return s.languages(texts.language) },
+		"icon":      files.Icon,
+		"asset":     files.URL,
+		"initials":  initials,
+		"time":      texts.showTime,
+		"until":     texts.showUntil,
+		"decimal":   texts.decimal,
+		"field":     texts.field,
+		"choice":    texts.choice,
+		"status":    status,
 	}
 }
 
-// t is the text of a key, filled in.
-func (s *Set) t(key string, args ...any) string {
+// fill is the text of a key, filled in.
+func (t *Texts) fill(key string, args ...any) string {
 	m := Msg{Key: key}
 	for _, arg := range args {
 		m.Args = append(m.Args, fmt.Sprint(arg))
 	}
-	return s.texts.Text(m)
+	return t.Text(m)
+}
+
+// decimal is a number with a point as the language writes it: "1.2 s" is "1,2 s"
+// in German.
+func (t *Texts) decimal(number string) string {
+	return strings.Replace(number, ".", t.Text(M("number.point")), 1)
 }
 
 // initials are the first letters of the first and the last word of a name.

@@ -18,6 +18,7 @@ type List struct {
 	Size  int // rows on a page
 	Total int // rows in all; the handler sets it
 	query url.Values
+	down  []string // columns that are first sorted downwards
 }
 
 // ParseList reads the address of r. Sorts are the columns that can be sorted
@@ -34,6 +35,16 @@ func ParseList(r *http.Request, size int, sorts ...string) List {
 	l.Desc = q.Get("dir") == "desc"
 	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 1 && n <= 1_000_000 {
 		l.Page = n
+	}
+	return l
+}
+
+// DownFirst returns the list with columns that are sorted downwards unless dir=asc says
+// otherwise: times, of which the newest is wanted first.
+func (l List) DownFirst(columns ...string) List {
+	l.down = columns
+	if slices.Contains(columns, l.Sort) {
+		l.Desc = l.query.Get("dir") != "asc"
 	}
 	return l
 }
@@ -82,9 +93,12 @@ func (l List) Here() string {
 // SortURL is the address that sorts by column, the other way round if the list
 // already is.
 func (l List) SortURL(column string) string {
-	dir := ""
-	if l.Sort == column && !l.Desc {
-		dir = "desc"
+	dir, other := "", "desc"
+	if slices.Contains(l.down, column) {
+		other = "asc"
+	}
+	if l.Sort == column && l.Desc == (other == "asc") {
+		dir = other
 	}
 	return l.url("sort", column, "dir", dir, "page", "")
 }
@@ -111,6 +125,13 @@ type Column struct{ Name, URL, Sort string }
 // With is the address of the list with parameters changed, from its first page;
 // an empty value drops one.
 func (l List) With(pairs ...string) string { return l.url(append(pairs, "page", "")...) }
+
+// At is the address of something else that is made of the same rows in the same order, all
+// pages of them: a file.
+func (l List) At(path string) string {
+	l.Path = path
+	return l.url("page", "")
+}
 
 func (l List) url(pairs ...string) string {
 	q := url.Values{}

@@ -68,3 +68,25 @@ func TestListNumbers(t *testing.T) {
 		t.Errorf("aria-sort %q, %q", got.AriaSort("address"), got.AriaSort("last_name"))
 	}
 }
+
+// TestListDownFirst: a time begins with the newest; the head turns it round and back.
+func TestListDownFirst(t *testing.T) {
+	for _, c := range []struct {
+		query, aria, next string
+		desc              bool
+	}{
+		{"", "descending", "?dir=asc&sort=time", true},
+		{"?sort=time", "descending", "?dir=asc&sort=time", true},
+		{"?sort=time&dir=asc", "ascending", "?sort=time", false},
+		{"?sort=name", "none", "?sort=time", false},
+		{"?sort=name&dir=desc", "none", "?sort=time", true},
+	} {
+		l := ParseList(httptest.NewRequest(http.MethodGet, "/calls"+c.query, nil), 50, "time", "name").DownFirst("time")
+		if l.Desc != c.desc || l.AriaSort("time") != c.aria || l.SortURL("time") != "/calls"+c.next {
+			t.Errorf("%q: downwards %v, %s, leads to %s", c.query, l.Desc, l.AriaSort("time"), l.SortURL("time"))
+		}
+		if got, want := l.SortURL("name"), map[bool]string{true: "/calls?dir=desc&sort=name", false: "/calls?sort=name"}[c.query == "?sort=name"]; got != want {
+			t.Errorf("%q: the other column leads to %s, want %s", c.query, got, want)
+		}
+	}
+}

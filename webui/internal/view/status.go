@@ -17,7 +17,7 @@ const (
 var statuses = []Status{StatusOnline, StatusBusy, StatusOffline, StatusNonLocal, StatusUnknown}
 
 // status makes a Status of what a page has: {{template "status" .Status}}.
-func (s *Set) status(v string) Status {
+func status(v string) Status {
 	for _, known := range statuses {
 		if Status(v) == known {
 			return known

@@ -20,15 +20,20 @@ func M(key string, args ...string) Msg { return Msg{key, args} }
 
 // Texts is the catalogue of one language: a folder of files with a line
 // "key = text" for each. A key ending in .one is used by Count for the number 1.
-type Texts struct{ byKey map[string]string }
+type Texts struct {
+	language string
+	byKey    map[string]string
+	english  *Texts // has what this one lacks; nil in English itself
+}
 
-// loadTexts reads the catalogue of a language.
-func loadTexts(language string) (*Texts, error) {
+// loadTexts reads the catalogue of a language. What it lacks is taken from
+// english.
+func loadTexts(language string, english *Texts) (*Texts, error) {
 	files, err := fs.Glob(own, path.Join("texts", language, "*.txt"))
 	if err != nil {
 		return nil, err
 	}
-	t := &Texts{byKey: make(map[string]string)}
+	t := &Texts{language: language, byKey: make(map[string]string), english: english}
 	for _, name := range files {
 		content, err := fs.ReadFile(own, name)
 		if err != nil {
@@ -62,13 +67,25 @@ func (t *Texts) parse(name, content string) error {
 	return nil
 }
 
+// Language is the catalogue's, as a BCP 47 tag.
+func (t *Texts) Language() string { return t.language }
+
 // Has reports whether the catalogue has the key.
 func (t *Texts) Has(key string) bool {
-	_, ok := t.byKey[key]
+	_, ok := t.find(key)
 	return ok
 }
 
-// Keys are all keys, sorted.
+func (t *Texts) find(key string) (text string, found bool) {
+	for ; t != nil; t = t.english {
+		if text, found = t.byKey[key]; found {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// Keys are all keys of its own, sorted.
 func (t *Texts) Keys() []string {
 	keys := make([]string, 0, len(t.byKey))
 	for key := range t.byKey {
@@ -80,7 +97,7 @@ func (t *Texts) Keys() []string {
 
 // Text is the text of m. A key that the catalogue lacks shows itself.
 func (t *Texts) Text(m Msg) string {
-	text, ok := t.byKey[m.Key]
+	text, ok := t.find(m.Key)
 	if !ok {
 		return m.Key
 	}

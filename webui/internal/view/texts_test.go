@@ -40,9 +40,8 @@ func TestInitials(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	s := &Set{}
 	for in, want := range map[string]Status{"online": StatusOnline, "busy": StatusBusy, "non-local": StatusNonLocal, "on line": StatusUnknown, "": StatusUnknown} {
-		if got := s.status(in); got != want {
+		if got := status(in); got != want {
 			t.Errorf("status(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -56,4 +55,14 @@ func TestArgumentsDoNotTurnTheText(t *testing.T) {
 	if want := "Delete Bob \u05d0?"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// english is the English catalogue.
+func english(t *testing.T) *Texts {
+	t.Helper()
+	texts, err := loadTexts(English, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/language"
+
 	"seraph/webui/internal/assets"
 )
 
@@ -34,11 +36,11 @@ type Options struct {
 // Set is every template, parsed and checked. It is immutable, and so safe for
 // concurrent use.
 type Set struct {
-	texts *Texts
-	pages map[string]*template.Template // by file name without .html
-	parts *template.Template            // what all pages share, and fragments
-	now   func() time.Time
-	log   *slog.Logger
+	tags     []string            // of the languages, English first
+	editions map[string]*edition // by tag
+	matcher  language.Matcher    // of tags
+	now      func() time.Time
+	log      *slog.Logger
 }
 
 // Page is what the layout needs to know of a page.
@@ -46,7 +48,7 @@ type Page struct {
 	// Title is the h1, and with " – Seraph" the title of the document.
 	Title Msg
 	// Tab is the name of the tab that the page belongs to: "phone-book",
-	// "missed", "messages", "account", or "".
+	// "missed", "calls", "messages", "account", or "".
 	Tab string
 	// Data is what the page's own template shows.
 	Data any
@@ -67,12 +69,34 @@ type Dot struct {
 // parse, if a page lacks its main part, or if a name that a template mentions
 // (a part, a text, an icon, a static file) does not exist.
 func New(o Options) (*Set, error) {
-	texts, err := loadTexts("en")
+	tags, err := tags()
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{texts: texts, pages: make(map[string]*template.Template), now: o.Now, log: o.Log}
-	funcs := s.funcs(o.Assets)
+	s := &Set{tags: tags, editions: make(map[string]*edition), matcher: matcher(tags), now: o.Now, log: o.Log}
+	texts, err := loadTexts(English, nil)
+	if err != nil {
+		return nil, err
+	}
+	first, err := newEdition(o, texts, s.funcs(o.Assets, texts))
+	if err != nil {
+		return nil, err
+	}
+	s.editions[English] = first
+	for _, tag := range tags[1:] {
+		translated, err := loadTexts(tag, texts)
+		if err != nil {
+			return nil, err
+		}
+		if s.editions[tag], err = first.translate(translated, s.funcs(o.Assets, translated)); err != nil {
+			return nil, err
+		}
+	}
+	return s, first.check(o.Assets)
+}
+
+// newEdition parses all templates.
+func newEdition(o Options, texts *Texts, funcs template.FuncMap) (*edition, error) {
 	base := template.New("").Funcs(funcs).Option("missingkey=error")
 	templates, err := fs.Sub(own, "templates")
 	if err != nil {
@@ -82,6 +106,7 @@ func New(o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := &edition{texts: texts, pages: make(map[string]*template.Template), parts: base}
 	for _, src := range sources {
 		if src.shared() {
 			if _, err := base.New(src.name).Parse(src.text); err != nil {
@@ -93,27 +118,26 @@ func New(o Options) (*Set, error) {
 		if src.shared() {
 			continue
 		}
-		if err := s.addPage(base, src); err != nil {
+		if err := e.addPage(src); err != nil {
 			return nil, err
 		}
 	}
-	s.parts = base
-	return s, s.check(o.Assets)
+	return e, nil
 }
 
-func (s *Set) addPage(base *template.Template, src source) error {
+func (e *edition) addPage(src source) error {
 	name := strings.TrimSuffix(src.name, ".html")
-	if s.pages[name] != nil {
+	if e.pages[name] != nil {
 		return fmt.Errorf("template: two pages are named %s", name)
 	}
-	page, err := base.Clone()
+	page, err := e.parts.Clone()
 	if err != nil {
 		return fmt.Errorf("template %s: %w", src.name, err)
 	}
 	if _, err := page.New(src.name).Parse(src.text); err != nil {
 		return fmt.Errorf("template: %w", err)
 	}
-	s.pages[name] = page
+	e.pages[name] = page
 	return nil
 }
 
@@ -144,12 +168,13 @@ func readAll(folders []fs.FS) ([]source, error) {
 
 // Page writes a whole page with the frame of the request.
 func (s *Set) Page(w http.ResponseWriter, r *http.Request, status int, name string, p Page) {
-	page, ok := s.pages[name]
+	frame := Of(r)
+	in := s.of(r, frame)
+	page, ok := in.pages[name]
 	if !ok {
 		s.broken(w, r, name, errors.New("there is no such page"))
 		return
 	}
-	frame := Of(r)
 	dot := Dot{Page: p, Frame: frame, Now: s.now().In(frame.zone())}
 	if frame.TakeNote != nil {
 		dot.Note = frame.TakeNote(w)
@@ -157,30 +182,32 @@ func (s *Set) Page(w http.ResponseWriter, r *http.Request, status int, name stri
 	if frame.Badges != nil {
 		dot.Badges = frame.Badges()
 	}
-	s.write(w, r, page, status, "layout", dot)
+	s.write(w, r, in, page, status, "layout", dot)
 }
 
 // Fragment writes one shared part, for a request that replaces a piece of a page.
 func (s *Set) Fragment(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	frame := Of(r)
-	s.write(w, r, s.parts, status, name, Dot{Page: Page{Data: data}, Frame: frame, Now: s.now().In(frame.zone())})
+	in := s.of(r, frame)
+	s.write(w, r, in, in.parts, status, name, Dot{Page: Page{Data: data}, Frame: frame, Now: s.now().In(frame.zone())})
 }
 
-// HTML returns one shared part as text, for a live feed.
+// HTML returns one shared part as text, for a live feed, in the frame's language.
 func (s *Set) HTML(f Frame, name string, data any) ([]byte, error) {
 	var out bytes.Buffer
-	err := s.parts.ExecuteTemplate(&out, name, Dot{Page: Page{Data: data}, Frame: f, Now: s.now().In(f.zone())})
+	err := s.of(nil, f).parts.ExecuteTemplate(&out, name, Dot{Page: Page{Data: data}, Frame: f, Now: s.now().In(f.zone())})
 	return out.Bytes(), err
 }
 
 // write executes a template and only then answers, so that no half page leaves.
-func (s *Set) write(w http.ResponseWriter, r *http.Request, t *template.Template, status int, name string, dot Dot) {
+func (s *Set) write(w http.ResponseWriter, r *http.Request, in *edition, t *template.Template, status int, name string, dot Dot) {
 	var out bytes.Buffer
 	if err := t.ExecuteTemplate(&out, name, dot); err != nil {
 		s.broken(w, r, name, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", in.texts.language)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = out.WriteTo(w) // an error means that the browser has gone
@@ -190,14 +217,14 @@ func (s *Set) write(w http.ResponseWriter, r *http.Request, t *template.Template
 // broken answers when a template fails: a fault of ours, whose reason is in the log only.
 func (s *Set) broken(w http.ResponseWriter, r *http.Request, name string, err error) {
 	s.log.Error("page not made", "template", name, "path", r.URL.Path, "err", err)
-	http.Error(w, s.texts.Text(M("error.500.title")), http.StatusInternalServerError)
+	http.Error(w, s.TextsFor(r).Text(M("error.500.title")), http.StatusInternalServerError)
 }
 
 // Error writes the page for an error status: 400, 403, 404, 405, 413, 500, 503.
 // Another status is shown as 500's page.
 func (s *Set) Error(w http.ResponseWriter, r *http.Request, status int) {
 	kind := fmt.Sprintf("error.%d", status)
-	if !s.texts.Has(kind + ".title") {
+	if !s.Texts(English).Has(kind + ".title") {
 		kind = "error.500"
 	}
 	if status == http.StatusServiceUnavailable {
@@ -205,6 +232,3 @@ func (s *Set) Error(w http.ResponseWriter, r *http.Request, status int) {
 	}
 	s.Page(w, r, status, "error", Page{Title: M(kind + ".title"), Data: M(kind + ".text")})
 }
-
-// Texts is the catalogue.
-func (s *Set) Texts() *Texts { return s.texts }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -174,6 +175,72 @@ func TestEveryStatusHasWordAndShape(t *testing.T) {
 	for word, n := range map[string]int{">on line<": 1, ">on the phone<": 1, ">offline<": 1, ">non-local<": 1, ">unknown<": 2, "<svg ": 6} {
 		if got := strings.Count(string(body), word); got != n {
 			t.Errorf("%s is there %d times, want %d", word, got, n)
+		}
+	}
+}
+
+// TestPageInTheReadersLanguage: all of a page, a fragment and a piece for the
+// live feed: texts, labels, times, and what the document says of itself.
+func TestPageInTheReadersLanguage(t *testing.T) {
+	s, err := view.New(options(t, map[string]string{
+		"_x.html": `{{define "x"}}<p>{{template "time" (time .Data.At .Now)}} {{template "status" (status "busy")}} {{count "phones.some" 1}}</p>` +
+			`{{template "field" (field .Data.Form "email" "hint=security.hint")}}{{end}}`,
+		"x.html": `{{define "main"}}<h1>{{msg .Title}}</h1>{{template "x" .}}{{end}}`,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type data struct {
+		At   time.Time
+		Form *form.Form
+	}
+	shown := data{time.Date(2026, 11, 19, 9, 30, 0, 0, time.UTC), form.New()}
+	shown.Form.Fail("email", "form.long", "254")
+	ask := func(language, accept string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/user/x", nil)
+		r.Header.Set("Accept-Language", accept)
+		return view.With(r, view.Frame{Language: language, CSRF: "c"})
+	}
+	german := []string{"gestern 09:30", ">am Telefon<", "Ein Telefon ist angemeldet.", "Mindestens 8 Zeichen.", "Höchstens 254 Zeichen.", ">E-Mail<"}
+	english := []string{"yesterday 09:30", ">on the phone<", "One phone is registered.", "At least 8 characters.", "At most 254 characters.", ">E-mail<"}
+	for _, c := range []struct {
+		name, language, accept string
+		want                   []string
+		lang, title            string
+	}{
+		{"the frame's", "de", "en", german, "de", "Telefonbuch"},
+		{"the frame's, English", "en", "de", english, "en", "Phone book"},
+		{"the browser's", "", "de-AT, en;q=0.5", german, "de", "Telefonbuch"},
+		{"nobody's", "", "", english, "en", "Phone book"},
+		{"one that we do not have", "fr", "", english, "en", "Phone book"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			page := httptest.NewRecorder()
+			s.Page(page, ask(c.language, c.accept), http.StatusOK, "x", view.Page{Title: view.M("phonebook.title"), Data: shown})
+			lookFor(t, page.Body.String(), append(c.want, `<html lang="`+c.lang+`"`, "<title>"+c.title+" – Seraph</title>", "<h1>"+c.title+"</h1>",
+				`value="de" lang="de" aria-pressed="`+strconv.FormatBool(c.lang == "de")+`">Deutsch<`, `lang="en" aria-pressed="`+strconv.FormatBool(c.lang == "en")+`">English<`)...)
+			if got := page.Header().Get("Content-Language"); got != c.lang {
+				t.Errorf("Content-Language: %s", got)
+			}
+			fragment := httptest.NewRecorder()
+			s.Fragment(fragment, ask(c.language, c.accept), http.StatusOK, "x", shown)
+			lookFor(t, fragment.Body.String(), c.want...)
+		})
+	}
+	for language, want := range map[string][]string{"de": german, "en": english, "": english} {
+		piece, err := s.HTML(view.Frame{Language: language}, "x", shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lookFor(t, string(piece), want...)
+	}
+}
+
+func lookFor(t *testing.T, body string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s is missing in\n%s", want, body)
 		}
 	}
 }

@@ -1,26 +1,40 @@
 package view
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Moment is a time as a page shows it, and as programs read it.
 type Moment struct{ Text, ISO string }
 
-// When says when t is, seen from now, in now's time zone: "today 14:05",
+// When says when then is, seen from now, in now's time zone: "today 14:05",
 // "yesterday 18:40", "tomorrow 07:00", "20 Nov 11:02", with the year if it is
 // another.
-func When(t, now time.Time) string {
-	t = t.In(now.Location())
+func (t *Texts) When(then, now time.Time) string {
+	then = then.In(now.Location())
+	clock := then.Format("15:04")
 	switch {
-	case sameDay(t, now):
-		return "today " + t.Format("15:04")
-	case sameDay(t, now.AddDate(0, 0, -1)):
-		return "yesterday " + t.Format("15:04")
-	case sameDay(t, now.AddDate(0, 0, 1)):
-		return "tomorrow " + t.Format("15:04")
-	case t.Year() == now.Year():
-		return t.Format("2 Jan 15:04")
+	case sameDay(then, now):
+		return t.Text(M("when.today", clock))
+	case sameDay(then, now.AddDate(0, 0, -1)):
+		return t.Text(M("when.yesterday", clock))
+	case sameDay(then, now.AddDate(0, 0, 1)):
+		return t.Text(M("when.tomorrow", clock))
+	case then.Year() == now.Year():
+		return t.Text(M("when.this_year", strconv.Itoa(then.Day()), t.month(then), clock))
 	}
-	return t.Format("2 Jan 2006 15:04")
+	return t.Date(then) + " " + clock
+}
+
+// Date is the day of a time in its zone: "20 Nov 2026".
+func (t *Texts) Date(day time.Time) string {
+	return t.Text(M("when.date", strconv.Itoa(day.Day()), t.month(day), strconv.Itoa(day.Year())))
+}
+
+// month is the short name of a month.
+func (t *Texts) month(day time.Time) string {
+	return t.Text(Msg{Key: "month." + strconv.Itoa(int(day.Month()))})
 }
 
 func sameDay(a, b time.Time) bool {
@@ -29,17 +43,15 @@ func sameDay(a, b time.Time) bool {
 
 // showTime is When for a template: {{template "time" (time .Then .Now)}} of a
 // Dot's Now.
-func (s *Set) showTime(t, now time.Time) Moment {
-	return Moment{s.when(t, now), t.UTC().Format(time.RFC3339)}
+func (t *Texts) showTime(then, now time.Time) Moment {
+	return Moment{t.When(then, now), then.UTC().Format(time.RFC3339)}
 }
 
 // showUntil is for an end: "15:42" today, else the date, too.
-func (s *Set) showUntil(t, now time.Time) Moment {
-	text := s.when(t, now)
-	if t = t.In(now.Location()); sameDay(t, now) {
-		text = t.Format("15:04")
+func (t *Texts) showUntil(then, now time.Time) Moment {
+	text := t.When(then, now)
+	if local := then.In(now.Location()); sameDay(local, now) {
+		text = local.Format("15:04")
 	}
-	return Moment{text, t.UTC().Format(time.RFC3339)}
+	return Moment{text, then.UTC().Format(time.RFC3339)}
 }
-
-func (s *Set) when(t, now time.Time) string { return When(t, now) }

@@ -31,11 +31,11 @@ func TestWhen(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now, then := at(c.now).In(prague), at(c.then)
-			s := &Set{}
-			if got := s.showTime(then, now); got.Text != c.when || got.ISO != c.then {
+			texts := english(t)
+			if got := texts.showTime(then, now); got.Text != c.when || got.ISO != c.then {
 				t.Errorf("time: %+v, want %s", got, c.when)
 			}
-			if got := s.showUntil(then, now); got.Text != c.until {
+			if got := texts.showUntil(then, now); got.Text != c.until {
 				t.Errorf("until: %+v, want %s", got, c.until)
 			}
 		})

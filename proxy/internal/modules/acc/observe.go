@@ -45,6 +45,7 @@ type ending struct {
 	source         netip.Addr
 	callee         []byte
 	known          bool // the caller has shown who he is
+	relayed        bool // the request was sent on
 	flags          uint32
 	status         int
 	began, now     time.Time
@@ -66,7 +67,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	}
 	e := ending{
 		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(), known: len(c.Auth().User) > 0,
-		flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
+		relayed: c.Relayed(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
 	if c.Method() == sip.BYE {
 		m.account(&e)
@@ -107,7 +108,15 @@ func (m *Module) invite(e *ending, elsewhere bool) {
 	if asked(e.flags, m.set.failedFlag) {
 		m.account(e)
 	}
-	if elsewhere || !counts(e.status) || len(e.callee) == 0 || !has(e.flags, m.set.dbMissedFlag) {
+	if elsewhere || !counts(e.status) || !has(e.flags, m.set.dbMissedFlag) {
+		return
+	}
+	if len(e.callee) == 0 {
+		// What one of ours tried elsewhere is nobody's missed call. That it was sent on means
+		// that the script had no doubt about his name.
+		if e.known && e.relayed {
+			m.put(kindFailed, e)
+		}
 		return
 	}
 	if !m.seen.first(m.seen.keyOf(e), e.now, m.set.remember) {
@@ -116,7 +125,11 @@ func (m *Module) invite(e *ending, elsewhere bool) {
 	if !e.known && !m.admit(e) {
 		return
 	}
-	m.put(kindMissed, e)
+	k := kindMissed
+	if e.known {
+		k = kindTried // it is in his list whether or not there is such a user, which is not for him to find out
+	}
+	m.put(k, e)
 	if asked(e.flags, m.set.logMissedFlag) && m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
 		m.cfg.Log.Info("missed call", "callee", string(e.callee), "status", e.status, "call_id", string(e.request.CallID()))
 	}

@@ -17,6 +17,8 @@ const (
 	kindAnswered      // the row in call_log was no missed call after all
 	kindTalk          // a row in call_log of a call that was answered
 	kindHungUp        // the end of that
+	kindFailed        // a row in call_log of a call to somebody who is none of ours
+	kindTried         // kindMissed of a caller who has shown who he is; if the callee is none of ours, kindFailed
 )
 
 // maxText bounds a text in a packed row, in bytes; the longest column has 255

@@ -42,7 +42,7 @@ func (r *row) accRow() store.AccRow {
 		Method: r.method, CallID: r.callID, FromTag: r.fromTag, ToTag: r.toTag, Code: r.status, Reason: r.text,
 		Time: r.now, SrcIP: r.source,
 	}
-	if r.kind == kindMissed {
+	if r.kind == kindMissed || r.kind == kindTried {
 		a.Time = r.began
 	}
 	a.SrcUser, a.SrcDomain = userHost(r.fromURI)
@@ -77,10 +77,19 @@ func (r *row) end(callee aor.AOR) store.CallEnd {
 	return store.CallEnd{CallID: r.callID, FromTag: r.fromTag, Callee: callee, Ended: r.now, HungUpBy: r.text}
 }
 
+// owned is the address that may be one of ours: the callee, or what was called where the
+// callee is none.
+func (r *row) owned() string {
+	if r.kind == kindFailed {
+		return r.target
+	}
+	return r.callee
+}
+
 // other is the callee of a user of ours who called somebody that is none: the address
 // that was called.
 func (r *row) other() (aor.AOR, bool) {
-	if r.kind != kindTalk && r.kind != kindHungUp || r.source == "" {
+	if r.kind != kindFailed && r.kind != kindTried && (r.kind != kindTalk && r.kind != kindHungUp || r.source == "") {
 		return aor.AOR{}, false
 	}
 	for _, text := range [...]string{r.callee, r.target} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -157,7 +158,7 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 		return err
 	}
 	var rows, missed, answered []store.AccRow
-	var calls []store.Call
+	var calls, failed []store.Call
 	var ends []store.CallEnd
 	for i := range b.rows {
 		r := &b.rows[i]
@@ -165,7 +166,11 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 			rows = append(rows, r.accRow())
 			continue
 		}
-		owner, known := owners[r.callee]
+		owner, known := owners[r.owned()]
+		if known && r.kind == kindFailed {
+			continue // one of ours would see it as missed
+		}
+		ours := known
 		if !known {
 			owner, known = r.other()
 		}
@@ -175,7 +180,10 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 		case r.kind == kindHungUp:
 			ends = append(ends, r.end(owner))
 			continue
-		case r.kind == kindMissed:
+		case r.kind == kindFailed, r.kind == kindTried && !ours:
+			failed = append(failed, r.call(owner))
+			continue
+		case r.kind == kindMissed, r.kind == kindTried:
 			missed = append(missed, r.accRow())
 		default:
 			answered = append(answered, r.accRow())
@@ -197,8 +205,8 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 		m.written.Add(int64(len(rows)))
 		m.missed.Add(int64(len(missed)))
 	}
-	if len(calls) > 0 {
-		if err := m.cfg.Calls.Record(ctx, calls); err != nil {
+	if len(calls)+len(failed) > 0 {
+		if err := m.cfg.Calls.Record(ctx, slices.Concat(calls, failed)); err != nil {
 			return err
 		}
 		m.announce(ctx, calls)
@@ -231,11 +239,12 @@ func (m *Module) owners(ctx context.Context, rows []row) (map[string]aor.AOR, er
 		if rows[i].kind == kindAcc {
 			continue
 		}
-		if _, known := owners[rows[i].callee]; known {
+		callee := rows[i].owned()
+		if _, known := owners[callee]; known {
 			continue
 		}
-		if a, err := aor.Parse(rows[i].callee, ""); err == nil {
-			owners[rows[i].callee] = a
+		if a, err := aor.Parse(callee, ""); err == nil {
+			owners[callee] = a
 			ask = append(ask, a)
 		}
 	}

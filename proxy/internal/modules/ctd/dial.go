@@ -24,7 +24,7 @@ func (m *Module) Dial(ctx context.Context, p ctlproto.CtdDialParams) (string, er
 	if err != nil {
 		return "", err
 	}
-	autoAnswer := m.wantsAutoAnswer(ctx, a.caller)
+	autoAnswer := p.NoAutoAnswer == 0 && m.wantsAutoAnswer(ctx, a.caller)
 	if err := m.admit(a); err != nil {
 		return "", err
 	}
@@ -69,7 +69,7 @@ func (m *Module) newAttempt(p ctlproto.CtdDialParams) (*attempt, error) {
 	if a.target.address == a.callerText && a.target.port == 0 {
 		return nil, ctlproto.InvalidParam("callee", "is the caller's own address")
 	}
-	a.status = ctlproto.CtdStatus{ID: a.id, Caller: a.callerText, Callee: callee, CalleeName: p.CalleeName}
+	a.status = ctlproto.CtdStatus{ID: a.id, Caller: a.callerText, Callee: callee, CalleeName: p.CalleeName, Actor: p.Actor}
 	a.started = m.cfg.Now()
 	return a, nil
 }

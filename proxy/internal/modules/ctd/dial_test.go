@@ -112,6 +112,27 @@ func TestAutoAnswerAndHoldStyle(t *testing.T) {
 	s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeCallerBusy, 486)
 }
 
+// TestNoAutoAnswer: a phone that answers clicks by itself rings when somebody else clicked, and the
+// attempt says who.
+func TestNoAutoAnswer(t *testing.T) {
+	s := newStand(t)
+	s.module.cfg.AutoAnswer = func(context.Context, string, string) bool { return true }
+	id, err := s.module.Dial(t.Context(), ctlproto.CtdDialParams{Caller: "alice@example.org", Callee: "carol", Actor: "visitor at 192.0.2.1", NoAutoAnswer: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.alice.ring()
+	for _, header := range []string{"Answer-Mode", "Alert-Info", "Call-Info"} {
+		if strings.Contains(string(s.alice.invite.Buf), header) {
+			t.Errorf("%s in %q", header, s.alice.invite.Buf)
+		}
+	}
+	s.alice.answer(s.alice.invite, 486)
+	if got := s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeCallerBusy, 486); got.Actor != "visitor at 192.0.2.1" {
+		t.Errorf("actor %q", got.Actor)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	s := newStand(t)
 	s.module.set.maxAttempts = 2

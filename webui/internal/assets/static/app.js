@@ -151,11 +151,14 @@
 			closeCard();
 		}
 	});
-	document.addEventListener("click", event => {
-		for (const menu of document.querySelectorAll("details.menu[open]")) {
-			if (!menu.contains(event.target)) menu.open = false;
-		}
-	});
+	// A menu that is left covers nothing any more.
+	for (const kind of ["click", "focusin"]) {
+		document.addEventListener(kind, event => {
+			for (const menu of document.querySelectorAll("details.menu[open]")) {
+				if (!menu.contains(event.target)) menu.open = false;
+			}
+		});
+	}
 
 	// ---- forms that htmx sends ----
 
@@ -185,32 +188,13 @@
 
 	// ---- the feed ----
 
-	let feed = null;
-	let retry = 0; // waits in a row after a feed that the browser gave up
-	let timer = 0;
 	let ended = false;
 	let begun = false; // a state came before
+	let away = 0; // timer
 
-	const stopTimer = () => {
-		clearTimeout(timer);
-		timer = 0;
-	};
-
-	const close = () => {
-		stopTimer();
-		if (feed) feed.close();
-		feed = null;
-	};
-
-	const data = event => JSON.parse(event.data);
-
-	const open = () => {
-		close();
-		if (ended || document.hidden) return;
-		feed = new EventSource(live.dataset.feed);
-		feed.addEventListener("state", event => {
-			retry = 0;
-			const state = data(event);
+	// What the feed says, by its names; live.js knows where it comes from.
+	const heard = {
+		state: state => {
 			setStatuses(state.presence);
 			setCard(state.card);
 			if (state.badges) setBadges(state.badges);
@@ -219,48 +203,38 @@
 			say("");
 			if (begun) ["contacts", "missed", "messages"].forEach(what => fire("live:" + what)); // what changed while there was no feed
 			begun = true;
-		});
-		feed.addEventListener("presence", event => setStatuses(data(event)));
-		feed.addEventListener("card", event => { setCard(data(event)); fire("live:card"); });
-		feed.addEventListener("badges", event => {
-			const badges = data(event);
+		},
+		presence: setStatuses,
+		card: card => { setCard(card); fire("live:card"); },
+		badges: badges => {
 			setBadges(badges);
 			if (badges.changed) fire("live:" + badges.changed);
-		});
-		feed.addEventListener("contacts", () => fire("live:contacts"));
-		feed.addEventListener("away", () => {
-			retry = 0;
-			unknownStatuses();
-			say(document.querySelector("main .warn.away") ? "" : "away"); // the page may say so already
-		});
-		feed.addEventListener("end", () => {
+		},
+		contacts: () => fire("live:contacts"),
+		// A site that has just started has not reached the router yet: the state
+		// follows at once.
+		away: () => {
+			away = setTimeout(() => {
+				unknownStatuses();
+				say(document.querySelector("main .warn.away") ? "" : "away"); // the page may say so already
+			}, 300);
+		},
+		lost: () => lost("lost"),
+		closed: () => lost("closed"),
+		end: () => {
 			ended = true;
-			close();
-			say("ended");
-		});
-		feed.onerror = () => {
-			delete document.documentElement.dataset.live;
-			if (feed.readyState === EventSource.CLOSED) {
-				// Refused: signed out, too many pages, shutting down. Come back ever later.
-				retry = Math.min(retry + 1, 5);
-				lost(retry > 2 ? "closed" : "lost");
-				stopTimer();
-				timer = setTimeout(open, 1000 * 2 ** retry);
-			} else if (!timer) { // one for all of the browser's own attempts
-				timer = setTimeout(() => {
-					timer = 0;
-					if (feed && feed.readyState !== EventSource.OPEN) lost("lost");
-				}, 3000);
-			}
-		};
-		feed.onopen = () => {
-			stopTimer();
-			if (notice.dataset.shows === "lost" || notice.dataset.shows === "closed") say("");
-		};
+			lost("ended");
+		},
+	};
+
+	const hear = (name, data) => {
+		clearTimeout(away);
+		if (Object.hasOwn(heard, name)) heard[name](data);
 	};
 
 	// lost says that the feed is interrupted; what it told may no longer be so.
 	const lost = name => {
+		delete document.documentElement.dataset.live;
 		if (begun) unknownStatuses();
 		say(name);
 	};
@@ -282,8 +256,8 @@
 	// fire lets parts of pages ask for themselves again: hx-trigger="live:contacts from:body".
 	const fire = name => { if (window.htmx) htmx.trigger(document.body, name); };
 
-	document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
-	window.addEventListener("pagehide", close);
-	window.addEventListener("pageshow", event => { if (event.persisted) open(); });
-	open();
+	// Only what has a status and can change it; lists are read again now and then.
+	const shows = () => [...new Set([...rows()].filter(row => row.dataset.status !== "non-local").map(row => row.dataset.aor))].filter(Boolean);
+	const showsOthers = liveFeed({url: live.dataset.feed, owner: live.dataset.owner, shows, hear});
+	document.addEventListener("htmx:afterSwap", event => { if (event.detail.target.querySelector("[data-aor]")) showsOthers(); });
 })();

@@ -1,0 +1,21 @@
+-- Entries that were deleted a moment ago, for a day, so that it can be taken back; batch names
+-- those that went together. The column search of the phone book gets room for a second spelling,
+-- without accents.
+-- +goose Up
+CREATE TABLE IF NOT EXISTS `phonebook_trash` (
+    `id` BIGINT UNSIGNED PRIMARY KEY NOT NULL,
+    `username` VARCHAR(64) DEFAULT '' NOT NULL,
+    `domain` VARCHAR(64) DEFAULT '' NOT NULL,
+    `fname` VARCHAR(64) DEFAULT '' NOT NULL,
+    `lname` VARCHAR(64) DEFAULT '' NOT NULL,
+    `sip_uri` VARCHAR(255) DEFAULT '' NOT NULL,
+    `grp_name` VARCHAR(64) DEFAULT '' NOT NULL,
+    `note` VARCHAR(255) DEFAULT '' NOT NULL,
+    `search` VARCHAR(2200) DEFAULT '' NOT NULL,
+    `created` DATETIME DEFAULT '2000-01-01 00:00:01' NOT NULL,
+    `modified` DATETIME DEFAULT '2000-01-01 00:00:01' NOT NULL,
+    `batch` VARCHAR(32) DEFAULT '' NOT NULL,
+    `deleted` DATETIME DEFAULT '2000-01-01 00:00:01' NOT NULL,
+    KEY `owner_idx` (`username`, `domain`, `batch`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+ALTER TABLE `phonebook` MODIFY `search` VARCHAR(2200) DEFAULT '' NOT NULL;

@@ -1,0 +1,186 @@
+package public
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"seraph/ctlproto"
+	"seraph/sql/aor"
+	"seraph/sql/store"
+	"seraph/webui/internal/form"
+	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
+)
+
+// CallMeRules are the operator's for visitors who want to be called. The zero
+// value lets nobody.
+type CallMeRules struct {
+	// PerOwner is how many requests one user gets at most, PerSource how many one
+	// source makes at most, whoever is asked, within Window.
+	PerOwner, PerSource int
+	Window              time.Duration
+	// Numbers is what a telephone number must match that visitors may give; nil
+	// for none. Without it no request ever leads to a gateway.
+	Numbers *regexp.Regexp
+}
+
+// On reports whether visitors may ask at all.
+func (rules CallMeRules) On() bool {
+	return rules.PerOwner > 0 && rules.PerSource > 0 && rules.Window > 0
+}
+
+// fieldVisitor is where a visitor is to be called.
+const fieldVisitor = "address"
+
+// mayAsk reports whether visitors may ask the owner.
+func (p *Portal) mayAsk(ctx context.Context, owner aor.AOR) (bool, error) {
+	if !p.CallMe.On() {
+		return false, nil
+	}
+	return p.DB.CallMe.Allowed(ctx, owner)
+}
+
+// Ask asks the owner of a page to call the visitor (POST /u/NAME): the owner's
+// phones ring first, and only who answers is connected. Whoever does not allow it
+// is not there, as for Person.
+func (p *Portal) Ask(w http.ResponseWriter, r *http.Request) {
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return
+	}
+	me, err := p.person(r.Context(), r.PathValue("name"))
+	if err == nil {
+		var allowed bool
+		if allowed, err = p.mayAsk(r.Context(), me.AOR); err == nil && !allowed {
+			err = store.ErrNotFound
+		}
+	}
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	visitor, err := p.readVisitor(r.Context(), f, me.AOR)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	if !f.OK() {
+		p.showPerson(w, r, http.StatusUnprocessableEntity, me, f, view.Msg{})
+		return
+	}
+	blocked, err := p.blocks(r.Context(), me.AOR, visitor)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	if blocked || p.status(r.Context(), me.AOR) == statusOffline { // who is blocked learns no more than on the phone
+		p.showPerson(w, r, http.StatusConflict, me, f, view.M("callme.offline", me.Name()))
+		return
+	}
+	p.ring(w, r, me, f, visitor)
+}
+
+// blocks reports whether the owner's rules refuse calls of a visitor.
+func (p *Portal) blocks(ctx context.Context, owner aor.AOR, visitor string) (bool, error) {
+	rules, err := p.DB.CallRules.List(ctx, owner)
+	if err != nil {
+		return false, err
+	}
+	caller := []byte(plain(visitor))
+	return slices.ContainsFunc(rules, func(rule store.CallRule) bool {
+		return rule.Kind == store.RuleBlock && rule.Enabled && store.PatternFits(rule.Pattern, caller)
+	}), nil
+}
+
+// ring enters the request and begins the attempt.
+func (p *Portal) ring(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, visitor string) {
+	source := session.Group(session.Of(r).Client.Addr)
+	id, err := p.DB.CallMe.Enter(r.Context(), me.AOR, store.CallRequest{Visitor: visitor, Source: source},
+		store.CallMeLimits{PerOwner: p.CallMe.PerOwner, PerSource: p.CallMe.PerSource, Window: p.CallMe.Window})
+	switch {
+	case errors.Is(err, store.ErrFull):
+		w.Header().Set("Retry-After", seconds(p.CallMe.Window))
+		p.showPerson(w, r, http.StatusTooManyRequests, me, f, view.M("callme.too_many"))
+		return
+	case err != nil:
+		p.fail(w, r, err)
+		return
+	}
+	attempt, err := p.dial(r, me, visitor)
+	if err != nil {
+		p.notRung(w, r, me, f, id, err)
+		return
+	}
+	if err := p.DB.CallMe.Started(r.Context(), me.AOR, id, attempt); err != nil {
+		p.Log.Warn("request not noted", "user", me.AOR.String(), "err", err)
+	}
+	p.record(r, me.AOR, visitor, source)
+	p.View.Page(w, r, http.StatusOK, "callme", view.Page{Title: view.M("callme.title", me.Name()), Data: callMePage{
+		Name: me.Name(), Address: plain(visitor), Path: personPath(me.AOR),
+	}})
+}
+
+// callMePage is the data of callme.html.
+type callMePage struct{ Name, Address, Path string }
+
+// dial begins the attempt as the owner's own, with a mark: the name that the
+// owner's phone and pages show says that a visitor asked for it.
+func (p *Portal) dial(r *http.Request, me store.Profile, visitor string) (id string, err error) {
+	mark := p.View.Texts(language(me)).Text(view.M("callme.mark", clip(plain(visitor), maxMarked)))
+	err = p.ask.do(r.Context(), func(ctx context.Context) (err error) {
+		id, err = p.Ctl.CtdDial(ctx, ctlproto.CtdDialParams{
+			Caller: me.AOR.String(), Callee: visitor, CalleeName: mark[:cutAt(mark, maxMark)],
+			NoAutoAnswer: 1, // a stranger must not hear the room
+			Actor:        ctlproto.VisitorActor + session.Of(r).Client.Addr.String(),
+		})
+		return err
+	})
+	return id, err
+}
+
+// maxMark is the longest name for the owner's phone, in bytes, as ctd.dial takes
+// it; maxMarked is how much of it is the visitor's address, in characters.
+const maxMark, maxMarked = 128, 48
+
+// language is the one that somebody chose, else English.
+func language(me store.Profile) string {
+	if me.Language == "" {
+		return view.English
+	}
+	return me.Language
+}
+
+// notRung says why the router began no attempt. What the router had no part in
+// does not count against anybody.
+func (p *Portal) notRung(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, id int64, err error) {
+	status, fault := http.StatusServiceUnavailable, view.M("callme.away")
+	switch ctlproto.CodeOf(err) {
+	case ctlproto.CodeInvalidParams:
+		status = http.StatusUnprocessableEntity
+		f.Fail(fieldVisitor, "callme.refused")
+		fault = view.Msg{}
+	case ctlproto.CodeBusy:
+		status, fault = http.StatusConflict, view.M("callme.busy", me.Name())
+	default:
+		if err := p.DB.CallMe.Forget(r.Context(), me.AOR, id); err != nil {
+			p.Log.Warn("request not forgotten", "user", me.AOR.String(), "err", err)
+		}
+	}
+	p.Log.Warn("visitor not connected", "user", me.AOR.String(), "err", err)
+	p.showPerson(w, r, status, me, f, fault)
+}
+
+// record writes the audit's line: a stranger made somebody's phone ring.
+func (p *Portal) record(r *http.Request, owner aor.AOR, visitor, source string) {
+	err := p.DB.Audit.Append(r.Context(), store.Record{
+		Actor: "visitor", Source: session.Of(r).Client.Addr.String(), Action: "call.request", Object: owner.String(), After: visitor,
+	})
+	if err != nil {
+		p.Log.Error("request not recorded", "user", owner.String(), "source", source, "err", err)
+	}
+}

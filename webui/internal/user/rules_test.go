@@ -1,0 +1,207 @@
+package user_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seraph/ctlproto"
+	"seraph/sql/store"
+	"seraph/webui/internal/user"
+)
+
+// pattern reads a pattern of contacts.
+func pattern(t *testing.T, text string) user.ContactPattern {
+	t.Helper()
+	p, err := user.ParseContactPattern(text)
+	check(t, err)
+	return p
+}
+
+// times counts the calls of a method of the router.
+func (s *site) times(method string) (n int) {
+	for _, call := range s.router.Calls() {
+		if call.Method == method {
+			n++
+		}
+	}
+	return n
+}
+
+// rules are those of alice, a line each.
+func (s *site) rules() string {
+	s.t.Helper()
+	list, err := s.db.CallRules.List(s.t.Context(), alice)
+	check(s.t, err)
+	var lines []string
+	for _, r := range list {
+		lines = append(lines, fmt.Sprintf("%s %s%s %d %v", r.Kind, r.Pattern, r.Target, r.Seconds, r.Enabled))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestRules: what is saved is what the router reads, at once, and the page says in words
+// what it means.
+func TestRules(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "")
+	b := s.signIn(alice)
+	page := b.get("/user/account/rules")
+	page.shows(t, http.StatusOK, "Calls ring your phones.", "While none of your phones is on line, calls stand in “Missed calls”.", "Nobody is refused.",
+		`<option value="bob@example.org" label="Bob Keller">`, `name="seconds" type="text" value="20"`)
+	page = b.post("/user/account/rules", "noanswer_on", "on", "noanswer_target", "bob", "seconds", "35", "busy_target", "carol", "offline_on", "on", "offline_target", "dan")
+	page.shows(t, http.StatusOK, "Your rules are saved. They count from now on.", "Calls ring your phones for 35 seconds, then go to Bob Keller.",
+		"While none of your phones is on line, calls go to dan@example.org.", `value="carol@example.org"`)
+	page.hides(t, "While your phone says that it is busy")
+	want := "busy sip:carol@example.org 0 false\nnoanswer sip:bob@example.org 35 true\noffline sip:dan@example.org 0 true"
+	if diff := cmp.Diff(want, s.rules()); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if n := s.times(ctlproto.MethodUserblockReload); n != 1 {
+		t.Errorf("the router was told %d times", n)
+	}
+	for _, c := range []struct {
+		pairs []string
+		want  string
+	}{
+		{[]string{"always_on", "on", "always_target", "bob"}, "Every call goes to Bob Keller at once."},
+		{[]string{"dnd", "on"}, "Your phones do not ring. Callers learn that you cannot be reached"},
+		{[]string{"dnd", "on", "offline_on", "on", "offline_target", "bob"}, "Your phones do not ring. Calls go to Bob Keller."},
+		{[]string{"busy_on", "on", "busy_target", "bob"}, "While your phone says that it is busy, calls go to Bob Keller."},
+		{[]string{"offline_on", "on", "offline_target", "bob"}, "or if nobody answers in the end, calls go to Bob Keller."},
+		{nil, "Calls ring your phones."},
+	} {
+		b.post("/user/account/rules", append([]string{"seconds", "20"}, c.pairs...)...).shows(t, http.StatusOK, c.want)
+	}
+	if got := s.rules(); got != "" {
+		t.Errorf("an empty form leaves %q", got)
+	}
+}
+
+// TestRulesFaults: what the router must not be made to call is said beside the field,
+// what was typed stays, and nothing at all is written.
+func TestRulesFaults(t *testing.T) {
+	s := newSite(t)
+	check(t, s.db.Aliases.Add(t.Context(), named("marsh"), alice))
+	check(t, s.db.Domains.Add(t.Context(), "other.example"))
+	check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: alice, Kind: store.RuleBlock, Pattern: "*@spam.example", Enabled: true}))
+	before := s.rules()
+	b := s.signIn(alice)
+	for _, c := range []struct{ target, want string }{
+		{"", "This is needed."},
+		{"alice", "This is your own address"},
+		{"ALICE@example.org:5070;transport=tcp", "This is your own address"},
+		{"sips:marsh@example.org", "This is your own address"},
+		{"0900123", "The operator does not allow"},
+		{"0900-123@other.example", "The operator does not allow"},
+		{"%30900123@other.example", "The operator does not allow"},
+		{"x@a.premium.example", "The operator does not allow"},
+		{"x@other.example;maddr=a.premium.example", "The operator does not allow"},
+		{"tel:0900-123", "The operator does not allow"},
+		{"tel:+49301", "only to addresses of our own domains"},
+		{"friend@elsewhere.example", "only to addresses of our own domains"},
+		{"mailto:bob@example.org", ""},
+		{`"><script>alert(1)</script>`, ""},
+		{strings.Repeat("x", 300), ""},
+		{"bob\r\nVia: x", ""},
+	} {
+		for _, on := range []string{"on", ""} {
+			if on == "" && c.target == "" {
+				continue
+			}
+			page := b.post("/user/account/rules", "dnd", "on", "always_on", on, "always_target", c.target, "busy_on", "on", "busy_target", "bob", "seconds", "20")
+			page.shows(t, http.StatusUnprocessableEntity, c.want, `aria-invalid="true"`, `value="bob"`)
+			page.hides(t, "<script>alert")
+		}
+	}
+	for _, seconds := range []string{"", "4", "181", "-20", "1e1", "99999999999999999999"} {
+		b.post("/user/account/rules", "noanswer_on", "on", "noanswer_target", "bob", "seconds", seconds).
+			shows(t, http.StatusUnprocessableEntity, "A phone can ring for 5 to 180 seconds.")
+	}
+	if got := s.rules(); got != before {
+		t.Errorf("after what was refused there are %q", got)
+	}
+	if n := s.times(ctlproto.MethodUserblockReload); n != 0 {
+		t.Errorf("the router was told %d times", n)
+	}
+	b.post("/user/account/rules", "always_on", "on", "always_target", "friend@other.example").shows(t, http.StatusOK, "Your rules are saved.")
+	check(t, s.db.Groups.Grant(t.Context(), alice, "int"))
+	b.post("/user/account/rules", "always_on", "on", "always_target", "friend@elsewhere.example").shows(t, http.StatusOK, "Every call goes to friend@elsewhere.example")
+}
+
+// TestRulesRouterAway: the change is kept, and the page says when it counts.
+func TestRulesRouterAway(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	s.router.refuses(ctlproto.MethodUserblockReload, ctlproto.Errorf(ctlproto.CodeMethodNotFound, "no such method"))
+	b.post("/user/account/rules", "dnd", "on").shows(t, http.StatusOK, "the router is not set up to follow them")
+	s.router.Close()
+	b.post("/user/account/rules", "dnd", "on").shows(t, http.StatusOK, "The router cannot be reached just now", "Your phones do not ring.")
+	b.post("/user/account/rules/block", "pattern", "eve@evil.example").shows(t, http.StatusOK, "as soon as the router has read it")
+	b.post("/user/account/rules/unblock", "pattern", "eve@evil.example").shows(t, http.StatusOK, "as soon as the router has read it")
+	b.post("/user/phone-book/speed-dial", "target-01", "bob").shows(t, http.StatusOK, "The router cannot be reached just now")
+	if got := s.rules(); got != "dnd  0 true" {
+		t.Errorf("rules %q", got)
+	}
+}
+
+// TestBlock: asked first, tried, taken back.
+func TestBlock(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	b.get("/user/account/rules/block?pattern=bob%40example.org").shows(t, http.StatusOK, "Block callers?", `value="bob@example.org"`, "Do not block")
+	if got := s.rules(); got != "" {
+		t.Errorf("asking alone made %q", got)
+	}
+	b.post("/user/account/rules/block", "pattern", "SIP:*@Spam.example").shows(t, http.StatusOK, "*@spam.example is blocked.", "Undo", "Callers who fit your pattern are refused.")
+	b.post("/user/account/rules/block", "pattern", "+49 (30)").shows(t, http.StatusOK, "+4930 is blocked.", "one of your 2 patterns")
+	b.post("/user/account/rules/block", "pattern", "+4930").shows(t, http.StatusOK, "+4930 is blocked.", "one of your 2 patterns")
+	for caller, want := range map[string]string{
+		"eve@spam.example": "Yes: eve@spam.example is refused, because of *@spam.example.", "EVE@SPAM.example": "is refused, because of *@spam.example.",
+		"+49301234": "because of +4930.", "tel:+49-30-1": "because of +4930.", "bob": "No: bob is let through.", "anonymous": "No: anonymous is let through.",
+		"a b@c@d": "This is no address like", "%3Cscript%3E": "This is no address like",
+	} {
+		page := b.get("/user/account/rules?try=" + strings.ReplaceAll(strings.ReplaceAll(caller, "+", "%2B"), " ", "+"))
+		page.shows(t, http.StatusOK, want)
+		page.hides(t, "<script>")
+	}
+	b.post("/user/account/rules/unblock", "pattern", "+4930").shows(t, http.StatusOK, "+4930 is let through again.", "Undo")
+	for _, c := range []struct{ pattern, want string }{
+		{"", "This is needed."}, {"bob", "This is neither"}, {"*", "This is neither"}, {"*@*", "This would refuse everybody"}, {"@*", "This would refuse everybody"},
+		{"alice@example.org", "This is your own address."}, {strings.Repeat("x", 200) + "@x.example", ""}, {"a@b@c", "This is neither"}, {`<b>"@x.example`, "This is neither"},
+	} {
+		page := b.post("/user/account/rules/block", "pattern", c.pattern)
+		page.shows(t, http.StatusUnprocessableEntity, c.want, `aria-invalid="true"`)
+		page.hides(t, "<b>\"")
+	}
+	if got := s.rules(); got != "block *@spam.example 0 true" {
+		t.Errorf("rules %q", got)
+	}
+	for i := range 7 {
+		b.post("/user/account/rules/block", "pattern", fmt.Sprintf("x%d@x.example", i)).shows(t, http.StatusOK, "is blocked.")
+	}
+	b.post("/user/account/rules/block", "pattern", "one.too.many@x.example").shows(t, http.StatusUnprocessableEntity, "You can have 8 rules at most")
+	b.post("/user/account/rules", "dnd", "on").shows(t, http.StatusUnprocessableEntity, "You can have 8 rules at most")
+	if n := s.times(ctlproto.MethodUserblockReload); n != 11 {
+		t.Errorf("the router was told %d times, want 11", n)
+	}
+}
+
+// TestRulesOfOthers: nobody sees or changes the rules of another user.
+func TestRulesOfOthers(t *testing.T) {
+	s := newSite(t)
+	check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: bob, Kind: store.RuleBlock, Pattern: "secret@x.example", Enabled: true}))
+	check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: bob, Kind: store.RuleAlways, Target: "secret", Enabled: true}))
+	b := s.signIn(alice)
+	b.get("/user/account/rules?username=bob&owner=bob@example.org").hides(t, "secret")
+	if got := b.post("/user/account/rules/unblock", "pattern", "secret@x.example", "owner", "bob@example.org"); got.status != http.StatusNotFound {
+		t.Errorf("status %d", got.status)
+	}
+	b.post("/user/account/rules", "username", "bob").shows(t, http.StatusOK, "Your rules are saved.")
+	if list, err := s.db.CallRules.List(t.Context(), bob); err != nil || len(list) != 2 {
+		t.Errorf("bob has %+v, %v", list, err)
+	}
+}
