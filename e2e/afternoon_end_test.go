@@ -191,6 +191,7 @@ func (a *afternoon) leave() {
 	a.bobPhone.Accept()
 	a.bob.Shows("Alice's phone is not on line.")
 	a.bob.listsCall(aliceAddress, "made", "Alice Marsh was not on line")
+	a.alicePhone.Quit() // or it would go on trying
 	wait.For(a.t, back, "nothing of hers is left", func() error {
 		for _, table := range []string{"subscriber", "profile", "phonebook", "location", "silo", "session", "call_rule", "speed_dial", "dial_history"} {
 			if n := a.s.QueryInt("SELECT COUNT(*) FROM " + table + " WHERE username = 'alice'"); n != 0 {
