@@ -85,23 +85,27 @@ func (t *Subscribers) Create(ctx context.Context, a aor.AOR, password string) er
 		return err
 	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO subscriber (username, domain, ha1, ha1b) VALUES (?, ?, ?, ?)",
-			a.User, a.Domain, aor.HA1(a.User, a.Domain, password), aor.HA1B(a.User, a.Domain, password))
-		if duplicate(err) {
-			return ErrExists
-		}
-		if err != nil {
-			return err
-		}
-		if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
-			return orElse(err, ErrExists)
-		}
-		if err := erase(ctx, tx, a); err != nil {
+		if err := t.insert(ctx, tx, a, aor.HA1(a.User, a.Domain, password), aor.HA1B(a.User, a.Domain, password)); err != nil {
 			return err
 		}
 		return t.writeSHA256(ctx, tx, a, password)
 	})
 	return wrap(err, "create subscriber "+a.String())
+}
+
+// insert adds the row of a new subscriber, to whom nothing belongs yet.
+func (t *Subscribers) insert(ctx context.Context, tx *sql.Tx, a aor.AOR, ha1, ha1b string) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO subscriber (username, domain, ha1, ha1b) VALUES (?, ?, ?, ?)", a.User, a.Domain, ha1, ha1b)
+	if duplicate(err) {
+		return ErrExists
+	}
+	if err != nil {
+		return err
+	}
+	if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
+		return orElse(err, ErrExists)
+	}
+	return erase(ctx, tx, a)
 }
 
 // SetPassword replaces all hashes. Sessions stay: see Sessions.RevokeAll.
