@@ -204,3 +204,54 @@ func anchors(page string) []string {
 	}
 	return all
 }
+
+// TestRuleUnracedTests: what the race detector leaves out is named as "make unit" asks for
+// it, else it would run nowhere.
+func TestRuleUnracedTests(t *testing.T) {
+	text, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`(?m)^UNRACED = (\S+)$`).FindSubmatch(text)
+	raced := regexp.MustCompile(`(?ms)^RACE = (.*?[^\\])\n`).FindSubmatch(text)
+	if named == nil || raced == nil {
+		t.Fatal("the Makefile says neither UNRACED nor RACE")
+	}
+	var folders []string
+	for _, pattern := range strings.Fields(strings.ReplaceAll(string(raced[1]), "\\\n", " ")) {
+		folders = append(folders, strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "..."))
+	}
+	for problem := range unnamed(readSources(t), folders, regexp.MustCompile(string(named[1]))) {
+		t.Error(problem)
+	}
+	planted, err := parser.ParseFile(token.NewFileSet(), "p_test.go", "//go:build !race\n\npackage p\n\nfunc TestQuick() {}\n", parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for range unnamed([]source{{folders[0] + "p_test.go", planted, token.NewFileSet()}}, folders, regexp.MustCompile(string(named[1]))) {
+		found++
+	}
+	if found != 1 {
+		t.Errorf("a planted test was found %d times", found)
+	}
+}
+
+// unnamed yields the tests in the folders that only build without the race detector and
+// are not named so.
+func unnamed(sources []source, folders []string, named *regexp.Regexp) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, s := range sources {
+			if !s.isTest() || !slices.ContainsFunc(folders, func(f string) bool { return strings.HasPrefix(s.path, f) }) ||
+				!slices.ContainsFunc(s.file.Comments, func(c *ast.CommentGroup) bool { return c.List[0].Text == "//go:build !race" }) {
+				continue
+			}
+			for _, d := range s.file.Decls {
+				f, ok := d.(*ast.FuncDecl)
+				if ok && strings.HasPrefix(f.Name.Name, "Test") && !named.MatchString(f.Name.Name) && !yield(s.path+": "+f.Name.Name+" runs nowhere in make check") {
+					return
+				}
+			}
+		}
+	}
+}

@@ -91,6 +91,11 @@ func (m Methods) TmStats(ctx context.Context) (TmStats, error) {
 	return result[TmStats](ctx, m, MethodTmStats, nil)
 }
 
+// TmList lists the transactions that are in memory, the oldest first.
+func (m Methods) TmList(ctx context.Context, p TmListParams) ([]TmTransaction, error) {
+	return result[[]TmTransaction](ctx, m, MethodTmList, p)
+}
+
 // SlStats returns the counters of stateless replies.
 func (m Methods) SlStats(ctx context.Context) (SlStats, error) {
 	return result[SlStats](ctx, m, MethodSlStats, nil)

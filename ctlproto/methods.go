@@ -11,6 +11,7 @@ const (
 	MethodStatistics     = "stats.get_statistics" // names… → []string
 	MethodStatsFetch     = "stats.fetch"          // names… → map[string]string
 	MethodTmStats        = "tm.stats"             // → TmStats
+	MethodTmList         = "tm.list"              // TmListParams → []TmTransaction
 	MethodSlStats        = "sl.stats"             // → SlStats
 	MethodUlDump         = "ul.dump"              // [brief] → UlDump or UlBrief
 	MethodUlLookup       = "ul.lookup"            // table aor → UlAoR

@@ -227,6 +227,9 @@ func TestFocusBesideTheCard(t *testing.T) {
 		w.Open("/user/phone-book")
 		w.Walks(fmt.Sprintf("the phone book and the card, %d px", look.Width))
 	}
+	if moving, still := w.Animations(false), w.Animations(true); moving != 1 || still != 0 {
+		t.Errorf("%d things move while the phone rings, want 1; with less motion %d, want 0", moving, still)
+	}
 	alice.Reply(ring, 486, "Busy Here")
 	alice.Expect(peer.Request("ACK"))
 	w.usesAMenuByKeys()

@@ -111,3 +111,23 @@ func (b *Browser) NothingMoved(what string) {
 
 // Has reports whether the page shows the text now.
 func (b *Browser) Has(text string) bool { return strings.Contains(squeeze(b.Text()), squeeze(text)) }
+
+// Animations is how many things move on the page, for somebody who has asked the system
+// for less motion or not.
+func (b *Browser) Animations(reduced bool) int {
+	b.t.Helper()
+	wish := "no-preference"
+	if reduced {
+		wish = "reduce"
+	}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: wish}}}
+	b.call("ask for less motion", func(ctx context.Context, page *chromedp.Target) error {
+		_, err := cdp.Call(ctx, page, emulation.SetEmulatedMedia, media)
+		return err
+	})
+	n, err := eval[int](b, "() => document.getAnimations().length")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}

@@ -102,7 +102,7 @@ func (t *Subscribers) insert(ctx context.Context, tx *sql.Tx, a aor.AOR, h Hashe
 	if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
 		return orElse(err, ErrExists)
 	}
-	if err := erase(ctx, tx, a); err != nil {
+	if err := erase(ctx, tx, a); err != nil || h.SHA256 == "" { // what is imported has the MD5 ones only
 		return err
 	}
 	return t.putSHA256(ctx, tx, a, h.HA1, h.SHA256, h.SHA256B)

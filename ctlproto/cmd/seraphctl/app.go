@@ -104,7 +104,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 	flags.StringVar(&a.socket, "socket", ctlproto.DefaultSocket, "`PATH` of the control socket of seraph-proxy")
 	flags.StringVar(&a.db, "db", "", "`URL` of the database: mysql://… or sqlite:///path; \"none\" for a router without one (default the file seraph.db in --state)")
 	flags.StringVar(&a.state, "state", defaultState, "`FOLDER` of the router's state, which holds the embedded database")
-	flags.StringVarP(&a.output, "output", "o", outputTable, "`FORM` of the results: table or json")
+	flags.StringVarP(&a.output, "output", "o", outputTable, "`FORM` of the results: table, json or csv")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no headings, no confirmations")
 	root.SetVersionTemplate("seraphctl {{.Version}}\n")
 	root.SuggestionsMinimumDistance = 2
@@ -124,8 +124,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 // checkFlags refuses global flags that no command could use.
 func (a *app) checkFlags(cmd *cobra.Command) error {
 	switch {
-	case a.output != outputTable && a.output != outputJSON:
-		return usagef("--output: %q is neither table nor json", a.output)
+	case a.output != outputTable && a.output != outputJSON && a.output != outputCSV:
+		return usagef("--output: %q is none of table, json and csv", a.output)
 	case a.db != "" && cmd.Flags().Changed("state"):
 		return usagef("--db and --state both name a database: give one of them")
 	case a.state == "":

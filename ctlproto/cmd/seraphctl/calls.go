@@ -12,29 +12,46 @@ import (
 )
 
 func (a *app) callsCommand() *cobra.Command {
+	return a.historyCommand("calls", "List the calls that a user made or got, or all, the newest first", a.calls)
+}
+
+// historyCommand lists calls of one user, or, with the zero address, of all.
+func (a *app) historyCommand(name, short string, list func(ctx context.Context, db *store.DB, who aor.AOR, q store.CallQuery) error) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
-		Use:   "calls [USER[@DOMAIN]]",
-		Short: "List the calls that a user made or got, or all, the newest first",
-		Args:  upToOne("calls", "USER"),
+		Use:   name + " [USER[@DOMAIN]]",
+		Short: short,
+		Args:  upToOne(name, "USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > store.MaxPage {
 				return usagef("--limit: want 1 to %d", store.MaxPage)
 			}
 			q := store.CallQuery{Limit: limit}
 			if len(args) == 0 {
-				return a.withDB(cmd.Context(), func(ctx context.Context, db *store.DB) error { return a.calls(ctx, db, aor.AOR{}, q) })
+				return a.withDB(cmd.Context(), func(ctx context.Context, db *store.DB) error { return list(ctx, db, aor.AOR{}, q) })
 			}
 			return a.withUser(cmd.Context(), args[0], func(ctx context.Context, db *store.DB, user aor.AOR) error {
 				if _, err := db.Subscribers.Find(ctx, user); err != nil {
 					return notThere(err, user)
 				}
-				return a.calls(ctx, db, user, q)
+				return list(ctx, db, user, q)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", store.DefaultPage, "`NUMBER` of calls to show at most")
 	return cmd
+}
+
+// writeHistory prints a table of calls and says how many more there are.
+func (a *app) writeHistory(heading []string, rows [][]string, total int) error {
+	shown := len(rows)
+	if err := a.writeTable(heading, rows); err != nil {
+		return err
+	}
+	if rest := total - shown; rest > 0 && !a.quiet {
+		a.warn("%d older ones are not shown; --limit shows more", rest)
+	}
+	return nil
 }
 
 // callLine is a call in JSON. Answered and Ended are null where it was not, or is
@@ -69,13 +86,7 @@ func (a *app) calls(ctx context.Context, db *store.DB, who aor.AOR, q store.Call
 	if a.asJSON() {
 		return a.writeJSON(lines)
 	}
-	if err := a.writeTable([]string{"WHEN (UTC)", "CALLER", "CALLED", "TALKED", "STATUS"}, rows); err != nil {
-		return err
-	}
-	if rest := total - len(list); rest > 0 && !a.quiet {
-		a.warn("%d older ones are not shown; --limit shows more", rest)
-	}
-	return nil
+	return a.writeHistory([]string{"WHEN (UTC)", "CALLER", "CALLED", "TALKED", "STATUS"}, rows, total)
 }
 
 // when is a time for JSON, nil if there is none.

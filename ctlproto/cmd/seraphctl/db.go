@@ -21,7 +21,8 @@ func (a *app) dbCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "status", Short: "Show the engine and the migrations, done and pending", Args: arguments("db status"),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.dbStatus(cmd.Context()) },
-		})
+		},
+		a.importCommand())
 }
 
 // migration is the JSON of db migrate.

@@ -12,33 +12,16 @@ import (
 )
 
 func (a *app) missedCommand() *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{
-		Use:   "missed [USER[@DOMAIN]]",
-		Short: "List the calls that a user missed, or that anybody did, the newest first",
-		Args:  upToOne("missed", "USER"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 || limit > store.MaxPage {
-				return usagef("--limit: want 1 to %d", store.MaxPage)
-			}
-			q := store.CallQuery{Limit: limit}
-			if len(args) == 0 {
-				return a.withDB(cmd.Context(), func(ctx context.Context, db *store.DB) error {
-					list, total, err := db.Calls.ListAllMissed(ctx, q)
-					return a.writeMissed(list, total, err)
-				})
-			}
-			return a.withUser(cmd.Context(), args[0], func(ctx context.Context, db *store.DB, user aor.AOR) error {
-				if _, err := db.Subscribers.Find(ctx, user); err != nil {
-					return notThere(err, user)
-				}
-				list, total, err := db.Calls.ListMissed(ctx, user, q)
-				return a.writeMissed(list, total, err)
-			})
-		},
+	return a.historyCommand("missed", "List the calls that a user missed, or that anybody did, the newest first", a.missed)
+}
+
+func (a *app) missed(ctx context.Context, db *store.DB, who aor.AOR, q store.CallQuery) error {
+	if who == (aor.AOR{}) {
+		list, total, err := db.Calls.ListAllMissed(ctx, q)
+		return a.writeMissed(list, total, err)
 	}
-	cmd.Flags().IntVar(&limit, "limit", store.DefaultPage, "`NUMBER` of calls to show at most")
-	return cmd
+	list, total, err := db.Calls.ListMissed(ctx, who, q)
+	return a.writeMissed(list, total, err)
 }
 
 // missedLine is a missed call in JSON.
@@ -68,13 +51,7 @@ func (a *app) writeMissed(list []store.Call, total int, err error) error {
 	if a.asJSON() {
 		return a.writeJSON(lines)
 	}
-	if err := a.writeTable([]string{"WHEN (UTC)", "MISSED BY", "CALLER", "STATUS"}, rows); err != nil {
-		return err
-	}
-	if rest := total - len(list); rest > 0 && !a.quiet {
-		a.warn("%d older ones are not shown; --limit shows more", rest)
-	}
-	return nil
+	return a.writeHistory([]string{"WHEN (UTC)", "MISSED BY", "CALLER", "STATUS"}, rows, total)
 }
 
 // callerOf is who called, as far as that is known.

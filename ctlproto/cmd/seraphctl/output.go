@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -11,6 +13,7 @@ import (
 const (
 	outputTable = "table"
 	outputJSON  = "json"
+	outputCSV   = "csv"
 )
 
 // asJSON reports whether results are wanted as JSON.
@@ -56,6 +59,9 @@ func (a *app) writeTable(heading []string, rows [][]string) error {
 	if !a.quiet {
 		rows = append([][]string{heading}, rows...)
 	}
+	if a.output == outputCSV {
+		return a.writeCSV(rows)
+	}
 	widths := make([]int, len(heading))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -72,6 +78,35 @@ func (a *app) writeTable(heading []string, rows [][]string) error {
 	return err
 }
 
+// writeCSV prints rows as RFC 4180 has them.
+func (a *app) writeCSV(rows [][]string) error {
+	w := csv.NewWriter(a.out)
+	w.UseCRLF = true
+	for _, row := range rows {
+		for i := range row {
+			row[i] = csvCell(row[i])
+		}
+		if err := w.Write(row); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// csvCell is a cell that no spreadsheet takes for a formula: names and user agents are what
+// strangers chose. A lone dash is nothing, as in a table.
+func csvCell(text string) string {
+	text = safe(text)
+	if text == "-" {
+		return ""
+	}
+	if _, err := strconv.ParseFloat(text, 64); err != nil && text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
 // alignRow pads every cell but the last ones that hold nothing.
 func alignRow(row []string, widths []int) string {
 	var b strings.Builder
@@ -84,6 +119,13 @@ func alignRow(row []string, widths []int) string {
 
 // writePairs prints names and values, a line each.
 func (a *app) writePairs(pairs [][2]string) error {
+	if a.output == outputCSV {
+		rows := make([][]string, len(pairs))
+		for i, p := range pairs {
+			rows[i] = p[:]
+		}
+		return a.writeCSV(rows)
+	}
 	widest := 0
 	for _, p := range pairs {
 		widest = max(widest, columns(p[0]))

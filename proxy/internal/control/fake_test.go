@@ -85,6 +85,11 @@ func (f *fakeProxy) Statistics(yield func(group, name string, value int64)) {
 	yield("core", "drop_replies", 1)
 }
 
+func (f *fakeProxy) TmList(callID string, limit int) []ctlproto.TmTransaction {
+	_ = f.did(fmt.Sprintf("tm.list %s %d", callID, limit))
+	return []ctlproto.TmTransaction{{Method: "INVITE", CallID: callID, UASRequest: "yes", State: "proceeding", Status: 180, Branches: []ctlproto.TmBranch{}}}
+}
+
 func (f *fakeProxy) TmStats() ctlproto.TmStats { return ctlproto.TmStats{Current: 3, Class2xx: 7} }
 
 func (f *fakeProxy) SlStats() ctlproto.SlStats { return ctlproto.SlStats{Code200: 9} }

@@ -93,6 +93,10 @@ func TestMethods(t *testing.T) {
 		{"stats.fetch", `["nothing like it"]`, refusal(ctlproto.CodeNotFound, `no statistic "nothing like it"`), ""},
 		{"tm.stats", "", `"result":{"current":3,"waiting":0,"total":0,"total_local":0,"rpl_received":0,"rpl_generated":0,"rpl_sent":0,"6xx":0,"5xx":0,"4xx":0,"3xx":0,"2xx":7,"created":0,"freed":0,"delayed_free":0}`, ""},
 		{"tm.stats", "[1]", invalid("", tooMany), ""},
+		{"tm.list", `["abc",7]`, `"result":[{"method":"INVITE","from":"","to":"","callid":"abc","cseq":"","uas_request":"yes","state":"proceeding","status":180,"began":"0001-01-01T00:00:00Z","age":0,"source":"","outgoings":0,"branches":[]}]`, "tm.list abc 7"},
+		{"tm.list", `{"limit":0}`, invalid("limit", "0 is not from 1 to 1000"), ""},
+		{"tm.list", `{"limit":1001}`, invalid("limit", "1001 is not from 1 to 1000"), ""},
+		{"tm.list", `["a\nb"]`, invalid("callid", "control character at byte 1"), ""},
 		{"sl.stats", "", `"result":{"200":9,"202":0,"2xx":0,"300":0,"301":0,"302":0,"3xx":0,"400":0,"401":0,"403":0,"404":0,"407":0,"408":0,"483":0,"4xx":0,"500":0,"5xx":0,"6xx":0,"xxx":0}`, ""},
 		{"sl.stats", "[1]", invalid("", tooMany), ""},
 
@@ -315,7 +319,7 @@ func TestMethodsOfParts(t *testing.T) {
 		want []string
 	}{
 		{"none", Config{Name: "seraph-proxy", Version: "0.1.0"}, bare},
-		{"all", newFakeProxy().config(), append(slices.Clone(bare), "stats.get_statistics", "stats.fetch", "tm.stats", "sl.stats",
+		{"all", newFakeProxy().config(), append(slices.Clone(bare), "stats.get_statistics", "stats.fetch", "tm.stats", "tm.list", "sl.stats",
 			"ul.dump", "ul.lookup", "ul.add", "ul.rm", "ul.rm_contact", "ul.flush", "presence.get", "ctd.dial", "ctd.list", "ctd.status", "ctd.cancel",
 			"dlg.list", "dlg.stats_active", "dlg.end", "dlg.terminate_dlg", "dlg.end_dlg",
 			"im.send", "msilo.list", "msilo.rm", "msilo.read", "msilo.dump", "tm.t_uac_wait_block", "tm.t_uac_start", "script.check", "script.reload", "auth.forget", "domain.dump", "domain.reload", "alias.reload", "group.reload", "tls.reload")},

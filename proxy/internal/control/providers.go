@@ -52,6 +52,9 @@ func (f StatisticsFunc) Statistics(yield func(group, name string, value int64)) 
 // Tm is the transaction layer.
 type Tm interface {
 	TmStats() ctlproto.TmStats
+	// TmList returns the transactions in memory, the oldest first, at most limit: those
+	// of one Call-ID, or all if that is empty. It is never nil.
+	TmList(callID string, limit int) []ctlproto.TmTransaction
 }
 
 // Sl is the sender of stateless replies.

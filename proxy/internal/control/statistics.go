@@ -102,6 +102,16 @@ func (s *Server) tmStats(context.Context, *params) (any, error) {
 	return s.cfg.Tm.TmStats(), nil
 }
 
+// tmList lists the transactions that are in memory.
+func (s *Server) tmList(_ context.Context, p *params) (any, error) {
+	callID := p.line("callid", maxText)
+	limit := p.integer("limit", 100, 1, ctlproto.MaxTmList)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return s.cfg.Tm.TmList(callID, int(limit)), nil
+}
+
 func (s *Server) slStats(context.Context, *params) (any, error) {
 	return s.cfg.Sl.SlStats(), nil
 }

@@ -164,7 +164,7 @@ func (d *Daemon) bind(secret secret) error {
 		TimerC: timers.FrInvTimer, Key: secret.key("record-route"),
 		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
 		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Dialogs: d.modules.Dialog, Hooks: d.program, Log: d.log,
-		AcceptAliases: d.program.Globals().Streams.AcceptAliases,
+		AcceptAliases: d.program.Globals().Streams.AcceptAliases, Gateway: d.gateways(), FlowFailed: d.modules.Registrar.FlowFailed,
 	})
 	d.layer, err = transport.New(d.transportConfig(listen), guard{d.engine, d.modules.Nathelper.Answered, d.log}, d.log)
 	if err != nil {

@@ -48,10 +48,18 @@ const withoutDialog = "# without dialog.so\n"
 // newRig starts the proxy; extra is put before the script's main route.
 func newRig(t testing.TB, proto transport.Proto, extra string) *rig {
 	t.Helper()
+	return newRigOf(t, proto, extra, "", "", nil)
+}
+
+// newRigOf is newRig with lines at the begin of the main route and at the end of the
+// script, and with what fill puts into the database.
+func newRigOf(t testing.TB, proto transport.Proto, extra, begin, end string, fill func(t *testing.T, url string)) *rig {
+	t.Helper()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "seraph.cfg")
 	// The timers of transactions are shortened, so that their memory comes back soon.
 	text := strings.Replace(deploy.Script(), "\nroute", "\nmodparam(\"tm\", \"retr_timer1\", 10)\n"+extra+"\nroute", 1)
+	text = strings.Replace(text, "\nroute {\n", "\nroute {\n"+begin, 1) + end
 	if strings.Contains(extra, withoutDialog) {
 		text = strings.Replace(text, "loadmodule \"dialog.so\"\n", "", 1)
 	}
@@ -65,6 +73,9 @@ func newRig(t testing.TB, proto transport.Proto, extra string) *rig {
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	url := "sqlite://" + filepath.Join(dir, "seraph.db")
 	addUsers(t, url, "alice", "bob")
+	if fill != nil {
+		fill(t.(*testing.T), url)
+	}
 	d, err := Start(t.Context(), Config{
 		Version: "test", Script: script, DB: url, State: dir, Control: filepath.Join(sockets, "ctl"),
 		Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError})),

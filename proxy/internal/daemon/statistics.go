@@ -25,6 +25,11 @@ func (c counters) TmStats() ctlproto.TmStats {
 	}
 }
 
+// TmList implements control.Tm.
+func (c counters) TmList(callID string, limit int) []ctlproto.TmTransaction {
+	return c.List(callID, limit)
+}
+
 func finals(class *[7]atomic.Uint64) int64 {
 	var n int64
 	for i := range class {

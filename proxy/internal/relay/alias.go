@@ -5,6 +5,14 @@ import (
 	"seraph/proxy/internal/transport"
 )
 
+// aliasParam, in our own Via, invites the peer to send us its requests over the connection
+// that this one goes by (RFC 5923 §5). It stands there only on a TLS connection that we
+// have opened and shown a certificate on: a peer that looked at nothing would otherwise
+// send our calls to whoever writes our name into a Via. Over TCP nobody can prove
+// anything, and the RFC has connections used again over TLS alone (§8.1, §9); a
+// connection that the peer has opened is used again without asking.
+var aliasParam = []byte(";alias")
+
 // TCPAlias lets what goes to a port of the sender's host, its Via's if port is 0, take the
 // connection that the request came over (SER's force_tcp_alias). False if it came over
 // none, or if another connection goes there already.

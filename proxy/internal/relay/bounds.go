@@ -4,11 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 // Reach is where a request within a dialog may be sent: anywhere, because the dialog table
 // knows who sends it and that it goes to the other end; or only to the hosts where the
-// request that began the dialog came from and went to, and to some more.
+// request that began the dialog came from and went to, and to those where the other end was
+// seen. Config.Gateway narrows Anywhere.
 type Reach struct {
 	Anywhere bool
 	Also     [3]netip.Addr // zero ones are none
@@ -21,6 +25,7 @@ type endMark uint32
 // bounds are the hosts that a request within a dialog may be sent to.
 type bounds struct {
 	set  bool // false: any
+	open bool // any but a gateway
 	ends [2]endMark
 	also [3]netip.Addr
 }
@@ -42,9 +47,12 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 		return true
 	}
 	a = a.Unmap()
+	if b.open && !e.isGateway(a) {
+		return true
+	}
 	for _, x := range b.also {
-		if x.IsValid() && x.Unmap() == a {
-			return true
+		if x.IsValid() && (x.Unmap() == a || b.open && e.isGateway(x.Unmap())) {
+			return true // a gateway may say that the call goes on at another one
 		}
 	}
 	m := e.mark(a)
@@ -62,6 +70,43 @@ func (r *Request) bind(w *way) error {
 			return ErrNoDialog
 		}
 	}
-	w.n = w.next // the places after it are not asked for
+	n := w.next
+	for _, hop := range w.hops[w.next:w.n] {
+		if r.bounds.open && r.bounds.allows(r.Engine, hop.Addr.Addr()) {
+			w.hops[n] = hop
+			n++
+		}
+	}
+	w.n = n // without open, the places after it are not asked for
 	return nil
+}
+
+// isGateway reports whether a host takes calls from us without asking who makes them.
+func (e *Engine) isGateway(a netip.Addr) bool { return e.cfg.Gateway != nil && e.cfg.Gateway(a) }
+
+// LeadsTo reports whether a URI leads to a host, as far as that is known without asking a
+// name server.
+func (e *Engine) LeadsTo(uri []byte, a netip.Addr) bool {
+	var u sip.URI
+	if sip.ParseURI(uri, &u) != nil {
+		return false
+	}
+	s, err := e.service(&u)
+	if err != nil {
+		return false
+	}
+	if host, numeric := parseAddr(s.Host); numeric {
+		return host.Unmap() == a.Unmap()
+	}
+	var room [transport.MaxHops]transport.Hop
+	list, err, known := e.resolver.Cached(room[:0], &s)
+	if !known || err != nil {
+		return false
+	}
+	for _, hop := range list {
+		if hop.Addr.Addr().Unmap() == a.Unmap() {
+			return true
+		}
+	}
+	return false
 }

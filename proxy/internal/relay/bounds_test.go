@@ -3,6 +3,8 @@ package relay
 import (
 	"net/netip"
 	"testing"
+
+	"seraph/proxy/internal/transport"
 )
 
 // TestBoundsOfARoute: where no table knows better, a request within a dialog gets to the
@@ -55,5 +57,41 @@ func TestMarks(t *testing.T) {
 	b := bounds{set: true, also: [3]netip.Addr{netip.MustParseAddr("192.0.2.3")}}
 	if b.allows(one, netip.Addr{}) || b.allows(one, a) || !b.allows(one, netip.MustParseAddr("::ffff:192.0.2.3")) {
 		t.Error("bounds without ends allow others, or not what they name")
+	}
+}
+
+// TestOpenBounds: any host but a gateway, unless the call passes that gateway, or the other
+// end is a gateway itself. What DNS gives beside a host that is allowed is held to it, too.
+func TestOpenBounds(t *testing.T) {
+	addr := netip.MustParseAddr
+	gateway, other, phone := addr("192.0.2.1"), addr("192.0.2.2"), addr("198.51.100.7")
+	e := New(Config{Key: []byte("key"), Gateway: func(a netip.Addr) bool { return a == gateway || a == other }})
+	for name, c := range map[string]struct {
+		b    bounds
+		to   netip.Addr
+		want bool
+	}{
+		"another host":                    {bounds{}, addr("203.0.113.1"), true},
+		"a gateway":                       {bounds{}, gateway, false},
+		"a gateway, as a mapped address":  {bounds{}, addr("::ffff:192.0.2.1"), false},
+		"a gateway, seen at a phone":      {bounds{also: [3]netip.Addr{phone}}, gateway, false},
+		"the gateway of the call":         {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}}, gateway, true},
+		"another gateway":                 {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}}, other, false},
+		"a gateway that names another":    {bounds{also: [3]netip.Addr{gateway}}, other, true},
+		"the same, as a mapped address":   {bounds{also: [3]netip.Addr{addr("::ffff:192.0.2.1")}}, other, true},
+		"a gateway, named by nobody seen": {bounds{also: [3]netip.Addr{}}, gateway, false},
+	} {
+		c.b.set, c.b.open = true, true
+		if got := c.b.allows(e, c.to); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	r := &Request{Engine: e, bounds: bounds{set: true, open: true}}
+	w := &way{flow: transport.Flow{Remote: netip.AddrPortFrom(phone, 5060)}, next: 1, n: 4}
+	for i, a := range []netip.Addr{phone, gateway, addr("203.0.113.1"), other} {
+		w.hops[i].Addr = netip.AddrPortFrom(a, 5060)
+	}
+	if err := r.bind(w); err != nil || w.left() != 1 || w.hops[w.next].Addr.Addr() != addr("203.0.113.1") {
+		t.Errorf("%d places are left: %v %v", w.left(), w.hops[:4], err)
 	}
 }

@@ -22,6 +22,7 @@ type Branch struct {
 	group      uint32 // the phone's, where it has more flows
 	cancelling bool
 	heard      bool // a provisional response has come
+	rang       bool // … and it was not 100, which says nothing of the phone
 	rangOut    bool // Timer C cancelled it
 	isBest     bool
 	uri        []byte // the Request-URI that it was sent with
@@ -49,7 +50,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 		b = &Branch{}
 	}
 	b.call = c
-	b.cancelling, b.heard, b.rangOut, b.isBest = false, false, false, false
+	b.cancelling, b.heard, b.rang, b.rangOut, b.isBest = false, false, false, false, false
 	b.fr, b.frInv, b.group = 0, 0, 0
 	b.spare.at = transport.Hop{}
 	b.uri, b.hop, b.reason, b.challenges = b.uri[:0], b.hop[:0], b.reason[:0], b.challenges[:0]
@@ -107,6 +108,7 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 func (b *Branch) provisional(m *sip.Message, from transport.Flow, w *transport.Worker) {
 	c := b.call
 	b.heard = true
+	b.rang = b.rang || m.Status > 100
 	if c.method == sip.INVITE {
 		if b.cancelling {
 			if !b.cancelSent() {
@@ -172,7 +174,10 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 		b.failed(408, w) // nobody gave up: it rang too long (RFC 3261 §16.8)
 		return
 	}
-	if m.Status == 503 && b.goOn(w) || m.Status == 430 && b.otherFlow(w) {
+	if m.Status == 430 {
+		b.noteFlow()
+	}
+	if m.Status == 503 && b.goOn(w) || b.failedFlow(m.Status) && b.otherFlow(w) {
 		return
 	}
 	dropOurRoutes(m)

@@ -94,9 +94,7 @@ func (r *Request) NewTransaction() error {
 	c.forceRPort = r.forceRPort
 	c.hooks = r.routed()
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
-	if e.cfg.Accountant != nil && c.method == sip.INVITE {
-		c.began = e.Now()
-	}
+	c.began = r.now()
 	var replies txn.LocalReplies
 	if r.Local != nil {
 		replies = r.Local

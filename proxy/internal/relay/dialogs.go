@@ -119,7 +119,8 @@ func (r *Request) within() error {
 		return nil
 	}
 	reach, err := d.Within(r)
-	r.bounds.set, r.bounds.also = !reach.Anywhere, reach.Also
+	r.bounds.set, r.bounds.also = !reach.Anywhere || r.Engine.cfg.Gateway != nil, reach.Also
+	r.bounds.open = reach.Anywhere
 	return err
 }
 

@@ -71,6 +71,13 @@ type Config struct {
 	Accountant Accountant
 	// Dialogs is the table of the dialogs that pass; nil for none.
 	Dialogs Dialogs
+	// FlowFailed is told, under the call's lock, of a flow that is broken; it returns at
+	// once and keeps nothing. nil for nobody.
+	FlowFailed func(f *FailedFlow)
+	// Gateway tells the hosts that take calls from us without asking who makes them; nil
+	// for none. A phone that names one of them as where it is reached gets no requests of
+	// the dialog sent there: see Reach.
+	Gateway func(a netip.Addr) bool
 	Hooks   Hooks
 	Log     *slog.Logger
 }
@@ -102,6 +109,8 @@ type Engine struct {
 	spare    sync.Pool // *Request of failure routes and of replies made later
 	script   atomic.Pointer[script]
 	failures chan struct{} // a place for each failure route on a goroutine of its own
+
+	strandedReplies strandedReplies
 
 	stats Stats
 }
@@ -151,6 +160,14 @@ func (e *Engine) Sockets() []transport.Socket { return e.sockets }
 
 // Now returns the time.
 func (e *Engine) Now() time.Time { return time.Now() }
+
+// now is the time of the batch that the request came in, if it did.
+func (r *Request) now() time.Time {
+	if r.worker != nil {
+		return r.worker.Now()
+	}
+	return r.Engine.Now()
+}
 
 // Counters returns the statistics.
 func (e *Engine) Counters() *Stats { return &e.stats }
@@ -259,7 +276,10 @@ func (e *Engine) newRequest() *Request {
 func (e *Engine) NewScratch() any { return e.newRequest() }
 
 // FlowDown tells the transactions of a broken connection.
-func (e *Engine) FlowDown(f transport.Flow, err error) { e.txns.FlowDown(f, err, e.layer) }
+func (e *Engine) FlowDown(f transport.Flow, err error) {
+	e.txns.FlowDown(f, err, e.layer)
+	e.notOpened(f, err)
+}
 
 // Receive takes one message from the network.
 func (e *Engine) Receive(w *transport.Worker, msg []byte, from transport.Flow) {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"slices"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -27,6 +28,41 @@ func (c *Call) keepFlows(r *Request) {
 		c.flows = append(c.flows, t)
 	}
 	r.flows = r.flows[:0]
+}
+
+// FailedFlow is a flow of a phone that an answer has said to be broken. The texts are the
+// call's.
+type FailedFlow struct {
+	AoR   []byte         // whose phone it is, as the request was looked up
+	URI   []byte         // its contact
+	Hop   []byte         // the URI that the request was sent to, empty where that is URI or Flow
+	Flow  transport.Flow // on which it was sent
+	Group uint32         // Target.Group
+	Began time.Time      // of the request: what was registered after it is not meant
+}
+
+// noteFlow tells whom it concerns that the branch's flow is broken: the proxy in front of
+// the phone has answered 430 (RFC 5626 §5.3, §11).
+func (b *Branch) noteFlow() {
+	c := b.call
+	if f := c.engine.cfg.FlowFailed; f != nil && b.group != 0 && len(c.callee) > 0 {
+		f(&FailedFlow{AoR: c.callee, URI: b.uri, Hop: b.hop, Flow: b.client.Flow(), Group: b.group, Began: c.began})
+	}
+}
+
+// failedFlow reports whether an answer to the branch leaves open that the phone is reached
+// on another flow: 430, or the 408 of a proxy between us and a phone that has not rung. Any
+// other answer is the phone's (RFC 5626 §5.3); a 503 is for another host of the same flow
+// (RFC 3263 §4.3).
+func (b *Branch) failedFlow(status int) bool {
+	c := b.call
+	switch status {
+	case 430:
+		return true
+	case 408: // whoever waits for another answer than an INVITE's gives up after 64·T1
+		return !b.rang && (c.method == sip.INVITE || c.engine.Now().Sub(c.began) < 64*c.engine.txns.Config().T1)
+	}
+	return false
 }
 
 // otherFlow begins a branch that failed anew on another flow of the same phone. False:

@@ -255,6 +255,9 @@ func (r *Request) appendTop(dst []byte, t *Target, f transport.Flow, mark byte, 
 	dst = append(dst, sock.Via...)
 	dst = append(dst, ";branch="...)
 	dst = txn.AppendBranch(dst, mark, id)
+	if f.Proto == transport.TLS && r.Engine.layer.ShowsCertificate(f) {
+		dst = append(dst, aliasParam...)
+	}
 	dst = append(dst, "\r\n"...)
 	if r.RecordRouted || r.Local != nil && opensDialog(r.Msg.Method) {
 		dst = r.appendRecordRoute(dst, t, f)

@@ -22,6 +22,7 @@ func (i *idle) surplus() int {
 
 // trim gives back to the collector what a peak has left in the free lists.
 func (e *Engine) trim() {
+	e.strandedReplies.forget(e.Now())
 	e.callMu.Lock()
 	defer e.callMu.Unlock()
 	for k := e.idleCalls.surplus(); k > 0; k-- {

@@ -61,7 +61,11 @@ func (c *Call) Reroute(gone transport.Flow, reply []byte) (transport.Flow, bool)
 		port = gone.Proto.DefaultPort()
 	}
 	f, err := c.engine.layer.FlowTo(gone.Proto, netip.AddrPortFrom(gone.Remote.Addr(), port), gone.Socket)
-	return f, err == nil
+	if err != nil {
+		return f, false
+	}
+	c.engine.expect(f, gone, v, reply)
+	return f, true
 }
 
 // toTag appends the To tag of what the router itself answers: a function of the

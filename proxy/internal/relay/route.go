@@ -42,7 +42,7 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if err != nil {
 		return dst
 	}
-	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: time.Now()}
+	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: r.now()}
 	if r.InDialog && r.seal.Kind.known() { // whoever takes this for a new route set gets the old one
 		seal.at, seal.ends = r.seal.Minted, r.seal.ends
 	} else {

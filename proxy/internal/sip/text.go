@@ -20,6 +20,17 @@ func Unfold(value []byte) string {
 	return strings.Join(lines, " ")
 }
 
+// Printable copies what a stranger wrote as text for people and for tools that read lines:
+// valid UTF-8 without control characters. It allocates.
+func Printable(b []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(b), "\uFFFD"))
+}
+
 // DisplayText is what a display name says: on one line, and without the quotes and
 // backslashes of a quoted string (RFC 3261 §25.1). It allocates.
 func DisplayText(display []byte) string {

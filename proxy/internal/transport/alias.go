@@ -11,3 +11,14 @@ func (l *Layer) Alias(f Flow, port uint16) bool {
 	c := l.conns.byFlow(f)
 	return c != nil && c.inbound && !c.dead() && l.conns.alias(c, port)
 }
+
+// ShowsCertificate reports whether f is a TLS connection that we have opened, or are
+// opening, with a certificate of our own: its peer can prove whose requests may come to us
+// over it (RFC 5923 §8.2).
+func (l *Layer) ShowsCertificate(f Flow) bool {
+	if f.Proto != TLS {
+		return false
+	}
+	c := l.conns.byFlow(f)
+	return c != nil && c.shows
+}

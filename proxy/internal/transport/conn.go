@@ -22,6 +22,7 @@ type conn struct {
 	inbound bool
 	alias   peer   // under which it is found too; guarded by the table
 	domain  string // whom the peer of our own TLS connection speaks for
+	shows   bool   // we have opened it, and have a certificate to show
 
 	// Reading.
 	buf        []byte // nil while nothing is unread: an idle connection holds no buffer

@@ -247,6 +247,10 @@ func (l *Layer) FlowToDomain(proto Proto, remote netip.AddrPort, prefer uint16, 
 	}
 	c := newConn(l, f, false)
 	c.domain = domain
+	if proto == TLS && l.cfg.TLS != nil {
+		cfg := l.cfg.TLS.Client(remote, domain)
+		c.shows = cfg != nil && len(cfg.Certificates) > 0
+	}
 	other, err := l.conns.addOutbound(c)
 	if err != nil {
 		return Flow{}, err

@@ -439,6 +439,51 @@ func TestAlias(t *testing.T) {
 	}
 }
 
+// TestShowsCertificate: only on a connection that we open over TLS with a certificate of
+// our own, from before it is there.
+func TestShowsCertificate(t *testing.T) {
+	for name, with := range map[string]bool{"with a certificate": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			a := newAuthority(t)
+			receive, got := collect()
+			cfg := Config{TLS: certificates{server: a.server(t, "example.org"), roots: a.pool}}
+			if with {
+				cfg.TLS = showing{cfg.TLS.(certificates), a.clientCertificate(t)}
+			}
+			l := open(t, cfg, &handler{receive: receive}, "tls:127.0.0.1:0", "tcp:127.0.0.1:0")
+			server, accepted := tlsServer(t, a.server(t, "far.example"))
+			f, err := l.FlowToDomain(TLS, server, NoSocket, "far.example")
+			if err != nil || l.ShowsCertificate(f) != with {
+				t.Errorf("while it is opened: %v, %v", l.ShowsCertificate(f), err)
+			}
+			far := next(t, accepted)
+			if shown := len(far.ConnectionState().PeerCertificates) > 0; shown != with || l.ShowsCertificate(f) != with {
+				t.Errorf("a certificate was shown: %v; we say %v", shown, l.ShowsCertificate(f))
+			}
+			plain, err := l.FlowTo(TCP, l.Sockets()[1].Addr, NoSocket)
+			if err != nil || l.ShowsCertificate(plain) {
+				t.Errorf("over TCP: %v", err)
+			}
+			write(t, dialTLS(t, l, 0, a), request("in", ""))
+			if in := next(t, got).from; l.ShowsCertificate(in) || l.ShowsCertificate(Flow{Proto: TLS, Conn: 999}) {
+				t.Error("on a connection that the peer has opened, or on none")
+			}
+		})
+	}
+}
+
+// showing are certificates of which one is shown to the servers that we connect to.
+type showing struct {
+	certificates
+	own tls.Certificate
+}
+
+func (s showing) Client(a netip.AddrPort, domain string) *tls.Config {
+	c := s.certificates.Client(a, domain)
+	c.Certificates = []tls.Certificate{s.own}
+	return c
+}
+
 // clientCertificate is one that a client may show.
 func (a *authority) clientCertificate(t *testing.T) tls.Certificate {
 	return a.issue(t, "peer.example")

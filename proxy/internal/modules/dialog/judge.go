@@ -53,6 +53,9 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	case d != nil && d.ending:
 		ok = false
 	case !m.set.strict:
+		if d != nil {
+			reach = d.reach(r.From, byCaller)
+		}
 		reach.Anywhere = true
 	case d == nil:
 		ok = m.beyondUs(r)
@@ -83,10 +86,10 @@ func (d *dialog) reach(from transport.Flow, byCaller bool) relay.Reach {
 	if d.again {
 		return relay.Reach{}
 	}
-	if !to.astray && (byCaller || sender.isHome(from)) {
-		return relay.Reach{Anywhere: true}
+	return relay.Reach{
+		Anywhere: !to.astray && (byCaller || sender.isHome(from)),
+		Also:     [3]netip.Addr{to.flow.Remote.Addr(), to.at.Addr(), to.atEarlier.Addr()},
 	}
-	return relay.Reach{Also: [3]netip.Addr{to.flow.Remote.Addr(), to.at.Addr(), to.atEarlier.Addr()}}
 }
 
 // isHome reports whether a flow comes from where the party was when the call began.
@@ -126,7 +129,6 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 		sender = &d.caller
 	}
 	sender.flow = from
-	now := m.cfg.Now()
 	cseq, err := msg.CSeq()
 	switch {
 	case err != nil:
@@ -144,7 +146,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 		sender.astray = !sender.isHome(from)
 		sender.meet(msg, from)
 	case sip.BYE:
-		s.due(d, earlier(d.deadline, now.Add(byeTime)))
+		s.due(d, earlier(d.deadline, m.cfg.Now().Add(byeTime)))
 	}
 }
 
@@ -197,6 +199,9 @@ func (p *party) via(next []byte) bool {
 // other end where the phone is, in place of what it said (fix_nated_contact), or beside
 // it (add_contact_alias).
 func (p *party) isAt(uri []byte) bool {
+	if len(p.contact) > 0 && bytes.Equal(uri, p.contact) && !namesAlias(uri) {
+		return true // most phones give the target back to the letter
+	}
 	var got sip.URI
 	if sip.ParseURI(uri, &got) != nil {
 		return false
@@ -275,7 +280,20 @@ func sameParam(a, b *sip.URI, name string) bool {
 	return hasX == hasY && bytes.EqualFold(x, y)
 }
 
-var udp = []byte("udp")
+var (
+	udp       = []byte("udp")
+	aliasName = []byte("alias")
+)
+
+// namesAlias reports whether the word stands anywhere in a URI.
+func namesAlias(uri []byte) bool {
+	for n := len(aliasName); len(uri) >= n; uri = uri[1:] {
+		if uri[0]|0x20 == 'a' && bytes.EqualFold(uri[:n], aliasName) {
+			return true
+		}
+	}
+	return false
+}
 
 func transportOf(u *sip.URI) []byte {
 	if p, ok := u.Param("transport"); ok {

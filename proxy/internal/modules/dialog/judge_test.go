@@ -226,3 +226,20 @@ func TestDialogsOfBefore(t *testing.T) {
 	move(newOfficeAt(t, -1)) // began before the call did, and does not know it
 	refused("a seal of this process for an unknown dialog", "INFO", bobContact, 4)
 }
+
+// TestContactWithAnAlias: a phone cannot send the other end's requests elsewhere by an
+// alias in its own Contact, in whatever letters.
+func TestContactWithAnAlias(t *testing.T) {
+	for _, name := range []string{"alias", "ALIAS", "aLias"} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			c := o.invites("aliased").up()
+			target := bobContact + ";" + name + "=203.0.113.1~5060~1"
+			re := c.the("INVITE ", o.router.Receive(bob, c.text("INVITE", "sip:alice@192.0.2.7", 1, "bt", "at", c.back, "Contact: <"+target+">")))
+			c.reply(alice, re, 200, "Contact: <sip:alice@192.0.2.7>")
+			if m := c.the("SIP/2.0 ", c.request("INFO", target, 2, "bt")); m.Status != 481 {
+				t.Errorf("%d for a request to %s", m.Status, target)
+			}
+		})
+	}
+}

@@ -1,21 +1,14 @@
 package dialog
 
 import (
-	"strings"
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/sip"
 )
 
 // text copies what a stranger wrote as printable text.
-func text(b []byte) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(b), "\uFFFD"))
-}
+func text(b []byte) string { return sip.Printable(b) }
 
 // Active counts the dialogs by state.
 func (m *Module) Active() ctlproto.DlgStatsActive {

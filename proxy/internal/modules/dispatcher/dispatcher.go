@@ -4,6 +4,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,9 @@ type Module struct {
 	set   settings
 	table module.Refresher
 	sets  atomic.Pointer[map[int]*group]
+	hosts atomic.Pointer[hosts]
+
+	wantsVariable bool // the script picks by algorithm 7
 
 	changing sync.Mutex // of the sets
 	nextID   uint32     // of the next destination
@@ -51,6 +55,7 @@ func New(cfg Config) *Module {
 		m.table.Read = m.read
 	}
 	m.sets.Store(&map[int]*group{})
+	m.hosts.Store(&hosts{})
 	return m
 }
 
@@ -63,7 +68,12 @@ func (m *Module) Name() string { return "dispatcher" }
 func (m *Module) DBURL() string { return m.set.dbURL }
 
 // Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
+func (m *Module) Init() error {
+	if m.wantsVariable && m.set.hash == nil {
+		return errors.New("dispatcher: algorithm 7 wants the parameter hash_pvar")
+	}
+	return m.table.Reload(context.Background())
+}
 
 // Run reads the table every minute and pings the gateways until ctx ends.
 func (m *Module) Run(ctx context.Context) {
@@ -86,6 +96,7 @@ func (m *Module) read(ctx context.Context) error {
 	defer m.changing.Unlock()
 	sets := m.build(rows)
 	m.sets.Store(&sets)
+	m.hosts.Store(hostsOf(sets))
 	return nil
 }
 

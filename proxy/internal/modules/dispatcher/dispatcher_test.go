@@ -105,6 +105,10 @@ func TestAlgorithms(t *testing.T) {
 		{"priority", "8", gateways(1, 3, priority), nil, []string{"2 3 1", "2 3 1"}},
 		{"weight", "9", gateways(1, 2, func(i int, g *store.Gateway) { g.Attrs = fmt.Sprintf("duid=x;weight=%d", []int{75, 25}[i]) }), nil,
 			[]string{"1 2", "1 2", "2 1", "1 2", "1 2", "1 2", "2 1", "1 2"}},
+		{"relative weight", "11", gateways(1, 2, func(i int, g *store.Gateway) { g.Attrs = fmt.Sprintf("weight=50;rweight=%d", []int{75, 25}[i]) }), nil,
+			[]string{"1 2", "1 2", "2 1", "1 2"}},
+		{"relative weight without any", "11", gateways(1, 2, func(i int, g *store.Gateway) { g.Attrs = "weight=50" }), nil, []string{"1 2", "2 1"}},
+		{"by a variable that is empty", "7", gateways(1, 2), []string{"hash_pvar $hdr(X-Nobody)"}, []string{""}},
 		{"weight without any", "9", gateways(1, 2), nil, []string{"1 2", "2 1"}},
 		{"one is inactive", "4", gateways(1, 3, func(i int, g *store.Gateway) { g.Flags = []int{0, 1, 0}[i] }), nil, []string{"1 3", "3 1", "3 1", "1 3"}},
 		{"all are away", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 1 }), nil, []string{""}},
@@ -157,9 +161,10 @@ func TestWeights(t *testing.T) {
 
 // TestHash: what a call goes by decides, and nothing else; many calls are spread.
 func TestHash(t *testing.T) {
-	m := newModule(t, gateways(1, 4))
+	m := newModule(t, gateways(1, 4), "hash_pvar $rU-$ci")
 	for algorithm, change := range map[string]func(c *module.Ctx, x string){
 		"0": nil,
+		"7": func(c *module.Ctx, x string) { _ = c.SetURI([]byte("sip:" + x + "@example.org")) },
 		"3": func(c *module.Ctx, x string) { _ = c.SetURI([]byte("sip:" + x + "@example.org")) },
 		"5": func(c *module.Ctx, x string) { c.Auth = relay.Identity{User: []byte(x), Domain: []byte("example.org")} },
 	} {
@@ -190,6 +195,23 @@ func TestHash(t *testing.T) {
 		if got := walk(t, m, call(t, "x"), "1", algorithm); len(strings.Fields(got)) != 4 {
 			t.Errorf("algorithm %s lines up %q", algorithm, got)
 		}
+	}
+}
+
+// TestHashWithoutVariable: who picks by a variable has to say by which.
+func TestHashWithoutVariable(t *testing.T) {
+	m := dispatcher.New(dispatcher.Config{Load: (&table{rows: gateways(1, 2)}).load})
+	for _, text := range []string{"", "plain", "$nonsense(", "$$"} {
+		if err := moduletest.Set(t, m, "hash_pvar", text); err == nil {
+			t.Errorf("hash_pvar %q is taken", text)
+		}
+	}
+	pick := moduletest.Compile(t, m, "ds_select_dst", "1", "7")
+	if err := m.Init(); err == nil || !strings.Contains(err.Error(), "hash_pvar") {
+		t.Errorf("Init: %v", err)
+	}
+	if pick(call(t, "x")) == module.True {
+		t.Error("a gateway was picked")
 	}
 }
 
@@ -530,7 +552,7 @@ func TestBadArguments(t *testing.T) {
 		t.Errorf("Init without a database: %v", err)
 	}
 	for _, c := range [][]string{
-		{"ds_select_dst", "x", "4"}, {"ds_select_dst", "-1", "4"}, {"ds_select_dst", "1", "7"}, {"ds_select_dst", "1", "10"}, {"ds_select_domain", "1", "4", "0"},
+		{"ds_select_dst", "x", "4"}, {"ds_select_dst", "-1", "4"}, {"ds_select_dst", "1", "12"}, {"ds_select_dst", "1", "10"}, {"ds_select_domain", "1", "4", "0"},
 		{"ds_select_domain", "1", "4", "17"}, {"ds_mark_dst", "x"}, {"ds_mark_dst", ""}, {"ds_is_from_list", "-2"}, {"ds_is_from_list", "1", "4"}, {"ds_list_exists", "x"},
 	} {
 		moduletest.Refused(t, m, c[0], c[1:]...)

@@ -42,6 +42,7 @@ type destination struct {
 	set         int
 	priority    int
 	weight      int
+	rweight     int
 	attrs, desc string
 	initial     uint32 // flags of the row
 }
@@ -63,8 +64,10 @@ func (d *health) change(set, clear uint32) uint32 {
 type group struct {
 	list  []*destination // highest priority first, then as in the table
 	slots []uint8        // for weights: indices of list, evenly mixed
-	next  atomic.Uint32  // for round robin
-	nextW atomic.Uint32
+	// relative is the same for the attribute rweight.
+	relative []uint8
+	next     atomic.Uint32 // for round robin
+	nextW    atomic.Uint32
 }
 
 // maxInSet bounds a set: what is lined up for a request is kept with it.
@@ -98,7 +101,8 @@ func (m *Module) build(rows []store.Gateway) map[int]*group {
 	}
 	for _, g := range sets {
 		slices.SortStableFunc(g.list, func(a, b *destination) int { return b.priority - a.priority })
-		g.mix()
+		g.slots = g.mix(func(d *destination) int { return d.weight })
+		g.relative = g.mix(func(d *destination) int { return d.rweight })
 	}
 	return sets
 }
@@ -121,7 +125,7 @@ func newDestination(row store.Gateway) (*destination, bool) {
 	if a, err := netip.ParseAddr(strings.Trim(string(u.Host), "[]")); err == nil {
 		d.addr = a.Unmap()
 	}
-	d.weight = attribute(row.Attrs, "weight")
+	d.weight, d.rweight = attribute(row.Attrs, "weight"), attribute(row.Attrs, "rweight")
 	return d, true
 }
 
@@ -164,26 +168,27 @@ const mixed = 100
 
 // mix spreads the destinations over the slots by their weights, so that each one's turns
 // lie as far apart as they can: who has waited most for his share is next.
-func (g *group) mix() {
+func (g *group) mix(weight func(d *destination) int) (slots []uint8) {
 	total := 0
 	for _, d := range g.list {
-		total += d.weight
+		total += weight(d)
 	}
 	if total == 0 {
-		return
+		return nil
 	}
 	due := make([]int, len(g.list))
 	for range mixed {
 		best := -1
 		for i, d := range g.list {
-			due[i] += d.weight
-			if d.weight > 0 && (best < 0 || due[i] > due[best]) {
+			due[i] += weight(d)
+			if weight(d) > 0 && (best < 0 || due[i] > due[best]) {
 				best = i
 			}
 		}
 		due[best] -= total
-		g.slots = append(g.slots, uint8(best))
+		slots = append(slots, uint8(best))
 	}
+	return slots
 }
 
 // logState says that a gateway went away or came back.

@@ -22,6 +22,7 @@ type settings struct {
 	codes              [700]bool
 	forceDst, lastDflt bool
 	tryInactive        bool
+	hash               *module.Format // of algorithm 7
 }
 
 func defaults() settings {
@@ -54,6 +55,15 @@ func (m *Module) Params() []module.Param {
 		module.SwitchParam("force_dst", &s.forceDst, "0 leaves a destination that is set already alone, 1 (default) replaces it"),
 		module.SwitchParam("use_default", &s.lastDflt, "1 keeps the last gateway of a set for when all others are away"),
 		module.SwitchParam("ds_try_inactive", &s.tryInactive, "1 tries inactive gateways where no other of the set can be used"),
+		{Name: "hash_pvar", Kind: module.String, Doc: "what algorithm 7 goes by: a text with variables, such as $fU@$fd",
+			Set: func(text string, _ int) error {
+				f, _, err := module.ParseFormat(text, nil)
+				if err == nil && f == nil {
+					err = fmt.Errorf("hash_pvar %q has no variable", text)
+				}
+				s.hash = f
+				return err
+			}},
 		module.SecondsParam("ds_ping_interval", &s.interval, 0, 3600, "seconds between pings, 0 (default) for none"),
 		module.SecondsParam("ds_ping_timeout", &s.timeout, 1, 32, "seconds that a ping waits for its answer, 8 if not set"),
 		{Name: "ds_ping_method", Kind: module.String, Doc: "only OPTIONS",

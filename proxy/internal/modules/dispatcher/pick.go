@@ -19,8 +19,10 @@ const (
 	roundRobin = 4
 	byUser     = 5
 	byRandom   = 6
+	byVariable = 7
 	byPriority = 8
 	byWeight   = 9
+	byRelative = 11
 )
 
 // mode is what a picked gateway changes.
@@ -46,10 +48,11 @@ func (m *Module) compileSelect(to mode) func([]module.Arg) (module.Call, error) 
 		if err != nil {
 			return nil, fmt.Errorf("set %w", err)
 		}
-		algorithm, err := args[1].Int(0, byWeight)
-		if err != nil || algorithm == 7 {
-			return nil, fmt.Errorf("algorithm %q is none of 0 to 6, 8 and 9", args[1].Str)
+		algorithm, err := args[1].Int(0, byRelative)
+		if err != nil || algorithm == 10 {
+			return nil, fmt.Errorf("algorithm %q is none of 0 to 9 and 11", args[1].Str)
 		}
+		m.wantsVariable = m.wantsVariable || algorithm == byVariable
 		limit := relay.MaxBranches
 		if len(args) == 3 {
 			if limit, err = args[2].Int(1, relay.MaxBranches); err != nil {
@@ -125,13 +128,17 @@ func (m *Module) start(c *module.Ctx, g *group, algorithm int) (int, bool) {
 		return rand.IntN(n), true //nolint:gosec // spreads load, keeps no secret
 	case byPriority:
 		return 0, true
-	case byWeight:
-		if len(g.slots) == 0 {
+	case byWeight, byRelative:
+		slots := g.slots
+		if algorithm == byRelative {
+			slots = g.relative
+		}
+		if len(slots) == 0 {
 			return int(g.next.Add(1)-1) % n, true
 		}
-		return g.weighted() % n, true
+		return g.weighted(slots) % n, true
 	}
-	text, ok := hashed(c, algorithm)
+	text, ok := m.hashed(c, algorithm)
 	if !ok {
 		return 0, false
 	}
@@ -140,10 +147,10 @@ func (m *Module) start(c *module.Ctx, g *group, algorithm int) (int, bool) {
 
 // weighted is the next destination by weight that can be used, so that the share of one
 // that is away is spread over the others by their weights.
-func (g *group) weighted() int {
+func (g *group) weighted(slots []uint8) int {
 	at := g.nextW.Add(1) - 1
 	for i := range uint32(mixed) {
-		index := int(g.slots[(at+i)%mixed])
+		index := int(slots[(at+i)%mixed])
 		if g.list[index].usable() {
 			return index
 		}
@@ -152,8 +159,14 @@ func (g *group) weighted() int {
 }
 
 // hashed is what an algorithm goes by.
-func hashed(c *module.Ctx, algorithm int) ([]byte, bool) {
+func (m *Module) hashed(c *module.Ctx, algorithm int) ([]byte, bool) {
 	switch algorithm {
+	case byVariable:
+		if m.set.hash == nil {
+			return nil, false
+		}
+		text := m.set.hash.Text(c, "")
+		return text, len(text) > 0
 	case byFrom:
 		a, err := c.Msg.From()
 		if err != nil {

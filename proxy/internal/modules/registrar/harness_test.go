@@ -94,6 +94,7 @@ func newRouterAt(t testing.TB, db usrloc.Store, addr string, settings ...setting
 	log := slog.New(slog.DiscardHandler)
 	b.engine = relay.New(relay.Config{
 		Hooks: b.hooks, Log: log, Txn: txn.Config{T1: 50 * time.Millisecond, T4: 100 * time.Millisecond},
+		FlowFailed:  func(f *relay.FailedFlow) { b.registrar.FlowFailed(f) },
 		LocalDomain: func(host []byte) bool { return string(host) == "example.org" || string(host) == "example.net" },
 	})
 	b.usrloc = usrloc.New(usrloc.Config{Store: db, Sockets: b.engine.Sockets})

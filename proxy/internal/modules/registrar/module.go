@@ -39,7 +39,7 @@ type Module struct {
 	seal                                   cipher.AEAD  // of temporary GRUUs
 	seed                                   maphash.Seed // of groupOf
 
-	accepted, rejected atomic.Int64
+	accepted, rejected, failedFlows atomic.Int64
 }
 
 // New makes the module. It starts nothing.
@@ -151,4 +151,5 @@ func checkTable(a module.Arg) error {
 func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("registrar", "accepted_regs", m.accepted.Load())
 	yield("registrar", "rejected_regs", m.rejected.Load())
+	yield("registrar", "failed_flows", m.failedFlows.Load())
 }

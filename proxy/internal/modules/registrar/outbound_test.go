@@ -63,16 +63,34 @@ func TestFlows(t *testing.T) {
 	caller.expect(sip200)
 	first.nothing(50 * time.Millisecond)
 
-	caller.message("sip:bob@example.org")
-	second.answer(second.got(), "430 Flow Failed")
-	first.answer(first.got(), "200 OK")
-	caller.expect(sip200)
+	// A flow that has failed is gone until the phone registers it anew.
+	for range 2 {
+		caller.message("sip:bob@example.org")
+		second.answer(second.got(), "430 Flow Failed")
+		first.answer(first.got(), "200 OK")
+		caller.expect(sip200)
+		if list := second.listed(); list != "sip:bob@10.99.0.1" {
+			t.Errorf("registered are %q, want the flow that is left", list)
+		}
+		caller.message("sip:bob@example.org")
+		first.answer(first.got(), "200 OK")
+		caller.expect(sip200)
+		second.nothing(50 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
+		second.flow(2)
+	}
 
 	// A second failure, and there is no flow left.
 	caller.message("sip:bob@example.org")
 	second.answer(second.got(), "430 Flow Failed")
 	first.answer(first.got(), "430 Flow Failed")
 	caller.expect("SIP/2.0 430")
+	if list := second.listed(); list != "" {
+		t.Errorf("registered are %q, want none", list)
+	}
+	first.flow(1)
+	<-time.After(5 * time.Millisecond)
+	second.flow(2)
 
 	// A phone that refuses is asked once.
 	caller.message("sip:bob@example.org")
@@ -100,6 +118,70 @@ func TestFlows(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the flow that is left gets nothing")
 		}
+	}
+}
+
+// TestFlowsThatStay: a 430 to what is no flow, or of a flow that was registered anew
+// meanwhile, removes nothing.
+func TestFlowsThatStay(t *testing.T) {
+	b := newRouter(t, nil)
+	p, caller := b.phone(), b.phone()
+	p.send(p.register("Contact: <sip:bob@10.99.0.1>" + instance))
+	p.expect(sip200)
+	caller.message("sip:bob@example.org")
+	p.answer(p.got(), "430 Flow Failed")
+	caller.expect("SIP/2.0 430")
+	if list := p.listed(); list != "sip:bob@10.99.0.1" {
+		t.Errorf("registered are %q after the 430 of a phone that knows no flows", list)
+	}
+
+	b = newRouter(t, nil)
+	p, caller = b.phone(), b.phone()
+	p.flow(1)
+	caller.message("sip:bob@example.org")
+	asked := p.got()
+	<-time.After(5 * time.Millisecond)
+	p.flow(1)
+	p.answer(asked, "430 Flow Failed")
+	caller.expect("SIP/2.0 430")
+	if list := p.listed(); !strings.Contains(list, "sip:bob@10.99.0.1") || b.registrar.failedFlows.Load() != 0 {
+		t.Errorf("registered are %q after the 430 to what was sent before, %d flows removed", list, b.registrar.failedFlows.Load())
+	}
+}
+
+// TestFlowAnswers408: a proxy in front of a phone says 408 where the phone was silent, and
+// the next flow is tried; after a phone has rung it is not, nor after any other answer.
+func TestFlowAnswers408(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers []string
+		goesOn  bool
+	}{
+		"408 at once":      {[]string{"408 Request Timeout"}, true},
+		"408 after 100":    {[]string{"100 Trying", "408 Request Timeout"}, true},
+		"408 after 180":    {[]string{"180 Ringing", "408 Request Timeout"}, false},
+		"503 of the phone": {[]string{"503 Service Unavailable"}, false},
+		"480":              {[]string{"480 Temporarily Unavailable"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newRouter(t, nil)
+			first, second, caller := b.phone(), b.phone(), b.phone()
+			first.flow(1)
+			<-time.After(5 * time.Millisecond)
+			second.flow(2)
+			caller.calls++
+			caller.send(caller.request("INVITE", "sip:bob@example.org", "late", 1, "Contact: <sip:"+caller.addr()+">"))
+			caller.expect("SIP/2.0 100")
+			asked := second.expect("INVITE ")
+			for _, status := range c.answers {
+				second.answer(asked, status)
+			}
+			if c.goesOn {
+				first.answer(first.expect("INVITE "), "486 Busy Here")
+				caller.expect("SIP/2.0 486")
+				return
+			}
+			first.nothing(100 * time.Millisecond)
+		})
 	}
 }
 

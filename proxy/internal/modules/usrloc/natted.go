@@ -37,6 +37,9 @@ func (t *Table) Drop(aor string, id [16]byte, modified int64) bool {
 	return true
 }
 
+// DropBinding is Drop of what Lookup has found.
+func (t *Table) DropBinding(aor string, b *Binding) bool { return t.Drop(aor, b.id, b.modified) }
+
 func (t *Table) drop(aor string, id rowID, modified int64) bool {
 	sh := t.shardOf(aor)
 	sh.mu.Lock()

@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"seraph/sql/aor"
+)
+
+// Imported says what became of the rows of one table.
+type Imported struct {
+	Table   string
+	Missing bool // the other database has no such table
+	Read    int
+	Added   int
+	There   int // rows that were here before
+	Refused []Refused
+}
+
+// Refused is a row that was not taken. Neither text holds a secret.
+type Refused struct{ Row, Why string }
+
+// ImportKamailio adds the rows of another database, Kamailio's or SER's of 5.x with the
+// tables' standard names: domains, subscribers with their MD5 hashes, aliases, groups,
+// speed dials, gateways and the tables address and trusted. Rows that are here stay as
+// they are, so that it may be run again. Bindings come back by themselves, when the phones
+// register; old calls and messages are not taken. An error is the first one that is not
+// a row's fault; what was added before it stays.
+func (db *DB) ImportKamailio(ctx context.Context, from *DB) ([]Imported, error) {
+	var list []Imported
+	for _, t := range []struct {
+		table string
+		read  func(context.Context, *importer) error
+	}{
+		{"domain", importDomains}, {"subscriber", importSubscribers}, {"dbaliases", importAliases}, {"grp", importGroups},
+		{"speed_dial", importSpeedDials}, {"dispatcher", importGateways}, {"address", importAddresses}, {"trusted", importTrusted},
+	} {
+		x := &importer{db: db, from: from, done: Imported{Table: t.table}}
+		err := t.read(ctx, x)
+		if missingTable(err) {
+			x.done.Missing, err = true, nil
+		}
+		list = append(list, x.done)
+		if err != nil {
+			return list, wrap(err, "import "+t.table)
+		}
+	}
+	return list, nil
+}
+
+// importer takes the rows of a table.
+type importer struct {
+	db, from *DB
+	done     Imported
+}
+
+// maxRefused bounds the rows that are named one by one.
+const maxRefused = 1000
+
+// took notes what became of a row. It returns what is not the row's fault.
+func (x *importer) took(row string, err error) error {
+	x.done.Read++
+	var field *FieldError
+	switch {
+	case err == nil:
+		x.done.Added++
+	case errors.Is(err, ErrExists):
+		x.done.There++
+	case errors.Is(err, ErrNotFound):
+		x.refuse(row, "its user is not here")
+	case errors.Is(err, ErrFull):
+		x.refuse(row, "its user has too many")
+	case errors.As(err, &field):
+		x.refuse(row, field.Error())
+	default:
+		return err
+	}
+	return nil
+}
+
+func (x *importer) refuse(row, why string) {
+	if len(x.done.Refused) < maxRefused {
+		x.done.Refused = append(x.done.Refused, Refused{row, why})
+	}
+}
+
+// each reads rows of the other database and takes them one by one.
+func each[T any](ctx context.Context, x *importer, scan func(scanner) (T, error), query string, take func(T) (row string, err error)) error {
+	list, err := all(ctx, x.from.read, scan, query)
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		row, err := take(v)
+		if err := x.took(row, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func importDomains(ctx context.Context, x *importer) error {
+	return each(ctx, x, scanText, "SELECT domain FROM domain ORDER BY id", func(name string) (string, error) {
+		if canonical, err := aor.ParseDomain(name); err == nil {
+			name = canonical
+		} else {
+			return name, &FieldError{"domain", "is no domain"}
+		}
+		return name, x.db.Domains.Add(ctx, name)
+	})
+}
+
+// account is a row of subscriber.
+type account struct{ user, domain, password, ha1, ha1b string }
+
+func importSubscribers(ctx context.Context, x *importer) error {
+	scan := func(s scanner) (a account, err error) {
+		return a, s.Scan(&a.user, &a.domain, &a.password, &a.ha1, &a.ha1b)
+	}
+	const query = "SELECT username, domain, COALESCE(password, ''), COALESCE(ha1, ''), COALESCE(ha1b, '') FROM subscriber ORDER BY id"
+	return each(ctx, x, scan, query, func(a account) (string, error) {
+		row := a.user + "@" + a.domain
+		address, err := aor.New(a.user, a.domain)
+		switch {
+		case err != nil:
+			return row, &FieldError{"username and domain", "are no address"}
+		case address.User != a.user || address.Domain != a.domain:
+			// The hash is of the name as it is written: in lower case no phone could prove it.
+			return row, &FieldError{"username and domain", "are not in lower case; the password has to be set anew"}
+		case a.ha1 == "" && a.password != "":
+			return row, x.db.Subscribers.Create(ctx, address, a.password)
+		case !md5Hex.MatchString(a.ha1):
+			return row, &FieldError{"ha1", "is no MD5 hash"}
+		}
+		return row, x.db.Subscribers.createHashed(ctx, address, strings.ToLower(a.ha1), strings.ToLower(a.ha1b))
+	})
+}
+
+var md5Hex = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
+
+// createHashed is Create with the hashes of a password that nobody knows.
+func (t *Subscribers) createHashed(ctx context.Context, a aor.AOR, ha1, ha1b string) error {
+	if err := checkAOR("aor", a); err != nil {
+		return err
+	}
+	if !md5Hex.MatchString(ha1b) {
+		ha1b = ""
+	}
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error { return t.insert(ctx, tx, a, Hashes{HA1: ha1, HA1B: ha1b}) })
+	return wrap(err, "create subscriber "+a.String())
+}
+
+func importAliases(ctx context.Context, x *importer) error {
+	const query = "SELECT alias_username, alias_domain, username, domain FROM dbaliases ORDER BY id"
+	return each(ctx, x, scanAlias, query, func(pair [2]aor.AOR) (string, error) {
+		row := fmt.Sprintf("%s@%s", pair[0].User, pair[0].Domain)
+		alias, err1 := aor.New(pair[0].User, pair[0].Domain)
+		target, err2 := aor.New(pair[1].User, pair[1].Domain)
+		if err1 != nil || err2 != nil {
+			return row, &FieldError{"alias", "or its target is no address"}
+		}
+		mine, err := x.db.Aliases.List(ctx, target)
+		if err != nil || slices.Contains(mine, alias) {
+			return row, orElse(err, ErrExists)
+		}
+		return row, x.db.Aliases.Add(ctx, alias, target)
+	})
+}
+
+func importGroups(ctx context.Context, x *importer) error {
+	return each(ctx, x, scanMember, "SELECT username, domain, grp FROM grp ORDER BY id", func(m member) (string, error) {
+		row := fmt.Sprintf("%s@%s in %s", m.user.User, m.user.Domain, m.group)
+		user, err := aor.New(m.user.User, m.user.Domain)
+		if err != nil {
+			return row, &FieldError{"username and domain", "are no address"}
+		}
+		added, err := x.db.Groups.GrantNew(ctx, user, m.group)
+		if err == nil && !added {
+			err = ErrExists
+		}
+		return row, err
+	})
+}
+
+func importSpeedDials(ctx context.Context, x *importer) error {
+	return each(ctx, x, scanSpeedDial, speedDialColumns+" ORDER BY id", func(d SpeedDial) (string, error) {
+		row := fmt.Sprintf("%s@%s of %s@%s", d.Dialed.User, d.Dialed.Domain, d.Owner.User, d.Owner.Domain)
+		owner, err1 := aor.New(d.Owner.User, d.Owner.Domain)
+		dialed, err2 := aor.New(d.Dialed.User, d.Dialed.Domain)
+		if err1 != nil || err2 != nil {
+			return row, &FieldError{"number", "or its owner is no address"}
+		}
+		d.Owner, d.Dialed = owner, dialed
+		return row, x.db.SpeedDials.Add(ctx, d)
+	})
+}
+
+func importGateways(ctx context.Context, x *importer) error {
+	here, err := x.db.Dispatcher.All(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := x.from.Dispatcher.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range list {
+		err := ErrExists
+		if !slices.ContainsFunc(here, func(o Gateway) bool { return o.Set == g.Set && o.URI == g.URI }) {
+			err = x.db.Dispatcher.Add(ctx, g)
+		}
+		if err := x.took(fmt.Sprintf("%s of set %d", g.URI, g.Set), err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func importAddresses(ctx context.Context, x *importer) error {
+	list, err := x.from.Addresses.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if err := x.took(a.String(), x.db.Addresses.Add(ctx, a)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func importTrusted(ctx context.Context, x *importer) error {
+	here, err := x.db.Trusted.All(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := x.from.Trusted.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		canonical, err := p.Canonical()
+		if err == nil && slices.Contains(here, canonical) {
+			err = ErrExists
+		}
+		if err == nil {
+			err = x.db.Trusted.Add(ctx, p)
+		}
+		if err := x.took(p.IP, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missingTable reports whether a table is not there.
+func missingTable(err error) bool {
+	var my *mysql.MySQLError
+	if errors.As(err, &my) {
+		return my.Number == 1146
+	}
+	return err != nil && strings.Contains(err.Error(), "no such table")
+}
