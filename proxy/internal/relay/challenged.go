@@ -82,12 +82,3 @@ func (c *Call) dropAnswered() {
 		c.dropBest()
 	}
 }
-
-// hopOf is the URI that decides where a target's request goes, nil where that is the
-// Request-URI.
-func (r *Request) hopOf(t *Target) []byte {
-	if r.nextRoute != nil && t.Flow.IsZero() {
-		return r.nextRoute
-	}
-	return t.Next
-}

@@ -24,7 +24,7 @@ func (r *Request) Relay() error {
 	if r.Msg.Method == sip.ACK {
 		return r.forwardStateless(&r.Main)
 	}
-	if err := r.guard(); err != nil {
+	if err := r.guard(&r.Main); err != nil {
 		return err
 	}
 	if err := r.circles(); err != nil {
@@ -192,8 +192,9 @@ func (r *Request) start(c *Call) error {
 }
 
 // guard refuses what would make the router an open relay: a To-tagged request
-// along a Route that we never gave (its dialog does not pass us).
-func (r *Request) guard() error {
+// along a Route that we never gave (its dialog does not pass us). A Route that a request
+// outside of a dialog must not follow goes.
+func (r *Request) guard(t *Target) error {
 	if r.Local != nil {
 		return nil
 	}
@@ -210,19 +211,8 @@ func (r *Request) guard() error {
 	if to.Tag != nil && r.Msg.Header(sip.HdrRoute) != nil {
 		return ErrForeignRoute
 	}
-	if len(r.Auth.User) == 0 && !r.routesDropped && !r.viaFlow {
-		r.dropRoutes()
-	}
+	r.filterRoutes(t)
 	return nil
-}
-
-// dropRoutes removes a preloaded Route of a sender who is not known.
-func (r *Request) dropRoutes() {
-	r.routesDropped = true
-	for h := r.Msg.Header(sip.HdrRoute); h != nil; h = r.Msg.Next(h) {
-		r.Msg.Delete(h.Start, h.End-h.Start)
-	}
-	r.nextRoute = nil
 }
 
 // Park makes the request wait as a transaction, so that its retransmissions are
@@ -298,7 +288,7 @@ func (r *Request) appendBranch(dst []byte, t *Target, f transport.Flow, mark byt
 
 // forwardStateless sends the request on without a transaction.
 func (r *Request) forwardStateless(t *Target) error {
-	if err := r.guard(); err != nil {
+	if err := r.guard(t); err != nil {
 		return err
 	}
 	if err := r.circles(); err != nil {

@@ -53,11 +53,9 @@ func (r *Request) reach(t *Target, w *way) error {
 		}
 		return nil
 	}
-	hop := t.URI
-	if r.nextRoute != nil {
-		hop = r.nextRoute
-	} else if t.Next != nil {
-		hop = t.Next
+	hop := r.hopOf(t)
+	if hop == nil {
+		hop = t.URI
 	}
 	var u sip.URI
 	if err := sip.ParseURI(hop, &u); err != nil {
@@ -70,6 +68,9 @@ func (r *Request) reach(t *Target, w *way) error {
 	if addr, ok := parseAddr(s.Host); ok {
 		w.hops[0], w.n = numericHop(addr, &s), 1
 	} else if err := r.locate(&s, w); err != nil {
+		return err
+	}
+	if err := r.admit(t, w); err != nil {
 		return err
 	}
 	if w.n > 0 && r.wantsTLS(t) {

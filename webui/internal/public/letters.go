@@ -12,10 +12,17 @@ import (
 // letter makes a mail in a language: a greeting, paragraphs, and who sent it.
 func (p *Desk) letter(language, to, name string, subject view.Msg, paragraphs ...view.Msg) mailer.Message {
 	texts := p.View.Texts(language)
-	lines := []string{texts.Text(view.M("mail.hello", name))}
-	for _, m := range append(paragraphs, view.M("mail.footer", p.URL)) {
-		lines = append(lines, texts.Text(m))
+	lines := make([]string, len(paragraphs))
+	for i, m := range paragraphs {
+		lines[i] = texts.Text(m)
 	}
+	return p.written(texts, to, name, subject, lines...)
+}
+
+// written is letter with paragraphs that are texts already.
+func (p *Desk) written(texts *view.Texts, to, name string, subject view.Msg, paragraphs ...string) mailer.Message {
+	lines := append([]string{texts.Text(view.M("mail.hello", name))}, paragraphs...)
+	lines = append(lines, texts.Text(view.M("mail.footer", p.URL)))
 	return mailer.Message{To: to, Name: name, Subject: texts.Text(subject), Text: strings.Join(lines, "\n\n") + "\n"}
 }
 

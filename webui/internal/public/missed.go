@@ -158,11 +158,8 @@ func (p *Desk) letterMissed(me store.Profile, off string, calls []store.Call, to
 	if total == 1 {
 		subject = view.M("mail.missed.subject.one")
 	}
-	m := p.letter(me.Language, me.Email, me.Name(), subject, view.M("mail.missed.text", me.AOR.String()), view.M("mail.missed.calls"),
-		p.link("/user/missed", ""), view.M("mail.missed.off"), p.link(PathMissedOff, off))
-	// The lines hold what strangers say of themselves: they come in last, and as
-	// they are.
-	m.Text = strings.Replace(m.Text, texts.Text(view.M("mail.missed.calls")), strings.Join(lines, "\n"), 1)
+	m := p.written(texts, me.Email, me.Name(), subject, texts.Text(view.M("mail.missed.text", me.AOR.String())), strings.Join(lines, "\n"),
+		texts.Text(p.link("/user/missed", "")), texts.Text(view.M("mail.missed.off")), texts.Text(p.link(PathMissedOff, off)))
 	m.Unsubscribe = p.URL + address(PathMissedOff, off)
 	return m
 }
