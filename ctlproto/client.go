@@ -125,12 +125,12 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	}
 	id, answer, err := c.register()
 	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return notSent(fmt.Errorf("%s: %w", method, err))
 	}
 	defer c.forget(id)
-	line, err := encodeRequest(id, method, params)
+	line, err := encodeRequest(id, method, params, deadlineOf(ctx))
 	if err != nil {
-		return err
+		return notSent(err)
 	}
 	if err := c.send(ctx, line); err != nil {
 		return fmt.Errorf("%s: %w", method, err)
@@ -143,9 +143,17 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	}
 }
 
+// deadlineOf is the end of ctx as Request.Deadline, never 0 if there is one.
+func deadlineOf(ctx context.Context) int64 {
+	if end, has := ctx.Deadline(); has {
+		return max(end.UnixMilli(), 1)
+	}
+	return 0
+}
+
 // encodeRequest makes the line of a call, LF included.
-func encodeRequest(id uint64, method string, params any) ([]byte, error) {
-	request := Request{JSONRPC: Version, ID: strconv.AppendUint(nil, id, 10), Method: method}
+func encodeRequest(id uint64, method string, params any, deadline int64) ([]byte, error) {
+	request := Request{JSONRPC: Version, ID: strconv.AppendUint(nil, id, 10), Method: method, Deadline: deadline}
 	if params != nil {
 		raw, err := json.Marshal(params)
 		if err != nil {
@@ -190,13 +198,13 @@ func (c *Client) send(ctx context.Context, line []byte) error {
 	select {
 	case <-c.write:
 	case <-ctx.Done():
-		return ctx.Err()
+		return notSent(ctx.Err())
 	case <-c.done:
-		return c.Err()
+		return notSent(c.Err())
 	}
 	defer func() { c.write <- struct{}{} }()
 	if err := ctx.Err(); err != nil {
-		return err
+		return notSent(err)
 	}
 	fired := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -212,13 +220,14 @@ func (c *Client) send(ctx context.Context, line []byte) error {
 	case err == nil:
 		return nil // a late end of ctx is seen while the reply is awaited
 	case n == 0 && errors.Is(err, os.ErrDeadlineExceeded):
-		return ctx.Err()
+		return notSent(ctx.Err())
 	}
+	// Without its LF a line is no request, and the server does not begin it.
 	c.fail(fmt.Errorf("%w: %w", ErrUnreachable, rootCause(err)))
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return notSent(ctx.Err())
 	}
-	return c.Err()
+	return notSent(c.Err())
 }
 
 // fail marks the client dead, closes the connection and answers all who wait.

@@ -48,6 +48,9 @@ type CtdDialParams struct {
 	// NoAutoAnswer, if 1, has the caller's phone ring even where it is to answer clicks by
 	// itself: somebody else clicked.
 	NoAutoAnswer int `json:"no_auto_answer,omitempty"`
+	// Visitor, if 1, says that a stranger chose the callee: it must then be user@domain of
+	// ours, or of a domain that leads to the public network and to no gateway.
+	Visitor int `json:"visitor,omitempty"`
 }
 
 // CtdDialResult is the result of ctd.dial.

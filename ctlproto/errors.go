@@ -87,7 +87,32 @@ var (
 	ErrClosed = errors.New("control client closed")
 	// ErrProtocol: the other side does not speak this protocol.
 	ErrProtocol = errors.New("not the seraph control protocol")
+	// ErrNotSent: besides what else it is, an error of a call that never went out as a
+	// whole, so that it was certainly not begun.
+	ErrNotSent = errors.New("call not sent")
 )
+
+// unsent is an error that is ErrNotSent, too. Its text is that of the other.
+type unsent struct{ error }
+
+func notSent(err error) error { return unsent{err} }
+
+// Is reports whether target is ErrNotSent.
+func (unsent) Is(target error) bool { return target == ErrNotSent }
+
+// Unwrap is the error itself.
+func (u unsent) Unwrap() error { return u.error }
+
+// MayHaveBegun reports whether a call that failed with err may have been carried out
+// all the same, or be yet: nobody knows of one that was sent and not answered, or of one
+// that failed midway. One that was refused, or not sent, was not.
+func MayHaveBegun(err error) bool {
+	if err == nil || errors.Is(err, ErrNotSent) {
+		return false
+	}
+	code := CodeOf(err)
+	return code == 0 || code == CodeInternal
+}
 
 // IncompatibleError says that the server speaks another version.
 type IncompatibleError struct {

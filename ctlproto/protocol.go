@@ -77,6 +77,10 @@ type Request struct {
 	ID      json.RawMessage `json:"id,omitempty"` // a number or a string
 	Method  string          `json:"method"`
 	Params  json.RawMessage `json:"params,omitempty"` // an object or an array
+	// Deadline is when the caller stops waiting, in milliseconds of Unix time, 0 for
+	// never: a server that comes to the request later does not begin it. Both sides
+	// are on one machine, so they read one clock.
+	Deadline int64 `json:"deadline,omitempty"`
 }
 
 // Response answers a Request. Exactly one of Result and Error is set.

@@ -50,7 +50,7 @@ func NewRedialer(path string, opts Dialer) *Redialer {
 func (r *Redialer) Call(ctx context.Context, method string, params, result any) error {
 	c, err := r.client(ctx)
 	if err != nil {
-		return err
+		return notSent(err)
 	}
 	return c.Call(ctx, method, params, result)
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -179,4 +180,100 @@ func TestExamplePSTNClickToDial(t *testing.T) {
 	}
 	c.notifies("SIP/2.0 200 OK")
 	c.ends("connected", 200)
+}
+
+// TestExamplePSTNRoute: who may call nobody outside names the gateway in a Route, or his own
+// number as where he is reached: neither gets a call to the gateway. And the call of somebody
+// who may goes to the gateway, whatever host his Route names.
+func TestExamplePSTNRoute(t *testing.T) {
+	s, first, _ := pstn(t)
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")})
+	bob.Registered("<sip:+1900555@" + bob.Address() + ";transport=tcp>;expires=3600")
+	alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	third := s.Peer(peer.Config{Name: "third", Domain: "third.example", IP: "127.0.0.15", Router: s.Address()})
+	for _, route := range []string{"<sip:" + first.Address() + ";lr>", "<sip:0900@" + first.Address() + ">", "<sip:" + s.Address() + ";lr>, <sip:" + first.Address() + ";lr>"} {
+		call := bob.Call("sip:bob@"+stand.Domain, func(m *peer.Message) { m.Add("Route", route) })
+		bob.Reply(bob.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID())), 486, "Busy Here") // it is his own phone
+		call.AckFailure(call.Expect(peer.Final("INVITE").Of(call.Invite.CallID()).With(cseqOf(call.Invite))))
+	}
+	if n := first.Count(peer.Request("INVITE")); n != 0 {
+		t.Errorf("the gateway got %d calls of somebody who may not call", n)
+	}
+	call := alice.Call("sip:08955501@"+stand.Domain, func(m *peer.Message) { m.Add("Route", "<sip:"+third.Address()+";lr>") })
+	takes(t, alice, call, first)
+	if n := third.Count(peer.Request("INVITE")); n != 0 {
+		t.Errorf("a third host got %d calls that were the gateway's", n)
+	}
+}
+
+// TestExamplePSTNTransfer: who may make a call does not have the gateway make another one;
+// the gateway, and our people among themselves, may transfer.
+func TestExamplePSTNTransfer(t *testing.T) {
+	s, gateway, _ := pstn(t)
+	alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")}).Registered()
+	for _, c := range []struct {
+		to, called string
+		callee     *peer.Peer
+		passes     bool
+	}{
+		{"the gateway", "sip:08955501@" + stand.Domain, gateway, false}, {"a colleague", bob.AoR(), bob, true},
+	} {
+		call := alice.Call(c.called)
+		invite := c.callee.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
+		answer := c.callee.Reply(invite, 200, "OK")
+		a := call.Ack(call.Expects(200))
+		c.callee.Expect(peer.Request("ACK").Of(a.CallID))
+		for _, method := range []string{"REFER", "INFO"} {
+			m := a.New(method)
+			if method == "REFER" {
+				m.Add("Refer-To", "<sip:+1900555@"+gateway.Address()+">")
+			}
+			alice.Send(m)
+			if passes := c.passes || method == "INFO"; passes {
+				c.callee.Reply(c.callee.Expect(peer.Request(method).Of(a.CallID)), 202, "Accepted")
+				alice.Expect(peer.Response(202, method).Of(a.CallID))
+			} else if final := alice.Expect(peer.Final(method).Of(a.CallID)); final.Status() != 403 {
+				t.Errorf("%s to %s is answered %q", method, c.to, final.Start)
+			}
+		}
+		refer := c.callee.DialogAt(invite, answer).New("REFER").Add("Refer-To", "<"+bob.AoR()+">")
+		c.callee.Send(refer)
+		alice.Reply(alice.Expect(peer.Request("REFER").Of(refer.CallID())), 202, "Accepted")
+		c.callee.Expect(peer.Response(202, "REFER").Of(refer.CallID()))
+	}
+	if n := gateway.Count(peer.Request("REFER")); n != 0 {
+		t.Errorf("the gateway got %d REFER", n)
+	}
+}
+
+// TestExamplePSTNNamed: a gateway that the table has by its name is kept from phones like
+// another, from the first call on: bob, who may call nobody outside, names it as where his
+// phone has moved to.
+func TestExamplePSTNNamed(t *testing.T) {
+	s, _, _ := pstn(t)
+	named := gatewayAt(s, "gw3", "127.0.0.1")
+	_, port, err := net.SplitHostPort(named.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob"), IP: "127.0.0.31", Router: s.Address()}).Registered()
+	eve := s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example", IP: "127.0.0.9", Router: s.Address()})
+	s.Exec("INSERT INTO dispatcher (setid, destination, priority, flags) VALUES (1, 'sip:localhost:" + port + "', 1, 0)")
+	s.Ctl("", "rpc", "dispatcher.reload")
+	for range 2 {
+		call := eve.Call(bob.AoR())
+		invite := bob.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
+		there := "sip:0900555@" + named.Address()
+		bob.Reply(invite, 200, "OK", func(m *peer.Message) { m.Set("Contact", "<"+there+">") })
+		again := call.Ack(call.Expects(200)).New("INVITE")
+		again.Start = "INVITE " + there + " SIP/2.0"
+		eve.Send(again)
+		if final := eve.Expect(peer.Final("INVITE").Of(again.CallID()).With(cseqOf(again))); final.Status() != 481 {
+			t.Errorf("the call is moved to the gateway: %q", final.Start)
+		}
+	}
+	if n := named.Count(peer.Request("INVITE")); n != 0 {
+		t.Errorf("the named gateway got %d INVITE", n)
+	}
 }

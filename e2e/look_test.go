@@ -55,7 +55,7 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	w.Press("Request")
 	w.Shows("al.marsh@")
 	w.Open("/user/account")
-	for label, value := range map[string]string{"First name": "Alice", "Last name": "Marsh", "E-mail": "alice@example.org", "Phone number": "+420 123 456 789"} {
+	for label, value := range map[string]string{"First name": "Alice", "Last name": "Marsh", "E-mail": "alice@example.org", mailPassword: stand.Password("alice"), "Phone number": "+420 123 456 789"} {
 		w.Fill(label, value)
 	}
 	w.Fill("Show my presence to", "everyone")
@@ -64,6 +64,14 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	w.Tick("Mail me the calls that I missed")
 	w.Press("Save")
 	w.Shows("Your profile is saved.")
+	w.Open("/e-mail/confirm" + box.to("alice@example.org", 1).link(t, publicURL+"/e-mail/confirm"))
+	w.Press("Confirm the address")
+	w.Shows("Your e-mail address is confirmed")
+	w.Open("/user/account")
+	w.Fill("E-mail", "alice@example.com") // waits for its confirmation
+	w.Fill(mailPassword, stand.Password("alice"))
+	w.Press("Save")
+	h.known["/e-mail/confirm"] = "/e-mail/confirm" + box.to("alice@example.com", 1).link(t, publicURL+"/e-mail/confirm")
 	w.Open("/user/account/public")
 	w.Tick("Let visitors ask me to call them")
 	w.Press("Save")
@@ -74,7 +82,7 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	nobody.Fill("User name, address or e-mail", "alice")
 	nobody.Press("Send the link")
 	nobody.Shows("Look into your mail")
-	h.known["/reset/new"] = "/reset/new" + box.to("alice@example.org", 1).link(t, publicURL+"/reset/new")
+	h.known["/reset/new"] = "/reset/new" + box.to("alice@example.org", 3).link(t, publicURL+"/reset/new") // after the confirmation and the notice
 	h.visits("nobody", nobody, h.nobodysPages()...)
 	h.visits("alice", w.Browser, "/user/phone-book", "/user/phone-book/find?q=keller", attempt, "/user/phone-book/delete?ids=1,2")
 	for _, user := range []string{"root", "dora"} {
@@ -88,6 +96,9 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	}
 	return h
 }
+
+// mailPassword is the label of the password that a change of the mail address takes.
+const mailPassword = "Password, only to change the e-mail"
 
 // visits goes everywhere in somebody's role.
 func (h *household) visits(role string, b *browser.Browser, starts ...string) {

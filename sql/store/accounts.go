@@ -24,6 +24,7 @@ var belongings = []string{
 	"DELETE FROM call_rule WHERE username = ? AND domain = ?",
 	"DELETE FROM public_page WHERE username = ? AND domain = ?",
 	"DELETE FROM call_me WHERE username = ? AND domain = ?",
+	"DELETE FROM unconfirmed_mail WHERE username = ? AND domain = ?",
 	"DELETE FROM missed_mail WHERE username = ? AND domain = ?",
 	// Sign-ups are other people's, who are told that the name is taken.
 	"DELETE FROM pending WHERE username = ? AND domain = ? AND kind NOT IN ('" + kindSignUp + "', '" + kindApproval + "')",

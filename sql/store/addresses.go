@@ -34,9 +34,11 @@ func (a Address) String() string { return fmt.Sprintf("%d %s/%d:%d", a.Group, a.
 // All returns every row in the order in which they were added, as they are: rows of kamctl may
 // say what no address is.
 func (t *Addresses) All(ctx context.Context) ([]Address, error) {
-	list, err := all(ctx, t.db.read, scanAddress, "SELECT grp, ip_addr, mask, port, COALESCE(tag, '') FROM address ORDER BY id")
+	list, err := all(ctx, t.db.read, scanAddress, addressQuery)
 	return list, wrap(err, "read all addresses")
 }
+
+const addressQuery = "SELECT grp, ip_addr, mask, port, COALESCE(tag, '') FROM address ORDER BY id"
 
 func scanAddress(s scanner) (a Address, err error) {
 	return a, s.Scan(&a.Group, &a.IP, &a.Mask, &a.Port, &a.Tag)

@@ -66,12 +66,18 @@ func (t *Aliases) List(ctx context.Context, target aor.AOR) ([]aor.AOR, error) {
 // Add gives target another address. It fails with ErrExists if alias is an
 // alias or a subscriber already, with ErrNotFound if target is no subscriber.
 func (t *Aliases) Add(ctx context.Context, alias, target aor.AOR) error {
-	return t.AddWithin(ctx, alias, target, math.MaxInt)
+	return t.add(ctx, alias, target, math.MaxInt, true)
 }
 
-// AddWithin is Add for a target that may have at most most aliases; ErrFull if
-// it has them. Two additions at once count each other.
+// AddWithin is Add for somebody who adds it by himself and may have at most most
+// aliases; ErrFull if there are. Two additions at once count each other. ErrExists,
+// too, for the name of an account that was deleted not long ago.
 func (t *Aliases) AddWithin(ctx context.Context, alias, target aor.AOR, most int) error {
+	return t.add(ctx, alias, target, most, false)
+}
+
+// add is both; freed says that a freed name can be given.
+func (t *Aliases) add(ctx context.Context, alias, target aor.AOR, most int, freed bool) error {
 	if err := checkAOR("alias", alias); err != nil {
 		return err
 	}
@@ -85,6 +91,9 @@ func (t *Aliases) AddWithin(ctx context.Context, alias, target aor.AOR, most int
 		}
 		if n >= most {
 			return ErrFull
+		}
+		if kept, err := t.db.isKept(ctx, tx, alias); err != nil || kept && !freed {
+			return orElse(err, ErrExists)
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO dbaliases (alias_username, alias_domain, username, domain) VALUES (?, ?, ?, ?)",
 			alias.User, alias.Domain, target.User, target.Domain)

@@ -140,13 +140,18 @@ func telPattern(p string) (string, error) {
 }
 
 // All returns every rule, in force or not, of a kind that is known, with its owner
-// canonical; rows that say nothing that can be done are left out.
+// canonical; rows that say nothing that can be done, and those of closed accounts, are left
+// out.
 func (t *CallRules) All(ctx context.Context) ([]CallRule, error) {
+	closed, err := t.closed(ctx)
+	if err != nil {
+		return nil, wrap(err, "read all call rules")
+	}
 	rows, err := all(ctx, t.db.read, scanCallRule, callRuleColumns+" ORDER BY id")
 	list := rows[:0]
 	for _, r := range rows {
 		var ok bool
-		if r.Owner, ok = canonical(r.Owner); !ok {
+		if r.Owner, ok = canonical(r.Owner); !ok || closed[r.Owner] {
 			continue
 		}
 		if c, err := r.Canonical(); err == nil {
@@ -154,6 +159,18 @@ func (t *CallRules) All(ctx context.Context) ([]CallRule, error) {
 		}
 	}
 	return list, wrap(err, "read all call rules")
+}
+
+// closed are the accounts that are disabled.
+func (t *CallRules) closed(ctx context.Context) (map[aor.AOR]bool, error) {
+	rows, err := all(ctx, t.db.read, scanAOR, "SELECT username, domain FROM profile WHERE disabled <> 0")
+	closed := make(map[aor.AOR]bool, len(rows))
+	for _, a := range rows {
+		if a, ok := canonical(a); ok {
+			closed[a] = true
+		}
+	}
+	return closed, err
 }
 
 // List returns the rules of an owner, by kind and pattern.

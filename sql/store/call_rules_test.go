@@ -154,3 +154,30 @@ func TestDispatcher(t *testing.T) {
 		fails(t, "removed twice", db.Dispatcher.Remove(ctx, 1, "sips:gw.example.net"), store.ErrNotFound)
 	})
 }
+
+// TestCallRulesOfClosedAccount: nobody forwards with an account that is closed, however the
+// row is written, until it is open again.
+func TestCallRulesOfClosedAccount(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		ctx := t.Context()
+		db.add(t, alice, bob)
+		ok(t, db.CallRules.Set(ctx, store.CallRule{Owner: alice, Kind: store.RuleAlways, Target: "bob", Enabled: true}))
+		ok(t, db.CallRules.Set(ctx, store.CallRule{Owner: bob, Kind: store.RuleDND, Enabled: true}))
+		db.exec(t, "INSERT INTO call_rule (username, domain, kind, target) VALUES ('ALICE', 'example.org', 'busy', 'sip:bob@example.org')")
+		for _, c := range []struct {
+			disabled bool
+			want     string
+		}{{true, "bob dnd, "}, {false, "alice always, bob dnd, alice busy, "}} {
+			ok(t, db.Profiles.SetDisabled(ctx, alice, c.disabled))
+			list, err := db.CallRules.All(ctx)
+			ok(t, err)
+			got := ""
+			for _, r := range list {
+				got += r.Owner.User + " " + r.Kind + ", "
+			}
+			if got != c.want {
+				t.Errorf("disabled %v: %q, want %q", c.disabled, got, c.want)
+			}
+		}
+	})
+}

@@ -106,7 +106,7 @@ func (t *Calls) Record(ctx context.Context, calls []Call) error {
 				return err
 			}
 		}
-		return nil
+		return t.hideLate(ctx, tx, order)
 	})
 	return wrap(err, "record calls")
 }

@@ -28,10 +28,14 @@ type Gateway struct {
 
 // All returns every row in the order in which they were added, as they are.
 func (t *Dispatcher) All(ctx context.Context) ([]Gateway, error) {
-	list, err := all(ctx, t.db.read, func(s scanner) (g Gateway, err error) {
-		return g, s.Scan(&g.Set, &g.URI, &g.Flags, &g.Priority, &g.Attrs, &g.Description)
-	}, "SELECT setid, destination, flags, priority, attrs, description FROM dispatcher ORDER BY id")
+	list, err := all(ctx, t.db.read, scanGateway, gatewayQuery)
 	return list, wrap(err, "read all gateways")
+}
+
+const gatewayQuery = "SELECT setid, destination, flags, priority, COALESCE(attrs, ''), COALESCE(description, '') FROM dispatcher ORDER BY id"
+
+func scanGateway(s scanner) (g Gateway, err error) {
+	return g, s.Scan(&g.Set, &g.URI, &g.Flags, &g.Priority, &g.Attrs, &g.Description)
 }
 
 // Add adds a row, after a look at what a router could not use.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -91,19 +92,76 @@ func (x *importer) refuse(row, why string) {
 	}
 }
 
-// each reads rows of the other database and takes them one by one.
+// each reads rows of the other database and takes them one by one. One that cannot be read,
+// for a NULL where there has to be a value above all, is refused; the others follow.
 func each[T any](ctx context.Context, x *importer, scan func(scanner) (T, error), query string, take func(T) (row string, err error)) error {
-	list, err := all(ctx, x.from.read, scan, query)
+	list, err := all(ctx, x.from.read, func(s scanner) (l foreignRow[T], _ error) {
+		c := &cautious{s: s}
+		l.value, l.fault = scan(c)
+		if l.fault == nil && c.null {
+			l.fault = &FieldError{"row", "has no value (NULL) where there has to be one"}
+		} else if l.fault != nil {
+			l.fault = &FieldError{"row", "cannot be read"}
+		}
+		l.name = c.name
+		return l, nil
+	}, query)
 	if err != nil {
 		return err
 	}
-	for _, v := range list {
-		row, err := take(v)
+	for _, l := range list {
+		row, err := l.name, l.fault
+		if err == nil {
+			row, err = take(l.value)
+		}
 		if err := x.took(row, err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// foreignRow is a row of the other database, or why it cannot be read.
+type foreignRow[T any] struct {
+	value T
+	name  string
+	fault error
+}
+
+// cautious scans rows that have NULLs where texts and numbers are read.
+type cautious struct {
+	s    scanner
+	null bool
+	name string // the first two texts of the row; no secret is among them
+}
+
+func (c *cautious) Scan(dest ...any) error {
+	texts, numbers, real := make([]sql.NullString, len(dest)), make([]sql.NullInt64, len(dest)), slices.Clone(dest)
+	for i, d := range dest {
+		switch d.(type) {
+		case *string:
+			real[i] = &texts[i]
+		case *int:
+			real[i] = &numbers[i]
+		}
+	}
+	err := c.s.Scan(real...)
+	var named []string
+	for i, d := range dest {
+		switch d := d.(type) {
+		case *string:
+			*d = texts[i].String
+			c.null = c.null || !texts[i].Valid
+			if len(named) < 2 {
+				named = append(named, texts[i].String)
+			}
+		case *int:
+			*d = int(numbers[i].Int64)
+			c.null = c.null || !numbers[i].Valid
+		}
+	}
+	c.name = strings.Join(named, "@")
+	return err
 }
 
 func importDomains(ctx context.Context, x *importer) error {
@@ -170,7 +228,10 @@ func importAliases(ctx context.Context, x *importer) error {
 		if err != nil || slices.Contains(mine, alias) {
 			return row, orElse(err, ErrExists)
 		}
-		return row, x.db.Aliases.Add(ctx, alias, target)
+		if err = x.db.Aliases.Add(ctx, alias, target); errors.Is(err, ErrExists) {
+			err = &FieldError{"alias", "is here already, and not as one of " + target.String()}
+		}
+		return row, err
 	})
 }
 
@@ -207,33 +268,23 @@ func importGateways(ctx context.Context, x *importer) error {
 	if err != nil {
 		return err
 	}
-	list, err := x.from.Dispatcher.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, g := range list {
-		err := ErrExists
-		if !slices.ContainsFunc(here, func(o Gateway) bool { return o.Set == g.Set && o.URI == g.URI }) {
-			err = x.db.Dispatcher.Add(ctx, g)
+	return each(ctx, x, scanGateway, gatewayQuery, func(g Gateway) (string, error) {
+		row := fmt.Sprintf("%s of set %d", g.URI, g.Set)
+		if slices.ContainsFunc(here, func(o Gateway) bool { return o.Set == g.Set && o.URI == g.URI }) {
+			return row, ErrExists
 		}
-		if err := x.took(fmt.Sprintf("%s of set %d", g.URI, g.Set), err); err != nil {
-			return err
-		}
-	}
-	return nil
+		return row, x.db.Dispatcher.Add(ctx, g)
+	})
 }
 
 func importAddresses(ctx context.Context, x *importer) error {
-	list, err := x.from.Addresses.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, a := range list {
-		if err := x.took(a.String(), x.db.Addresses.Add(ctx, a)); err != nil {
-			return err
+	return each(ctx, x, scanAddress, addressQuery, func(a Address) (string, error) {
+		if _, err := netip.ParseAddr(a.IP); err == nil && a.Mask == 0 {
+			// Kamailio takes it for the network of all hosts; here it would be the one host.
+			return a.String(), &FieldError{"mask", "0 means every host there; who is meant has to be added by hand"}
 		}
-	}
-	return nil
+		return a.String(), x.db.Addresses.Add(ctx, a)
+	})
 }
 
 func importTrusted(ctx context.Context, x *importer) error {
@@ -241,11 +292,7 @@ func importTrusted(ctx context.Context, x *importer) error {
 	if err != nil {
 		return err
 	}
-	list, err := x.from.Trusted.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range list {
+	return each(ctx, x, scanTrusted, trustedQuery, func(p TrustedPeer) (string, error) {
 		canonical, err := p.Canonical()
 		if err == nil && slices.Contains(here, canonical) {
 			err = ErrExists
@@ -253,11 +300,8 @@ func importTrusted(ctx context.Context, x *importer) error {
 		if err == nil {
 			err = x.db.Trusted.Add(ctx, p)
 		}
-		if err := x.took(p.IP, err); err != nil {
-			return err
-		}
-	}
-	return nil
+		return p.IP, err
+	})
 }
 
 // missingTable reports whether a table is not there.

@@ -33,7 +33,7 @@ func scanMissedMail(s scanner) (m MissedMail, err error) {
 }
 
 // wantMail is the condition on a profile that the mail is wanted and can be sent.
-const wantMail = "p.missed_mail <> '' AND p.email <> '' AND p.disabled = 0"
+const wantMail = "p.missed_mail <> '' AND p.disabled = 0 AND " + confirmedMail
 
 // Wanted returns those who want the mail, in the order of their addresses, of
 // those after one address; at most limit. The zero address is before all.

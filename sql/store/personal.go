@@ -28,6 +28,9 @@ type personal struct {
 	address bool
 	// order is a column or two that no two rows share.
 	order string
+	// since is the column with the time of rows that stay when an account goes: only
+	// those that are no older than the account are its owner's.
+	since string
 	// hidden are columns that the owner does not get: secrets, marks of others,
 	// and where others were.
 	hidden []string
@@ -45,9 +48,9 @@ var personals = []personal{
 	{part: "phone-book", table: "phonebook", where: ofOwner, order: "id", hidden: []string{"search"}},
 	{part: "calls-made", table: "call_log", where: "caller_username = ? AND caller_domain = ? AND caller_deleted = 0", order: "id", hidden: callMarks},
 	{part: "calls-received", table: "call_log", where: "callee_username = ? AND callee_domain = ? AND callee_deleted = 0", order: "id", hidden: callMarks},
-	{part: "accounting-made", table: "acc", where: "src_user = ? AND src_domain = ?", order: "id"},
-	{part: "accounting-received", table: "acc", where: "dst_user = ? AND dst_domain = ?", order: "id", hidden: []string{"src_ip"}},
-	{part: "accounting-missed", table: "missed_calls", where: "dst_user = ? AND dst_domain = ?", order: "id", hidden: []string{"src_ip"}},
+	{part: "accounting-made", table: "acc", where: "src_user = ? AND src_domain = ?", order: "id", since: "time"},
+	{part: "accounting-received", table: "acc", where: "dst_user = ? AND dst_domain = ?", order: "id", since: "time", hidden: []string{"src_ip"}},
+	{part: "accounting-missed", table: "missed_calls", where: "dst_user = ? AND dst_domain = ?", order: "id", since: "time", hidden: []string{"src_ip"}},
 	{part: "messages", table: "silo", where: ofOwner, order: "id"},
 	{part: "messages-state", table: "silo_state", where: "silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)", order: "silo_id"},
 	{part: "messages-foreign", table: "silo_foreign", where: "silo_id IN (SELECT id FROM silo WHERE username = ? AND domain = ?)", order: "silo_id"},
@@ -61,8 +64,8 @@ var personals = []personal{
 	{part: "privileges", table: "admin_privilege", where: ofOwner, order: "id"},
 	{part: "sessions", table: "session", where: ofOwner, order: "id", hidden: []string{"token_hash"}},
 	{part: "requests-pending", table: "pending", where: ofOwner + " AND kind NOT IN ('" + kindSignUp + "', '" + kindApproval + "')", order: "id", hidden: []string{"token_hash", "payload"}},
-	{part: "audit-by-you", table: "audit", where: "actor = ?", address: true, order: "id"},
-	{part: "audit-of-you", table: "audit", where: "object = ? AND actor <> ?", address: true, order: "id", hidden: []string{"source"}},
+	{part: "audit-by-you", table: "audit", where: "actor = ?", address: true, order: "id", since: "time"},
+	{part: "audit-of-you", table: "audit", where: "object = ? AND actor <> ?", address: true, order: "id", since: "time", hidden: []string{"source"}},
 }
 
 // callMarks are what each side notes of a call for itself.
@@ -73,6 +76,8 @@ var callMarks = []string{"caller_seen", "callee_seen", "caller_deleted", "callee
 var unexportedTables = map[string]string{
 	"credential_sha256": "holds nothing but the password's hashes",
 	"white_page":        "is made of the profile",
+	"unconfirmed_mail":  "says only that the profile's mail address waits for a confirmation",
+	"account_name":      "says only when the name was given and freed",
 }
 
 // kept are tables whose rows of a subscriber stay when the account goes, and why.
@@ -80,6 +85,7 @@ var kept = map[string]string{
 	"acc":          "is the operator's book-keeping",
 	"missed_calls": "is the operator's book-keeping",
 	"audit":        "says who changed what, also after they are gone",
+	"account_name": "keeps the name from newcomers for a while, and what is older than an account from its next owner",
 }
 
 // PersonalParts are the names of the parts of an export.
@@ -105,7 +111,7 @@ func PersonalTables() (exported []string, unexported, keeps map[string]string) {
 const exportChunk = 100
 
 // Personal gives each row of one part of what is held of a subscriber to f, as
-// column and value: text, a number, a UTC time, or nothing; what is no text comes
+// column and value, of what stays for good only what is no older than the account: text, a number, a UTC time, or nothing; what is no text comes
 // as "base64:" and its bytes so. There is no secret among it. ErrNotFound if there
 // is no such part; an error of f ends it.
 func (t *Subscribers) Personal(ctx context.Context, a aor.AOR, part string, f func(row map[string]any) error) error {
@@ -114,8 +120,15 @@ func (t *Subscribers) Personal(ctx context.Context, a aor.AOR, part string, f fu
 		return ErrNotFound
 	}
 	p := personals[i]
+	var since time.Time
+	if p.since != "" {
+		var err error
+		if since, err = t.Since(ctx, a); err != nil {
+			return err
+		}
+	}
 	for offset := 0; ; offset += exportChunk {
-		rows, err := t.personalRows(ctx, p, a, offset)
+		rows, err := t.personalRows(ctx, p, a, since, offset)
 		if err != nil {
 			return wrap(err, "data of "+a.String())
 		}
@@ -131,7 +144,7 @@ func (t *Subscribers) Personal(ctx context.Context, a aor.AOR, part string, f fu
 }
 
 // personalRows reads one chunk.
-func (t *Subscribers) personalRows(ctx context.Context, p personal, a aor.AOR, offset int) ([]map[string]any, error) {
+func (t *Subscribers) personalRows(ctx context.Context, p personal, a aor.AOR, since time.Time, offset int) ([]map[string]any, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	args := []any{a.User, a.Domain}
@@ -141,7 +154,12 @@ func (t *Subscribers) personalRows(ctx context.Context, p personal, a aor.AOR, o
 			args = append(args, a.String())
 		}
 	}
-	rows, err := t.db.read.QueryContext(ctx, "SELECT * FROM "+p.table+" WHERE "+p.where+" ORDER BY "+p.order+" LIMIT ? OFFSET ?",
+	where := p.where
+	if !since.IsZero() {
+		where += " AND " + p.since + " >= ?"
+		args = append(args, stamp(since))
+	}
+	rows, err := t.db.read.QueryContext(ctx, "SELECT * FROM "+p.table+" WHERE "+where+" ORDER BY "+p.order+" LIMIT ? OFFSET ?",
 		append(args, exportChunk, offset)...)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,11 +34,13 @@ type Profile struct {
 	FirstName string // at most 64
 	LastName  string // at most 64
 	Email     string // at most 254; empty or with one @
-	Phone     string // at most 32; digits, +, space, - ( ) . /
-	TimeZone  string // an IANA name, at most 64; empty: the server's default
-	Language  string // a BCP 47 tag, at most 16; empty: what the browser asks for
-	Theme     string // "", "light" or "dark"
-	Presence  Presence
+	// Unconfirmed says that Email is only what the user typed: no mail goes there.
+	Unconfirmed bool
+	Phone       string // at most 32; digits, +, space, - ( ) . /
+	TimeZone    string // an IANA name, at most 64; empty: the server's default
+	Language    string // a BCP 47 tag, at most 16; empty: what the browser asks for
+	Theme       string // "", "light" or "dark"
+	Presence    Presence
 	// Findable lets others find the user in the white pages; off by default.
 	Findable bool
 	// AutoAnswer asks the user's phone to answer click-to-dial by itself.
@@ -67,18 +70,22 @@ func orText(s, other string) string {
 
 // Load returns the profile of a subscriber, ErrNotFound if there is none such.
 func (t *Profiles) Load(ctx context.Context, a aor.AOR) (Profile, error) {
+	p, err := t.load(ctx, t.db.read, a)
+	return p, wrap(err, "profile of "+a.String())
+}
+
+func (t *Profiles) load(ctx context.Context, q querier, a aor.AOR) (Profile, error) {
 	const query = "SELECT s.username, s.domain, COALESCE(p.first_name, ''), COALESCE(p.last_name, ''), COALESCE(p.email, '')," +
 		" COALESCE(p.phone, ''), COALESCE(p.time_zone, ''), COALESCE(p.language, ''), COALESCE(p.theme, '')," +
 		" COALESCE(p.presence, '" + string(PresenceSignedIn) + "'), COALESCE(p.findable, 0), COALESCE(p.auto_answer, 0)," +
-		" COALESCE(p.missed_mail, ''), COALESCE(p.disabled, 0), p.created, p.modified" + subscriberTables +
+		" COALESCE(p.missed_mail, ''), COALESCE(p.disabled, 0), p.created, p.modified, CASE WHEN " + unconfirmedMail + " THEN 1 ELSE 0 END" + subscriberTables +
 		" WHERE s.username = ? AND s.domain = ?"
-	p, err := one(ctx, t.db.read, scanProfile, query, a.User, a.Domain)
-	return p, wrap(err, "profile of "+a.String())
+	return one(ctx, q, scanProfile, query, a.User, a.Domain)
 }
 
 func scanProfile(s scanner) (p Profile, err error) {
 	err = s.Scan(&p.AOR.User, &p.AOR.Domain, &p.FirstName, &p.LastName, &p.Email, &p.Phone, &p.TimeZone, &p.Language, &p.Theme,
-		&p.Presence, &p.Findable, &p.AutoAnswer, &p.MissedMail, &p.Disabled, moment{&p.Created}, moment{&p.Modified})
+		&p.Presence, &p.Findable, &p.AutoAnswer, &p.MissedMail, &p.Disabled, moment{&p.Created}, moment{&p.Modified}, &p.Unconfirmed)
 	p.Presence = p.Presence.known()
 	return p, err
 }
@@ -94,7 +101,8 @@ func (p Presence) known() Presence {
 
 // Save writes a profile, all but Disabled and the times; space around texts is
 // dropped, an empty Presence is the default. It fails with ErrNotFound if there
-// is no such subscriber and with a *FieldError for the first bad field.
+// is no such subscriber and with a *FieldError for the first bad field. With
+// another mail address, links that were mailed to the one before are void.
 func (t *Profiles) Save(ctx context.Context, p Profile) error {
 	p.trim()
 	if err := p.check(); err != nil {
@@ -103,6 +111,15 @@ func (t *Profiles) Save(ctx context.Context, p Profile) error {
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, p.AOR); err != nil {
 			return err
+		}
+		before, err := one(ctx, tx, scanText, "SELECT email FROM profile WHERE username = ? AND domain = ?", p.AOR.User, p.AOR.Domain)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if before != p.Email {
+			if err := dropLinks(ctx, tx, p.AOR); err != nil {
+				return err
+			}
 		}
 		return t.write(ctx, tx, p)
 	})
@@ -118,6 +135,9 @@ func (t *Profiles) write(ctx context.Context, tx *sql.Tx, p Profile) error {
 	_, err := tx.ExecContext(ctx, statement, p.AOR.User, p.AOR.Domain, p.FirstName, p.LastName, p.Email, p.Phone,
 		p.TimeZone, p.Language, p.Theme, string(p.Presence), p.Findable, p.AutoAnswer, p.MissedMail,
 		fold(p.AOR.User, p.FirstName, p.LastName, p.Email), now, now)
+	if err == nil {
+		err = t.db.markMail(ctx, tx, p.AOR, p.Email != "" && p.Unconfirmed)
+	}
 	return orElse(err, listWhitePage(ctx, tx, p))
 }
 

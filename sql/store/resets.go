@@ -13,7 +13,7 @@ import (
 // maxOfMail bounds the accounts that one mail address finds.
 const maxOfMail = 5
 
-// OfMail returns the profiles of those whose mail address this is, closed
+// OfMail returns the profiles of those whose confirmed mail address this is, closed
 // accounts left out; at most five. ASCII capitals make no difference, other
 // letters that look alike do.
 func (t *Profiles) OfMail(ctx context.Context, email string) ([]Profile, error) {
@@ -21,7 +21,7 @@ func (t *Profiles) OfMail(ctx context.Context, email string) ([]Profile, error) 
 		return nil, nil
 	}
 	found, err := all(ctx, t.db.read, scanAOR, "SELECT s.username, s.domain"+subscriberTables+
-		" WHERE p.email <> '' AND LOWER(p.email) = LOWER(?) AND p.disabled = 0 ORDER BY s.username, s.domain LIMIT ?", email, maxOfMail)
+		" WHERE "+confirmedMail+" AND LOWER(p.email) = LOWER(?) AND p.disabled = 0 ORDER BY s.username, s.domain LIMIT ?", email, maxOfMail)
 	if err != nil {
 		return nil, wrap(err, "accounts of a mail address")
 	}
@@ -131,7 +131,7 @@ func (t *Pending) Reset(ctx context.Context, token, password string) (a aor.AOR,
 		if err := matched(tx.ExecContext(ctx, "DELETE FROM pending WHERE token_hash = ? AND kind = ?", tokenHash(token), kindReset)); err != nil {
 			return err
 		}
-		if err := dropResets(ctx, tx, a); err != nil {
+		if err := dropLinks(ctx, tx, a); err != nil {
 			return err
 		}
 		if err := t.db.Subscribers.update(ctx, tx, a, HashesOf(a, password)); err != nil {

@@ -20,6 +20,7 @@ const (
 	kindSignUp   = "sign-up"  // waits for the mail to be confirmed
 	kindApproval = "approval" // confirmed, waits for an operator
 	kindReset    = "reset"    // a new password
+	kindMail     = "mail"     // an account's new mail address
 )
 
 // SignUp is an account that somebody asks for.
@@ -120,12 +121,16 @@ func (t *Pending) Room(ctx context.Context, most int) error {
 }
 
 // Taken reports whether an address cannot be had: it is a subscriber's, an
-// alias, or waits for an operator's approval.
+// alias, waits for an operator's approval, or was a deleted account's not long ago.
 func (t *Pending) Taken(ctx context.Context, a aor.AOR) (bool, error) {
 	n, err := one(ctx, t.db.read, scanInt, "SELECT (SELECT COUNT(*) FROM subscriber WHERE username = ? AND domain = ?)"+
 		" + (SELECT COUNT(*) FROM dbaliases WHERE alias_username = ? AND alias_domain = ?)"+
 		" + (SELECT COUNT(*) FROM pending WHERE username = ? AND domain = ? AND kind = ? AND expires > ?)",
 		a.User, a.Domain, a.User, a.Domain, a.User, a.Domain, kindApproval, stamp(t.db.present()))
+	if err == nil && n == 0 {
+		kept, err := t.db.isKept(ctx, t.db.read, a)
+		return kept, wrap(err, "name "+a.String())
+	}
 	return n > 0, wrap(err, "name "+a.String())
 }
 
@@ -157,6 +162,11 @@ func (t *Pending) Confirm(ctx context.Context, token string, wait time.Duration)
 		if refused, err = t.collides(ctx, tx, s); err != nil {
 			return err
 		}
+		if kept, err := t.db.isKept(ctx, tx, s.AOR); err != nil {
+			return err
+		} else if kept { // deleted since it was asked for; an operator may
+			refused = ErrExists
+		}
 		if refused == nil && wait > 0 {
 			_, hash := newToken() // nobody's
 			return matched(tx.ExecContext(ctx, "UPDATE pending SET kind = ?, token_hash = ?, expires = ? WHERE id = ?",
@@ -179,7 +189,7 @@ func (t *Pending) collides(ctx context.Context, tx *sql.Tx, s SignUp) (refused, 
 	if err != nil || taken > 0 {
 		return ErrExists, err
 	}
-	known, err := one(ctx, tx, scanInt, "SELECT COUNT(*)"+subscriberTables+" WHERE p.email <> '' AND LOWER(p.email) = LOWER(?)", s.Email)
+	known, err := one(ctx, tx, scanInt, "SELECT COUNT(*)"+subscriberTables+" WHERE "+confirmedMail+" AND LOWER(p.email) = LOWER(?)", s.Email)
 	if err != nil || known > 0 {
 		return ErrMailKnown, err
 	}

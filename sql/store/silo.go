@@ -25,6 +25,17 @@ type SiloQuery struct {
 	// Unread narrows to messages that their owner has not read; one whose time to be
 	// sent has not come is not to be read yet.
 	Unread bool
+	// Refused narrows to messages that a phone has refused for good.
+	Refused bool
+	// Search is looked for, without regard to case, in what messages say that are texts,
+	// and in the sender's address and display name. Empty matches all.
+	Search string
+	// People are URIs of senders who match Search by what is not in this table; the
+	// first MaxPeople count.
+	People []string
+	// UpTo leaves out messages with a higher id, if it is not 0: what came after a page
+	// was made.
+	UpTo int64
 	// Newest puts the newest first; otherwise the oldest is.
 	Newest bool
 	// Limit is at most MaxPage; 0 means DefaultPage. Offset counts rows.
@@ -53,10 +64,7 @@ func (t *Silo) pending(owner aor.AOR) filter {
 // List returns a page of the owner's messages, by the time they came and then
 // by id, and how many match in all.
 func (t *Silo) List(ctx context.Context, owner aor.AOR, q SiloQuery) ([]SiloMessage, int, error) {
-	f := t.of(owner)
-	if q.Unread {
-		f.and("t.read_time IS NULL AND s.snd_time <= ?", t.db.present().Unix())
-	}
+	f := t.selected(owner, q)
 	order := orderBy([]string{"s.inc_time", "s.id"}, q.Newest)
 	list, total, err := listPage(ctx, t.db.read, scanSilo, siloColumns, siloTables, f, order, q.Limit, q.Offset)
 	return list, total, wrap(err, "messages of "+owner.String())

@@ -49,6 +49,7 @@ type DB struct {
 	// write and read are one pool on MySQL; on SQLite write has one connection.
 	write, read *sql.DB
 	now         func() time.Time
+	keepFreed   time.Duration
 }
 
 // Options of Open. The zero value is good.
@@ -58,6 +59,9 @@ type Options struct {
 	// MaxConns bounds the connections to MySQL, and the readers on SQLite;
 	// 0 means 16 and 4.
 	MaxConns int
+	// KeepFreed is for how long nobody gives himself the name of a deleted account,
+	// by a sign-up or as an alias; 0 means DefaultKeepFreed, less means not at all.
+	KeepFreed time.Duration
 }
 
 // Open opens the database that url names:
@@ -77,7 +81,10 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, urlError{err}
 	}
-	db := &DB{target: t, masked: MaskURL(url), now: opts.Now}
+	db := &DB{target: t, masked: MaskURL(url), now: opts.Now, keepFreed: opts.KeepFreed}
+	if db.keepFreed == 0 {
+		db.keepFreed = DefaultKeepFreed
+	}
 	if db.now == nil {
 		db.now = time.Now
 	}

@@ -102,6 +102,9 @@ func (t *Subscribers) insert(ctx context.Context, tx *sql.Tx, a aor.AOR, h Hashe
 	if taken, err := t.db.isAlias(ctx, tx, a); err != nil || taken {
 		return orElse(err, ErrExists)
 	}
+	if err := t.db.noteGiven(ctx, tx, a); err != nil {
+		return err
+	}
 	if err := erase(ctx, tx, a); err != nil || h.SHA256 == "" { // what is imported has the MD5 ones only
 		return err
 	}
@@ -180,6 +183,7 @@ func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256, s
 // Delete removes a subscriber and everything that is theirs, in one
 // transaction: profile, phone book, sessions, groups, aliases, bindings,
 // stored messages, hashes, privileges, history. The proxy must be told apart.
+// The name, and its aliases, are kept from newcomers for Options.KeepFreed.
 // ErrLastAdmin if nobody could administrate without the account.
 func (t *Subscribers) Delete(ctx context.Context, a aor.AOR) error {
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -187,6 +191,9 @@ func (t *Subscribers) Delete(ctx context.Context, a aor.AOR) error {
 			return err
 		}
 		if err := matched(tx.ExecContext(ctx, "DELETE FROM subscriber WHERE username = ? AND domain = ?", a.User, a.Domain)); err != nil {
+			return err
+		}
+		if err := t.db.noteFreed(ctx, tx, a); err != nil { // before its aliases go
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM location WHERE username = ? AND domain = ?", a.User, a.Domain); err != nil {

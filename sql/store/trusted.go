@@ -30,10 +30,12 @@ type TrustedPeer struct {
 
 // All returns every row, the highest priority first, as they are.
 func (t *Trusted) All(ctx context.Context) ([]TrustedPeer, error) {
-	list, err := all(ctx, t.db.read, scanTrusted, "SELECT src_ip, proto, COALESCE(from_pattern, ''), COALESCE(ruri_pattern, ''),"+
-		" COALESCE(tag, ''), priority FROM trusted ORDER BY priority DESC, id")
+	list, err := all(ctx, t.db.read, scanTrusted, trustedQuery)
 	return list, wrap(err, "read all trusted peers")
 }
+
+const trustedQuery = "SELECT src_ip, proto, COALESCE(from_pattern, ''), COALESCE(ruri_pattern, '')," +
+	" COALESCE(tag, ''), priority FROM trusted ORDER BY priority DESC, id"
 
 func scanTrusted(s scanner) (p TrustedPeer, err error) {
 	return p, s.Scan(&p.IP, &p.Proto, &p.FromPattern, &p.RURIPattern, &p.Tag, &p.Priority)

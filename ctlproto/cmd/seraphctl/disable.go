@@ -35,7 +35,7 @@ func (a *app) disable(ctx context.Context, db *store.DB, user aor.AOR) error {
 	}
 	a.tell(ctx, true, "the user's phones stay registered there until they expire", func(ctx context.Context, c *ctlproto.Client) error {
 		// First the credentials, so that no phone comes back in between.
-		return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))))
+		return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))), reloadCalls(ctx, c))
 	})
 	return a.done(addressResult{user.String()}, "%s is disabled", user)
 }
@@ -45,9 +45,15 @@ func (a *app) enable(ctx context.Context, db *store.DB, user aor.AOR) error {
 		return err
 	}
 	a.tell(ctx, false, "the user can register within a minute", func(ctx context.Context, c *ctlproto.Client) error {
-		return notLoaded(c.AuthForget(ctx, user.String()))
+		return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), reloadCalls(ctx, c))
 	})
 	return a.done(addressResult{user.String()}, "%s is enabled", user)
+}
+
+// reloadCalls has the router read again what users say of their calls: nobody forwards
+// any with a closed account.
+func reloadCalls(ctx context.Context, c *ctlproto.Client) error {
+	return errors.Join(reloadRules(ctx, c), notLoaded(c.SpeeddialReload(ctx)))
 }
 
 // setDisabled writes the state and its record, whatever it was before.

@@ -12,7 +12,8 @@ import (
 func TestDisableAndEnable(t *testing.T) {
 	d := newDesk(t)
 	d.add("alice", "x")
-	router := d.withRouter(map[string]ctltest.Handler{"auth.forget": done, "ul.rm": ctltest.Refuse(ctlproto.CodeNotFound, "none")})
+	router := d.withRouter(map[string]ctltest.Handler{"auth.forget": done, "ul.rm": ctltest.Refuse(ctlproto.CodeNotFound, "none"),
+		"userblock.reload": done, "speeddial.reload": done})
 	if out := d.must("disable", "alice"); out != "alice@example.org is disabled\n" {
 		t.Errorf("disable says %q", out)
 	}
@@ -25,7 +26,8 @@ func TestDisableAndEnable(t *testing.T) {
 	if got := d.column("SELECT disabled FROM profile WHERE username = 'alice'"); len(got) != 1 || got[0] != "0" {
 		t.Errorf("after enable, disabled in the database: %v", got)
 	}
-	wantCalls := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, `auth.forget {"aor":"alice@example.org"}`}
+	wantCalls := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload",
+		`auth.forget {"aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload"}
 	if diff := cmp.Diff(wantCalls, calls(router)); diff != "" {
 		t.Errorf("calls:\n%s", diff)
 	}

@@ -198,6 +198,7 @@ func (a *app) rm(ctx context.Context, db *store.DB, user aor.AOR) error {
 			notLoaded(gone(c.UlRm(ctx, user.String()))),
 			notLoaded(c.AliasReload(ctx)),
 			notLoaded(c.GroupReload(ctx)),
+			reloadCalls(ctx, c),
 		)
 	})
 	if err != nil {

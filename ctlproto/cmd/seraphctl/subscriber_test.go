@@ -144,7 +144,8 @@ func TestRmLeavesNothingInTheRouter(t *testing.T) {
 	if s.code != exitOK || s.out != "alice@example.org removed\n" || s.errs != "" {
 		t.Errorf("exit %d, output %q, errors %q", s.code, s.out, s.errs)
 	}
-	want := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "alias.reload", "group.reload"}
+	want := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "alias.reload", "group.reload",
+		"userblock.reload", "speeddial.reload"}
 	if diff := cmp.Diff(want, calls(router)); diff != "" {
 		t.Errorf("what the router was told:\n%s", diff)
 	}

@@ -108,6 +108,10 @@ func (c *conn) answer(line []byte) {
 		_ = c.writeLine(encodeError(request.ID, refusal))
 		return
 	}
+	if late(request) {
+		c.reply(request, nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%s came after its deadline and was not begun", shorten(request.Method)))
+		return
+	}
 	if request.Method == ctlproto.MethodEventSubscribe {
 		c.subscribe(request)
 		return
@@ -125,6 +129,12 @@ func (c *conn) answer(line []byte) {
 		result = large.raw
 	}
 	c.reply(request, result, err)
+}
+
+// late reports whether whoever made a request has stopped waiting for it. Such a one said
+// that nothing was done, or tries again: it must not be carried out behind their back.
+func late(request ctlproto.Request) bool {
+	return request.Deadline > 0 && time.Now().UnixMilli() > request.Deadline
 }
 
 // reply sends the outcome of a request, unless it was a notification.

@@ -25,6 +25,7 @@ func (s *Server) ctdDial(ctx context.Context, p *params) (any, error) {
 		Actor:      p.line("actor", maxActor),
 
 		NoAutoAnswer: int(p.integer("no_auto_answer", 0, 0, 1)),
+		Visitor:      int(p.integer("visitor", 0, 0, 1)),
 	}
 	if err := p.err(); err != nil {
 		return nil, err

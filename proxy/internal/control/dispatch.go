@@ -60,7 +60,7 @@ func (s *Server) addMethods() {
 		add(ctlproto.MethodPresenceGet, s.presenceGet, "addresses", "viewer")
 	}
 	if s.cfg.Ctd != nil {
-		add(ctlproto.MethodCtdDial, s.ctdDial, "caller", "callee", "callee_name", "actor", "device", "no_auto_answer")
+		add(ctlproto.MethodCtdDial, s.ctdDial, "caller", "callee", "callee_name", "actor", "device", "no_auto_answer", "visitor")
 		add(ctlproto.MethodCtdList, s.ctdList, "caller", "limit")
 		add(ctlproto.MethodCtdStatus, s.ctdStatus, "id")
 		add(ctlproto.MethodCtdCancel, s.ctdCancel, "id", "actor")

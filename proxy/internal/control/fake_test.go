@@ -105,6 +105,9 @@ func (f *fakeProxy) Dial(_ context.Context, p ctlproto.CtdDialParams) (string, e
 	if p.NoAutoAnswer != 0 {
 		did += "|no auto-answer"
 	}
+	if p.Visitor != 0 {
+		did += "|visitor"
+	}
 	return "id-1", f.did(did)
 }
 

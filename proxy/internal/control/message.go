@@ -45,6 +45,9 @@ func parseRequest(line []byte) (ctlproto.Request, *ctlproto.Error) {
 		return request, invalidRequest("method: want a string")
 	}
 	request.Params = fields["params"]
+	if raw, ok := fields["deadline"]; ok && (json.Unmarshal(raw, &request.Deadline) != nil || request.Deadline < 0) {
+		return request, invalidRequest("deadline: want milliseconds of Unix time")
+	}
 	return request, nil
 }
 

@@ -152,6 +152,8 @@ func TestMethods(t *testing.T) {
 			"dial|alice@example.org|sip:bob@example.org|Bob Keller|alice@example.org"},
 		{"ctd.dial", `["alice@example.org","tel:+49-30-1"]`, `"result":{"id":"id-1"}`, "dial|alice@example.org|tel:+49301||"},
 		{"ctd.dial", `{"caller":"alice@example.org","callee":"bob","no_auto_answer":1}`, `"result":{"id":"id-1"}`, "dial|alice@example.org|sip:bob@example.org|||no auto-answer"},
+		{"ctd.dial", `{"caller":"alice@example.org","callee":"bob","visitor":1}`, `"result":{"id":"id-1"}`, "dial|alice@example.org|sip:bob@example.org|||visitor"},
+		{"ctd.dial", `{"caller":"alice@example.org","callee":"bob","visitor":2}`, invalid("visitor", "2 is not from 0 to 1"), ""},
 		{"ctd.dial", `{"caller":"alice@example.org","callee":"bob","no_auto_answer":2}`, invalid("no_auto_answer", "2 is not from 0 to 1"), ""},
 		{"ctd.dial", `["alice@example.org","busy@example.org"]`, refusal(ctlproto.CodeBusy, "an attempt of alice@example.org is running"), ""},
 		{"ctd.dial", `["alice@example.org","panic@example.org"]`, refusal(ctlproto.CodeInternal, "Internal error: the proxy's log has the reason"), ""},

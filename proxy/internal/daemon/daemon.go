@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,7 +177,10 @@ func (d *Daemon) bind(secret secret) error {
 	d.engine.Attach(d.layer, d.resolver)
 	d.agent.Attach(ctd.Router{Engine: d.engine}, d.layer, d.engine.Table(), d.resolver.Lookup)
 	d.modules.Ctd.Attach(d.engine)
+	d.modules.Ctd.Guard(ctd.Reach{HostsOf: d.engine.HostsOf, Gateway: d.gateways(), Own: func(a netip.Addr) bool { return d.layer.IsLocal(a, 0) }})
 	d.modules.Nathelper.Attach(d.layer)
+	d.modules.Usrloc.Bar(d.engine.BarredFor)
+	d.modules.Calls.Dispatcher.Attach(d.engine.HostsOf)
 	d.modules.Dialog.Attach(func(key txn.Key) bool { return d.engine.Cancel(key, nil) }, d.engine.OurRoute)
 	return nil
 }

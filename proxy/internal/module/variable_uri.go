@@ -125,6 +125,7 @@ func setURI(c *Ctx, _ *Variable, x Value) bool {
 		return false
 	}
 	c.moved()
+	c.Main.Given = false
 	return true
 }
 
@@ -137,7 +138,7 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 	if x.Kind != TextValue || sip.ParseURI(x.Str, &c.uri) != nil || len(c.uri.Host) == 0 {
 		return false
 	}
-	c.Main.Next, c.Main.Flow = c.Keep(x.Str), transport.Flow{}
+	c.Main.Next, c.Main.Flow, c.Main.Given = c.Keep(x.Str), transport.Flow{}, false
 	return true
 }
 
@@ -149,7 +150,11 @@ func setUser(c *Ctx, _ *Variable, x Value) bool {
 // setHost is $rd = …
 func setHost(c *Ctx, _ *Variable, x Value) bool {
 	host := c.TextOf(x)
-	return len(host) > 0 && c.rewrite(uriChange{host: host})
+	if len(host) == 0 || !c.rewrite(uriChange{host: host}) {
+		return false
+	}
+	c.Main.Given = false
+	return true
 }
 
 // setPort is $rp = …; null removes the port.

@@ -25,6 +25,7 @@ func callModules(cfg Config, s *Set) CallModules {
 	gateways := dispatcher.Config{Log: cfg.Log, Now: cfg.Now}
 	if cfg.DB != nil {
 		numbers.Load, rules.Load, gateways.Load = cfg.DB.SpeedDials.All, cfg.DB.CallRules.All, cfg.DB.Dispatcher.All
+		rules.Users = subscribers(cfg.DB)
 	}
 	if cfg.Agent != nil {
 		gateways.Ping = pinging(cfg.Agent)

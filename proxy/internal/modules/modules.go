@@ -155,15 +155,20 @@ func accounting(cfg Config) acc.Config {
 		return c
 	}
 	c.Accounting, c.Calls = cfg.DB.Accounting, cfg.DB.Calls
-	c.Subscribers = func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error) {
-		found, err := cfg.DB.Profiles.Presences(ctx, list)
+	c.Subscribers = subscribers(cfg.DB)
+	return c
+}
+
+// subscribers reads which of some addresses are those of subscribers.
+func subscribers(db *store.DB) func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error) {
+	return func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error) {
+		found, err := db.Profiles.Presences(ctx, list)
 		ours := make(map[aor.AOR]bool, len(found))
 		for a := range found {
 			ours[a] = true
 		}
 		return ours, err
 	}
-	return c
 }
 
 // autoAnswer reads whether a user wants click-to-dial answered by itself; a

@@ -59,10 +59,10 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 	return m != 0 && (m == b.ends[0] || m == b.ends[1])
 }
 
-// bind keeps the way of a request within its bounds. What lookup has found is a phone of
-// ours.
+// bind keeps the way of a request within its bounds, and what lookup has found, too: whose
+// phone that is, Dialogs.Within has judged.
 func (r *Request) bind(w *way) error {
-	if !r.bounds.set || r.Found {
+	if !r.bounds.set {
 		return nil
 	}
 	for !r.bounds.allows(r.Engine, w.flow.Remote.Addr()) {
@@ -84,8 +84,8 @@ func (r *Request) bind(w *way) error {
 // isGateway reports whether a host takes calls from us without asking who makes them.
 func (e *Engine) isGateway(a netip.Addr) bool { return e.cfg.Gateway != nil && e.cfg.Gateway(a) }
 
-// LeadsTo reports whether a URI leads to a host, as far as that is known without asking a
-// name server.
+// LeadsTo reports whether a URI is known to lead to a host, without asking a name server.
+// False proves nothing: whoever must be sure asks HostsOf, and keeps what that has said.
 func (e *Engine) LeadsTo(uri []byte, a netip.Addr) bool {
 	var u sip.URI
 	if sip.ParseURI(uri, &u) != nil {

@@ -95,3 +95,16 @@ func TestOpenBounds(t *testing.T) {
 		t.Errorf("%d places are left: %v %v", w.left(), w.hops[:4], err)
 	}
 }
+
+// TestFoundIsBound: what lookup has found is held to the bounds of the dialog, too.
+func TestFoundIsBound(t *testing.T) {
+	addr := netip.MustParseAddr
+	e := New(Config{Key: []byte("key")})
+	caller, callee, other := addr("192.0.2.7"), addr("192.0.2.8"), addr("192.0.2.9")
+	r := &Request{Engine: e, Found: true, bounds: bounds{set: true, ends: [2]endMark{e.mark(caller), e.mark(callee)}}}
+	for a, want := range map[netip.Addr]bool{caller: true, callee: true, other: false} {
+		if err := r.bind(&way{flow: transport.Flow{Remote: netip.AddrPortFrom(a, 5060)}}); err == nil != want {
+			t.Errorf("%s: %v", a, err)
+		}
+	}
+}

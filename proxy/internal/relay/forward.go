@@ -302,7 +302,11 @@ func (r *Request) forwardStateless(t *Target) error {
 	if err := r.bind(w); err != nil {
 		return err
 	}
-	id, err := r.Engine.statelessID(r.Msg)
+	back, err := r.backOf()
+	if err != nil {
+		return err
+	}
+	id, err := r.Engine.statelessID(r.Msg, back)
 	if err != nil {
 		return err
 	}
@@ -320,6 +324,6 @@ func (r *Request) Forward(host string, port uint16) error {
 	}
 	t := r.Main
 	t.Next = sip.AppendUint(next, uint64(port))
-	t.Flow = transport.Flow{}
+	t.Flow, t.Given = transport.Flow{}, false
 	return r.forwardStateless(&t)
 }

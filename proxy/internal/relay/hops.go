@@ -73,6 +73,9 @@ func (r *Request) reach(t *Target, w *way) error {
 	if err := r.admit(t, w); err != nil {
 		return err
 	}
+	if err := r.keepOut(t, w); err != nil {
+		return err
+	}
 	if w.n > 0 && r.wantsTLS(t) {
 		if err := w.secure(); err != nil {
 			return err

@@ -39,6 +39,10 @@ type Target struct {
 	Group uint32
 	// Flags are the branch's flags.
 	Flags uint32
+	// Given says that a user has said where the target is, and no phone has come from
+	// there: it must not lead to a gateway or to us. Whoever has the script's word for
+	// another place takes it back.
+	Given bool
 }
 
 // Identity is who sent a request, once that is known.

@@ -56,57 +56,6 @@ func TestForeignRouteIsRefusedToScripts(t *testing.T) {
 	}
 }
 
-// TestPreloadedRoute: a Route in an initial request is taken away from a stranger and
-// followed for somebody who is known (RFC 3261 §16.6 steps 6 and 7). Our own entry, by
-// address or by domain, goes in any case.
-func TestPreloadedRoute(t *testing.T) {
-	for _, c := range []struct {
-		name, ours string
-		known      bool
-	}{
-		{"stranger", "", false}, {"stranger, ours first", "<sip:%s;lr>, ", false},
-		{"known", "", true}, {"known, ours first", "<sip:%s;lr>, ", true}, {"known, our domain first", "<sip:example.org;lr>, ", true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b, alice, phones := prepare(t, 2, fast, func(c *Config) {
-				c.LocalDomain = func(h []byte) bool { return string(h) == "example.org" }
-			})
-			b.hooks.request = func(r *Request) {
-				if r.LooseRoute() {
-					t.Error("an initial request is of a dialog")
-				}
-				if c.known {
-					r.Auth = Identity{User: []byte("alice"), Domain: []byte("example.org")}
-				}
-				_ = r.SetURI([]byte(phones[0].uri()))
-				if err := r.Relay(); err != nil {
-					t.Error(err)
-				}
-			}
-			b.start()
-			ours := c.ours
-			if strings.Contains(ours, "%s") {
-				ours = fmt.Sprintf(ours, b.addr)
-			}
-			hop := fmt.Sprintf("<sip:127.0.0.1:%d;lr>", phones[1].port())
-			alice.invite("preloaded", "Route: "+ours+hop)
-			at, want := phones[0], ""
-			if c.known {
-				at, want = phones[1], hop
-			}
-			inv := at.expect("INVITE " + phones[0].uri())
-			if got := value(inv, sip.HdrRoute); got != want {
-				t.Errorf("Route %q went out, want %q", got, want)
-			}
-			at.answer(inv, 486, "bt")
-			at.expect("ACK")
-			alice.expect("SIP/2.0 486")
-			alice.ack("preloaded")
-			b.empty()
-		})
-	}
-}
-
 // TestStrictRouter: a next hop without lr gets its own URI as Request-URI, and the target
 // at the end of the Route (RFC 3261 §16.6 step 6); no empty line stays, however the
 // entries stand in lines.

@@ -13,8 +13,9 @@ import (
 // a keyed hash of what identifies the transaction above (RFC 3261 §16.11). Of m, the
 // request or a response to it without our Via, it reads only what both have, so that
 // the id in a response proves that we sent the request; INVITE, ACK and CANCEL have
-// the same.
-func (e *Engine) statelessID(m *sip.Message) (uint64, error) {
+// the same. back, where the response goes, is hashed too: the sender of the request reads
+// the id, and could write another place into a response of his own making.
+func (e *Engine) statelessID(m *sip.Message, back transport.Hop) (uint64, error) {
 	v, err := m.Via()
 	if err != nil {
 		return 0, err
@@ -40,13 +41,38 @@ func (e *Engine) statelessID(m *sip.Message) (uint64, error) {
 	for n := uint64(cs.Number)<<16 | uint64(v.Port); n > 0; n >>= 8 {
 		_ = h.WriteByte(byte(n))
 	}
+	ip, port := back.Addr.Addr().As16(), back.Addr.Port()
+	_, _ = h.Write(ip[:])
+	_, _ = h.Write([]byte{byte(port >> 8), byte(port), byte(back.Proto)})
 	return h.Sum64(), nil
+}
+
+// backOf is where a response to the request will go by its Via, once that is stamped.
+func (r *Request) backOf() (transport.Hop, error) {
+	v, err := r.Msg.Via()
+	if err != nil {
+		return transport.Hop{}, err
+	}
+	port := v.Port
+	if v.HasRPort || r.forceRPort {
+		port = r.From.Remote.Port()
+	}
+	return hopTo(r.From.Proto, r.From.Remote.Addr(), port), nil
+}
+
+// hopTo is a place; port 0 is the default one.
+func hopTo(proto transport.Proto, a netip.Addr, port uint16) transport.Hop {
+	if port == 0 {
+		port = proto.DefaultPort()
+	}
+	return transport.Hop{Proto: proto, Addr: netip.AddrPortFrom(a.Unmap().WithZone(""), port)}
 }
 
 var inviteText = []byte("INVITE")
 
 // forwardStray sends the response to a statelessly forwarded request on, to where its
-// second Via says (RFC 3261 §16.11). False means that we never sent such a request:
+// second Via says (RFC 3261 §16.11), which is where the request came from. False means that
+// we never sent such a request, or that it came from elsewhere:
 // whoever could have a response of his own making sent to any address would have a
 // relay that is open.
 func (e *Engine) forwardStray(r *Request) bool {
@@ -68,10 +94,14 @@ func (e *Engine) forwardStray(r *Request) bool {
 	if next.Parse(msg) != nil {
 		return false
 	}
-	if want, err := e.statelessID(next); err != nil || want != id {
+	back, err := backBy(next)
+	if err != nil {
 		return false
 	}
-	f, err := e.flowBack(next, r.From.Socket)
+	if want, err := e.statelessID(next, back); err != nil || want != id {
+		return false
+	}
+	f, err := e.layer.FlowTo(back.Proto, back.Addr, r.From.Socket)
 	if err != nil {
 		return true
 	}
@@ -85,11 +115,11 @@ func (e *Engine) forwardStray(r *Request) bool {
 	return true
 }
 
-// flowBack finds where a response goes by its Via alone (RFC 3261 §18.2.2, RFC 3581 §4).
-func (e *Engine) flowBack(m *sip.Message, socket uint16) (transport.Flow, error) {
+// backBy is where a response goes by its Via alone (RFC 3261 §18.2.2, RFC 3581 §4).
+func backBy(m *sip.Message) (transport.Hop, error) {
 	v, err := m.Via()
 	if err != nil {
-		return transport.Flow{}, err
+		return transport.Hop{}, err
 	}
 	host, port := v.Host, v.Port
 	if v.Received != nil {
@@ -101,10 +131,7 @@ func (e *Engine) flowBack(m *sip.Message, socket uint16) (transport.Flow, error)
 	proto, known := transport.ParseProto(string(v.Transport))
 	addr, ok := parseAddr(host)
 	if !ok || !known {
-		return transport.Flow{}, ErrNoTarget
+		return transport.Hop{}, ErrNoTarget
 	}
-	if port == 0 {
-		port = proto.DefaultPort()
-	}
-	return e.layer.FlowTo(proto, netip.AddrPortFrom(addr, port), socket)
+	return hopTo(proto, addr, port), nil
 }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,64 @@ func TestForgedResponses(t *testing.T) {
 	}
 	eventually(t, "not all were counted", func() bool { return b.engine.Counters().StrayReplies.Load() == 6 })
 	phones[0].nothing("", 50*time.Millisecond)
+}
+
+// TestForgedPlaces: whoever has got our branch in a request of his own cannot have a response
+// sent anywhere but to where that request came from, whatever he writes into the Via below.
+func TestForgedPlaces(t *testing.T) {
+	for _, c := range []struct {
+		name, old, new string
+		comes          bool
+	}{
+		{"as it was", "", "", true},
+		{"another received", ";branch=", ";received=127.0.0.15;branch=", false},
+		{"another rport", ";branch=", ";rport=%d;branch=", false},
+		{"another port", ":%[2]d;branch=", ":%[1]d;branch=", false},
+		{"another host", "127.0.0.1:", "127.0.0.15:", false},
+		{"another transport", "UDP", "TCP", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, mallory, phones := prepare(t, 1, fast)
+			victim := phones[0]
+			there, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: mallory.port()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = there.Close() })
+			b.hooks.request = func(r *Request) {
+				if err := r.Forward("127.0.0.1", uint16(mallory.port())); err != nil {
+					t.Error(err)
+				}
+			}
+			b.start()
+			mallory.request("ACK", "sip:bob@example.org", "own", 1, "own", "bt")
+			ack := mallory.expect("ACK")
+			var vias []string
+			values := ack.Values(sip.HdrVia)
+			for v := values.Next(); v != nil; v = values.Next() {
+				vias = append(vias, string(v))
+			}
+			change := strings.NewReplacer("%d", fmt.Sprint(victim.port()), "%[1]d", fmt.Sprint(victim.port()), "%[2]d", fmt.Sprint(mallory.port()))
+			below := strings.Replace(vias[1], change.Replace(c.old), change.Replace(c.new), 1)
+			if c.old != "" && below == vias[1] {
+				t.Fatalf("nothing is changed in %s", below)
+			}
+			mallory.send("SIP/2.0 200 Forged", "Via: "+vias[0], "Via: "+below, "From: <sip:alice@example.org>;tag=at",
+				"To: <sip:bob@example.org>;tag=bt", "Call-ID: own", "CSeq: 1 INVITE", "Content-Length: 0")
+			if c.comes {
+				mallory.expect("SIP/2.0 200 Forged")
+				return
+			}
+			eventually(t, "it is not counted", func() bool { return b.engine.Counters().StrayReplies.Load() == 1 })
+			victim.nothing("", 20*time.Millisecond)
+			mallory.nothing("", 20*time.Millisecond)
+			_ = there.SetDeadline(time.Now().Add(20 * time.Millisecond))
+			if c, err := there.Accept(); err == nil {
+				_ = c.Close()
+				t.Error("there is a connection")
+			}
+		})
+	}
 }
 
 // TestResponseOfAnotherMethod: the response to a CANCEL does not end its INVITE.

@@ -92,16 +92,30 @@ func (k *compiler) count(c *call, least, most int) bool {
 	return false
 }
 
-// unknown says what might have been meant by a name that nothing has.
+// unknown says what might have been meant by a name that nothing has. A script that
+// expands to a million such names is answered as soon as one with one.
 func (k *compiler) unknown(c *call) node {
 	if k.report.full {
 		return nil
 	}
+	text, ok := k.unknowns[c.name]
+	if !ok {
+		text = k.meant(c.name)
+		if k.unknowns == nil {
+			k.unknowns = map[string]string{}
+		}
+		k.unknowns[c.name] = text
+	}
+	return k.wrong(c.pos, "%s", text)
+}
+
+// meant is what is said of a name that nothing has.
+func (k *compiler) meant(name string) string {
 	var names []string
 	for _, m := range k.known {
 		for _, f := range m.Funcs() {
-			if f.Name == c.name {
-				return k.wrong(c.pos, "%s is a function of module %s, which is not loaded", c.name, m.Name())
+			if f.Name == name {
+				return fmt.Sprintf("%s is a function of module %s, which is not loaded", name, m.Name())
 			}
 			names = append(names, f.Name)
 		}
@@ -111,7 +125,7 @@ func (k *compiler) unknown(c *call) node {
 			names = append(names, name)
 		}
 	}
-	return k.wrong(c.pos, "there is no function %s%s", quoted(c.name), k.report.didYouMean(c.name, sorted(names)))
+	return fmt.Sprintf("there is no function %s%s", quoted(name), k.report.didYouMean(name, sorted(names)))
 }
 
 // argument checks one argument. A variable in the text of a function that takes none

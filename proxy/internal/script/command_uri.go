@@ -123,7 +123,7 @@ func rewritingText(name, text string) node {
 			if c.SetURI(uri) != nil {
 				return failed(c)
 			}
-			c.Main.Next, c.Main.Flow = nil, transport.Flow{}
+			c.Main.Next, c.Main.Flow, c.Main.Given = nil, transport.Flow{}, false
 			return done(c)
 		}
 	case "rewritehost":
@@ -185,13 +185,13 @@ func rewriting(change func(*uriParts)) node {
 		p.write()
 		c.Spend(len(p.buf))
 		err = c.SetURI(p.buf)
-		moved := p.moved
+		moved, given := p.moved, c.Main.Given && p.host == ""
 		p.uri, p.user = nil, nil
 		if err != nil {
 			return failed(c)
 		}
 		if moved {
-			c.Main.Next, c.Main.Flow = nil, transport.Flow{}
+			c.Main.Next, c.Main.Flow, c.Main.Given = nil, transport.Flow{}, given
 		}
 		return done(c)
 	}

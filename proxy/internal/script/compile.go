@@ -68,9 +68,10 @@ type compiler struct {
 	commands map[string]command
 	routes   map[string]*block // route[NAME]; "" is the main route
 	armed    map[module.Routes]armTable
-	block    *block // the one that is being compiled
-	loops    int    // how many switches and loops are around what is being compiled
-	tries    int    // how many regular expressions were compiled
+	block    *block            // the one that is being compiled
+	loops    int               // how many switches and loops are around what is being compiled
+	tries    int               // how many regular expressions were compiled
+	unknowns map[string]string // what was said of names that nothing has
 }
 
 // boundFunc is a function and the module that has it.

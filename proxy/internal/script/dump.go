@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +35,9 @@ func (d *printer) file(f *file) {
 		for i, v := range g.values {
 			values[i] = shown(v)
 		}
+		if slices.ContainsFunc(g.values, hides) {
+			d.leftOut()
+		}
 		d.line("%s=%s", g.name, strings.Join(values, " "))
 	}
 	loaded := map[string]bool{}
@@ -45,8 +49,12 @@ func (d *printer) file(f *file) {
 	}
 	for i, m := range f.modparams {
 		v := shown(m.value)
-		if i < len(d.secret) && d.secret[i] {
+		secret := i < len(d.secret) && d.secret[i]
+		if secret {
 			v = quote(masked)
+		}
+		if secret || hides(m.value) {
+			d.leftOut()
 		}
 		d.line("modparam(%s, %s, %s)", quote(m.module.text), quote(m.param.text), v)
 	}
@@ -192,6 +200,14 @@ func shown(v value) string {
 	}
 	text, _ := hider{open: func(string, string) bool { return true }}.mask(v.text, 0)
 	return quote(text)
+}
+
+// hides reports whether shown leaves something of a literal out.
+func hides(v value) bool { return v.quoted && shown(v) != quote(v.text) }
+
+// leftOut says that the next line is not whole.
+func (d *printer) leftOut() {
+	d.line("# A password is left out of the next line: put it in before this script is used.")
 }
 
 // quote writes a text between double quotes so that it is read as it is.

@@ -1,7 +1,9 @@
 package script
 
 import (
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +42,9 @@ alias=example.org "example.net"
 loadmodule "tm.so"
 loadmodule "auth.so"
 loadmodule "usrloc.so"
+# A password is left out of the next line: put it in before this script is used.
 modparam("usrloc", "db_url", "***")
+# A password is left out of the next line: put it in before this script is used.
 modparam("auth", "secret", "***")
 modparam("tm", "fr_timer", 15)
 
@@ -76,6 +80,31 @@ route {
 	}
 	if diff := cmp.Diff(strings.Replace(want, "\tappend_branch(\"sip:x@http://u:***@h\");\n", "", 1), prog.Dump()); diff != "" {
 		t.Errorf("the dump differs (-want +got):\n%s", diff)
+	}
+}
+
+// strict is a module whose parameters take nothing.
+type strict struct{ module.Module }
+
+func (s strict) Params() []module.Param {
+	list := slices.Clone(s.Module.Params())
+	for i := range list {
+		list[i].Set = func(string, int) error { return errors.New("is no good") }
+	}
+	return list
+}
+
+// TestDumpWithoutPasswords: what a dump leaves out is named where it is missed.
+func TestDumpWithoutPasswords(t *testing.T) {
+	modules := newStage().modules()
+	for i, m := range modules {
+		if m.Name() == "auth" {
+			modules[i] = strict{m}
+		}
+	}
+	_, problems := Compile("d.cfg", []byte("loadmodule \"auth.so\"\nmodparam(\"auth\", \"secret\", \"***\")\nroute { break; }\n"), Options{Modules: modules})
+	if got, want := texts(problems), "d.cfg:2:28: parameter secret of auth: *** stands where --dump has left a password out: write it here"; !strings.Contains(got, want) {
+		t.Errorf("problems are\n%s\nwant %s", got, want)
 	}
 }
 

@@ -25,12 +25,15 @@ func (l *lexer) str(t *token, quote byte) {
 			l.at++
 		}
 	}
-	t.kind, t.text = tBad, "a string lacks its closing "+string(quote)
+	t.kind, t.text = tBad, openString+string(quote)
 	// What ends the line is hardly the string's: with it the reader finds back.
 	for l.at > open+1 && strings.IndexByte(" \t\r){;}", l.src[l.at-1]) >= 0 {
 		l.at--
 	}
 }
+
+// openString begins the text of the token that a string without an end is; its quote is the rest.
+const openString = "a string lacks its closing "
 
 // escape reads a backslash and what belongs to it. Before a character that has
 // no meaning there the backslash stays, so that regular expressions need not

@@ -156,6 +156,9 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		if p.Secret && v.text != "" {
 			reason = strings.ReplaceAll(reason, v.text, masked)
 		}
+		if v.text == masked {
+			reason = masked + " stands where --dump has left a password out: write it here"
+		}
 		k.wrong(v.pos, "parameter %s of %s: %s", p.Name, m.Name(), reason)
 	}
 }

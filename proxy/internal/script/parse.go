@@ -147,6 +147,9 @@ func (p *parser) top() {
 		}
 		return
 	}
+	if quote, open := strings.CutPrefix(p.tok.text, openString); open && p.tok.kind == tBad {
+		p.report.silence(p.tok.pos, quote)
+	}
 	if p.count == at {
 		p.take()
 	}

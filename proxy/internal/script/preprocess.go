@@ -249,6 +249,11 @@ func (d *reader) defineLine(word, line string, at Pos) {
 		d.report.add(at, "#!%s wants a word: #!define WITH_NAT", word)
 		return
 	}
+	if quote := openQuote(value); quote != "" && word != "undef" {
+		d.report.add(at, "#!%s: the text lacks its closing %s", word, quote)
+		d.report.silence(at, quote)
+		return
+	}
 	old := d.defs[name]
 	switch {
 	case word == "undef":
@@ -264,6 +269,15 @@ func (d *reader) defineLine(word, line string, at Pos) {
 		return
 	}
 	d.defs[name] = &define{value: joined(value), at: at}
+}
+
+// openQuote is the quote that a text begins with, if it does not end there again.
+func openQuote(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" || text[0] != '"' && text[0] != '\'' || strings.Contains(text[1:], text[:1]) {
+		return ""
+	}
+	return text[:1]
 }
 
 // joined makes one line of a value that goes over several.
@@ -350,6 +364,9 @@ func (d *reader) skipTo(f *frame, stopAtElse bool) {
 // substLine is #!subst "/pattern/with/flags" and #!substdef "!WORD!value!flags"; the
 // character after the quote parts the pieces.
 func (d *reader) substLine(word, line string, at Pos) {
+	if quote := openQuote(line); quote != "" {
+		d.report.silence(at, quote)
+	}
 	if len(line) > 1 && (line[0] == '"' || line[0] == '\'') && line[len(line)-1] == line[0] {
 		line = line[1 : len(line)-1]
 	}

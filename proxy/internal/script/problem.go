@@ -58,11 +58,14 @@ type found struct {
 type report struct {
 	files []*source
 	found []found
+	seen  map[found]bool // the same
 	full  bool
 	hide  hider
 	// guarded keeps to itself what stands in files that are no scripts.
 	guarded bool
 	veiled  map[Pos]bool // lines that are not shown, by their first column
+	// silenced are lines that nothing is said of, by their first column.
+	silenced map[Pos]bool
 }
 
 func newReport(name, text string) *report {
@@ -86,17 +89,24 @@ func (r *report) add(at Pos, format string, args ...any) {
 	if at.file == nil {
 		at.file = r.files[0]
 	}
+	if r.silenced[Pos{at.Line, 1, at.file}] {
+		return
+	}
 	if r.full {
 		return
 	}
 	p := found{at, fmt.Sprintf(format, args...)}
-	if slices.Contains(r.found, p) {
+	if r.seen[p] {
 		return
 	}
 	if len(r.found) >= maxProblems {
 		r.full = true
 		return
 	}
+	if r.seen == nil {
+		r.seen = map[found]bool{}
+	}
+	r.seen[p] = true
 	r.found = append(r.found, p)
 }
 
@@ -107,6 +117,36 @@ func (r *report) veil(at Pos) {
 	}
 	at.Column = 1
 	r.veiled[at] = true
+}
+
+// silence keeps to itself the lines after at up to the one that has the quote: the rest of a
+// text that was to go on over the end of its line, perhaps of a password. What would be said
+// of them as statements would tell it. A line that begins a statement ends that: there the
+// quote was forgotten.
+func (r *report) silence(at Pos, quote string) {
+	if at.file == nil {
+		at.file = r.files[0]
+	}
+	if r.silenced == nil {
+		r.silenced = map[Pos]bool{}
+	}
+	if strings.Contains(at.file.lines[at.Line-1], "://") {
+		r.veil(at) // a password that has no end here
+	}
+	for line := at.Line + 1; line <= len(at.file.lines) && !beginsStatement(at.file.lines[line-1]); line++ {
+		r.silenced[Pos{line, 1, at.file}] = true
+		r.veil(Pos{line, 1, at.file})
+		if strings.Contains(at.file.lines[line-1], quote) {
+			return
+		}
+	}
+}
+
+// beginsStatement reports whether a line has the first word of a statement outside the routes.
+func beginsStatement(line string) bool {
+	word := strings.TrimLeft(line, " \t")
+	end := strings.IndexFunc(word, func(c rune) bool { return c > 0x7f || !isWordByte(byte(c)) })
+	return end > 0 && slices.Contains(topWords, word[:end])
 }
 
 // problems returns what was found in the order of the files and lines, with carets.

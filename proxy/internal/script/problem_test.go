@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"seraph/proxy/internal/module"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -125,5 +127,34 @@ func TestLongLineIsCut(t *testing.T) {
 	line, mark, _ := strings.Cut(problems[0].Caret, "\n")
 	if len(line) != maxShown || !strings.HasPrefix(line[len(mark)-1:], "x();") {
 		t.Errorf("the caret is\n%s", problems[0].Caret)
+	}
+}
+
+// counted is a module that counts how often it is asked for its functions.
+type counted struct {
+	module.Module
+	asked *int
+}
+
+func (c counted) Funcs() []module.Func { *c.asked++; return c.Module.Funcs() }
+
+// TestUnknownWordsAreLookedUpOnce: a kilobyte that expands to a million unknown words does
+// not have each looked for in every module.
+func TestUnknownWordsAreLookedUpOnce(t *testing.T) {
+	var text strings.Builder
+	for i := range 3 {
+		fmt.Fprintf(&text, "#!substdef \"!X%d!%s!g\"\n", i, strings.Repeat(fmt.Sprintf("X%d(); ", i+1), 30))
+	}
+	asked := 0
+	modules := newStage().modules()
+	for i := range modules {
+		modules[i] = counted{modules[i], &asked}
+	}
+	_, problems := Compile("x.cfg", []byte(strings.ReplaceAll(text.String(), "();", "")+"route { X0 }"), Options{Modules: modules})
+	if got := texts(problems); !strings.Contains(got, `there is no function "X3"`) {
+		t.Errorf("problems are\n%.2000s", got)
+	}
+	if most := 10 * len(modules); asked > most {
+		t.Errorf("modules were asked %d times, want %d at most", asked, most)
 	}
 }

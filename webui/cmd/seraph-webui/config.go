@@ -65,6 +65,8 @@ type Aliases struct {
 	Limit    int      `toml:"limit"`
 	Pattern  string   `toml:"pattern"`
 	Reserved []string `toml:"reserved"`
+	// FreedDays is for how many days nobody gives himself a deleted account's name.
+	FreedDays int `toml:"freed_days"`
 }
 
 // Sessions are the limits of sessions; see session.Limits.

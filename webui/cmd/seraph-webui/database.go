@@ -25,7 +25,7 @@ var errOldSchema = errors.New("the schema is not up to date: run seraphctl db mi
 func (m *Main) awaitDatabase(ctx context.Context, url string, gate *server.Gate) (*store.DB, error) {
 	pause, told := firstLook, ""
 	for {
-		db, err := openReady(ctx, url)
+		db, err := openReady(ctx, url, store.Options{KeepFreed: m.Config.Aliases.keepFreed()})
 		if err == nil {
 			return db, nil
 		}
@@ -47,11 +47,11 @@ func (m *Main) awaitDatabase(ctx context.Context, url string, gate *server.Gate)
 }
 
 // openReady opens a database whose schema is the one that this program knows.
-func openReady(ctx context.Context, url string) (*store.DB, error) {
+func openReady(ctx context.Context, url string, opts store.Options) (*store.DB, error) {
 	if err := store.BecomeOwner(url); err != nil { // again, where the folder was missing at the start
 		return nil, err
 	}
-	db, err := store.Open(ctx, url, store.Options{})
+	db, err := store.Open(ctx, url, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (p *Portal) Delete(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	p.SessionsChanged(a.AOR)
+	p.Deleted(a.AOR)
 	p.finish(w, r, pathUsers, change{
 		who: a.AOR, action: "subscriber.delete", before: describe(a.Profile), tell: p.dismiss,
 		late: view.M("admin.delete.late"), note: view.M("admin.delete.done", a.AOR.String()),

@@ -38,7 +38,7 @@ func (p *Portal) Disable(w http.ResponseWriter, r *http.Request) {
 	}
 	p.SessionsChanged(a.AOR)
 	p.finish(w, r, a.Path(), change{
-		who: a.AOR, action: "subscriber.disable", before: enabledWord(a.Disabled), after: enabledWord(true), tell: p.unregister,
+		who: a.AOR, action: "subscriber.disable", before: enabledWord(a.Disabled), after: enabledWord(true), tell: p.shut,
 		late: view.M("disable.late"), note: view.M("disable.done", a.Profile.Name()),
 	})
 }
@@ -54,7 +54,7 @@ func (p *Portal) Enable(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.finish(w, r, a.Path(), change{
-		who: a.AOR, action: "subscriber.enable", before: enabledWord(a.Disabled), after: enabledWord(false), tell: p.forget,
+		who: a.AOR, action: "subscriber.enable", before: enabledWord(a.Disabled), after: enabledWord(false), tell: p.reopen,
 		late: view.M("enable.late"), note: view.M("enable.done", a.Profile.Name()),
 	})
 }

@@ -48,6 +48,9 @@ type Options struct {
 	// PrivacyChanged says that others may see a user's presence no more, or
 	// again.
 	PrivacyChanged func(aor.AOR)
+	// Deleted forgets what is kept of a user who is no more, and does what SessionsChanged
+	// and PrivacyChanged do.
+	Deleted func(aor.AOR)
 	// SignUpDecided mails a newcomer what was decided.
 	SignUpDecided func(s store.SignUp, approved bool)
 }

@@ -33,9 +33,24 @@ func (p *Portal) reloadGroups(ctx context.Context, _ aor.AOR) error {
 	return told(p.Ctl.GroupReload(ctx))
 }
 
+// reloadCalls makes the router read again what users say of their calls.
+func (p *Portal) reloadCalls(ctx context.Context) error {
+	return errors.Join(told(p.Ctl.UserblockReload(ctx)), told(p.Ctl.SpeeddialReload(ctx)))
+}
+
+// shut makes the router forget the phones and the call rules of a closed account.
+func (p *Portal) shut(ctx context.Context, who aor.AOR) error {
+	return errors.Join(p.unregister(ctx, who), p.reloadCalls(ctx))
+}
+
+// reopen makes the router know an account again.
+func (p *Portal) reopen(ctx context.Context, who aor.AOR) error {
+	return errors.Join(p.forget(ctx, who), p.reloadCalls(ctx))
+}
+
 // dismiss makes the router forget a user who is no more.
 func (p *Portal) dismiss(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.unregister(ctx, who), p.reloadAliases(ctx, who), p.reloadGroups(ctx, who))
+	return errors.Join(p.unregister(ctx, who), p.reloadAliases(ctx, who), p.reloadGroups(ctx, who), p.reloadCalls(ctx))
 }
 
 func told(err error) error {

@@ -72,31 +72,52 @@ func writeCells(file *csv.Writer, cells []string) error {
 	return file.Write(safe)
 }
 
-// CSVCell makes a cell that a spreadsheet shows and does not run: one that it would take
-// for a formula begins with an apostrophe, the spreadsheets' own mark of a text. ReadCSVCell
-// takes exactly that back.
+// CSVCell makes a cell that a spreadsheet shows and does not run: what it would take for
+// a formula begins with an apostrophe, the spreadsheets' own mark of a text. That is so for
+// the cell and for each piece of it behind a semicolon, a tab or an end of line: a
+// spreadsheet that takes those for the ends of cells, as Excel does with semicolons in half
+// of Europe, makes cells of the pieces. ReadCSVCell takes exactly that back.
 func CSVCell(text string) string {
-	if isFormula(text) {
-		return "'" + text
-	}
-	return text
+	return eachPiece(text, func(piece string) string {
+		if isFormula(piece) {
+			return "'" + piece
+		}
+		return piece
+	})
 }
 
 // ReadCSVCell is the text of a cell of ours: ReadCSVCell(CSVCell(t)) is t for each t.
 func ReadCSVCell(cell string) string {
-	if rest, marked := strings.CutPrefix(cell, "'"); marked && isFormula(rest) {
-		return rest
-	}
-	return cell
+	return eachPiece(cell, func(piece string) string {
+		if rest, marked := strings.CutPrefix(piece, "'"); marked && isFormula(rest) {
+			return rest
+		}
+		return piece
+	})
 }
 
-// isFormula reports whether a spreadsheet might run a text: it begins with =, +, - or @, or
-// with their full-width forms, behind space or not, or with a tab or an end of line, which
-// some programs drop. Apostrophes before it make no difference, so that marking is reversible.
-func isFormula(text string) bool {
-	text = strings.TrimLeft(text, "'")
-	if strings.IndexAny(text, "\t\r\n") == 0 {
-		return true
+// cellEnds are what some spreadsheet takes for the end of a cell, apart from the comma,
+// which encoding/csv quotes.
+const cellEnds = ";\t\r\n"
+
+// eachPiece is a text with change made to each piece between cellEnds.
+func eachPiece(text string, change func(string) string) string {
+	var changed strings.Builder
+	for {
+		end := strings.IndexAny(text, cellEnds)
+		if end < 0 {
+			changed.WriteString(change(text))
+			return changed.String()
+		}
+		changed.WriteString(change(text[:end]))
+		changed.WriteByte(text[end])
+		text = text[end+1:]
 	}
-	return strings.IndexAny(strings.TrimLeft(text, "' \u00a0\u3000\t\r\n"), "=+-@＝＋－＠") == 0
+}
+
+// isFormula reports whether a spreadsheet might run a piece of text: it begins with =, +, -
+// or @, or with their full-width forms, behind space and quotes or not. Apostrophes before
+// it make no difference, so that marking is reversible.
+func isFormula(piece string) bool {
+	return strings.IndexAny(strings.TrimLeft(piece, "'\" \u00a0\u3000"), "=+-@＝＋－＠") == 0
 }

@@ -41,6 +41,8 @@ func TestSendCSV(t *testing.T) {
 		{"quoted", [][]string{{`Bob "B", Keller`, ""}}, "\ufeffname,note\r\n\"Bob \"\"B\"\", Keller\",\r\n"},
 		{"formula", [][]string{{"=1+2", "+420"}, {"-1", "@SUM(A1)"}, {"'=x", " =y"}, {"＝z", "'quoted'"}},
 			"\ufeffname,note\r\n'=1+2,'+420\r\n'-1,'@SUM(A1)\r\n''=x,' =y\r\n'＝z,'quoted'\r\n"},
+		{"formula for whom semicolons part cells", [][]string{{"a;=1+2", "b; +3;c;'@d"}, {"x\t-1\n=2", `;"=3"`}},
+			"\ufeffname,note\r\na;'=1+2,b;' +3;c;''@d\r\n\"x\t'-1\r\n'=2\",\";'\"\"=3\"\"\"\r\n"},
 	} {
 		w := httptest.NewRecorder()
 		if err := portal.SendCSV(w, log, "book.csv", []string{"name", "note"}, rowsThen(nil, c.rows...)); err != nil {
@@ -83,13 +85,15 @@ func TestSendCSVFails(t *testing.T) {
 
 func TestCSVCellComesBack(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		text := rapid.OneOf(rapid.StringMatching(`[' \t=+@a-]{0,6}`), rapid.String()).Draw(r, "text")
+		text := rapid.OneOf(rapid.StringMatching(`[' ";\t\r\n=+@a-]{0,8}`), rapid.String()).Draw(r, "text")
 		cell := portal.CSVCell(text)
 		if got := portal.ReadCSVCell(cell); got != text {
 			r.Fatalf("%q becomes %q, which is read as %q", text, cell, got)
 		}
-		if strings.IndexAny(strings.TrimLeft(cell, " \t\r\n"), "=+-@") == 0 {
-			r.Fatalf("%q becomes %q, which a spreadsheet runs", text, cell)
+		for _, piece := range strings.FieldsFunc(cell, func(c rune) bool { return strings.ContainsRune(";\t\r\n", c) }) {
+			if strings.IndexAny(strings.TrimLeft(piece, ` "`), "=+-@") == 0 {
+				r.Fatalf("%q becomes %q, of which a spreadsheet runs %q", text, cell, piece)
+			}
 		}
 	})
 }

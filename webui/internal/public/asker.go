@@ -2,6 +2,7 @@ package public
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -24,14 +25,14 @@ type asker struct {
 // after one that was not answered.
 func (a *asker) do(ctx context.Context, call func(context.Context) error) error {
 	if time.Now().UnixNano() < a.until.Load() {
-		return ctlproto.ErrUnreachable
+		return fmt.Errorf("%w: %w", ctlproto.ErrUnreachable, ctlproto.ErrNotSent)
 	}
 	brief, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	err := call(brief)
 	if err != nil && brief.Err() != nil && ctx.Err() == nil {
 		a.until.Store(time.Now().Add(hungTime).UnixNano())
-		return ctlproto.ErrUnreachable
+		return fmt.Errorf("%w: %w", ctlproto.ErrUnreachable, err)
 	}
 	return err
 }

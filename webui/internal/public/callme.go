@@ -73,27 +73,31 @@ func (p *Portal) Ask(w http.ResponseWriter, r *http.Request) {
 		p.showPerson(w, r, http.StatusUnprocessableEntity, me, f, view.Msg{})
 		return
 	}
-	blocked, err := p.blocks(r.Context(), me.AOR, visitor)
+	refused, err := p.refuses(r.Context(), me.AOR, visitor)
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	if blocked || p.status(r.Context(), me.AOR) == statusOffline { // who is blocked learns no more than on the phone
+	switch {
+	case p.status(r.Context(), me.AOR) == statusOffline:
 		p.showPerson(w, r, http.StatusConflict, me, f, view.M("callme.offline", me.Name()))
-		return
+	case refused: // who is blocked learns no more than that
+		p.showPerson(w, r, http.StatusConflict, me, f, view.M("callme.not_now", me.Name()))
+	default:
+		p.ring(w, r, me, f, visitor)
 	}
-	p.ring(w, r, me, f, visitor)
 }
 
-// blocks reports whether the owner's rules refuse calls of a visitor.
-func (p *Portal) blocks(ctx context.Context, owner aor.AOR, visitor string) (bool, error) {
+// refuses reports whether the owner's rules keep the phones from ringing for a visitor:
+// these block them, or the owner does not want to be disturbed.
+func (p *Portal) refuses(ctx context.Context, owner aor.AOR, visitor string) (bool, error) {
 	rules, err := p.DB.CallRules.List(ctx, owner)
 	if err != nil {
 		return false, err
 	}
 	caller := []byte(plain(visitor))
 	return slices.ContainsFunc(rules, func(rule store.CallRule) bool {
-		return rule.Kind == store.RuleBlock && rule.Enabled && store.PatternFits(rule.Pattern, caller)
+		return rule.Enabled && (rule.Kind == store.RuleDND || rule.Kind == store.RuleBlock && store.PatternFits(rule.Pattern, caller))
 	}), nil
 }
 
@@ -113,6 +117,9 @@ func (p *Portal) ring(w http.ResponseWriter, r *http.Request, me store.Profile, 
 	}
 	attempt, err := p.dial(r, me, visitor)
 	if err != nil {
+		if ctlproto.MayHaveBegun(err) {
+			p.record(r, me.AOR, visitor+" (no answer of the router)", source)
+		}
 		p.notRung(w, r, me, f, id, err)
 		return
 	}
@@ -136,6 +143,7 @@ func (p *Portal) dial(r *http.Request, me store.Profile, visitor string) (id str
 		id, err = p.Ctl.CtdDial(ctx, ctlproto.CtdDialParams{
 			Caller: me.AOR.String(), Callee: visitor, CalleeName: mark[:cutAt(mark, maxMark)],
 			NoAutoAnswer: 1, // a stranger must not hear the room
+			Visitor:      1,
 			Actor:        ctlproto.VisitorActor + session.Of(r).Client.Addr.String(),
 		})
 		return err
@@ -155,17 +163,19 @@ func language(me store.Profile) string {
 	return me.Language
 }
 
-// notRung says why the router began no attempt. What the router had no part in
-// does not count against anybody.
+// notRung says why the router began no attempt, or may have begun one. What it certainly
+// had no part in does not count against anybody.
 func (p *Portal) notRung(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, id int64, err error) {
 	status, fault := http.StatusServiceUnavailable, view.M("callme.away")
-	switch ctlproto.CodeOf(err) {
-	case ctlproto.CodeInvalidParams:
+	switch code := ctlproto.CodeOf(err); {
+	case code == ctlproto.CodeInvalidParams:
 		status = http.StatusUnprocessableEntity
 		f.Fail(fieldVisitor, "callme.refused")
 		fault = view.Msg{}
-	case ctlproto.CodeBusy:
+	case code == ctlproto.CodeBusy:
 		status, fault = http.StatusConflict, view.M("callme.busy", me.Name())
+	case ctlproto.MayHaveBegun(err):
+		fault = view.M("callme.late", me.Name())
 	default:
 		if err := p.DB.CallMe.Forget(r.Context(), me.AOR, id); err != nil {
 			p.Log.Warn("request not forgotten", "user", me.AOR.String(), "err", err)

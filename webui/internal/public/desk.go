@@ -20,6 +20,7 @@ const (
 	PathSignUp    = "/sign-up"
 	PathReset     = "/reset"
 	PathMissedOff = "/missed-mail/off"
+	PathMail      = "/e-mail/confirm"
 
 	pathSignUpSent    = PathSignUp + "/sent"
 	pathSignUpTerms   = PathSignUp + "/terms"
@@ -91,6 +92,9 @@ var (
 	// mailPolicy is for one account or mail address, whoever asks: three mails an
 	// hour, and one.
 	mailPolicy = session.ThrottlePolicy{Free: 3, First: time.Hour, Cap: time.Hour, Forget: time.Hour, Keys: 20_000}
+	// boxPolicy is for one mail address, whosever accounts it has: one question for
+	// all that it may have, and not much more in an hour.
+	boxPolicy = session.ThrottlePolicy{Free: 5, First: time.Hour, Cap: time.Hour, Forget: time.Hour, Keys: 20_000}
 )
 
 // Desk has the handlers of the pages with mail as its methods. What depends on who
@@ -103,6 +107,7 @@ type Desk struct {
 	signUps *session.Throttle // by source
 	resets  *session.Throttle // by source
 	mails   *session.Throttle // by recipient
+	boxes   *session.Throttle // by mail address
 }
 
 // NewDesk makes a Desk.
@@ -110,7 +115,7 @@ func NewDesk(o DeskOptions) *Desk {
 	return &Desk{
 		DeskOptions: o, queue: mailer.NewQueue(o.Sender, 0, o.Log), jobs: make(chan func(context.Context), maxJobs),
 		signUps: session.NewThrottle(sourcePolicy, o.Now), resets: session.NewThrottle(sourcePolicy, o.Now),
-		mails: session.NewThrottle(mailPolicy, o.Now),
+		mails: session.NewThrottle(mailPolicy, o.Now), boxes: session.NewThrottle(boxPolicy, o.Now),
 	}
 }
 
@@ -215,12 +220,15 @@ func (p *Desk) forget(ctx context.Context, who aor.AOR) {
 
 // audit writes down what somebody did who is not signed in.
 func (p *Desk) audit(r *http.Request, who aor.AOR, action, after string) {
+	p.record(r, store.Record{Actor: who.String(), Action: action, Object: who.String(), After: after})
+}
+
+// record writes a line of the audit, whose source is the request's.
+func (p *Desk) record(r *http.Request, line store.Record) {
+	line.Source = session.Of(r).Client.Addr.String()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), afterTime)
 	defer cancel()
-	err := p.DB.Audit.Append(ctx, store.Record{
-		Actor: who.String(), Source: session.Of(r).Client.Addr.String(), Action: action, Object: who.String(), After: after,
-	})
-	if err != nil {
-		p.Log.Error("change not recorded", "action", action, "user", who.String(), "err", err)
+	if err := p.DB.Audit.Append(ctx, line); err != nil {
+		p.Log.Error("change not recorded", "action", line.Action, "user", line.Object, "err", err)
 	}
 }

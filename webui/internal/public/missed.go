@@ -103,7 +103,7 @@ func (p *Desk) sendMissed(ctx context.Context, m store.MissedMail, now time.Time
 		return m.UpTo, err
 	}
 	me, err := p.DB.Profiles.Load(ctx, m.AOR)
-	if err != nil {
+	if err != nil || me.Mail() == "" { // no longer wanted, or not confirmed
 		return m.UpTo, err
 	}
 	names, err := p.names(ctx, m.AOR, calls)
@@ -158,7 +158,7 @@ func (p *Desk) letterMissed(me store.Profile, off string, calls []store.Call, to
 	if total == 1 {
 		subject = view.M("mail.missed.subject.one")
 	}
-	m := p.written(texts, me.Email, me.Name(), subject, texts.Text(view.M("mail.missed.text", me.AOR.String())), strings.Join(lines, "\n"),
+	m := p.written(texts, me.Mail(), me.Name(), subject, texts.Text(view.M("mail.missed.text", me.AOR.String())), strings.Join(lines, "\n"),
 		texts.Text(p.link("/user/missed", "")), texts.Text(view.M("mail.missed.off")), texts.Text(p.link(PathMissedOff, off)))
 	m.Unsubscribe = p.URL + address(PathMissedOff, off)
 	return m
@@ -187,7 +187,7 @@ func callersOf(calls []store.Call, names map[string]store.Entry) []*callerLine {
 // what they call themselves. What looks like a link is taken apart, so that no
 // mail program makes one of a stranger's text.
 func callerText(c store.Call, names map[string]store.Entry) string {
-	address := linkless(strings.TrimPrefix(strings.TrimPrefix(c.CallerURI, "sip:"), "tel:"))
+	address := addressText(strings.TrimPrefix(strings.TrimPrefix(c.CallerURI, "sip:"), "tel:"))
 	name := linkless(c.CallerName)
 	if e, ok := names[c.CallerURI]; ok {
 		name = linkless(strings.TrimSpace(e.FirstName + " " + e.LastName))
@@ -203,9 +203,29 @@ func callerText(c store.Call, names map[string]store.Entry) string {
 	return name + " <" + address + ">"
 }
 
-// linkless makes a stranger's text one short line in which nothing is a link: a
-// host's or a path's dots and slashes are set apart.
-func linkless(text string) string {
+// linkless makes a name that somebody typed one short line in which nothing is a
+// link: what stands around the dots of a host, the slashes of a path and the "@" of
+// an address is set apart.
+func linkless(name string) string {
+	name = mailer.Line(name, 120)
+	var b strings.Builder
+	for i, r := range name {
+		switch {
+		case strings.ContainsRune("@/\\＠／", r), dots(r) && i+len(string(r)) < len(name) && name[i+len(string(r))] != ' ':
+			b.WriteString(" " + string(r) + " ")
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// dots are the full stops that stand in hosts' names (RFC 3490 §3.1).
+func dots(r rune) bool { return strings.ContainsRune(".\u3002\uff0e\uff61", r) }
+
+// addressText is a SIP address of a stranger's as one short line; what is none but
+// a link is taken apart.
+func addressText(text string) string {
 	text = mailer.Line(text, 120)
 	lower := strings.ToLower(text)
 	if !strings.Contains(lower, "://") && !strings.Contains(lower, "www.") && !strings.ContainsAny(text, `/\`) && !dotted(text) {

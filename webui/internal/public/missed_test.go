@@ -16,17 +16,22 @@ var looksLinked = regexp.MustCompile(`(?i)\w://\S|www\.\S|\w\.[a-z]{2,}/\S|\w\.[
 func TestStrangersTextIsNoLink(t *testing.T) {
 	for _, name := range []string{
 		"http://evil.example/x", "see www.evil.example", "evil.example", "EVIL.example/path?x", `\\evil.example\x`, "a\r\nBcc: b@c.d", "x\u202ey", "a/b",
+		"win at evil@evil.example", "a@b.example", "evil\u3002example", "evil\uff0eexample", "x@evil.example/y", "sip:eve@evil.example",
 		strings.Repeat("long ", 100), "http://evil.example@x",
 	} {
 		got := linkless(name)
-		before, _, _ := strings.Cut(got, "@")
-		if looksLinked.MatchString(before) || strings.ContainsAny(got, "\r\n\u202e") || len(got) > 400 {
+		if looksLinked.MatchString(got) || regexp.MustCompile(`\S@|@\S|\S[\x{3002}\x{ff0e}\x{ff61}]\S`).MatchString(got) || strings.ContainsAny(got, "\r\n\u202e") || len(got) > 400 {
 			t.Errorf("%q became %q", name, got)
 		}
 	}
-	for text, want := range map[string]string{"Bob Keller": "Bob Keller", "bob@example.org": "bob@example.org", "St. John": "St. John", "+420 1 2": "+420 1 2"} {
+	for text, want := range map[string]string{"Bob Keller": "Bob Keller", "Ann-Marie O'Neil jr.": "Ann-Marie O'Neil jr.", "St. John": "St. John", "+420 1 2": "+420 1 2"} {
 		if got := linkless(text); got != want {
 			t.Errorf("%q became %q", text, got)
+		}
+	}
+	for text, want := range map[string]string{"bob@example.org": "bob@example.org", "www.evil.example": "www . evil . example", "+4201": "+4201"} {
+		if got := addressText(text); got != want {
+			t.Errorf("address %q became %q", text, got)
 		}
 	}
 }
@@ -42,6 +47,7 @@ func TestCallerText(t *testing.T) {
 		{store.Call{CallerURI: "sip:eve@example.net"}, "eve@example.net"},
 		{store.Call{CallerURI: "tel:+4201234"}, "+4201234"},
 		{store.Call{CallerName: "Anonymous"}, "“Anonymous”"},
+		{store.Call{CallerURI: "sip:eve@example.net", CallerName: "mail win@evil.example now"}, "“mail win @ evil . example now” <eve@example.net>"},
 		{store.Call{}, ""},
 	} {
 		if got := callerText(c.call, names); got != c.want {

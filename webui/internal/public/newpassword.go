@@ -59,7 +59,7 @@ func (p *Desk) ResetDone(w http.ResponseWriter, r *http.Request) {
 	p.Log.Info("forgotten password: new one set", "user", who.String())
 	p.forget(r.Context(), who)
 	p.announce(r, who.String(), func(ctx context.Context) {
-		if me, err := p.DB.Profiles.Load(ctx, who); err == nil && me.Email != "" {
+		if me, err := p.DB.Profiles.Load(ctx, who); err == nil && me.Mail() != "" {
 			p.queue.Put(p.letterChanged(me))
 		}
 	})

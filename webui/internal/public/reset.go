@@ -73,12 +73,16 @@ func (p *Desk) mailReset(ctx context.Context, text, language string) {
 		return
 	}
 	for _, me := range found {
-		if me.Disabled || me.Email == "" {
+		if me.Disabled || me.Mail() == "" {
 			p.Log.Info("forgotten password: no mail", "user", me.AOR.String(), "disabled", me.Disabled)
 			continue
 		}
 		if p.mails.Enter("account "+me.AOR.String()) > 0 {
 			p.Log.Warn("forgotten password: too many mails to one account, none sent", "user", me.AOR.String())
+			continue
+		}
+		if p.boxes.Enter(strings.ToLower(me.Mail())) > 0 {
+			p.Log.Warn("forgotten password: too many mails to one address, none sent", "user", me.AOR.String())
 			continue
 		}
 		if err := p.mailOne(ctx, me, language); err != nil {

@@ -24,14 +24,14 @@ func TestProfileIsSaved(t *testing.T) {
 	if got := b.get("/user/account").form("/user/account").Get("last_name"); got != hostile {
 		t.Errorf("the form shows %q", got)
 	}
-	b.post("/user/account", "/user/account", "first_name", " Alícia ", "last_name", "Marsh", "email", "a.marsh@example.org",
+	b.post("/user/account", "/user/account", "first_name", " Alícia ", "last_name", "Marsh", "email", "a.marsh@example.org", "password", "wonderland",
 		"phone", "+420 123 456", "time_zone", "Asia/Tokyo", "presence", "nobody", "findable", "on").leads("/user/account")
 	a := b.get("/user/account").shows("Your profile is saved.", "Alícia Marsh")
 	b.get("/user/account").lacks("Your profile is saved.")
 	got, err := s.db.Profiles.Load(t.Context(), alice)
 	check(t, err)
 	want := store.Profile{
-		AOR: alice, FirstName: "Alícia", LastName: "Marsh", Email: "a.marsh@example.org", Phone: "+420 123 456", TimeZone: "Asia/Tokyo",
+		AOR: alice, FirstName: "Alícia", LastName: "Marsh", Email: "a.marsh@example.org", Unconfirmed: true, Phone: "+420 123 456", TimeZone: "Asia/Tokyo",
 		Presence: store.PresenceNobody, Findable: true, Created: got.Created, Modified: got.Modified,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -147,11 +147,11 @@ func TestRouterAway(t *testing.T) {
 	b.get("/user/account").is(200).shows("The router cannot be reached at the moment.")
 	b.post("/user/account", "/user/account", "first_name", "Al").leads("/user/account")
 	b.get("/user/account/phones/remove?contact=sip:x@y").is(503).shows("The router cannot be reached")
-	a := b.post("/user/account/phones", "/user/account/phones", "contact", "bob").is(422)
+	a := b.post("/user/account/phones", "/user/account/phones", "contact", "bob@192.0.2.7").is(422)
 	if got := a.fault("contact"); got != "The router cannot be reached at the moment. Try again in a few seconds." {
 		t.Errorf("fault %q", got)
 	}
-	if got := a.form("/user/account/phones").Get("contact"); got != "bob" {
+	if got := a.form("/user/account/phones").Get("contact"); got != "bob@192.0.2.7" {
 		t.Errorf("the form shows %q", got)
 	}
 }
@@ -190,6 +190,7 @@ func TestPhoneIsRemovedAfterAQuestion(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"table": "location", "aor": "alice@example.org", "contact": contact}, got); diff != "" {
 		t.Error(diff)
 	}
+	s.audited(store.Record{Actor: "alice@example.org", Action: "location.remove", Object: "alice@example.org", Before: contact})
 	b.get("/user/account/phones/remove?contact=sip:bob@192.0.2.2").is(404)
 	token := b.get("/user/account").form("/user/account").Get("csrf")
 	b.do("POST", "/user/account/phones/remove", url.Values{"csrf": {token}, "contact": {"sip:bob@192.0.2.2"}}).is(404)
@@ -212,7 +213,7 @@ func TestContactIsAdded(t *testing.T) {
 		typed, lifetime, contact string
 		expires                  float64
 	}{
-		{"bob", "hour", "sip:bob@example.org", 3600},
+		{"bob@phone.example.net", "hour", "sip:bob@phone.example.net", 3600},
 		{"desk@192.0.2.7:5062", "day", "sip:desk@192.0.2.7:5062", 86400},
 		{"sips:desk@phone.example.net;transport=tcp", "permanent", "sips:desk@phone.example.net;transport=tcp", 0},
 	} {
@@ -225,6 +226,7 @@ func TestContactIsAdded(t *testing.T) {
 			if diff := cmp.Diff(want, s.call(ctlproto.MethodUlAdd)); diff != "" {
 				t.Error(diff)
 			}
+			s.audited(store.Record{Actor: "alice@example.org", Action: "location.add", Object: "alice@example.org", After: c.contact + ", " + c.lifetime})
 		})
 	}
 }
@@ -344,9 +346,12 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	token := a.form("/user/account/security").Get("csrf")
 	for _, path := range []string{"/user/account/security/sessions/" + itoa(theirs[0].ID), "/user/account/security/sessions/0", "/user/account/security/sessions/x", ids["192.0.2.1"]} {
 		b.do("POST", path, url.Values{"csrf": {token}}).is(404)
+		b.get(path).is(404).lacks("Sign it out")
 	}
 	bobs.get("/user/account").is(200)
-	b.post("/user/account/security", ids["198.51.100.9"]).leads("/user/account/security")
+	b.get(ids["198.51.100.9"]).is(200).shows("Sign out the browser at 198.51.100.9?")
+	other.get("/user/account").is(200) // nothing has happened yet
+	b.post(ids["198.51.100.9"], ids["198.51.100.9"]).leads("/user/account/security")
 	b.get("/user/account/security").shows("That browser is signed out.").lacks("Chrome on Android")
 	other.get("/user/account").leads("/user/sign-in?return=%2Fuser%2Faccount")
 }

@@ -38,6 +38,9 @@ func adminStand(t *testing.T, methods map[string]ctltest.Handler) *stand {
 		ctlproto.MethodAuthForget:  ctltest.Result(ctlproto.Done{}),
 		ctlproto.MethodAliasReload: ctltest.Result(ctlproto.Done{}),
 		ctlproto.MethodGroupReload: ctltest.Result(ctlproto.Done{}),
+
+		ctlproto.MethodUserblockReload: ctltest.Result(ctlproto.Done{}), ctlproto.MethodSpeeddialReload: ctltest.Result(ctlproto.Done{}),
+
 		ctlproto.MethodCoreVersion: ctltest.Result("seraph-proxy 1.0"),
 		ctlproto.MethodCoreUptime:  ctltest.Result(ctlproto.CoreUptime{Uptime: 3600}),
 		ctlproto.MethodStatistics: ctltest.Result([]string{

@@ -87,6 +87,7 @@ func TestCrawl(t *testing.T) {
 		}
 	}
 
+	s.browser().signIn("alice", "wonderland") // another browser, to be signed out
 	b := s.browser().signIn("alice", "wonderland")
 	seen := b.crawl("/user/phone-book")
 	for _, route := range s.server.Routes() {

@@ -115,7 +115,7 @@ func TestLeave(t *testing.T) {
 	gone := b.cookies["seraph_session"]
 	s.tells(func() {
 		b.post("/user/account/delete", "/user/account/delete", "password", "wonderland").leads("/user/goodbye")
-	}, "auth.forget alice@example.org", "ul.rm alice@example.org", "auth.forget alice@example.org", "ul.rm alice@example.org",
+	}, "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org",
 		"alias.reload", "group.reload", "userblock.reload", "speeddial.reload")
 	if b.cookies["seraph_session"] != nil {
 		t.Error("the cookie is still there")
@@ -188,7 +188,9 @@ func TestEndOtherSessions(t *testing.T) {
 	others := []*browser{s.browser().signIn("alice", "wonderland"), s.browser().signIn("alice", "wonderland")}
 	bobs := s.browser().signIn("bob", "builder's")
 	b.get("/user/account/security").is(200).shows("Sign out everywhere else")
-	b.post("/user/account/security", "/user/account/security/sessions").leads("/user/account/security")
+	b.get("/user/account/security/sessions").is(200).shows("Sign out everywhere else?", "All browsers but this one")
+	others[0].get("/user/account").is(200) // nothing has happened yet
+	b.post("/user/account/security/sessions", "/user/account/security/sessions").leads("/user/account/security")
 	b.get("/user/account/security").is(200).shows("2 other browsers are signed out.")
 	for _, other := range others {
 		other.get("/user/account").is(303)

@@ -53,7 +53,8 @@ func TestMissedMail(t *testing.T) {
 	if got := b.post("/user/account", "/user/account", "missed_mail", "on").is(422).fault("missed_mail"); !strings.Contains(got, "e-mail address") {
 		t.Errorf("without an address: %q", got)
 	}
-	b.post("/user/account", "/user/account", "missed_mail", "on", "email", "alice@example.net", "time_zone", "Europe/Prague").leads("/user/account")
+	b.post("/user/account", "/user/account", "missed_mail", "on", "email", "alice@example.net", "password", "wonderland", "time_zone", "Europe/Prague").leads("/user/account")
+	d.confirmMail(alice)
 	if b.get("/user/account").form("/user/account").Get("missed_mail") == "" {
 		t.Error("the box is not ticked afterwards")
 	}

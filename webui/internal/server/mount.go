@@ -58,5 +58,12 @@ func (s *Server) echoError(err error, c echo.Context) {
 		http.Redirect(w, r, u.String(), http.StatusSeeOther)
 		return
 	}
-	s.refuse(w, s.visit(w, r), status)
+	visitor, err := s.visitor(r)
+	if err != nil {
+		s.opts.Log.Warn("visitor unknown", "err", err)
+	}
+	s.refuse(w, s.frame(w, r, visitor), status)
+	if route, near := s.nearRow(r); near {
+		s.noteNosy(r, visitor, route, status)
+	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -105,6 +106,18 @@ func (s *Server) noteNosy(r *http.Request, v session.Visitor, route Route, statu
 	if err != nil {
 		s.opts.Log.Error("refusal not recorded", "user", v.Session.AOR.String(), "path", r.URL.Path, "err", err)
 	}
+}
+
+// nearRow is the route of somebody's row that the path of r means in another spelling:
+// in other case, escaped, or with more slashes. No route takes it.
+func (s *Server) nearRow(r *http.Request) (Route, bool) {
+	at := path.Clean("/" + strings.ToLower(r.URL.Path))
+	for _, route := range s.table {
+		if route.Access == SignedIn && strings.Contains(route.Path, "/:") && fits(route.Path, at) && s.partOf(r).admin == strings.HasPrefix(route.Path, "/admin/") {
+			return route, true
+		}
+	}
+	return Route{}, false
 }
 
 // askedFor are the fields of a request that name a row.

@@ -302,7 +302,7 @@ func TestCallMeRefused(t *testing.T) {
 	}
 	s := personStand(t, ctlproto.StatusOnLine, nil)
 	check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: alice, Kind: store.RuleBlock, Pattern: "*@visitor.example", Enabled: true}))
-	s.browser().post("/u/alice", "/u/alice@example.org", "address", "v@visitor.example").is(http.StatusConflict).shows("is not on line now")
+	s.browser().post("/u/alice", "/u/alice@example.org", "address", "v@visitor.example").is(http.StatusConflict).shows("cannot be called now").lacks("is not on line now")
 	s.browser().post("/u/alice", "/u/alice@example.org", "address", "v@other.example").is(http.StatusOK)
 	s = personStand(t, ctlproto.StatusOffline, nil)
 	s.browser().post("/u/alice", "/u/alice@example.org", "address", "v@visitor.example").is(http.StatusConflict).shows("is not on line now")

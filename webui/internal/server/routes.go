@@ -76,12 +76,14 @@ func (s *Server) routes(p *user.Portal) []Route {
 		{Method: "POST", Path: "/user/account/rules/unblock", Handler: p.Unblock},
 		{Method: "GET", Path: "/user/account/security", Handler: p.Security},
 		{Method: "POST", Path: "/user/account/security", Handler: p.PasswordSave},
+		{Method: "GET", Path: "/user/account/security/sessions", Handler: p.SessionsAsk},
 		{Method: "POST", Path: "/user/account/security/sessions", Handler: p.SessionsEnd},
+		{Method: "GET", Path: "/user/account/security/sessions/:id", Handler: p.SessionAsk},
 		{Method: "POST", Path: "/user/account/security/sessions/:id", Handler: p.SessionEnd},
 		{Method: "GET", Path: "/user/account/public", Handler: p.PublicPage},
 		{Method: "POST", Path: "/user/account/public", Handler: p.PublicSave},
 		{Method: "GET", Path: "/user/account/data", Handler: p.MyData},
-		{Method: "GET", Path: "/user/account/export", Handler: p.Export},
+		{Method: "GET", Path: "/user/account/export", File: true, Handler: p.Export},
 		{Method: "GET", Path: "/user/account/delete", Handler: p.LeaveAsk},
 		{Method: "POST", Path: "/user/account/delete", Handler: p.Leave},
 		{Method: "GET", Path: "/user/goodbye", Access: Anyone, Handler: p.Goodbye},
@@ -145,15 +147,20 @@ func toPhoneBook(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/user/phone-book", http.StatusSeeOther)
 }
 
-// isPage reports whether a path can be gone to: it has a GET route that is
-// neither a stream nor a file.
+// isPage reports whether a path can be gone to: it has a GET route, and none that is a
+// stream or a file, which may be one of a row's by its form.
 func (s *Server) isPage(path string) bool {
+	page := false
 	for _, route := range s.table {
-		if route.Method == http.MethodGet && !route.Bare && !route.Stream && !route.File && fits(route.Path, path) {
-			return true
+		if route.Method != http.MethodGet || !fits(route.Path, path) {
+			continue
 		}
+		if route.Bare || route.Stream || route.File {
+			return false
+		}
+		page = true
 	}
-	return false
+	return page
 }
 
 // fits reports whether a path is one of a route's.

@@ -13,6 +13,8 @@ func deskRoutes(d *public.Desk, signUp bool) []Route {
 		{Method: "POST", Path: public.PathReset + "/new", Access: Anyone, Handler: d.ResetDone},
 		{Method: "GET", Path: public.PathMissedOff, Access: Anyone, Handler: d.MissedOff},
 		{Method: "POST", Path: public.PathMissedOff, Access: Anyone, Handler: d.MissedOffDone, Proven: true},
+		{Method: "GET", Path: public.PathMail, Access: Anyone, Handler: d.MailConfirm},
+		{Method: "POST", Path: public.PathMail, Access: Anyone, Handler: d.MailDone},
 	}
 	if !signUp {
 		return routes

@@ -98,9 +98,10 @@ func New(o Options) *Server {
 		Settings: o.Desk, DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Zone: o.Zone, Now: o.Now, Log: o.Log,
 		SessionsChanged: s.portal.SessionsChanged,
 	})
+	s.portal.Post = s.desk
 	admins := admin.New(admin.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.admins.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
-		SessionsChanged: s.portal.SessionsChanged, PrivacyChanged: s.portal.PrivacyChanged, SignUpDecided: s.desk.SignUpDecided,
+		SessionsChanged: s.portal.SessionsChanged, PrivacyChanged: s.portal.PrivacyChanged, Deleted: s.portal.Deleted, SignUpDecided: s.desk.SignUpDecided,
 	})
 	everybody := public.New(public.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Now: o.Now, Log: o.Log, CallMe: o.CallMe, Denied: o.ContactRules.Denies,

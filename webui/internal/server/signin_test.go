@@ -200,6 +200,10 @@ func TestReturnPath(t *testing.T) {
 		{"/user/dial/x/cancel", "/user/phone-book"},
 		{"/user/nothing", "/user/phone-book"},
 		{"/user/dial/x", "/user/dial/x"},
+		{"/user/account/export", "/user/phone-book"}, // what is saved is no page
+		{"/user/phone-book/export.csv", "/user/phone-book"},
+		{"/user/phone-book/export.vcf?q=x", "/user/phone-book"},
+		{"/user/missed/export", "/user/phone-book"},
 	} {
 		t.Run(c.to, func(t *testing.T) {
 			s := newStand(t, nil)

@@ -93,7 +93,7 @@ type stand struct {
 // newStand makes a stand whose router has these methods; change alters the options.
 func newStand(t *testing.T, methods map[string]ctltest.Handler, change ...func(*server.Options)) *stand {
 	t.Helper()
-	s := &stand{t: t, clock: &clock{time: time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)}, log: &logs{}}
+	s := &stand{t: t, clock: &clock{time: begin}, log: &logs{}}
 	s.db = openStore(t, s.clock)
 	s.router = ctltest.Serve(t, methods)
 	ctl := ctlproto.NewRedialer(s.router.Path, ctlproto.Dialer{})
@@ -117,6 +117,9 @@ func newStand(t *testing.T, methods map[string]ctltest.Handler, change ...func(*
 	return s
 }
 
+// begin is the time at which every clock begins, and the accounts.
+var begin = time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
+
 // filled is a database file with the users, made once: the schema takes longer
 // than most tests.
 var filled = sync.OnceValues(func() ([]byte, error) {
@@ -126,7 +129,7 @@ var filled = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	path, ctx := filepath.Join(folder, "seraph.db"), context.Background()
-	db, err := store.Open(ctx, "sqlite://"+path, store.Options{})
+	db, err := store.Open(ctx, "sqlite://"+path, store.Options{Now: func() time.Time { return begin }})
 	if err != nil {
 		return nil, err
 	}

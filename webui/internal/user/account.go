@@ -29,6 +29,10 @@ type accountPage struct {
 	Groups  []view.Msg
 	// Mail says that the portal sends mail.
 	Mail bool
+	// Pending is the mail address that waits for its confirmation, "" for none;
+	// Unconfirmed says that the profile's own does.
+	Pending     string
+	Unconfirmed bool
 	// MayRequest says that people give themselves aliases here.
 	MayRequest bool
 	// Phones is how many are registered; Away says that it is not known.
@@ -71,12 +75,15 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 		readMissedMail(f, &me)
 	}
 	me.Language = p.readLanguage(f, before.Language)
-	if f.OK() {
-		err = p.DB.Profiles.Save(r.Context(), me)
-		if err != nil && !f.Take(err) {
-			p.fail(w, r, err)
-			return
+	ask, err := p.readMail(r, f, before, &me)
+	if err == nil && f.OK() {
+		if err = p.DB.Profiles.Save(r.Context(), me); err == nil {
+			err = p.mailChanged(r, before, me, ask)
 		}
+	}
+	if err != nil && !f.Take(err) {
+		p.fail(w, r, err)
+		return
 	}
 	if !f.OK() {
 		p.showAccount(w, r, http.StatusUnprocessableEntity, f)
@@ -88,7 +95,11 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 	if me.Presence != before.Presence {
 		p.live.PrivacyChanged(me.AOR)
 	}
-	p.done(w, r, pathAccount, view.M("account.saved"))
+	told := view.M("account.saved")
+	if ask != "" {
+		told = view.M("account.saved_confirm", ask)
+	}
+	p.done(w, r, pathAccount, told)
 }
 
 // readProfile puts what was typed into a profile, whose other fields stay.
@@ -143,8 +154,15 @@ func (p *Portal) showAccount(w http.ResponseWriter, r *http.Request, status int,
 		p.fail(w, r, err)
 		return
 	}
+	pending, err := p.pendingMail(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	phones := p.phones(r)
 	page := accountPage{
+		Pending: pending, Unconfirmed: p.MailOn && session.Of(r).Profile.Unconfirmed,
+
 		Form: f, Zones: p.zoneOptions(r, session.Of(r).Profile.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
 		Languages: p.languageOptions(r), Aliases: aliases, Groups: p.permissions(groups), MayRequest: p.AliasRules.Limit > 0, Mail: p.MailOn,
 	}

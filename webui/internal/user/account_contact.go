@@ -47,7 +47,7 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 			AoR: me.String(), Contact: contact, Expires: int64(lifetime / time.Second), Q: manualQ,
 		})
 		if err != nil {
-			p.Log.Warn("contact not added", "user", me.String(), "err", err)
+			p.Log.Warn("contact not added", "user", me.String(), "may_be_yet", ctlproto.MayHaveBegun(err), "err", err)
 			f.Fail("contact", addFault(err))
 		}
 	}
@@ -55,13 +55,18 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 		p.showPhones(w, r, http.StatusUnprocessableEntity, p.phones(r), f)
 		return
 	}
+	p.audit(r, "location.add", "", contact)
+	p.audit(r, "location.add", "", contact+", "+f.Value("lifetime"))
 	p.done(w, r, pathPhones, view.M("phones.added", contact))
 }
 
 // addFault is the text for a contact that the router did not take.
 func addFault(err error) string {
+	if ctlproto.MayHaveBegun(err) {
+		return "phones.late_add"
+	}
 	switch ctlproto.CodeOf(err) {
-	case 0, ctlproto.CodeUnavailable, ctlproto.CodeInternal:
+	case 0, ctlproto.CodeUnavailable:
 		return "phones.away_add"
 	case ctlproto.CodeBusy:
 		return "phones.too_many"
@@ -71,18 +76,27 @@ func addFault(err error) string {
 
 // readContact is the SIP URI of what was typed: a bare name takes the owner's
 // domain. The owner's own addresses are none, for calls would go round in circles;
-// nor is one that the operator's rules deny.
+// nor is one that the operator's rules deny, nor what is no place of a phone.
 func (p *Portal) readContact(r *http.Request, f *form.Form) (string, error) {
 	contact := typedContact(f, owner(r).Domain)
 	if !f.OK() {
 		return "", nil
 	}
 	own, err := p.isOwn(r, contact)
+	if err != nil {
+		return "", err
+	}
 	if own {
 		f.Fail("contact", "phones.own_address")
+		return contact, nil
 	}
 	if p.ContactRules.Denies(contact) {
 		f.Fail("contact", "phones.denied")
+		return contact, nil
+	}
+	fault, err := p.contactFault(r.Context(), owner(r), contact)
+	if fault != "" && err == nil {
+		f.Fail("contact", fault)
 	}
 	return contact, err
 }

@@ -158,11 +158,18 @@ func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
 	err := p.Ctl.UlRmContact(r.Context(), owner(r).String(), contact)
 	switch {
 	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound: // it has just gone by itself
+	case err == nil:
+		p.audit(r, "location.remove", contact, "")
 	case err != nil:
 		p.Log.Warn("contact not removed", "user", owner(r).String(), "err", err)
-		p.done(w, r, pathPhones, view.M("phones.not_removed"))
+		text := view.M("phones.not_removed")
+		if ctlproto.MayHaveBegun(err) {
+			text = view.M("phones.late_remove", contact)
+		}
+		p.done(w, r, pathPhones, text)
 		return
 	}
+	p.audit(r, "location.remove", contact, "")
 	p.done(w, r, pathPhones, view.M("phones.removed", contact))
 }
 

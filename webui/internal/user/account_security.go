@@ -3,6 +3,7 @@ package user
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -10,7 +11,6 @@ import (
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
-	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -108,16 +108,7 @@ func readPassword(f *form.Form) string {
 // sign-in does, sets the new one and ends the other sessions.
 func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) error {
 	v, me := session.Of(r), owner(r)
-	err := p.SignIn.Confirm(r.Context(), me, v.Session.ID, f.Value("old_password"))
-	var slow *session.SlowDownError
-	switch {
-	case errors.Is(err, session.ErrRefused):
-		f.Fail("old_password", "security.wrong")
-		return nil
-	case errors.As(err, &slow):
-		f.Fail("old_password", "security.slow_down", portal.WaitSeconds(slow.Wait))
-		return nil
-	case err != nil:
+	if err := p.confirmOwner(r, f, "old_password"); err != nil || !f.OK() {
 		return err
 	}
 	if err := p.DB.Subscribers.SetPassword(r.Context(), me, password); err != nil {
@@ -129,12 +120,44 @@ func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) 
 		}
 		return err
 	}
+	p.audit(r, "subscriber.password", "", "")
 	if _, err := p.DB.Sessions.RevokeAll(r.Context(), me, v.Session.ID); err != nil {
 		return err
 	}
 	p.live.SessionsChanged(me)
 	p.Log.Info("password changed", "user", me.String(), "addr", v.Client.Addr)
 	return nil
+}
+
+// pathSessions are the browsers that are signed in, each below it by its id.
+const pathSessions = pathSecurity + "/sessions"
+
+// SessionsAsk asks before all other browsers are signed out (GET
+// /user/account/security/sessions).
+func (p *Portal) SessionsAsk(w http.ResponseWriter, r *http.Request) {
+	p.View.Confirm(w, r, view.M("security.end_others.title"), tabAccount, view.Question{
+		Text: view.M("security.end_others.text"), Button: view.M("security.end_others"), Action: pathSessions, Back: pathSecurity,
+	})
+}
+
+// SessionAsk asks before another browser is signed out (GET
+// /user/account/security/sessions/ID).
+func (p *Portal) SessionAsk(w http.ResponseWriter, r *http.Request) {
+	sessions, err := p.DB.Sessions.List(r.Context(), owner(r))
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	at := slices.IndexFunc(sessions, func(s store.Session) bool { return s.ID == id })
+	if err != nil || at < 0 || id == session.Of(r).Session.ID { // for one's own there is "Sign out"
+		p.View.Error(w, r, http.StatusNotFound)
+		return
+	}
+	p.View.Confirm(w, r, view.M("security.end.title", sessions[at].IP), tabAccount, view.Question{
+		Text: view.M("security.end.text"), Button: view.M("security.end.button"),
+		Action: pathSessions + "/" + strconv.FormatInt(id, 10), Back: pathSecurity,
+	})
 }
 
 // SessionEnd signs another browser out (POST /user/account/security/sessions/ID).
@@ -148,6 +171,7 @@ func (p *Portal) SessionEnd(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
+	p.audit(r, "session.end", strconv.FormatInt(id, 10), "")
 	p.live.SessionsChanged(owner(r))
 	p.done(w, r, pathSecurity, view.M("security.ended"))
 }
@@ -158,6 +182,9 @@ func (p *Portal) SessionsEnd(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		p.fail(w, r, err)
 		return
+	}
+	if n > 0 {
+		p.audit(r, "session.end_others", strconv.Itoa(n), "")
 	}
 	p.live.SessionsChanged(owner(r))
 	told := view.M("security.others_ended", strconv.Itoa(n))

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"seraph/ctlproto"
@@ -95,6 +96,13 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 	if caller, err := aor.Parse(status.Caller, ""); err != nil || caller != owner(r) {
 		return ctlproto.CtdStatus{}, store.ErrNotFound
 	}
+	own, err := ownAttempt(r.Context(), p.DB.Subscribers, owner(r), status)
+	if err != nil {
+		return ctlproto.CtdStatus{}, err
+	}
+	if !own { // of somebody who had the name before
+		return ctlproto.CtdStatus{}, store.ErrNotFound
+	}
 	if !status.Ended {
 		p.live.called(status)
 	}
@@ -125,9 +133,13 @@ func (p *Portal) AttemptCancel(w http.ResponseWriter, r *http.Request) {
 }
 
 // AttemptClose takes an attempt's card off the user's pages (POST
-// /user/dial/:id/close). The attempt goes on. That there is none such is no
-// error: another page may have closed it.
+// /user/dial/:id/close). The attempt goes on. That another page has closed it
+// is no error; one that is not the user's is not there.
 func (p *Portal) AttemptClose(w http.ResponseWriter, r *http.Request) {
+	if err := p.closable(r); err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	p.live.closeCard(owner(r), r.PathValue("id"))
 	if fromHTMX(r) {
 		if status, closed, ok := p.live.calls.last(owner(r)); ok && closed && !status.Ended {
@@ -139,6 +151,18 @@ func (p *Portal) AttemptClose(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, pathPhoneBook, http.StatusSeeOther)
+}
+
+// closable is store.ErrNotFound if the attempt that the path names is not the user's,
+// as far as that can be known: the last one is, whatever the router says.
+func (p *Portal) closable(r *http.Request) error {
+	if last, _, ok := p.live.calls.last(owner(r)); ok && last.ID == r.PathValue("id") {
+		return nil
+	}
+	if _, err := p.attempt(r); errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
 }
 
 // showAttempt answers a form that began or changed an attempt: with the card

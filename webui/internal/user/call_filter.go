@@ -26,6 +26,9 @@ const (
 	paramUpTo   = "upto"
 )
 
+// callParams are the parameters that a list of calls keeps when the phone to ring is chosen.
+var callParams = []string{paramKind, paramSearch, paramSince, paramUntil, "sort", "dir"}
+
 // callFilter is what narrows a list of calls, as its address has it: kind= in, out or
 // missed, q= searches, from= and to= are the first and the last day, in the reader's zone.
 type callFilter struct {
@@ -40,8 +43,10 @@ type callFilter struct {
 type callSearch struct {
 	// Action is the list; Kind is kept, "" if the list has one kind or all.
 	Action, Kind string
-	Filter       callFilter
-	Narrowed     bool
+	// Ring is the phone that the calls of the page make ring, "" for all.
+	Ring     string
+	Filter   callFilter
+	Narrowed bool
 }
 
 // dayLayout is how browsers send a day.
@@ -61,10 +66,13 @@ func readCallFilter(r *http.Request, values url.Values, list *callList) callFilt
 		}
 	}
 	zone := zoneOf(r)
-	f.since = readDay(f.Form, paramSince, zone)
-	if last := readDay(f.Form, paramUntil, zone); !last.IsZero() {
-		f.before = last.AddDate(0, 0, 1)
-		if last.Before(f.since) {
+	first, last := readDay(f.Form, paramSince), readDay(f.Form, paramUntil)
+	if !first.IsZero() {
+		f.since = dayBegins(first, zone)
+	}
+	if !last.IsZero() {
+		f.before = dayBegins(last.AddDate(0, 0, 1), zone)
+		if last.Before(first) {
 			f.Form.Fail(paramUntil, "calls.days_crossed")
 		}
 	}
@@ -74,18 +82,40 @@ func readCallFilter(r *http.Request, values url.Values, list *callList) callFilt
 // maxDay is the longest text that is taken for a day, in characters.
 const maxDay = 32
 
-// readDay is the beginning of a day; zero if none is given or what is is none.
-func readDay(f *form.Form, name string, zone *time.Location) time.Time {
+// readDay is a day as its midnight in UTC; zero if none is given or what is is none.
+func readDay(f *form.Form, name string) time.Time {
 	text := f.Value(name)
 	if text == "" {
 		return time.Time{}
 	}
-	day, err := time.ParseInLocation(dayLayout, text, zone)
+	day, err := time.Parse(dayLayout, text)
 	if err != nil || day.Year() < 1970 || day.Year() > 9998 {
 		f.Fail(name, "calls.bad_day")
 		return time.Time{}
 	}
 	return day
+}
+
+// widest is more than any zone is ahead of UTC.
+const widest = 36 * time.Hour
+
+// dayBegins is the first instant whose date in the zone is that of day, which is a
+// midnight in UTC. Where clocks are put forward at midnight that is no midnight; of a
+// date that a zone left out it is the beginning of the next one.
+func dayBegins(day time.Time, zone *time.Location) time.Time {
+	at := day.Add(-widest).In(zone)
+	for {
+		_, ahead := at.Zone()
+		begins := day.Add(-time.Duration(ahead) * time.Second).In(zone)
+		if begins.Before(at) { // the clocks have jumped over midnight
+			begins = at
+		}
+		_, change := at.ZoneBounds()
+		if change.IsZero() || begins.Before(change) {
+			return begins
+		}
+		at = change
+	}
 }
 
 // zoneOf is the time zone of the reader of a request's page.

@@ -18,6 +18,7 @@ type callsPage struct {
 	List   view.List
 	Filter callFilter
 	Kinds  []kindLink
+	Ring   ringChoice
 	Rows   []callRow
 	// ClearPath leads to the question whether all go; ExportPath is the file of them.
 	ClearPath, ExportPath string
@@ -29,7 +30,7 @@ type callsPage struct {
 
 // SearchForm is the form that narrows the list.
 func (page callsPage) SearchForm() callSearch {
-	form := callSearch{Action: pathCalls, Filter: page.Filter, Narrowed: page.Narrowed}
+	form := callSearch{Action: pathCalls, Ring: page.Ring.Device, Filter: page.Filter, Narrowed: page.Narrowed}
 	if page.Filter.Kind != store.CallsAll {
 		form.Kind = string(page.Filter.Kind)
 	}
@@ -102,7 +103,9 @@ func (p *Portal) fillCalls(r *http.Request, page *callsPage) error {
 	if err != nil {
 		return err
 	}
-	page.Away = away
+	if page.Away = away; !away && len(calls) > 0 {
+		page.Ring = p.ringChoice(r, callParams...)
+	}
 	for i, c := range calls {
 		page.Rows = append(page.Rows, newCallRow(c, people[i], owner(r)))
 	}

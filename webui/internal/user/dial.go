@@ -108,20 +108,22 @@ func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee, device s
 // dialFault shows why the router did not begin a call.
 func (p *Portal) dialFault(w http.ResponseWriter, r *http.Request, f *form.Form, err error) {
 	status, page := http.StatusUnprocessableEntity, dialPage{Form: f}
-	switch ctlproto.CodeOf(err) {
-	case ctlproto.CodeInvalidParams:
+	switch code := ctlproto.CodeOf(err); {
+	case code == ctlproto.CodeInvalidParams:
 		f.Fail("to", "dial.to_refused")
-	case ctlproto.CodeBusy:
+	case code == ctlproto.CodeBusy:
 		status, page.Fault = http.StatusTooManyRequests, view.M("dial.busy")
 		if id := p.runningCall(r); id != "" {
 			status, page.Fault, page.Running = http.StatusConflict, view.M("dial.running"), attemptPath(id)
 		}
-	case ctlproto.CodeRefused, ctlproto.CodeNotFound:
+	case code == ctlproto.CodeRefused, code == ctlproto.CodeNotFound:
 		page.Fault = view.M("dial.refused")
-	case ctlproto.CodeMethodNotFound:
+	case code == ctlproto.CodeMethodNotFound:
 		status, page.Fault = http.StatusServiceUnavailable, view.M("dial.none")
-	case ctlproto.CodeInternal, ctlproto.CodeTooLarge:
+	case code == ctlproto.CodeInternal, code == ctlproto.CodeTooLarge:
 		status, page.Fault = http.StatusInternalServerError, view.M("dial.failed")
+	case ctlproto.MayHaveBegun(err):
+		status, page.Fault = http.StatusServiceUnavailable, view.M("dial.late")
 	default:
 		status, page.Fault = http.StatusServiceUnavailable, view.M("dial.away")
 	}

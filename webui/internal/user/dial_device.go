@@ -34,6 +34,38 @@ func (p *Portal) devices(r *http.Request, chosen string) []view.Option {
 	return options
 }
 
+// paramRing is which of the own phones the calls of a list make ring, by its contact.
+const paramRing = "ring"
+
+// ringChoice is what the part "ring" needs: which of the own phones the calls of a list
+// make ring.
+type ringChoice struct {
+	// Action is the list; Keep are the parameters of its address that stay.
+	Action string
+	Keep   map[string]string
+	// Devices are the choices, none if there is nothing to choose; Device is the contact
+	// that was chosen, "" for all.
+	Devices []view.Option
+	Device  string
+}
+
+// ringChoice reads the choice from the address of a list, whose other parameters are keep.
+func (p *Portal) ringChoice(r *http.Request, keep ...string) ringChoice {
+	q := r.URL.Query()
+	c := ringChoice{Action: r.URL.Path, Keep: make(map[string]string), Devices: p.devices(r, q.Get(paramRing))}
+	for _, name := range keep {
+		if value := clip(q.Get(name), maxSearch); value != "" {
+			c.Keep[name] = value
+		}
+	}
+	for _, o := range c.Devices {
+		if o.Selected {
+			c.Device = o.Value
+		}
+	}
+	return c
+}
+
 // deviceName is a contact as people tell their phones apart.
 func deviceName(c ctlproto.Contact) string {
 	address := clip(printable(shortAddress(c.Address)), maxName)

@@ -34,6 +34,7 @@ type findPage struct {
 	Asked bool
 	Fault view.Msg
 	Rows  []findRow
+	Ring  ringChoice
 	// More says that there are others, too many to be shown.
 	More bool
 	// Away says that the router could not be asked: the statuses are unknown.
@@ -71,6 +72,9 @@ func (p *Portal) Find(w http.ResponseWriter, r *http.Request) {
 			p.fail(w, r, err)
 			return
 		}
+	}
+	if len(page.Rows) > 0 && !page.Away {
+		page.Ring = p.ringChoice(r, "q", "online")
 	}
 	p.View.Page(w, r, status, "find", view.Page{Title: view.M("find.title"), Tab: tabPhoneBook, Data: page})
 }

@@ -11,7 +11,6 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
-	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -106,7 +105,7 @@ func (p *Portal) Leave(w http.ResponseWriter, r *http.Request) {
 	}
 	// The router first: if it does not answer, all stays, and phones that it has
 	// forgotten register again by themselves.
-	if err := p.unregister(r.Context(), owner(r)); err != nil {
+	if err := errors.Join(p.endAttempts(r.Context(), owner(r)), p.unregister(r.Context(), owner(r))); err != nil {
 		p.Log.Warn("account not deleted: router", "user", owner(r).String(), "err", err)
 		p.askLeave(w, r, http.StatusServiceUnavailable, leavePage{Form: f, Fault: view.M("leave.away")})
 		return
@@ -121,17 +120,7 @@ func (p *Portal) confirmLeave(r *http.Request, f *form.Form) error {
 		f.Fail(field, "form.empty")
 		return nil
 	}
-	err := p.SignIn.Confirm(r.Context(), owner(r), session.Of(r).Session.ID, f.Value(field))
-	var slow *session.SlowDownError
-	switch {
-	case errors.Is(err, session.ErrRefused):
-		f.Fail(field, "security.wrong")
-	case errors.As(err, &slow):
-		f.Fail(field, "security.slow_down", portal.WaitSeconds(slow.Wait))
-	default:
-		return err
-	}
-	return nil
+	return p.confirmOwner(r, f, field)
 }
 
 // finishLeave deletes the account, tells everybody, and says goodbye.
@@ -180,10 +169,30 @@ func (p *Portal) unregister(ctx context.Context, who aor.AOR) error {
 	return heard(p.Ctl.UlRm(ctx, who.String()))
 }
 
+// endAttempts cancels the click-to-dial attempts of a user who goes: nobody's phone
+// rings for somebody who is no more, and nobody else gets them with the name.
+func (p *Portal) endAttempts(ctx context.Context, who aor.AOR) error {
+	list, err := p.Ctl.CtdList(ctx, ctlproto.CtdListParams{Caller: who.String(), Limit: ctlproto.MaxCtdList})
+	if err != nil {
+		return heard(err)
+	}
+	var errs []error
+	for _, attempt := range list {
+		if attempt.Ended || !attempt.Cancellable {
+			continue
+		}
+		err := p.Ctl.CtdCancel(ctx, attempt.ID, who.String())
+		if ctlproto.CodeOf(err) != ctlproto.CodeRefused { // it has just come to its end
+			errs = append(errs, heard(err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // dismiss makes the router forget a user who is no more: a phone may have
 // registered meanwhile.
 func (p *Portal) dismiss(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.unregister(ctx, who), heard(p.Ctl.AliasReload(ctx)), heard(p.Ctl.GroupReload(ctx)),
+	return errors.Join(p.endAttempts(ctx, who), p.unregister(ctx, who), heard(p.Ctl.AliasReload(ctx)), heard(p.Ctl.GroupReload(ctx)),
 		heard(p.Ctl.UserblockReload(ctx)), heard(p.Ctl.SpeeddialReload(ctx)))
 }
 

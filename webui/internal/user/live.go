@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -77,6 +78,7 @@ type Live struct {
 	dials  *store.Dials
 	missed *store.Calls
 	silo   *store.Silo
+	people *store.Subscribers
 	log    *slog.Logger
 	opts   LiveOptions
 	calls  *calls
@@ -96,7 +98,7 @@ type Live struct {
 func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *Live {
 	opts.setDefaults()
 	return &Live{
-		router: router, book: db.Phonebook, dials: db.Dials, missed: db.Calls, silo: db.Silo, log: log, opts: opts, calls: newCalls(time.Now),
+		router: router, book: db.Phonebook, dials: db.Dials, missed: db.Calls, silo: db.Silo, people: db.Subscribers, log: log, opts: opts, calls: newCalls(time.Now),
 		ended: make(chan struct{}), away: true,
 		viewers: make(map[aor.AOR]*viewer), watched: make(map[string]map[*viewer]struct{}),
 	}
@@ -167,7 +169,9 @@ func (l *Live) handle(event ctlproto.Event) {
 			l.log.Warn("live: event not understood", "err", err)
 			return
 		}
-		l.called(status)
+		if l.isOwners(status) {
+			l.called(status)
+		}
 	case ctlproto.TopicMissedCall:
 		call, err := event.MissedCall()
 		if err != nil {
@@ -275,6 +279,49 @@ func (l *Live) called(status ctlproto.CtdStatus) {
 	defer l.mu.Unlock()
 	if v := l.viewers[who]; v != nil {
 		v.tell(news{kind: newsCall})
+	}
+}
+
+// isOwners reports whether an attempt is that of the account which has its caller's
+// name now: not of one that is deleted. It is asked once for each attempt.
+func (l *Live) isOwners(status ctlproto.CtdStatus) bool {
+	who, err := aor.Parse(status.Caller, "")
+	if err != nil {
+		return false
+	}
+	if known, _, ok := l.calls.last(who); ok && known.ID == status.ID {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ownerTime)
+	defer cancel()
+	own, err := ownAttempt(ctx, l.people, who, status)
+	if err != nil {
+		l.log.Warn("live: whose attempt is not known", "user", who.String(), "err", err)
+	}
+	return own
+}
+
+// ownerTime bounds the question whose attempt it is.
+const ownerTime = 2 * time.Second
+
+// ownAttempt reports whether an attempt began when the name was its owner's.
+func ownAttempt(ctx context.Context, people *store.Subscribers, who aor.AOR, status ctlproto.CtdStatus) (bool, error) {
+	if _, err := people.Find(ctx, who); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return false, err
+	}
+	since, err := people.Since(ctx, who)
+	return err == nil && (began(status).IsZero() || !began(status).Before(since)), err
+}
+
+// forgetGone forgets the attempts of a user who is no more.
+func (l *Live) forgetGone(who aor.AOR) {
+	ctx, cancel := context.WithTimeout(context.Background(), ownerTime)
+	defer cancel()
+	if _, err := l.people.Find(ctx, who); errors.Is(err, store.ErrNotFound) {
+		l.calls.drop(who)
 	}
 }
 

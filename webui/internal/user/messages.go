@@ -24,10 +24,14 @@ const messageRows = 20
 
 // messagesPage is the data of messages.html and of its part "messages".
 type messagesPage struct {
-	List view.List
-	Rows []messageRow
-	// IDs are those of the rows, Unread those that were not read.
-	IDs, Unread string
+	List   view.List
+	Filter messageFilter
+	Kinds  []kindLink
+	Rows   []messageRow
+	// Unread are the ids of the rows that were not read.
+	Unread string
+	// ClearPath leads to the question whether all go that the filter finds.
+	ClearPath string
 	// Away says that the router could not be asked: the statuses are unknown,
 	// and nothing can be deleted or delivered.
 	Away bool
@@ -54,7 +58,7 @@ type messageRow struct {
 }
 
 // Messages lists the messages that are stored for the user, newest first (GET
-// /user/messages): the page, or to htmx the list alone. They are read from the
+// /user/messages; messageFilter says how it is narrowed): the page, or to htmx the list alone. They are read from the
 // database and so are there while the router is away; only the router changes
 // them.
 func (p *Portal) Messages(w http.ResponseWriter, r *http.Request) {
@@ -72,11 +76,13 @@ func (p *Portal) Messages(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Portal) messagesPage(r *http.Request) (messagesPage, error) {
-	page := messagesPage{List: view.ParseList(r, messageRows)}
-	messages, err := p.messages(r, &page.List)
+	page := messagesPage{List: view.ParseList(r, messageRows), Filter: readMessageFilter(r.URL.Query())}
+	page.Kinds = page.Filter.kinds(page.List)
+	messages, highest, err := p.messages(r, &page.List, page.Filter)
 	if err != nil {
 		return page, err
 	}
+	page.ClearPath = page.Filter.address(pathMessages+"/delete", paramUpTo, strconv.FormatInt(highest, 10))
 	senders := make([]stranger, len(messages))
 	for i, m := range messages {
 		senders[i] = stranger{URI: m.From, Name: m.FromName}
@@ -86,29 +92,34 @@ func (p *Portal) messagesPage(r *http.Request) (messagesPage, error) {
 		return page, err
 	}
 	page.Away = away
-	var all, unread []int64
+	var unread []int64
 	for i, m := range messages {
 		row := newMessageRow(m, people[i], p.Now())
 		page.Rows = append(page.Rows, row)
-		all = append(all, m.ID)
 		if !row.Read {
 			unread = append(unread, m.ID)
 		}
 	}
-	page.IDs, page.Unread = joinIDs(all), joinIDs(unread)
+	page.Unread = joinIDs(unread)
 	return page, nil
 }
 
-// messages reads the page's messages; a page beyond the last one is the last.
-func (p *Portal) messages(r *http.Request, l *view.List) ([]store.SiloMessage, error) {
+// messages reads the page's messages and the highest id of all that the filter finds; a
+// page beyond the last one is the last.
+func (p *Portal) messages(r *http.Request, l *view.List, f messageFilter) (list []store.SiloMessage, highest int64, err error) {
+	q, err := p.siloQuery(r, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	if highest, err = p.DB.Silo.MaxID(r.Context(), owner(r), q); err != nil || highest == 0 {
+		return nil, 0, err
+	}
+	q.UpTo, q.Newest, q.Limit = highest, true, l.Size
 	for {
-		list, total, err := p.DB.Silo.List(r.Context(), owner(r), store.SiloQuery{Newest: true, Limit: l.Size, Offset: l.Offset()})
-		if err != nil {
-			return nil, err
-		}
-		l.Total = total
-		if len(list) > 0 || l.Page <= 1 {
-			return list, nil
+		q.Offset = l.Offset()
+		list, l.Total, err = p.DB.Silo.List(r.Context(), owner(r), q)
+		if err != nil || len(list) > 0 || l.Page <= 1 {
+			return list, highest, err
 		}
 		l.Page = min(l.Page-1, l.Pages())
 	}
@@ -183,67 +194,6 @@ func (p *Portal) ownMessage(r *http.Request, ids []int64) (m store.SiloMessage, 
 		}
 	}
 	return m, err
-}
-
-// MessagesAsk asks before messages are deleted (GET /user/messages/delete):
-// ids= names them.
-func (p *Portal) MessagesAsk(w http.ResponseWriter, r *http.Request) {
-	ids, err := selection(r.URL.Query())
-	if err != nil {
-		p.fail(w, r, err)
-		return
-	}
-	if len(ids) == 0 {
-		p.done(w, r, pathMessages, view.M("messages.none_selected"))
-		return
-	}
-	title, text := view.M("messages.delete.some_title", strconv.Itoa(len(ids))), view.M("messages.delete.some_text")
-	m, err := p.ownMessage(r, ids)
-	if err != nil {
-		p.fail(w, r, err)
-		return
-	}
-	if len(ids) == 1 {
-		people, _, err := p.people(r, []stranger{{URI: m.From, Name: m.FromName}})
-		if err != nil {
-			p.fail(w, r, err)
-			return
-		}
-		title, text = view.M("messages.delete.title", people[0].Name), view.M("messages.delete.text")
-	}
-	p.View.Confirm(w, r, title, tabMessages, view.Question{
-		Text: text, Button: view.M("messages.delete.button"), Action: pathMessages + "/delete", Back: pathMessages,
-		Fields: map[string]string{fieldIDs: joinIDs(ids)},
-	})
-}
-
-// MessagesDelete has the router delete messages (POST /user/messages/delete):
-// it may be delivering them.
-func (p *Portal) MessagesDelete(w http.ResponseWriter, r *http.Request) {
-	if _, err := form.Parse(r); err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
-		return
-	}
-	ids, err := selection(r.PostForm)
-	if err == nil && len(ids) == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		p.fail(w, r, err)
-		return
-	}
-	n, err := p.Ctl.MsiloRm(r.Context(), owner(r).String(), ids...)
-	switch {
-	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound:
-		p.fail(w, r, store.ErrNotFound)
-		return
-	case err != nil:
-		p.Log.Warn("messages not deleted", "user", owner(r).String(), "err", err)
-		p.done(w, r, pathMessages, view.M("messages.not_deleted"))
-		return
-	}
-	p.live.MessagesChanged(owner(r))
-	p.done(w, r, pathMessages, p.counted("messages.deleted", n))
 }
 
 // MessagesDeliver has the router deliver what is stored (POST

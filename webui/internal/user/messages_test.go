@@ -207,7 +207,7 @@ func TestMessagesDelete(t *testing.T) {
 	one, two, three := s.stores(alice, store.SiloMessage{}), s.stores(alice, store.SiloMessage{}), s.stores(alice, store.SiloMessage{})
 	theirs := s.stores(bob, store.SiloMessage{})
 	b := s.signIn(alice)
-	b.get("/user/messages").shows(t, http.StatusOK, fmt.Sprintf(`href="/user/messages/delete?ids=%d%%2c%d%%2c%d"`, three, two, one))
+	b.get("/user/messages").shows(t, http.StatusOK, fmt.Sprintf(`href="/user/messages/delete?upto=%d"`, three))
 	b.get(fmt.Sprintf("/user/messages/delete?ids=%d", one)).shows(t, http.StatusOK, "Delete the message from bob@example.org?")
 	b.get(fmt.Sprintf("/user/messages/delete?ids=%d&ids=%d", one, two)).shows(t, http.StatusOK, "Delete 2 messages?")
 	b.get("/user/messages/delete").shows(t, http.StatusOK, "tick the messages that are to go first")

@@ -25,6 +25,7 @@ type missedPage struct {
 	// UpTo is the highest id in the list, all its pages: what came later was not seen here.
 	UpTo   int64
 	Filter callFilter
+	Ring   ringChoice
 	// ClearPath leads to the question whether all go; ExportPath is the file of them.
 	ClearPath, ExportPath string
 	// Narrowed says that a filter is on.
@@ -35,7 +36,7 @@ type missedPage struct {
 
 // SearchForm is the form that narrows the list.
 func (page missedPage) SearchForm() callSearch {
-	return callSearch{Action: pathMissed, Filter: page.Filter, Narrowed: page.Narrowed}
+	return callSearch{Action: pathMissed, Ring: page.Ring.Device, Filter: page.Filter, Narrowed: page.Narrowed}
 }
 
 // missedRow is one caller's calls in a row, the newest of which it shows.
@@ -105,7 +106,9 @@ func (p *Portal) missedPage(r *http.Request) (missedPage, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Away = away
+	if page.Away = away; !away && len(calls) > 0 {
+		page.Ring = p.ringChoice(r, callParams...)
+	}
 	for i, c := range calls {
 		page.add(c, people[i])
 	}

@@ -27,10 +27,7 @@ type bookPage struct {
 	All    string // the address of the list of all groups
 	// Away says that the router could not be asked: the statuses are unknown.
 	Away bool
-	// Devices are the choices of the phone that rings first, none if there is one alone;
-	// Device is the one that is chosen, "" for all.
-	Devices []view.Option
-	Device  string
+	Ring ringChoice
 	// Empty says that there is no entry at all, not just none that matches.
 	Empty bool
 }
@@ -90,12 +87,7 @@ func (p *Portal) PhoneBook(w http.ResponseWriter, r *http.Request) {
 	page.Empty = page.List.Total == 0 && page.Search == "" && page.Group == ""
 	p.addRows(r, &page, entries)
 	if !page.Away && !page.Empty {
-		page.Devices = p.devices(r, r.URL.Query().Get("ring"))
-	}
-	for _, o := range page.Devices {
-		if o.Selected {
-			page.Device = o.Value
-		}
+		page.Ring = p.ringChoice(r, "q", "group", "sort", "dir")
 	}
 	p.View.Page(w, r, http.StatusOK, "phonebook", view.Page{Title: view.M("phonebook.title"), Tab: tabPhoneBook, Data: page})
 }

@@ -125,6 +125,11 @@ func playLive(t *testing.T, opts LiveOptions, run func(p *play)) {
 		if err == nil {
 			_, err = db.Migrate(t.Context())
 		}
+		for _, who := range []aor.AOR{alice, bob} {
+			if err == nil {
+				err = db.Subscribers.Create(t.Context(), who, "password")
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

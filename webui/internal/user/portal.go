@@ -57,6 +57,8 @@ type Options struct {
 	// MailOn says that the portal sends mail, SignUpOn that people make their own
 	// accounts.
 	MailOn, SignUpOn bool
+	// Post sends what a change of the mail address needs; nil only without MailOn.
+	Post Post
 	// CallMeOn says that the operator lets visitors ask to be called.
 	CallMeOn bool
 	// RuleLimits say which call rules people may give themselves; zero is all.
@@ -85,11 +87,22 @@ func New(o Options) *Portal {
 func (p *Portal) Run(ctx context.Context) error { return p.live.Run(ctx) }
 
 // SessionsChanged closes the live pages of sessions that somebody else ended:
-// an administrator.
-func (p *Portal) SessionsChanged(who aor.AOR) { p.live.SessionsChanged(who) }
+// an administrator, who may have deleted the account, too.
+func (p *Portal) SessionsChanged(who aor.AOR) {
+	p.live.SessionsChanged(who)
+	p.live.forgetGone(who)
+}
 
 // PrivacyChanged says that somebody else changed who may see a user's presence.
 func (p *Portal) PrivacyChanged(who aor.AOR) { p.live.PrivacyChanged(who) }
+
+// Deleted forgets what is kept of a user whom an administrator has deleted: whoever gets
+// the address next sees nothing of his.
+func (p *Portal) Deleted(who aor.AOR) {
+	p.live.SessionsChanged(who)
+	p.live.PrivacyChanged(who)
+	p.live.calls.drop(who)
+}
 
 // owner is who is signed in; only for pages that the server keeps for them.
 func owner(r *http.Request) aor.AOR { return session.Of(r).Session.AOR }

@@ -3,11 +3,9 @@ package user
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
-	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/view"
@@ -84,7 +82,8 @@ func readSeconds(f *form.Form) int {
 }
 
 // readTarget reads where calls are forwarded to: not to the owner, not to what the
-// operator denies, and out of our domains only for those who may call there.
+// operator denies, and to telephone numbers or out of our domains only for those who may
+// call there.
 func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string, error) {
 	uri := readAddress(f, name, owner(r).Domain)
 	if uri == "" {
@@ -100,7 +99,11 @@ func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string,
 	if p.ContactRules.Denies(uri) || (ContactRules{Deny: p.RuleLimits.Deny}).Denies(uri) {
 		f.Fail(name, "rules.denied")
 	}
-	may, err := p.mayForwardTo(r, uri)
+	plain, inside, err := p.inside(r.Context(), uri)
+	if err != nil || inside {
+		return plain, err
+	}
+	may, err := p.mayForeign(r.Context(), owner(r))
 	if err != nil {
 		return "", err
 	}
@@ -108,21 +111,6 @@ func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string,
 		f.Fail(name, "rules.foreign")
 	}
 	return uri, nil
-}
-
-// mayForwardTo reports whether the owner's permissions let calls be forwarded to a URI.
-func (p *Portal) mayForwardTo(r *http.Request, uri string) (bool, error) {
-	if p.RuleLimits.ForeignGroup == "" {
-		return true, nil
-	}
-	if to, err := aor.Parse(uri, ""); err == nil {
-		domains, err := p.DB.Domains.List(r.Context())
-		if err != nil || slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == to.Domain }) {
-			return err == nil, err
-		}
-	}
-	groups, err := p.DB.Groups.List(r.Context(), owner(r))
-	return slices.Contains(groups, p.RuleLimits.ForeignGroup), err
 }
 
 // forwardsText is the rules without the patterns, in a few words for the audit.

@@ -102,6 +102,12 @@ func TestRulesFaults(t *testing.T) {
 		{"x@other.example;maddr=a.premium.example", "The operator does not allow"},
 		{"tel:0900-123", "The operator does not allow"},
 		{"tel:+49301", "only to addresses of our own domains"},
+		{"+33155501", "only to addresses of our own domains"},
+		{"0033155501", "only to addresses of our own domains"},
+		{"%2B33155501@other.example", "only to addresses of our own domains"},
+		{"sip:+33155501@example.org;user=phone", "only to addresses of our own domains"},
+		{"sip:x@example.org;maddr=198.51.100.1", "only to addresses of our own domains"},
+		{"sip:x@example.org:5099;transport=tcp", "only to addresses of our own domains"},
 		{"friend@elsewhere.example", "only to addresses of our own domains"},
 		{"mailto:bob@example.org", ""},
 		{`"><script>alert(1)</script>`, ""},
@@ -128,8 +134,27 @@ func TestRulesFaults(t *testing.T) {
 		t.Errorf("the router was told %d times", n)
 	}
 	b.post("/user/account/rules", "always_on", "on", "always_target", "friend@other.example").shows(t, http.StatusOK, "Your rules are saved.")
+	check(t, s.db.Subscribers.Create(t.Context(), named("4711"), password))
+	check(t, s.db.Aliases.Add(t.Context(), named("4712"), bob))
+	for typed, want := range map[string]string{
+		"4711": "4711@example.org", "4712": "4712@example.org", "sip:bob@example.org:5060;transport=tcp": "bob@example.org", "sips:bob@example.org": "sips:bob@example.org",
+	} {
+		b.post("/user/account/rules", "always_on", "on", "always_target", typed).shows(t, http.StatusOK, "Your rules are saved.")
+		if got := s.rules(); !strings.Contains(got, "always "+withScheme(want)+" ") {
+			t.Errorf("%s is kept as %q", typed, got)
+		}
+	}
 	check(t, s.db.Groups.Grant(t.Context(), alice, "int"))
+	b.post("/user/account/rules", "always_on", "on", "always_target", "+33155501").shows(t, http.StatusOK, "Your rules are saved.")
 	b.post("/user/account/rules", "always_on", "on", "always_target", "friend@elsewhere.example").shows(t, http.StatusOK, "Every call goes to friend@elsewhere.example")
+}
+
+// withScheme is an address with sip: before it, unless it has sips.
+func withScheme(address string) string {
+	if strings.HasPrefix(address, "sips:") {
+		return address
+	}
+	return "sip:" + address
 }
 
 // TestRulesRouterAway: the change is kept, and the page says when it counts.

@@ -179,7 +179,7 @@ func (p *Portal) sendFault(w http.ResponseWriter, r *http.Request, f *form.Form,
 		status, page.Fault = http.StatusServiceUnavailable, view.M("send.none")
 	case code == ctlproto.CodeInternal:
 		status, page.Fault = http.StatusInternalServerError, view.M("send.broken")
-	case errors.Is(err, context.DeadlineExceeded):
+	case ctlproto.MayHaveBegun(err):
 		status, page.Fault = http.StatusServiceUnavailable, view.M("send.late")
 	default:
 		status, page.Fault = http.StatusServiceUnavailable, view.M("send.away")

@@ -24,6 +24,11 @@ func (m *Module) Dial(ctx context.Context, p ctlproto.CtdDialParams) (string, er
 	if err != nil {
 		return "", err
 	}
+	if p.Visitor != 0 {
+		if err := m.mayVisit(ctx, a.callee); err != nil {
+			return "", err
+		}
+	}
 	autoAnswer := p.NoAutoAnswer == 0 && m.wantsAutoAnswer(ctx, a.caller)
 	if err := m.admit(a); err != nil {
 		return "", err

@@ -50,8 +50,9 @@ type Config struct {
 
 // Module is click-to-dial.
 type Module struct {
-	cfg Config
-	set settings
+	cfg   Config
+	set   settings
+	reach Reach
 	seen
 
 	mu       sync.Mutex
@@ -79,6 +80,10 @@ func New(cfg Config) *Module {
 
 // Attach gives the module its engine, before the first Dial.
 func (m *Module) Attach(e Engine) { m.cfg.Engine = e }
+
+// Guard tells the module where strangers may be called, before the first Dial. Without it
+// they are called in our own domains alone.
+func (m *Module) Guard(r Reach) { m.reach = r }
 
 // Name is "ctd".
 func (m *Module) Name() string { return "ctd" }

@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -107,7 +108,7 @@ func (m *Module) named(d *dialog, p ctlproto.DlgEndParams) bool {
 // leave ends a dialog that is up, on the router's account, and returns the BYEs for it.
 // The record stays until they are answered.
 func (m *Module) leave(s *shard, d *dialog) *sides {
-	m.finish(s, d, byRouter)
+	m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
 	d.ending = true
 	s.due(d, m.cfg.Now().Add(2*byeTime))
 	x := &sides{
@@ -216,7 +217,7 @@ func (m *Module) drop(s *shard, d *dialog) {
 	if d.state != deleted && !d.unlisted {
 		m.expired.Add(1)
 	}
-	m.finish(s, d, byRouter)
+	m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
 	m.table.remove(s, d)
 }
 

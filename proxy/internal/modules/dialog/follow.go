@@ -97,9 +97,9 @@ func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, who rela
 	if msg.IsRequest {
 		d.target = put(d.target, msg.RequestURI()[:min(len(msg.RequestURI()), maxURI)])
 		d.caller.along(msg)
-		d.caller.meet(msg, from)
+		d.caller.meet(msg, true)
 	}
-	d.caller.flow, d.caller.at, d.caller.home = from, from.Remote, from.Remote.Addr().Unmap()
+	d.caller.flow, d.caller.home = from, m.homeOf(from)
 	if len(who.User) > 0 && (m.cfg.Local == nil || m.cfg.Local(who.Domain)) {
 		var room [512]byte
 		if address, err := aor.AppendCanonical(room[:0], who.User, who.Domain); err == nil {
@@ -129,7 +129,7 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
 	if c.InDialog() {
-		m.within(s, hash, c.Method(), msg, from.Tag, to.Tag, flow)
+		m.within(s, hash, c, msg, from.Tag, to.Tag, flow)
 		return
 	}
 	d, _ := s.find(hash, msg.CallID(), from.Tag, to.Tag)
@@ -140,9 +140,12 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 		return // a second pass of the same response, if anything
 	}
 	d.callee.beyond(msg, m.ourRoute)
-	d.callee.meet(msg, flow)
-	if !d.callee.home.IsValid() {
-		d.callee.home = flow.Remote.Addr().Unmap()
+	d.callee.meet(msg, true) // nobody else knows the branch of our Via
+	if d.callee.home.IsZero() {
+		d.callee.home = m.homeOf(flow)
+	}
+	if !d.again || d.callee.flow.IsZero() {
+		d.callee.flow = flow
 	}
 	now := m.cfg.Now()
 	if msg.Status < 200 {
@@ -247,7 +250,7 @@ func (m *Module) renew(s *shard, d *dialog, msg *sip.Message, now time.Time) {
 	if n, ok := sessionExpires(msg); ok {
 		life = min(life, time.Duration(n)*time.Second+grace)
 	}
-	d.expires = now.Add(life)
+	d.expires, d.hungUpBy = now.Add(life), ""
 	if d.state == confirmed {
 		s.due(d, d.expires)
 	}
@@ -275,104 +278,4 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// within takes a 2xx to a request within a dialog.
-func (m *Module) within(s *shard, hash uint64, method sip.Method, msg *sip.Message, fromTag, toTag []byte, flow transport.Flow) {
-	d, byCaller := s.find(hash, msg.CallID(), fromTag, toTag)
-	if d == nil {
-		return
-	}
-	answerer := &d.callee
-	if !byCaller {
-		answerer = &d.caller
-	}
-	answerer.flow = flow
-	switch method {
-	case sip.BYE:
-		m.finish(s, d, who(byCaller))
-		m.table.remove(s, d)
-	case sip.INVITE, sip.UPDATE:
-		answerer.meet(msg, flow)
-		if d.state.up() {
-			m.renew(s, d, msg, m.cfg.Now())
-		}
-	}
-}
-
-func who(caller bool) string {
-	if caller {
-		return byCaller
-	}
-	return byCallee
-}
-
-// finish ends a call that was up, for presence and the accounts. It may be called again.
-func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
-	if !d.state.up() {
-		return
-	}
-	s.become(d, deleted)
-	if d.unlisted {
-		return
-	}
-	m.busy.drop(d.caller.aor)
-	m.busy.drop(d.callee.aor)
-	if m.cfg.Ended != nil {
-		s.fillAccount(d)
-		s.account.Ended, s.account.HungUpBy = m.cfg.Now(), hungUpBy
-		m.cfg.Ended(&s.account)
-	}
-	m.tell(d, ctlproto.DialogEnded, hungUpBy)
-}
-
-func (s *shard) fillAccount(d *dialog) {
-	s.account = Account{
-		CallID: d.callID, FromTag: d.caller.tag, ToTag: d.callee.tag, FromURI: d.caller.uri, Display: d.display, TargetURI: d.target,
-		Caller: d.caller.aor, Callee: d.callee.aor, Began: d.began, Answered: d.answered,
-	}
-}
-
-// Over takes the end of a request without a 2xx (relay.Dialogs). What the router says by
-// itself, without having sent the request on, tells nothing of a dialog that is up.
-func (m *Module) Over(c *relay.Call, status int) {
-	if c.InDialog() && !c.Relayed() {
-		return
-	}
-	msg := m.spare.take()
-	defer m.spare.give(msg)
-	if msg.Parse(c.Request()) != nil {
-		return
-	}
-	from, err := msg.From()
-	if err != nil {
-		return
-	}
-	to, err := msg.To()
-	if err != nil {
-		return
-	}
-	hash := m.table.hash(msg.CallID())
-	s := m.table.lock(hash)
-	defer s.mu.Unlock()
-	if !c.InDialog() {
-		for d := *s.bucket(hash); d != nil; {
-			next := d.next
-			if d.state <= early && bytes.Equal(d.callID, msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) {
-				m.table.remove(s, d)
-			}
-			d = next
-		}
-		return
-	}
-	d, byCaller := s.find(hash, msg.CallID(), from.Tag, to.Tag)
-	switch {
-	case d == nil || d.ending:
-	case c.Method() == sip.BYE && status != 401 && status != 407:
-		m.finish(s, d, who(byCaller))
-		m.table.remove(s, d)
-	case status == 481 || status == 408 || status == 0:
-		m.finish(s, d, "")
-		s.due(d, m.cfg.Now().Add(lingering))
-	}
 }

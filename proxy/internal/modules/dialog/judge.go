@@ -54,14 +54,16 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		ok = false
 	case !m.set.strict:
 		if d != nil {
-			reach = d.reach(r.From, byCaller)
+			reach = d.reach(r, byCaller, false)
 		}
 		reach.Anywhere = true
 	case d == nil:
 		ok = m.beyondUs(r)
 	default:
-		reach = d.reach(r.From, byCaller)
-		ok = d.leads(r, byCaller, m.ourRoute) && (d.state != deleted || r.Msg.Method == sip.BYE || r.Msg.Method == sip.ACK)
+		var sure bool
+		ok, sure = d.leads(r, byCaller)
+		reach = d.reach(r, byCaller, sure)
+		ok = ok && (d.state != deleted || r.Msg.Method == sip.BYE || r.Msg.Method == sip.ACK)
 	}
 	if !ok {
 		m.rejected.Add(1)
@@ -74,27 +76,30 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 }
 
 // reach is where a request within a dialog that is up may be sent, beside that it has to
-// lead to the other end. Who calls may name any target as his own, and knows the tags of
-// both ends: to his target a request goes, wherever that is, only from where the called
-// party was when it answered. Others get to the hosts that the INVITE passed, and to where
-// the other party was seen; so does what goes to a target that somebody else may have named.
-func (d *dialog) reach(from transport.Flow, byCaller bool) relay.Reach {
-	sender, to := &d.callee, &d.caller
-	if byCaller {
-		sender, to = to, sender
-	}
+// lead to the other end. Each end may name any target as its own, and knows the tags of
+// both: to a target a request goes, wherever that is, only from where the other party was
+// when the call began; of the caller, whose target nobody has asked for, that is to the
+// port. Others get to the hosts that the INVITE passed, and to where the other party was
+// seen; so does what goes to a target that somebody else may have named (not sure). What
+// lookup has found is the other end's if its address is.
+func (d *dialog) reach(r *relay.Request, byCaller, sure bool) relay.Reach {
+	sender, to := d.ends(byCaller)
+	phone := r.Found && r.NextRoute() == nil && len(to.aor) > 0 && bytes.Equal(r.Callee, to.aor)
 	if d.again {
-		return relay.Reach{}
+		return relay.Reach{Anywhere: phone}
 	}
 	return relay.Reach{
-		Anywhere: !to.astray && (byCaller || sender.isHome(from)),
-		Also:     [3]netip.Addr{to.flow.Remote.Addr(), to.at.Addr(), to.atEarlier.Addr()},
+		Anywhere: sure && (sender.isHome(r.From) || byCaller && sender.owns(r.From, to)) || phone,
+		Also:     [3]netip.Addr{to.flow.Remote.Addr(), to.home.Remote.Addr(), to.moved.Addr()},
 	}
 }
 
-// isHome reports whether a flow comes from where the party was when the call began.
-func (p *party) isHome(f transport.Flow) bool {
-	return p.home.IsValid() && p.home == f.Remote.Addr().Unmap()
+// ends are who sends a request, and who is to get it.
+func (d *dialog) ends(byCaller bool) (sender, to *party) {
+	if byCaller {
+		return &d.caller, &d.callee
+	}
+	return &d.callee, &d.caller
 }
 
 // beyondUs decides about a dialog that is not in the table: one that never was there, or
@@ -122,13 +127,17 @@ func ofCall(m sip.Method) bool {
 	return false
 }
 
-// note takes what a request within a dialog tells.
+// note takes what a request within a dialog tells. Of one that somebody else may have sent,
+// only where that one is.
 func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from transport.Flow) {
-	sender := &d.callee
-	if byCaller {
-		sender = &d.caller
+	sender, to := d.ends(byCaller)
+	owned := sender.owns(from, to)
+	switch {
+	case owned:
+		sender.flow = from
+	case !d.again || sender.isFrom(from.Remote.Addr()): // or it is the router between two passes
+		sender.moved = from.Remote
 	}
-	sender.flow = from
 	cseq, err := msg.CSeq()
 	switch {
 	case err != nil:
@@ -143,176 +152,18 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 	}
 	switch msg.Method {
 	case sip.INVITE, sip.UPDATE:
-		sender.astray = !sender.isHome(from)
-		sender.meet(msg, from)
+		if home := sender.isHome(from); home || sender.isFrom(from.Remote.Addr()) {
+			sender.meet(msg, home)
+		}
 	case sip.BYE:
-		s.due(d, earlier(d.deadline, m.cfg.Now().Add(byeTime)))
-	}
-}
-
-// leads reports whether a request goes where its dialog does: to the next hop of the
-// route set, or without one to the other end's remote target. Where an INVITE has passed
-// here more than once, each pass has its own next hop: the Route's two hosts are what it
-// is held to.
-func (d *dialog) leads(r *relay.Request, byCaller bool, ours func([]byte) bool) bool {
-	to := &d.caller
-	if byCaller {
-		to = &d.callee
-	}
-	if d.again {
-		return true
-	}
-	if to.cut {
-		return false
-	}
-	if next := r.NextRoute(); next != nil {
-		return to.via(next) || oursURI(next, ours)
-	}
-	return to.isAt(r.Msg.RequestURI())
-}
-
-// oursURI reports whether a URI is that of a Route of our own: the request comes here a
-// second time, and is judged again.
-func oursURI(uri []byte, ours func([]byte) bool) bool {
-	var room [maxURI + 2]byte
-	if len(uri) > maxURI {
-		return false
-	}
-	return ours(append(append(append(room[:0], '<'), uri...), '>'))
-}
-
-// via reports whether a URI is the first hop towards a party.
-func (p *party) via(next []byte) bool {
-	if len(p.routes) == 0 {
-		return false
-	}
-	first := p.routes
-	if n := sip.NextValue(first); n < len(first) {
-		first = first[:n]
-	}
-	var a sip.NameAddr
-	var want, got sip.URI
-	return sip.ParseNameAddr(first, &a) == nil && sip.ParseURI(a.URI, &want) == nil && sip.ParseURI(next, &got) == nil && sameTarget(&want, &got)
-}
-
-// isAt reports whether a URI is a party's remote target. The router may have shown the
-// other end where the phone is, in place of what it said (fix_nated_contact), or beside
-// it (add_contact_alias).
-func (p *party) isAt(uri []byte) bool {
-	if len(p.contact) > 0 && bytes.Equal(uri, p.contact) && !namesAlias(uri) {
-		return true // most phones give the target back to the letter
-	}
-	var got sip.URI
-	if sip.ParseURI(uri, &got) != nil {
-		return false
-	}
-	if alias, has := got.Param("alias"); has && !p.isAlias(alias) {
-		return false
-	}
-	for _, contact := range [...][]byte{p.contact, p.earlier} {
-		var want sip.URI
-		if len(contact) == 0 || sip.ParseURI(contact, &want) != nil {
-			continue
+		if owned {
+			d.hungUpBy = who(byCaller)
 		}
-		if sameTarget(&want, &got) || bytes.Equal(want.User, got.User) && bytes.EqualFold(transportOf(&want), transportOf(&got)) && p.isAddress(&got) {
-			return true
+		if owned || m.set.timeoutBye { // or the record would end, and the call not
+			s.due(d, earlier(d.deadline, m.cfg.Now().Add(byeTime)))
 		}
 	}
-	return len(p.contact) == 0 && p.isAddress(&got)
 }
-
-// isAddress reports whether a URI names an address where the party was seen.
-func (p *party) isAddress(u *sip.URI) bool {
-	if _, has := u.Param("maddr"); has {
-		return false
-	}
-	host := u.Host
-	if n := len(host); n > 2 && host[0] == '[' {
-		host = host[1 : n-1]
-	}
-	return p.seen(func(a netip.AddrPort) bool {
-		var room [64]byte
-		return a.Port() == portOf(u) && bytes.EqualFold(a.Addr().AppendTo(room[:0]), host)
-	})
-}
-
-// isAlias reports whether an alias, address~port~protocol, is where the party was seen.
-func (p *party) isAlias(alias []byte) bool {
-	return p.seen(func(a netip.AddrPort) bool {
-		var room [96]byte
-		text := room[:0]
-		if a.Addr().Is6() && len(alias) > 0 && alias[0] == '[' {
-			text = append(a.Addr().AppendTo(append(text, '[')), ']')
-		} else {
-			text = a.Addr().AppendTo(text)
-		}
-		text = append(sip.AppendUint(append(text, '~'), uint64(a.Port())), '~')
-		return len(alias) == len(text)+1 && bytes.EqualFold(alias[:len(text)], text)
-	})
-}
-
-// seen reports whether match holds for an address where the party is or was.
-func (p *party) seen(match func(a netip.AddrPort) bool) bool {
-	for _, a := range [...]netip.AddrPort{p.flow.Remote, p.at, p.atEarlier} {
-		if a.IsValid() && match(a) {
-			return true
-		}
-	}
-	return false
-}
-
-// sameTarget compares the parts of two URIs by which a request is sent and taken; the
-// other parameters lead nowhere.
-func sameTarget(a, b *sip.URI) bool {
-	if a.Scheme != b.Scheme {
-		return false
-	}
-	if a.Scheme == sip.SchemeOther {
-		return bytes.Equal(a.Raw, b.Raw)
-	}
-	return bytes.Equal(a.User, b.User) && bytes.EqualFold(a.Host, b.Host) && portOf(a) == portOf(b) &&
-		bytes.EqualFold(transportOf(a), transportOf(b)) && sameParam(a, b, "maddr")
-}
-
-func sameParam(a, b *sip.URI, name string) bool {
-	x, hasX := a.Param(name)
-	y, hasY := b.Param(name)
-	return hasX == hasY && bytes.EqualFold(x, y)
-}
-
-var (
-	udp       = []byte("udp")
-	aliasName = []byte("alias")
-)
-
-// namesAlias reports whether the word stands anywhere in a URI.
-func namesAlias(uri []byte) bool {
-	for n := len(aliasName); len(uri) >= n; uri = uri[1:] {
-		if uri[0]|0x20 == 'a' && bytes.EqualFold(uri[:n], aliasName) {
-			return true
-		}
-	}
-	return false
-}
-
-func transportOf(u *sip.URI) []byte {
-	if p, ok := u.Param("transport"); ok {
-		return p
-	}
-	return udp
-}
-
-func portOf(u *sip.URI) uint16 {
-	switch {
-	case u.Port != 0:
-		return u.Port
-	case u.Scheme == sip.SchemeSIPS || bytes.EqualFold(transportOf(u), tls):
-		return 5061
-	}
-	return 5060
-}
-
-var tls = []byte("tls")
 
 // spare are parsers that are not in use: as many as there ever were workers at once.
 type spare struct {

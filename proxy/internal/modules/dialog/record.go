@@ -42,18 +42,18 @@ type party struct {
 	aor  []byte // canonical; of the caller, proven; empty if it is none of ours
 	uri  []byte // of From or To
 	tag  []byte
-	cseq uint32 // of its last request; 0 before one
-	flow transport.Flow
-	// home is the host where the INVITE came from, or its first response: requests from
-	// there are this party's beyond doubt. Anybody who has been told the tags and the Route
-	// could have sent others; astray says that the target was named by such a one.
-	home   netip.Addr
-	astray bool
+	cseq uint32         // of its last request; 0 before one
+	flow transport.Flow // on which the router's own requests reach it
+	// home is the flow on which the INVITE came, or its first response: what comes on it
+	// is this party's beyond doubt. Anybody who has been told the tags and the Route could
+	// have sent the rest; moved is where the last one was who did so from somewhere else.
+	home  transport.Flow
+	moved netip.AddrPort
 
-	// Its remote target and, since a refresh may be refused, the one before; and where
-	// it was when it named them.
-	contact, earlier []byte
-	at, atEarlier    netip.AddrPort
+	// Its remote target and, since a refresh may be refused, the one before; and whether
+	// it named them from home.
+	contact, earlier  []byte
+	sure, sureEarlier bool
 
 	routes []byte // what lies between us and it: name-addrs, the nearest first
 	cut    bool   // routes or contact were too long to be kept: nothing leads there
@@ -77,9 +77,10 @@ type dialog struct {
 	deadline        time.Time // when something is to be done about it
 	asked           time.Time // when the phones were last asked
 	asking          bool
-	ending          bool // by the router: nothing passes any more
-	again           bool // the INVITE passed here more than once, with other routers in between
-	unlisted        bool // the script does not want it tracked: it is held to its way, and that is all
+	hungUpBy        string // who has said BYE, which is not answered yet
+	ending          bool   // by the router: nothing passes any more
+	again           bool   // the INVITE passed here more than once, with other routers in between
+	unlisted        bool   // the script does not want it tracked: it is held to its way, and that is all
 }
 
 // put copies src into dst's memory, in steps so large that the records that are used
@@ -125,13 +126,12 @@ func (p *party) emptied() party {
 func (p *party) copyFrom(o *party) {
 	p.aor, p.uri, p.tag = put(p.aor, o.aor), put(p.uri, o.uri), put(p.tag, o.tag)
 	p.contact, p.earlier, p.routes = put(p.contact, o.contact), put(p.earlier, o.earlier), put(p.routes, o.routes)
-	p.cseq, p.flow, p.at, p.atEarlier, p.cut = o.cseq, o.flow, o.at, o.atEarlier, o.cut
-	p.home, p.astray = o.home, o.astray
+	p.cseq, p.flow, p.home, p.moved, p.cut = o.cseq, o.flow, o.home, o.moved, o.cut
+	p.sure, p.sureEarlier = o.sure, o.sureEarlier
 }
 
-// meet takes the target that a party names in Contact, and where it is.
-func (p *party) meet(m *sip.Message, from transport.Flow) {
-	p.flow = from
+// meet takes the target that a party names in Contact; sure says that it is the party.
+func (p *party) meet(m *sip.Message, sure bool) {
 	values := m.Values(sip.HdrContact)
 	value := values.Next()
 	var a sip.NameAddr
@@ -142,11 +142,13 @@ func (p *party) meet(m *sip.Message, from transport.Flow) {
 		p.cut = true
 		return
 	}
-	if len(p.contact) > 0 && !bytes.Equal(p.contact, a.URI) || p.at != from.Remote {
-		p.earlier, p.contact = p.contact, p.earlier
-		p.atEarlier = p.at
+	if bytes.Equal(p.contact, a.URI) {
+		p.sure = p.sure || sure
+		return
 	}
-	p.contact, p.at = put(p.contact, a.URI), from.Remote
+	p.earlier, p.contact = p.contact, p.earlier
+	p.sureEarlier, p.sure = p.sure, sure
+	p.contact = put(p.contact, a.URI)
 }
 
 // along keeps a route set that is in the order of the message.

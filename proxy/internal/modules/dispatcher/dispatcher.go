@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,9 @@ type Module struct {
 	sets  atomic.Pointer[map[int]*group]
 	hosts atomic.Pointer[hosts]
 
+	resolve func(ctx context.Context, uri []byte) ([]netip.Addr, error) // see Attach
+	changed chan struct{}                                               // the table was read
+
 	wantsVariable bool // the script picks by algorithm 7
 
 	changing sync.Mutex // of the sets
@@ -49,7 +53,7 @@ func New(cfg Config) *Module {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &Module{cfg: cfg, set: defaults()}
+	m := &Module{cfg: cfg, set: defaults(), changed: make(chan struct{}, 1)}
 	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
 		m.table.Read = m.read
@@ -75,12 +79,14 @@ func (m *Module) Init() error {
 	return m.table.Reload(context.Background())
 }
 
-// Run reads the table every minute and pings the gateways until ctx ends.
+// Run reads the table every minute, pings the gateways and looks their names up until ctx
+// ends.
 func (m *Module) Run(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { m.table.Run(ctx) })
-	both.Go(func() { m.probe(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { m.table.Run(ctx) })
+	all.Go(func() { m.probe(ctx) })
+	all.Go(func() { m.resolving(ctx) })
+	all.Wait()
 }
 
 // Reload reads the table again. If that fails the old content stays; a gateway that
@@ -96,7 +102,11 @@ func (m *Module) read(ctx context.Context) error {
 	defer m.changing.Unlock()
 	sets := m.build(rows)
 	m.sets.Store(&sets)
-	m.hosts.Store(hostsOf(sets))
+	m.hosts.Store(hostsOf(sets, m.hosts.Load()))
+	select {
+	case m.changed <- struct{}{}:
+	default: // it was told already
+	}
 	return nil
 }
 
@@ -137,6 +147,8 @@ func (m *Module) Funcs() []module.Func {
 			Doc: "notes that the gateway tried last does not work, or works"},
 		{Name: "ds_is_from_list", Max: 2, Routes: module.AnyRoute, Compile: m.compileIsFrom,
 			Doc: "true if the message comes from a gateway of a set, or of any"},
+		{Name: "ds_has_dialog", Max: 1, Routes: routes, Compile: m.compileHasDialog,
+			Doc: "true for a request within a dialog with a gateway of a set, or of any"},
 		{Name: "ds_list_exists", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: m.compileExists,
 			Doc: "true if there is a set with that number"},
 	}

@@ -404,6 +404,18 @@ func (g *group) has(c *module.Ctx, how int) bool {
 	return false
 }
 
+// compileHasDialog compiles ds_has_dialog([set]).
+func (m *Module) compileHasDialog(args []module.Arg) (module.Call, error) {
+	set := -1
+	var err error
+	if len(args) > 0 {
+		if set, err = args[0].Int(-1, 1<<31-1); err != nil {
+			return nil, fmt.Errorf("set %w", err)
+		}
+	}
+	return func(c *module.Ctx) int { return bool01(c.InDialog && m.hosts.Load().inDialog(c, set)) }, nil
+}
+
 // compileExists compiles ds_list_exists(set).
 func (m *Module) compileExists(args []module.Arg) (module.Call, error) {
 	set, err := args[0].Int(0, 1<<31-1)

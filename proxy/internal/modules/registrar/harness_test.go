@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +73,7 @@ type router struct {
 	hooks     *hooks
 	udp, tcp  netip.AddrPort
 	codes     chan int // what save returned
+	gateway   atomic.Pointer[netip.Addr]
 	stop      func()
 }
 
@@ -96,6 +98,7 @@ func newRouterAt(t testing.TB, db usrloc.Store, addr string, settings ...setting
 		Hooks: b.hooks, Log: log, Txn: txn.Config{T1: 50 * time.Millisecond, T4: 100 * time.Millisecond},
 		FlowFailed:  func(f *relay.FailedFlow) { b.registrar.FlowFailed(f) },
 		LocalDomain: func(host []byte) bool { return string(host) == "example.org" || string(host) == "example.net" },
+		Gateway:     func(a netip.Addr) bool { g := b.gateway.Load(); return g != nil && *g == a },
 	})
 	b.usrloc = usrloc.New(usrloc.Config{Store: db, Sockets: b.engine.Sockets})
 	b.registrar = New(Config{Usrloc: b.usrloc})

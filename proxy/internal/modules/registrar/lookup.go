@@ -47,20 +47,8 @@ func (m *Module) lookup(c *module.Ctx) int {
 		if l := r.Local; l != nil && len(l.Contact) > 0 && !bytes.Equal(l.Contact, b.Contact()) {
 			continue // the router's own user agent calls one phone of several
 		}
-		if !s.gruu.meant(b) || gone(r, b) || secured && !secure(b) {
-			continue
-		}
-		if !s.leadsToOurs(r, b) {
+		if s.gruu.meant(b) && !gone(r, b) && !(secured && !secure(b)) && !barred(r, b) {
 			m.offer(r, b, s.bindings[:i], &found, &passed)
-			continue
-		}
-		// The contact is an address of one of our own people: their phones ring. One
-		// step, so that two who point at each other do not go round.
-		s.inner = m.table.Lookup(s.other, s.inner[:0])
-		for j := range s.inner {
-			if b := &s.inner[j]; !s.leadsToOurs(r, b) && !gone(r, b) {
-				m.offer(r, b, s.inner[:j], &found, &passed)
-			}
 		}
 	}
 	if found == 0 && passed == 0 {
@@ -156,7 +144,7 @@ func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Bind
 		_ = r.AddTarget(t) // beyond MaxBranches the best ones are in
 		return
 	}
-	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags, Group: t.Group}
+	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags, Group: t.Group, Given: t.Given}
 }
 
 // hasFlow reports whether one of the bindings is a flow of b's phone that can be used.
@@ -174,19 +162,20 @@ func (m *Module) groupOf(instance []byte) uint32 {
 	return uint32(maphash.Bytes(m.seed, instance)) | 1
 }
 
-// leadsToOurs reports whether a contact that no phone registered (one added by hand)
-// is an address in one of our own domains, and makes s.other that address.
-func (s *scratch) leadsToOurs(r *relay.Request, b *usrloc.Binding) bool {
-	if !b.Flow.IsZero() || len(b.Path()) > 0 || len(b.Received()) > 0 {
-		return false
+// barred reports whether a binding is not to be called: it leads to no phone, or it was made
+// by hand and this is the call that the router makes to a user's own phone (click-to-dial),
+// which that may answer by itself, and is then told to call somebody.
+func barred(r *relay.Request, b *usrloc.Binding) bool {
+	if l := r.Local; l != nil && !l.Accounted && r.Msg.Method == sip.INVITE && b.ByHand() {
+		return true
 	}
-	var u sip.URI
-	if sip.ParseURI(b.Contact(), &u) != nil || !u.HasUser || !r.Engine.Myself(u.Host, u.Port) {
-		return false
+	if len(b.Path()) > 0 || !b.Flow.IsZero() && !b.ByHand() {
+		return false // a phone has come from there
 	}
-	var err error
-	s.other, err = aor.AppendCanonical(s.other[:0], u.User, u.Host)
-	return err == nil
+	if received := b.Received(); len(received) > 0 && !bytes.Contains(received, transportParam) {
+		return r.Engine.Barred(received)
+	}
+	return r.Engine.Barred(b.Contact())
 }
 
 // registered reports whether the R-URI's address has a contact.
@@ -252,10 +241,11 @@ func target(r *relay.Request, b *usrloc.Binding) relay.Target {
 		// tried if it is the host that registered: who could name another one would
 		// have us call whom he likes, ourselves included.
 		if sameHost(b.Contact(), t.Flow.Remote.Addr()) {
-			t.Flow = transport.Flow{}
+			t.Flow, t.Given = transport.Flow{}, true
 		}
 		return t
 	}
+	t.Given = t.Flow.IsZero()
 	if received := b.Received(); t.Flow.IsZero() && len(received) > 0 && !bytes.Contains(received, transportParam) {
 		t.Next = received
 	}

@@ -27,6 +27,7 @@ var (
 	outOfOrder     = &refusal{400, "CSeq Not Above The Last One"}
 	oneFlow        = &refusal{400, "A Contact With reg-id Must Be Alone"}
 	foreignPath    = &refusal{403, "Path Is Not Of The Proxy It Came From"}
+	noPhone        = &refusal{403, "Contact Leads To No Phone"}
 	notHere        = &refusal{404, ""}
 	badExtension   = &refusal{420, ""}
 	needsOutbound  = &refusal{421, "Extension Required"}

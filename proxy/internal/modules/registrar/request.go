@@ -19,8 +19,6 @@ const maxInRequest = 64
 type scratch struct {
 	reg      usrloc.Registration
 	bindings []usrloc.Binding
-	inner    []usrloc.Binding // of the address that one of bindings leads to
-	other    []byte           // that address
 	extra    []byte
 	reply    sip.Reply
 	path     []byte
@@ -70,7 +68,11 @@ func (m *Module) read(r *relay.Request, s *scratch) *refusal {
 		return why
 	}
 	for i := range s.reg.Contacts {
-		s.setFlow(r, &s.reg.Contacts[i])
+		c := &s.reg.Contacts[i]
+		s.setFlow(r, c)
+		if c.Expires > 0 && c.Flow.IsZero() && len(s.path) == 0 && r.Engine.Barred(c.URI) {
+			return noPhone
+		}
 	}
 	m.setReceived(s)
 	return nil

@@ -140,8 +140,8 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 416}
 	case errors.Is(err, sip.ErrURI):
 		return sip.Reply{Status: 400, Reason: "Bad Request-URI"}
-	case errors.Is(err, transport.ErrFlowGone):
-		return sip.Reply{Status: 480} // the phone's connection is closed
+	case errors.Is(err, transport.ErrFlowGone), errors.Is(err, relay.ErrBarred):
+		return sip.Reply{Status: 480} // the phone's connection is closed, or there is no phone
 	case errors.Is(err, relay.ErrInsecure):
 		return sip.Reply{Status: 480, Extra: noSIPS} // RFC 5630 §5.3
 	case errors.Is(err, transport.ErrTooLarge), errors.Is(err, relay.ErrOverlong):

@@ -208,8 +208,12 @@ func (m *Module) isAway(r *rules, owner []byte) bool {
 }
 
 // mayForward reports whether a rule may be followed: the call was not forwarded too
-// often, does not come back, and leaves our domains only where its owner may.
+// often, does not come back, leaves our domains only where its owner may, and leads to no
+// gateway past what the script asks of who calls there.
 func (m *Module) mayForward(c *module.Ctx, f *forward, owner []byte) bool {
+	if !f.stays(m) && c.Engine != nil && c.Engine.Barred(f.uri) {
+		return false
+	}
 	if f.foreign(m) {
 		if m.foreignGroup != "" && (m.cfg.Member == nil || !m.cfg.Member(owner, m.foreignGroup)) {
 			return false
@@ -223,9 +227,24 @@ func (m *Module) mayForward(c *module.Ctx, f *forward, owner []byte) bool {
 	return true
 }
 
-// foreign reports whether a target is outside of our domains.
+// stays reports whether a target is an address in our domains.
+func (f *forward) stays(m *Module) bool {
+	return f.address != nil && (m.cfg.Local == nil || m.cfg.Local(f.domain))
+}
+
+// foreign reports whether a target is none of our people: outside of our domains, or a
+// telephone number that nobody here has.
 func (f *forward) foreign(m *Module) bool {
-	return f.address == nil || m.cfg.Local != nil && !m.cfg.Local(f.domain)
+	return !f.stays(m) || f.number && !m.isAlias(f.address)
+}
+
+func (m *Module) isAlias(address []byte) bool {
+	if m.cfg.Alias == nil {
+		return false
+	}
+	var room [512]byte
+	_, ok := m.cfg.Alias(room[:0], address)
+	return ok
 }
 
 // diversions counts the forwards that others have made, and we for others before the
@@ -265,13 +284,17 @@ func (m *Module) divert(c *module.Ctx, f *forward, owner []byte) bool {
 	if !c.SetAVP(pastAVP, module.Text(past)) || !c.SetAVP(forwarderAVP, module.Text(owner)) {
 		return false
 	}
+	uri, stays := f.uri, f.stays(m)
+	if stays {
+		uri = f.plain
+	}
 	var u sip.URI
-	if sip.ParseURI(f.uri, &u) != nil {
+	if sip.ParseURI(uri, &u) != nil {
 		return false
 	}
 	c.More = c.More[:0]
-	c.Main = relay.Target{}
-	if c.SetURI(f.uri) != nil {
+	c.Main = relay.Target{Given: !stays}
+	if c.SetURI(uri) != nil {
 		return false
 	}
 	_, silence := c.Timers() // how long it rings is the new owner's to say

@@ -37,14 +37,20 @@ var reasons = [kinds]string{"unconditional", "user-busy", "no-answer", "unavaila
 // forward is where calls go to.
 type forward struct {
 	uri []byte
-	// address is the canonical address, nil where the URI names none: a telephone number.
+	// address is the canonical address, nil where the URI names none: a telephone number, or
+	// a port or host beside it (aor.Inside).
 	address, domain []byte
+	// plain is what is called in place of uri where the domain is ours.
+	plain []byte
+	// number says that the user part is a telephone number and there is no such subscriber.
+	number bool
 	// diversion is what the Diversion header says up to its counter.
 	diversion []byte
 }
 
 // rulesOf sorts the rules that are in force by their owners.
-func rulesOf(rows []store.CallRule) map[string]*rules {
+// users are subscribers whose names are telephone numbers.
+func rulesOf(rows []store.CallRule, users map[aor.AOR]bool) map[string]*rules {
 	owners := map[string]*rules{}
 	for _, row := range rows {
 		if !row.Enabled {
@@ -55,7 +61,7 @@ func rulesOf(rows []store.CallRule) map[string]*rules {
 			r = &rules{}
 			owners[row.Owner.String()] = r
 		}
-		r.add(row)
+		r.add(row, users)
 	}
 	for _, r := range owners {
 		r.device = &rules{blocks: r.blocks}
@@ -63,7 +69,7 @@ func rulesOf(rows []store.CallRule) map[string]*rules {
 	return owners
 }
 
-func (r *rules) add(row store.CallRule) {
+func (r *rules) add(row store.CallRule, users map[aor.AOR]bool) {
 	switch row.Kind {
 	case store.RuleDND:
 		r.dnd = true
@@ -75,14 +81,34 @@ func (r *rules) add(row store.CallRule) {
 			return
 		}
 		f := &forward{uri: []byte(row.Target), diversion: []byte("<" + row.Owner.URI() + ">;reason=" + reasons[k])}
-		if a, err := aor.Parse(row.Target, ""); err == nil {
-			f.address, f.domain = []byte(a.String()), []byte(a.Domain)
+		if plain, ok := aor.Inside(row.Target, anyDomain, anyUser); ok {
+			a, _ := aor.Parse(plain, "") // Inside has read it
+			f.address, f.domain, f.plain = []byte(a.String()), []byte(a.Domain), []byte(plain)
+			f.number = aor.IsNumber(a.User) && !users[a]
 		}
 		r.forwards[k] = f
 		if k == noAnswer {
 			r.seconds = row.Seconds
 		}
 	}
+}
+
+func anyDomain(string) bool { return true }
+func anyUser(aor.AOR) bool  { return true }
+
+// numbers are the addresses whose user part is a telephone number that calls are forwarded to.
+func numbers(rows []store.CallRule) []aor.AOR {
+	var list []aor.AOR
+	for _, row := range rows {
+		plain, ok := aor.Inside(row.Target, anyDomain, anyUser)
+		if !ok || !row.Enabled {
+			continue
+		}
+		if a, err := aor.Parse(plain, ""); err == nil && aor.IsNumber(a.User) {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // blocksCaller reports whether a caller is refused: his canonical address, empty where

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/sql/aor"
 	"seraph/sql/store"
 )
 
@@ -25,6 +26,8 @@ type Config struct {
 	Local func(domain []byte) bool
 	// Registered reports whether an address has a contact; nil for yes.
 	Registered func(address []byte) bool
+	// Users tells which of the addresses are those of subscribers; nil for none.
+	Users func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
 	// Member reports whether a canonical address has a permission (table grp); nil for no.
 	Member func(address []byte, group string) bool
 }
@@ -80,7 +83,13 @@ func (m *Module) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	owners := rulesOf(rows)
+	var users map[aor.AOR]bool
+	if list := numbers(rows); len(list) > 0 && m.cfg.Users != nil {
+		if users, err = m.cfg.Users(ctx, list); err != nil {
+			return err
+		}
+	}
+	owners := rulesOf(rows, users)
 	m.owners.Store(&owners)
 	return nil
 }

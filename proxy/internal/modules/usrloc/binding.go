@@ -1,6 +1,7 @@
 package usrloc
 
 import (
+	"bytes"
 	"time"
 
 	"seraph/proxy/internal/transport"
@@ -89,6 +90,9 @@ func (b *Binding) Instance() []byte { return b.textAt(textInstance) }
 
 // Socket is our socket on which the REGISTER came, as transport.Socket.Name.
 func (b *Binding) Socket() []byte { return b.textAt(textSocket) }
+
+// ByHand reports whether ul.add made the binding, and no REGISTER of a phone.
+func (b *Binding) ByHand() bool { return bytes.Equal(b.CallID(), controlCallID) }
 
 // Permanent reports whether the binding never expires by itself.
 func (b *Binding) Permanent() bool { return b.expires == 0 }

@@ -111,7 +111,8 @@ func (c *Control) Lookup(address string) []ctlproto.Contact {
 	return contacts
 }
 
-// Add implements control.Usrloc. More contacts than a phone could register, or than
+// Add implements control.Usrloc. A contact that leads to no phone (Module.Bar) is
+// CodeInvalidParams. More contacts than a phone could register, or than
 // max_added, are CodeBusy: whoever writes or calls reaches them all at once.
 func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Contact) error {
 	var uri sip.URI
@@ -122,6 +123,11 @@ func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Cont
 		URI: []byte(contact.Address), Received: []byte(contact.Received), Q: thousandths(contact.Q),
 		Methods: contact.Methods, CFlags: contact.CFlags, Expires: uint32(contact.Expires / time.Second),
 		Instance: []byte(contact.Instance), RegID: int32(contact.RegID),
+	}
+	for _, at := range []string{contact.Address, contact.Received} {
+		if at != "" && c.t.barred != nil && c.t.barred(ctx, []byte(at)) {
+			return ctlproto.InvalidParam("contact", "leads to a gateway, to the router or into a domain of ours, and not to a phone")
+		}
 	}
 	if contact.Permanent {
 		one.Expires = Forever

@@ -113,3 +113,24 @@ func TestControlStops(t *testing.T) {
 		}
 	}
 }
+
+// TestAddLeadsToPhones: what does not lead to a phone is not added, by whichever of its
+// addresses.
+func TestAddLeadsToPhones(t *testing.T) {
+	m := usrloc.New(usrloc.Config{})
+	m.Bar(func(_ context.Context, uri []byte) bool { return string(uri) == "sip:gateway@192.0.2.66" })
+	for contact, refused := range map[ctlproto.Contact]bool{
+		{Address: "sip:gateway@192.0.2.66", Expires: time.Hour}:                                    true,
+		{Address: "sip:x@192.0.2.7", Received: "sip:gateway@192.0.2.66", Expires: time.Hour}:       true,
+		{Address: "sip:x@192.0.2.7", Received: "sip:192.0.2.8", Expires: time.Hour}:                false,
+		{Address: "sip:x@192.0.2.9", Expires: time.Hour, Path: "<sip:edge;lr>", UserAgent: "desk"}: false,
+	} {
+		err := m.Control().Add(t.Context(), "bob@example.org", contact)
+		if got := ctlproto.CodeOf(err) == ctlproto.CodeInvalidParams; got != refused || !refused && err != nil {
+			t.Errorf("%+v: %v, want refused %v", contact, err, refused)
+		}
+	}
+	if got := len(m.Control().Lookup("bob@example.org")); got != 2 {
+		t.Errorf("%d contacts", got)
+	}
+}

@@ -144,6 +144,10 @@ func (m *Module) Init() error {
 // there, 0 for no bound: module registrar's max_contacts. Call it before Run.
 func (m *Module) Limit(contacts int) { m.table.maxContacts = contacts }
 
+// Bar tells where no contact that ul.add makes may lead: to what is not a phone. barred may
+// wait for a name server, or for ctx. Call it before Run.
+func (m *Module) Bar(barred func(ctx context.Context, uri []byte) bool) { m.table.barred = barred }
+
 // Table is the location table, ready from New on.
 func (m *Module) Table() *Table { return m.table }
 

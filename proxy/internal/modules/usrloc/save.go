@@ -227,7 +227,7 @@ func tooMany(more int, e *entry, reg *Registration, now int64) bool {
 				continue
 			}
 			all++
-			if v.Permanent() || bytes.Equal(v.CallID(), controlCallID) {
+			if v.Permanent() || v.ByHand() {
 				added++
 			}
 		}

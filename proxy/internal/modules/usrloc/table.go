@@ -1,6 +1,7 @@
 package usrloc
 
 import (
+	"context"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ type Table struct {
 	writer  writer
 	// What one address may have, for ul.add; 0 for no bound.
 	maxContacts, maxAdded int
+	barred                func(ctx context.Context, uri []byte) bool // Module.Bar; nil for none
 
 	ended atomic.Int64 // bindings that expired
 }

@@ -1,0 +1,127 @@
+package dialog
+
+import (
+	"bytes"
+
+	"seraph/ctlproto"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// within takes a 2xx to a request within a dialog.
+func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fromTag, toTag []byte, flow transport.Flow) {
+	d, byCaller := s.find(hash, msg.CallID(), fromTag, toTag)
+	if d == nil {
+		return
+	}
+	sender, answerer := d.ends(byCaller)
+	owned := answerer.owns(flow, sender)
+	if owned {
+		answerer.flow = flow
+	}
+	switch c.Method() {
+	case sip.BYE:
+		if owned && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
+			m.finish(s, d, who(byCaller))
+			m.table.remove(s, d)
+		}
+	case sip.INVITE, sip.UPDATE:
+		if home := answerer.isHome(flow); home || answerer.isFrom(flow.Remote.Addr()) {
+			answerer.meet(msg, home)
+		}
+		if d.state.up() {
+			m.renew(s, d, msg, m.cfg.Now())
+		}
+	}
+}
+
+func who(caller bool) string {
+	if caller {
+		return byCaller
+	}
+	return byCallee
+}
+
+// breaks reports whether a reply says that the other end knows of no call any more. To other
+// methods a 481 is about what they ask for (RFC 5057 §5.1), and who may choose a request
+// can choose one that is not answered.
+func breaks(method sip.Method, status int) bool {
+	switch method {
+	case sip.INVITE, sip.UPDATE:
+		return status == 481 || status == 408 || status == 0
+	case sip.INFO:
+		return status == 481
+	}
+	return false
+}
+
+// finish ends a call that was up, for presence and the accounts. It may be called again.
+func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
+	if !d.state.up() {
+		return
+	}
+	s.become(d, deleted)
+	if d.unlisted {
+		return
+	}
+	m.busy.drop(d.caller.aor)
+	m.busy.drop(d.callee.aor)
+	if m.cfg.Ended != nil {
+		s.fillAccount(d)
+		s.account.Ended, s.account.HungUpBy = m.cfg.Now(), hungUpBy
+		m.cfg.Ended(&s.account)
+	}
+	m.tell(d, ctlproto.DialogEnded, hungUpBy)
+}
+
+func (s *shard) fillAccount(d *dialog) {
+	s.account = Account{
+		CallID: d.callID, FromTag: d.caller.tag, ToTag: d.callee.tag, FromURI: d.caller.uri, Display: d.display, TargetURI: d.target,
+		Caller: d.caller.aor, Callee: d.callee.aor, Began: d.began, Answered: d.answered,
+	}
+}
+
+// Over takes the end of a request without a 2xx (relay.Dialogs). What the router says by
+// itself, without having sent the request on, tells nothing of a dialog that is up.
+func (m *Module) Over(c *relay.Call, status int) {
+	if c.InDialog() && !c.Relayed() {
+		return
+	}
+	msg := m.spare.take()
+	defer m.spare.give(msg)
+	if msg.Parse(c.Request()) != nil {
+		return
+	}
+	from, err := msg.From()
+	if err != nil {
+		return
+	}
+	to, err := msg.To()
+	if err != nil {
+		return
+	}
+	hash := m.table.hash(msg.CallID())
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	if !c.InDialog() {
+		for d := *s.bucket(hash); d != nil; {
+			next := d.next
+			if d.state <= early && bytes.Equal(d.callID, msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) {
+				m.table.remove(s, d)
+			}
+			d = next
+		}
+		return
+	}
+	d, byCaller := s.find(hash, msg.CallID(), from.Tag, to.Tag)
+	switch {
+	case d == nil || d.ending || !d.proven(c, byCaller):
+	case c.Method() == sip.BYE && status == 481:
+		m.finish(s, d, who(byCaller))
+		m.table.remove(s, d)
+	case breaks(c.Method(), status):
+		m.finish(s, d, "")
+		s.due(d, m.cfg.Now().Add(lingering))
+	}
+}

@@ -1,0 +1,190 @@
+package dialog
+
+import (
+	"bytes"
+	"net/netip"
+
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+)
+
+// leads reports whether a request goes where its dialog does: along the other end's route
+// set, or without one to its remote target; sure says that this end itself has named
+// that. Where an INVITE has passed here more than once, each pass has its own next hop:
+// the Route's two hosts are what it is held to.
+func (d *dialog) leads(r *relay.Request, byCaller bool) (ok, sure bool) {
+	_, to := d.ends(byCaller)
+	switch next := r.NextRoute(); {
+	case d.again && next != nil:
+		return true, false
+	case to.cut:
+		return false, false
+	case next != nil || len(to.routes) > 0:
+		ok = next != nil && to.isAlong(r.Msg, next)
+		return ok, ok
+	}
+	return to.isAt(r.Msg.RequestURI())
+}
+
+// isAlong reports whether a request's Route, from the URI next on, is the route set
+// towards a party, and the whole of it.
+func (p *party) isAlong(m *sip.Message, next []byte) bool {
+	rest := p.routes
+	if len(rest) == 0 || len(next) == 0 {
+		return false
+	}
+	begun := false
+	values := m.Values(sip.HdrRoute)
+	for value := values.Next(); value != nil; value = values.Next() {
+		var a sip.NameAddr
+		if sip.ParseNameAddr(value, &a) != nil || len(a.URI) == 0 {
+			return false
+		}
+		if begun = begun || &a.URI[0] == &next[0]; !begun {
+			continue // ours
+		}
+		if len(rest) == 0 {
+			return false
+		}
+		n := sip.NextValue(rest)
+		if !sameHop(rest[:n], a.URI) {
+			return false
+		}
+		rest = rest[min(n+1, len(rest)):]
+	}
+	return begun && len(rest) == 0
+}
+
+// sameHop reports whether a URI is that of an entry of a route set.
+func sameHop(entry, uri []byte) bool {
+	var a sip.NameAddr
+	if sip.ParseNameAddr(bytes.TrimSpace(entry), &a) != nil {
+		return false
+	}
+	var want, got sip.URI
+	return bytes.Equal(a.URI, uri) || sip.ParseURI(a.URI, &want) == nil && sip.ParseURI(uri, &got) == nil && sameTarget(&want, &got)
+}
+
+// isAt reports whether a URI is a party's remote target. The router may have shown the
+// other end where the phone is, in place of what it said (fix_nated_contact), or beside
+// it (add_contact_alias). Only a target that the party has named from home is sure.
+func (p *party) isAt(uri []byte) (is, sure bool) {
+	if len(p.contact) > 0 && bytes.Equal(uri, p.contact) && !namesAlias(uri) {
+		return true, p.sure // most phones give the target back to the letter
+	}
+	var got sip.URI
+	if sip.ParseURI(uri, &got) != nil {
+		return false, false
+	}
+	if alias, has := got.Param("alias"); has && !p.isAlias(alias) {
+		return false, false
+	}
+	for i, contact := range [...][]byte{p.contact, p.earlier} {
+		var want sip.URI
+		if len(contact) == 0 || sip.ParseURI(contact, &want) != nil {
+			continue
+		}
+		if sameTarget(&want, &got) {
+			return true, [...]bool{p.sure, p.sureEarlier}[i]
+		}
+		if bytes.Equal(want.User, got.User) && bytes.EqualFold(transportOf(&want), transportOf(&got)) && p.isAddress(&got) {
+			return true, false
+		}
+	}
+	return len(p.contact) == 0 && p.isAddress(&got), false
+}
+
+// isAddress reports whether a URI names an address where the party was seen.
+func (p *party) isAddress(u *sip.URI) bool {
+	if _, has := u.Param("maddr"); has {
+		return false
+	}
+	return p.seen(func(a netip.AddrPort) bool { return a.Port() == portOf(u) && namesAddr(u.Host, a.Addr()) })
+}
+
+// namesAddr reports whether the host of a URI is an address, in numbers.
+func namesAddr(host []byte, a netip.Addr) bool {
+	if n := len(host); n > 2 && host[0] == '[' {
+		host = host[1 : n-1]
+	}
+	var room [64]byte
+	return bytes.EqualFold(a.AppendTo(room[:0]), host)
+}
+
+// isAlias reports whether an alias, address~port~protocol, is where the party was seen.
+func (p *party) isAlias(alias []byte) bool {
+	return p.seen(func(a netip.AddrPort) bool {
+		var room [96]byte
+		text := room[:0]
+		if a.Addr().Is6() && len(alias) > 0 && alias[0] == '[' {
+			text = append(a.Addr().AppendTo(append(text, '[')), ']')
+		} else {
+			text = a.Addr().AppendTo(text)
+		}
+		text = append(sip.AppendUint(append(text, '~'), uint64(a.Port())), '~')
+		return len(alias) == len(text)+1 && bytes.EqualFold(alias[:len(text)], text)
+	})
+}
+
+// seen reports whether match holds for an address where the party is or was.
+func (p *party) seen(match func(a netip.AddrPort) bool) bool {
+	for _, a := range [...]netip.AddrPort{p.flow.Remote, p.home.Remote, p.moved} {
+		if a.IsValid() && match(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameTarget compares the parts of two URIs by which a request is sent and taken; the
+// other parameters lead nowhere.
+func sameTarget(a, b *sip.URI) bool {
+	if a.Scheme != b.Scheme {
+		return false
+	}
+	if a.Scheme == sip.SchemeOther {
+		return bytes.Equal(a.Raw, b.Raw)
+	}
+	return bytes.Equal(a.User, b.User) && bytes.EqualFold(a.Host, b.Host) && portOf(a) == portOf(b) &&
+		bytes.EqualFold(transportOf(a), transportOf(b)) && sameParam(a, b, "maddr") && sameParam(a, b, "gr")
+}
+
+func sameParam(a, b *sip.URI, name string) bool {
+	x, hasX := a.Param(name)
+	y, hasY := b.Param(name)
+	return hasX == hasY && bytes.EqualFold(x, y)
+}
+
+var (
+	udp       = []byte("udp")
+	aliasName = []byte("alias")
+)
+
+// namesAlias reports whether the word stands anywhere in a URI.
+func namesAlias(uri []byte) bool {
+	for n := len(aliasName); len(uri) >= n; uri = uri[1:] {
+		if uri[0]|0x20 == 'a' && bytes.EqualFold(uri[:n], aliasName) {
+			return true
+		}
+	}
+	return false
+}
+
+func transportOf(u *sip.URI) []byte {
+	if p, ok := u.Param("transport"); ok {
+		return p
+	}
+	return udp
+}
+
+func portOf(u *sip.URI) uint16 {
+	switch {
+	case u.Port != 0:
+		return u.Port
+	case u.Scheme == sip.SchemeSIPS || bytes.EqualFold(transportOf(u), tls):
+		return 5061
+	}
+	return 5060
+}
+
+var tls = []byte("tls")

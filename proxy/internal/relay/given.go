@@ -1,0 +1,86 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// Anybody may write down where calls to him go: a contact that he adds by hand, an address
+// that he forwards to. The router would send there in its own name, and a gateway takes calls
+// from it without asking who makes them. So such a target (Target.Given) leads to no gateway
+// and not to the router itself; what its owner may call, the script has to ask.
+
+// ErrBarred says that a target which a user has given leads to a gateway or to the router.
+var ErrBarred = errors.New("a user has named a gateway or the router itself as the target")
+
+// keepOut leaves, of the places that a given target leads to, those that it may lead to.
+func (r *Request) keepOut(t *Target, w *way) error {
+	if !t.Given {
+		return nil
+	}
+	n := 0
+	for _, hop := range w.hops[:w.n] {
+		if addr := hop.Addr.Addr().Unmap(); !r.Engine.isGateway(addr) && !r.Engine.layer.IsLocal(addr, hop.Addr.Port()) {
+			w.hops[n] = hop
+			n++
+		}
+	}
+	if w.n = n; n == 0 {
+		return ErrBarred
+	}
+	return nil
+}
+
+// Barred reports whether a URI that somebody has given is known to lead into one of our own
+// domains, to the router or to a gateway. It asks no name server: where a name leads that is
+// not known yet, is seen when the request is sent (Target.Given).
+func (e *Engine) Barred(uri []byte) bool {
+	var u sip.URI
+	if sip.ParseURI(uri, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS {
+		return false
+	}
+	return e.bars(&u)
+}
+
+func (e *Engine) bars(u *sip.URI) bool {
+	if e.Myself(u.Host, u.Port) || e.cfg.LocalDomain != nil && e.cfg.LocalDomain(u.Host) {
+		return true
+	}
+	s, err := e.service(u)
+	if err != nil {
+		return false // nothing that we serve leads there
+	}
+	if e.isSocket(s.Host, s.Port) {
+		return true // by maddr
+	}
+	if addr, numeric := parseAddr(s.Host); numeric {
+		return e.isGateway(addr.Unmap())
+	}
+	var room [transport.MaxHops]transport.Hop
+	list, err, known := e.resolver.Cached(room[:0], &s)
+	return known && err == nil && slices.ContainsFunc(list, func(hop transport.Hop) bool { return e.isGateway(hop.Addr.Addr().Unmap()) })
+}
+
+// BarredFor is Barred that asks name servers, for two seconds at most.
+func (e *Engine) BarredFor(ctx context.Context, uri []byte) bool {
+	if e.Barred(uri) {
+		return true
+	}
+	if e.cfg.Gateway == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	list, _ := e.HostsOf(ctx, uri) // what nobody knows now, is seen when a request is sent
+	for _, addr := range list {
+		if e.isGateway(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
+}

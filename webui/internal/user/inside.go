@@ -1,0 +1,102 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"seraph/sql/aor"
+	"seraph/sql/store"
+)
+
+// inside reports whether a URI, as aor.CanonicalURI gives it, leads to one of our own
+// people, and gives it as it may be called; see aor.Inside.
+func (p *Portal) inside(ctx context.Context, uri string) (plain string, ok bool, err error) {
+	domains, err := p.domains(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	plain, ok = aor.Inside(uri, func(domain string) bool { return slices.Contains(domains, domain) }, func(who aor.AOR) (ours bool) {
+		ours, err = p.isSomebody(ctx, who)
+		return ours
+	})
+	return plain, ok && err == nil, err
+}
+
+// isSomebody reports whether there is a subscriber or an alias with an address.
+func (p *Portal) isSomebody(ctx context.Context, who aor.AOR) (bool, error) {
+	_, err := p.DB.Subscribers.Find(ctx, who)
+	if errors.Is(err, store.ErrNotFound) {
+		_, err = p.DB.Aliases.Resolve(ctx, who)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// domains are the names of ours.
+func (p *Portal) domains(ctx context.Context) (names []string, err error) {
+	domains, err := p.DB.Domains.List(ctx)
+	for _, d := range domains {
+		names = append(names, d.Name)
+	}
+	return names, err
+}
+
+// contactFault is the text for a contact that is no place of a phone, "" if it may be one:
+// what our own domains and the gateways take is called with the rights of whoever calls
+// its owner, and past the rules of forwarding. The router, which knows where names lead
+// and its own addresses, looks at it, too.
+func (p *Portal) contactFault(ctx context.Context, owner aor.AOR, contact string) (string, error) {
+	hosts := hostsOf(contact)
+	domains, err := p.domains(ctx)
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(domains, strings.ToLower(host)) }) {
+		return "phones.our_domain", nil
+	}
+	gateways, err := p.DB.Dispatcher.All(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, g := range gateways {
+		if slices.ContainsFunc(hosts, func(host string) bool { return sameHost(host, gatewayHost(g.URI)) }) {
+			return "phones.gateway", nil
+		}
+	}
+	if slices.ContainsFunc(usersOf(contact), aor.IsNumber) {
+		if may, err := p.mayForeign(ctx, owner); err != nil || !may {
+			return "phones.number", err
+		}
+	}
+	return "", nil
+}
+
+// mayForeign reports whether somebody's permissions let calls be forwarded to telephone
+// numbers, and out of our domains.
+func (p *Portal) mayForeign(ctx context.Context, owner aor.AOR) (bool, error) {
+	if p.RuleLimits.ForeignGroup == "" {
+		return true, nil
+	}
+	groups, err := p.DB.Groups.List(ctx, owner)
+	return slices.Contains(groups, p.RuleLimits.ForeignGroup), err
+}
+
+// gatewayHost is the host of a gateway's URI, which as a rule has no user.
+func gatewayHost(uri string) string {
+	scheme, rest, _ := strings.Cut(uri, ":")
+	if !strings.Contains(rest, "@") {
+		rest = "x@" + rest
+	}
+	return hostsOf(scheme + ":" + rest)[0]
+}
+
+// sameHost compares two hosts: addresses however they are written, names in any case.
+func sameHost(a, b string) bool {
+	x, isAddr := parseNumber(a)
+	y, also := parseNumber(b)
+	return isAddr && also && x == y || strings.EqualFold(a, b)
+}
