@@ -241,9 +241,14 @@ func readProfile(f *form.Form, me store.Profile) store.Profile {
 	return me
 }
 
-// readPerson reads the names and the e-mail.
+// readPerson reads the names and the e-mail. An address that an administrator types
+// counts as confirmed.
 func readPerson(f *form.Form, me store.Profile) store.Profile {
+	before := me.Email
 	me.FirstName, me.LastName, me.Email = f.Text("first_name", 64), f.Text("last_name", 64), f.Text("email", 254)
+	if me.Email != before {
+		me.Unconfirmed = false
+	}
 	return me
 }
 

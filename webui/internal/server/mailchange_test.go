@@ -293,3 +293,19 @@ func TestSecurityIsAudited(t *testing.T) {
 		}
 	}
 }
+
+// TestMailByAdmin: an address that an administrator types counts at once; one that
+// he leaves as it is stays what it was.
+func TestMailByAdmin(t *testing.T) {
+	s := adminStand(t, nil)
+	check(t, s.db.Profiles.Save(t.Context(), store.Profile{AOR: bob, Email: "typed@example.net", Unconfirmed: true}))
+	b := s.admin(root)
+	for _, c := range []struct{ first, email, want string }{
+		{"Bobby", "typed@example.net", ""}, {"Bobby", "bob@example.com", "bob@example.com"},
+	} {
+		b.to(bob, "", "first_name", c.first, "email", c.email).leads(userPath(bob))
+		if me, err := s.db.Profiles.Load(t.Context(), bob); err != nil || me.Mail() != c.want || me.FirstName != c.first {
+			t.Errorf("%s: %+v, %v", c.email, me, err)
+		}
+	}
+}

@@ -84,7 +84,9 @@ type Module struct {
 	events chan ctlproto.DialogEvent
 
 	work    sync.WaitGroup // requests of our own under way
-	working chan struct{}  // a place for each that nobody waits for
+	over    chan struct{}  // closed when they are to end
+	endOnce sync.Once
+	working chan struct{} // a place for each that nobody waits for
 
 	tracked, refused, expired, rejected, lost atomic.Int64
 }
@@ -100,7 +102,7 @@ func New(cfg Config) *Module {
 	if cfg.Started.IsZero() {
 		cfg.Started = cfg.Now()
 	}
-	m := &Module{cfg: cfg, set: defaults(), events: make(chan ctlproto.DialogEvent, maxEvents), working: make(chan struct{}, 64)}
+	m := &Module{cfg: cfg, set: defaults(), events: make(chan ctlproto.DialogEvent, maxEvents), working: make(chan struct{}, 64), over: make(chan struct{})}
 	m.table.seed = maphash.MakeSeed()
 	m.busy.seed = m.table.seed
 	return m
@@ -132,6 +134,7 @@ func (m *Module) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			m.endOnce.Do(func() { close(m.over) })
 			m.work.Wait()
 			return
 		case e := <-m.events:

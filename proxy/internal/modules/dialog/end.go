@@ -144,6 +144,13 @@ func (m *Module) hangUp(x *sides, reason string) ctlproto.DlgEnded {
 	header := "Reason: SIP;cause=200;text=\"" + reason + "\"\r\n"
 	x.toCaller.Headers, x.toCallee.Headers = header, header
 	ctx, cancel := context.WithTimeout(context.Background(), byeTime)
+	m.work.Go(func() { // who stops the router does not wait for phones that say nothing
+		select {
+		case <-m.over:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	defer cancel()
 	callee := make(chan ctlproto.DlgAnswer, 1)
 	m.work.Go(func() { callee <- m.send(ctx, x.toCallee) })
