@@ -38,6 +38,7 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	})
 	h := &household{t: t, s: s, known: map[string]string{"/u/:name": "/u/alice", "/missed-mail/off": "/missed-mail/off?t=never-sent"}}
 	w := withPeople(t, s)
+	signIn(t, s, "alice") // in another browser: the session can be ended
 	attempt := w.triesToCall(s)
 	w.Press("Edit Bob Keller")
 	w.Fill("Group", "Work")

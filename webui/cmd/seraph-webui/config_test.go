@@ -147,6 +147,7 @@ func TestWrongSettings(t *testing.T) {
 		{"zone", "time_zone = \"Middle/Earth\"", `time_zone: "Middle/Earth"`},
 		{"duration", "[sessions]\nidle = \"soon\"", `"soon" is no duration`},
 		{"negative limit", "[aliases]\nlimit = -1", "aliases.limit: -1 is not between 0 and 100"},
+		{"freed days", "[aliases]\nfreed_days = -1", "aliases.freed_days: -1 is not between 0 and 3650"},
 		{"high limit", "[aliases]\nlimit = 101", "aliases.limit: 101 is not between 0 and 100"},
 		{"pattern", "[aliases]\npattern = \"[a-\"", "aliases.pattern: "},
 		{"a contact pattern", "[contacts]\n# deny:\ndeny = [\"*.example.net\", \"/[a/\"]", `webui.toml:3: "/[a/" is no pattern for contacts: error parsing regexp: missing closing ]`},

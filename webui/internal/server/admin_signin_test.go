@@ -58,7 +58,7 @@ func TestAdminSignInRefusesAllAlike(t *testing.T) {
 		if a.form("/admin/sign-in").Get("user") != c.name {
 			t.Errorf("%s: the typed name is lost", c.what)
 		}
-		if strings.Contains(a.Body, `value="`+c.password) {
+		if strings.Contains(a.Body, `value="`+c.password+`"`) {
 			t.Errorf("%s: the password comes back", c.what)
 		}
 		if b.cookies["seraph_admin"] != nil || b.cookies["seraph_session"] != nil {

@@ -84,7 +84,7 @@ func TestFreedNameIsEmpty(t *testing.T) {
 // alias, for thirty days; an operator does.
 func TestFreedNameIsKept(t *testing.T) {
 	marsh := aor.AOR{User: "marsh", Domain: "example.org"}
-	d := newDesk(t)
+	d := idleDesk(t)
 	d.options.AliasRules = user.AliasRules{Limit: 5}
 	d.server = server.New(d.options)
 	d.start()
