@@ -246,9 +246,12 @@ func TestGRUU(t *testing.T) {
 	}
 	for _, uri := range []string{public, temporary, second, strings.ToLower(public), strings.Replace(temporary, "example.org", "EXAMPLE.org", 1)} {
 		c.message(uri)
-		if got := string(a.got().RequestURI()); got != "sip:bob@"+a.addr() {
+		m := a.got()
+		if got := string(m.RequestURI()); got != "sip:bob@"+a.addr() {
 			t.Errorf("%s: the R-URI is %s", uri, got)
 		}
+		a.answer(m, "200 OK") // or it comes again
+		c.expect(sip200)
 	}
 	c.nothing(50 * time.Millisecond)
 
