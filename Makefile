@@ -12,11 +12,13 @@ RELEASE = CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)'
 PROGRAMS = ./proxy/cmd/seraph-proxy ./webui/cmd/seraph-webui ./ctlproto/cmd/seraphctl
 
 # Where a second goroutine can be at the same data. Parsers, templates and the compiled script
-# are tested without the race detector, which costs them three times their time.
+# are tested without the race detector, which costs them three times their time; so are the
+# portal's pages, whose shared parts are packages of their own. test-all races everything.
 RACE = ./ctlproto/... ./deploy/... \
 	./proxy/internal/transport/... ./proxy/internal/txn/... ./proxy/internal/relay/... ./proxy/internal/ua/... \
 	./proxy/internal/modules/... ./proxy/internal/control/... ./proxy/internal/daemon/... \
-	./sql/store/... ./webui/internal/session/... ./webui/internal/server/... ./webui/internal/user/...
+	./sql/store/... ./webui/internal/session/... ./webui/internal/mailer/... ./webui/internal/public/... \
+	./webui/internal/user/...
 
 # What counts allocations says nothing under the race detector: files that it leaves out
 # (go:build !race), all of whose tests are named so.
@@ -85,6 +87,7 @@ e2e: build
 
 test-all: deps ## everything, on both engines, with loss, long runs and faults
 	@$(MAKE) check
+	@$(MAKE) race RACE=./...
 	SERAPH_STORE_ENGINES=sqlite,mysql go test -count=1 -timeout 10m ./...
 	@$(MAKE) build
 	cd e2e && SERAPH_E2E=all go test -count=1 -p 1 -timeout 120m ./...
