@@ -78,6 +78,7 @@ func TestQueueTriesAgain(t *testing.T) {
 		run(t, q)
 		q.Put(Message{Subject: "one"})
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if p.list() != "one" || q.Len() != 0 {
 			t.Fatalf("sent %q, %d wait", p.list(), q.Len())
 		}
@@ -99,6 +100,7 @@ func TestQueueGivesUp(t *testing.T) {
 		run(t, q)
 		q.Put(Message{Subject: "one", Text: "token-in-a-text", To: "alice@example.org"})
 		time.Sleep(24 * time.Hour)
+		synctest.Wait()
 		if len(p.times) != 6 || q.Len() != 0 || !strings.Contains(log.String(), "given up") {
 			t.Errorf("%d tries, %d wait, log:\n%s", len(p.times), q.Len(), &log)
 		}
@@ -109,6 +111,7 @@ func TestQueueGivesUp(t *testing.T) {
 		q.Put(Message{Subject: "two"})
 		q.Put(Message{Subject: "three"})
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(p.times) != 8 || p.list() != "three" && p.list() != "two" {
 			t.Errorf("refused for good: %d tries, sent %q", len(p.times), p.list())
 		}
@@ -141,6 +144,7 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 		close(p.block)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(strings.Fields(p.list())); n != 10 || q.Len() != 0 {
 			t.Errorf("%d sent, %d wait", n, q.Len())
 		}
