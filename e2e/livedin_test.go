@@ -28,7 +28,7 @@ func TestLivedInPages(t *testing.T) {
 	s.Ctl("", "alias", "add", "82001", "alice")
 	s.Ctl("", "alias", "add", "the.first.lady.of.the.house.and.garden", "alice")
 	w.Open("/user/account")
-	for label, value := range map[string]string{"First name": "Alice", "Last name": "Marsh", "E-mail": "alice@example.org", "Phone number": "+420 123 456 789"} {
+	for label, value := range map[string]string{"First name": "Alice", "Last name": "Marsh", "E-mail": "alice@example.org", mailPassword: stand.Password("alice"), "Phone number": "+420 123 456 789"} {
 		w.Fill(label, value)
 	}
 	w.Press("Save")

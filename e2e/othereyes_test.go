@@ -59,7 +59,7 @@ func lives(t *testing.T, s *stand.Stand, user, friend string) life {
 	w.Open("/user/account")
 	number := fmt.Sprintf("+420 %d77 555", len(user))
 	w.private["number"] = number
-	for label, value := range map[string]string{"First name": own("first"), "Last name": own("last"), "E-mail": own("mail") + "@example.net", "Phone number": number} {
+	for label, value := range map[string]string{"First name": own("first"), "Last name": own("last"), "E-mail": own("mail") + "@example.net", mailPassword: stand.Password(user), "Phone number": number} {
 		w.Fill(label, value)
 	}
 	w.Press("Save")
