@@ -13,12 +13,11 @@ PROGRAMS = ./proxy/cmd/seraph-proxy ./webui/cmd/seraph-webui ./ctlproto/cmd/sera
 
 # Where a second goroutine can be at the same data. Parsers, templates and the compiled script
 # are tested without the race detector, which costs them three times their time; so are the
-# portal's pages, whose shared parts are packages of their own. test-all races everything.
+# portal's pages, but for the live ones. test-all races everything.
 RACE = ./ctlproto/... ./deploy/... \
 	./proxy/internal/transport/... ./proxy/internal/txn/... ./proxy/internal/relay/... ./proxy/internal/ua/... \
 	./proxy/internal/modules/... ./proxy/internal/control/... ./proxy/internal/daemon/... \
-	./sql/store/... ./webui/internal/session/... ./webui/internal/mailer/... ./webui/internal/public/... \
-	./webui/internal/user/...
+	./sql/store/... ./webui/internal/session/... ./webui/internal/mailer/... ./webui/internal/public/...
 
 # What counts allocations says nothing under the race detector: files that it leaves out
 # (go:build !race), all of whose tests are named so.
@@ -72,6 +71,7 @@ unit:
 race:
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race: needs a C compiler: apt-get install gcc libc6-dev" >&2; exit 1; }
 	CGO_ENABLED=1 SERAPH_STORE_ENGINES=sqlite go test -race -timeout 4m $(RACE)
+	CGO_ENABLED=1 go test -race -timeout 4m -run 'Live|Events|Stream|Hang|Deleted' ./webui/internal/user
 
 deps: ## the Debian packages of the tests
 	@e2e/install.sh
