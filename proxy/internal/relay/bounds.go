@@ -70,14 +70,9 @@ func (r *Request) bind(w *way) error {
 			return ErrNoDialog
 		}
 	}
-	n := w.next
-	for _, hop := range w.hops[w.next:w.n] {
-		if r.bounds.open && r.bounds.allows(r.Engine, hop.Addr.Addr()) {
-			w.hops[n] = hop
-			n++
-		}
-	}
-	w.n = n // without open, the places after it are not asked for
+	w.only(w.next, func(hop transport.Hop) bool { // without open, the places after it are not asked for
+		return r.bounds.open && r.bounds.allows(r.Engine, hop.Addr.Addr())
+	})
 	return nil
 }
 
@@ -92,19 +87,22 @@ func (e *Engine) LeadsTo(uri []byte, a netip.Addr) bool {
 		return false
 	}
 	s, err := e.service(&u)
-	if err != nil {
-		return false
-	}
+	return err == nil && e.isKnownAt(&s, func(host netip.Addr) bool { return host == a.Unmap() })
+}
+
+// isKnownAt reports whether a service is known to be at a host that is wanted, without
+// asking a name server.
+func (e *Engine) isKnownAt(s *transport.Service, wanted func(host netip.Addr) bool) bool {
 	if host, numeric := parseAddr(s.Host); numeric {
-		return host.Unmap() == a.Unmap()
+		return wanted(host.Unmap())
 	}
 	var room [transport.MaxHops]transport.Hop
-	list, err, known := e.resolver.Cached(room[:0], &s)
+	list, err, known := e.resolver.Cached(room[:0], s)
 	if !known || err != nil {
 		return false
 	}
 	for _, hop := range list {
-		if hop.Addr.Addr().Unmap() == a.Unmap() {
+		if wanted(hop.Addr.Addr().Unmap()) {
 			return true
 		}
 	}

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -20,20 +19,16 @@ var ErrBarred = errors.New("a user has named a gateway or the router itself as t
 
 // keepOut leaves, of the places that a given target leads to, those that it may lead to.
 func (r *Request) keepOut(t *Target, w *way) error {
-	if !t.Given {
-		return nil
-	}
-	n := 0
-	for _, hop := range w.hops[:w.n] {
-		if addr := hop.Addr.Addr().Unmap(); !r.Engine.isGateway(addr) && !r.Engine.layer.IsLocal(addr, hop.Addr.Port()) {
-			w.hops[n] = hop
-			n++
-		}
-	}
-	if w.n = n; n == 0 {
+	if t.Given && !w.only(0, r.Engine.isOutside) {
 		return ErrBarred
 	}
 	return nil
+}
+
+// isOutside reports whether a place is neither a gateway's nor the router's own.
+func (e *Engine) isOutside(hop transport.Hop) bool {
+	addr := hop.Addr.Addr().Unmap()
+	return !e.isGateway(addr) && !e.layer.IsLocal(addr, hop.Addr.Port())
 }
 
 // Barred reports whether a URI that somebody has given is known to lead into one of our own
@@ -55,15 +50,7 @@ func (e *Engine) bars(u *sip.URI) bool {
 	if err != nil {
 		return false // nothing that we serve leads there
 	}
-	if e.isSocket(s.Host, s.Port) {
-		return true // by maddr
-	}
-	if addr, numeric := parseAddr(s.Host); numeric {
-		return e.isGateway(addr.Unmap())
-	}
-	var room [transport.MaxHops]transport.Hop
-	list, err, known := e.resolver.Cached(room[:0], &s)
-	return known && err == nil && slices.ContainsFunc(list, func(hop transport.Hop) bool { return e.isGateway(hop.Addr.Addr().Unmap()) })
+	return e.isSocket(s.Host, s.Port) || e.isKnownAt(&s, e.isGateway) // ours by maddr
 }
 
 // BarredFor is Barred that asks name servers, for two seconds at most.

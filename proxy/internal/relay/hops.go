@@ -25,6 +25,20 @@ type way struct {
 	hops   [transport.MaxHops]transport.Hop
 }
 
+// only takes away, of the places from the i-th on, those that are not allowed, and reports
+// whether any is left.
+func (w *way) only(i int, allowed func(transport.Hop) bool) bool {
+	n := i
+	for _, hop := range w.hops[i:w.n] {
+		if allowed(hop) {
+			w.hops[n] = hop
+			n++
+		}
+	}
+	w.n = n
+	return n > i
+}
+
 // left is how many places are left.
 func (w *way) left() int { return w.n - w.next }
 

@@ -1,9 +1,6 @@
 package relay
 
-import (
-	"seraph/proxy/internal/sip"
-	"seraph/proxy/internal/transport"
-)
+import "seraph/proxy/internal/sip"
 
 // A request outside of a dialog may bring a Route that its sender has put in (a preloaded
 // one, RFC 3261 §8.1.2). Whoever may name a host there has it get a request that the script
@@ -49,30 +46,11 @@ func (r *Request) hopOf(t *Target) []byte {
 	return t.Next
 }
 
-// admit leaves, of the places that a Route leads to, those that it may lead to: a preloaded
-// one to no gateway and not to us; one within a dialog, which bind does not look at where
-// lookup has found a phone, where the dialog may go. Where none is left that is an error.
+// admit leaves, of the places that a preloaded Route leads to, those that it may lead to.
+// Within a dialog that is for bind to say.
 func (r *Request) admit(t *Target, w *way) error {
-	if r.nextRoute == nil || r.Local != nil || r.InDialog && !r.Found || !r.InDialog && r.chosen(t) {
+	if r.nextRoute == nil || r.Local != nil || r.InDialog || r.chosen(t) || w.only(0, r.Engine.isOutside) {
 		return nil
 	}
-	n := 0
-	for _, hop := range w.hops[:w.n] {
-		if r.admits(hop) {
-			w.hops[n] = hop
-			n++
-		}
-	}
-	if w.n = n; n == 0 {
-		return ErrForeignRoute
-	}
-	return nil
-}
-
-func (r *Request) admits(hop transport.Hop) bool {
-	e, addr := r.Engine, hop.Addr.Addr().Unmap()
-	if r.InDialog {
-		return r.bounds.allows(e, addr)
-	}
-	return !e.isGateway(addr) && !e.layer.IsLocal(addr, hop.Addr.Port())
+	return ErrForeignRoute
 }
