@@ -87,16 +87,7 @@ func (p *Portal) confirmPassword(r *http.Request, f *form.Form) error {
 		return nil
 	}
 	_, err := p.SignIn.Check(r.Context(), actor(r).String(), f.Value(field), session.Of(r).Client.Addr)
-	var slow *session.SlowDownError
-	switch {
-	case errors.Is(err, session.ErrRefused):
-		f.Fail(field, "security.wrong")
-	case errors.As(err, &slow):
-		f.Fail(field, "security.slow_down", portal.WaitSeconds(slow.Wait))
-	default:
-		return err
-	}
-	return nil
+	return portal.Proven(f, field, err)
 }
 
 // What lists what goes, in words; what there is none of is left out.

@@ -3,20 +3,12 @@ package admin
 import (
 	"crypto/rand"
 	"net/http"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
-)
-
-// Lengths of a password that is typed; phones type it, too.
-const (
-	minPassword = 8   // characters
-	maxPassword = 128 // bytes, the store's limit
 )
 
 // A password that is made has 16 letters and digits in groups of four, of an
@@ -43,21 +35,11 @@ func newPassword() string {
 
 // readPassword is the password that was typed, as it was typed, or one that is
 // made because none was.
-func readPassword(f *form.Form) (password string, made bool) {
-	password = f.Value("new_password")
-	switch {
-	case password == "" && f.Value("again") == "":
+func readPassword(f *form.Form, name string) (password string, made bool) {
+	if f.Value("new_password") == "" && f.Value("again") == "" {
 		return newPassword(), true
-	case utf8.RuneCountInString(password) < minPassword:
-		f.Fail("new_password", "security.short", strconv.Itoa(minPassword))
-	case len(password) > maxPassword:
-		f.Fail("new_password", "security.long", strconv.Itoa(maxPassword))
-	case !utf8.ValidString(password), strings.ContainsFunc(password, unicode.IsControl):
-		f.Fail("new_password", "form.characters")
-	case password != f.Value("again"):
-		f.Fail("again", "security.differs")
 	}
-	return password, false
+	return portal.NewPassword(f, name), false
 }
 
 // passwordPage is the data of admin-password.html.
@@ -89,7 +71,7 @@ func (p *Portal) PasswordReset(w http.ResponseWriter, r *http.Request) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
-	password, made := readPassword(f)
+	password, made := readPassword(f, a.AOR.User)
 	if !f.OK() {
 		p.askPassword(w, r, http.StatusUnprocessableEntity, passwordPage{a, f})
 		return

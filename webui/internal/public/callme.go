@@ -139,7 +139,7 @@ type callMePage struct{ Name, Address, Path string }
 // owner's phone and pages show says that a visitor asked for it.
 func (p *Portal) dial(r *http.Request, me store.Profile, visitor string) (id string, err error) {
 	mark := p.View.Texts(language(me)).Text(view.M("callme.mark", clip(plain(visitor), maxMarked)))
-	err = p.ask.do(r.Context(), func(ctx context.Context) (err error) {
+	err = p.router.Ask(r.Context(), func(ctx context.Context) (err error) {
 		id, err = p.Ctl.CtdDial(ctx, ctlproto.CtdDialParams{
 			Caller: me.AOR.String(), Callee: visitor, CalleeName: mark[:cutAt(mark, maxMark)],
 			NoAutoAnswer: 1, // a stranger must not hear the room

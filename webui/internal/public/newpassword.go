@@ -7,6 +7,7 @@ import (
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
@@ -45,7 +46,7 @@ func (p *Desk) ResetDone(w http.ResponseWriter, r *http.Request) {
 		p.resetOver(w, r, err)
 		return
 	}
-	password := readPassword(f, who.User)
+	password := portal.NewPassword(f, who.User)
 	if !f.OK() {
 		p.showNew(w, r, http.StatusUnprocessableEntity, f, token)
 		return

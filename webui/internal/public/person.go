@@ -105,7 +105,7 @@ func (p *Portal) showPerson(w http.ResponseWriter, r *http.Request, status int, 
 // router does not say.
 func (p *Portal) status(ctx context.Context, who aor.AOR) string {
 	var got map[string]ctlproto.PresenceStatus
-	err := p.ask.do(ctx, func(ctx context.Context) (err error) {
+	err := p.router.Ask(ctx, func(ctx context.Context) (err error) {
 		got, err = p.Ctl.PresenceGet(ctx, "", []string{who.String()})
 		return err
 	})

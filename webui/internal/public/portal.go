@@ -41,7 +41,7 @@ type Options struct {
 // Portal has the handlers of the pages of people as its methods.
 type Portal struct {
 	Options
-	ask asker
+	router portal.Asker
 }
 
 // New makes a Portal.

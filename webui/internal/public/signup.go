@@ -124,7 +124,7 @@ func (p *Desk) readSignUp(r *http.Request, f *form.Form) store.SignUp {
 		f.Fail("email", "account.bad_mail")
 	}
 	s.Email = address
-	password := readPassword(f, who.User)
+	password := portal.NewPassword(f, who.User)
 	if p.Settings.SignUp.terms() != "" && !f.Checked("terms") {
 		f.Fail("terms", "signup.terms_needed")
 	}

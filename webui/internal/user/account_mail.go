@@ -69,17 +69,7 @@ func (p *Portal) readMail(r *http.Request, f *form.Form, before store.Profile, m
 // confirmOwner checks the password in a field, which slows guessing down as the
 // sign-in does.
 func (p *Portal) confirmOwner(r *http.Request, f *form.Form, field string) error {
-	err := p.SignIn.Confirm(r.Context(), owner(r), session.Of(r).Session.ID, f.Value(field))
-	var slow *session.SlowDownError
-	switch {
-	case errors.Is(err, session.ErrRefused):
-		f.Fail(field, "security.wrong")
-	case errors.As(err, &slow):
-		f.Fail(field, "security.slow_down", portal.WaitSeconds(slow.Wait))
-	default:
-		return err
-	}
-	return nil
+	return portal.Proven(f, field, p.SignIn.Confirm(r.Context(), owner(r), session.Of(r).Session.ID, f.Value(field)))
 }
 
 // mailChanged does what follows a saved profile: it has the new address confirmed,

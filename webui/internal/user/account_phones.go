@@ -87,7 +87,7 @@ func (p *Portal) phones(r *http.Request) phonesPage {
 
 // contacts are the bindings of a user; none is no error.
 func (p *Portal) contacts(ctx context.Context, who aor.AOR) (contacts []ctlproto.Contact, err error) {
-	err = p.hang.ask(ctx, func(ctx context.Context) (err error) {
+	err = p.router.Ask(ctx, func(ctx context.Context) (err error) {
 		contacts, err = p.Ctl.UlLookup(ctx, who.String())
 		return err
 	})

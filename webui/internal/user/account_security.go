@@ -5,20 +5,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
-)
-
-// Lengths of a new password; phones type it, too.
-const (
-	minPassword = 8   // characters
-	maxPassword = 128 // bytes, the store's limit
 )
 
 // securityPage is the data of security.html.
@@ -64,7 +56,7 @@ func (p *Portal) PasswordSave(w http.ResponseWriter, r *http.Request) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
-	password := readPassword(f)
+	password := readPassword(f, owner(r).User)
 	if f.OK() {
 		if err := p.changePassword(r, f, password); err != nil && !f.Take(err) {
 			p.fail(w, r, err)
@@ -83,19 +75,10 @@ func (p *Portal) PasswordSave(w http.ResponseWriter, r *http.Request) {
 	p.done(w, r, pathSecurity, told)
 }
 
-// readPassword is the new password. It is taken as typed, with its spaces.
-func readPassword(f *form.Form) string {
-	password := f.Value("new_password")
-	switch {
-	case utf8.RuneCountInString(password) < minPassword:
-		f.Fail("new_password", "security.short", strconv.Itoa(minPassword))
-	case len(password) > maxPassword:
-		f.Fail("new_password", "security.long", strconv.Itoa(maxPassword))
-	case !utf8.ValidString(password), strings.ContainsFunc(password, unicode.IsControl):
-		f.Fail("new_password", "form.characters")
-	case password != f.Value("again"):
-		f.Fail("again", "security.differs")
-	case password == f.Value("old_password"):
+// readPassword is the new password, which is another one than the old.
+func readPassword(f *form.Form, name string) string {
+	password := portal.NewPassword(f, name)
+	if f.OK() && password == f.Value("old_password") {
 		f.Fail("new_password", "security.same")
 	}
 	if f.Value("old_password") == "" {

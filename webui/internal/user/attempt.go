@@ -82,7 +82,7 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 		return ctlproto.CtdStatus{}, store.ErrNotFound
 	}
 	var status ctlproto.CtdStatus
-	err := p.hang.ask(r.Context(), func(ctx context.Context) (err error) {
+	err := p.router.Ask(r.Context(), func(ctx context.Context) (err error) {
 		status, err = p.Ctl.CtdStatus(ctx, id)
 		return err
 	})

@@ -155,8 +155,13 @@ func (f callFilter) fields(list *callList) map[string]string {
 
 // address is a path with the filter, and more parameters in pairs.
 func (f callFilter) address(list *callList, path string, more ...string) string {
+	return filtered(path, f.fields(list), more)
+}
+
+// filtered is a path with a filter's fields, and more parameters in pairs.
+func filtered(path string, fields map[string]string, more []string) string {
 	values := url.Values{}
-	for name, value := range f.fields(list) {
+	for name, value := range fields {
 		values.Set(name, value)
 	}
 	for i := 0; i+1 < len(more); i += 2 {

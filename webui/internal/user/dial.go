@@ -138,7 +138,7 @@ func (p *Portal) runningCall(r *http.Request) string {
 	if !ok || status.Ended {
 		return ""
 	}
-	err := p.hang.ask(r.Context(), func(ctx context.Context) (err error) {
+	err := p.router.Ask(r.Context(), func(ctx context.Context) (err error) {
 		status, err = p.Ctl.CtdStatus(ctx, status.ID)
 		return err
 	})

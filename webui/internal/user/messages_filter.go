@@ -44,17 +44,7 @@ func (f messageFilter) fields() map[string]string {
 
 // address is a path with the filter, and more parameters in pairs.
 func (f messageFilter) address(path string, more ...string) string {
-	values := url.Values{}
-	for name, value := range f.fields() {
-		values.Set(name, value)
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		values.Set(more[i], more[i+1])
-	}
-	if len(values) == 0 {
-		return path
-	}
-	return path + "?" + values.Encode()
+	return filtered(path, f.fields(), more)
 }
 
 // kinds are the links to the list of each kind.

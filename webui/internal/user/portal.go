@@ -71,7 +71,7 @@ type Portal struct {
 	live       *Live
 	aliasTries *session.Throttle // by user
 	findTries  *session.Throttle // by user
-	hang       hang
+	router     portal.Asker
 	exports    exporting
 }
 

@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 
 	"seraph/ctlproto"
@@ -76,4 +77,13 @@ func routerAway(err error) bool {
 	}
 	code := ctlproto.CodeOf(err)
 	return code == 0 || code == ctlproto.CodeUnavailable
+}
+
+// presence is presenceOf for a page.
+func (p *Portal) presence(r *http.Request, addresses []string) (statuses map[string]string, err error) {
+	err = p.router.Ask(r.Context(), func(ctx context.Context) (err error) {
+		statuses, err = presenceOf(ctx, p.Ctl, owner(r), addresses)
+		return err
+	})
+	return statuses, err
 }
