@@ -151,15 +151,20 @@ func startDemoIn(t *testing.T, dir string) (*proc.Process, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	endsWith(t, p)
+	return p, dir
+}
+
+// endsWith ends a demo with the test, and shows what it said if that fails.
+func endsWith(t *testing.T, demo *proc.Process) {
 	t.Cleanup(func() {
-		if p.Running() {
-			_ = p.Stop()
+		if demo.Running() {
+			_ = demo.Stop()
 		}
 		if t.Failed() {
-			t.Logf("the demo said:\n%s", p.Log.Tail(40))
+			t.Logf("the demo said:\n%s", demo.Log.Tail(40))
 		}
 	})
-	return p, dir
 }
 
 // readReport waits for demo.json of a demo that was started by itself.

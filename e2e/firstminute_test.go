@@ -99,13 +99,6 @@ func makeDemo(t *testing.T) (*proc.Process, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if p.Running() {
-			_ = p.Stop()
-		}
-		if t.Failed() {
-			t.Logf("make demo said:\n%s", p.Log.Tail(40))
-		}
-	})
+	endsWith(t, p)
 	return p, dir
 }

@@ -21,6 +21,15 @@ func TestWithoutScripts(t *testing.T) {
 	w.Scripts(false)
 	w.enters("alice")
 	w.adds("Bob", "Keller", "bob@"+stand.Domain)
+	w.Open("/user/phone-book/new")
+	w.Fill("Address", "not an address")
+	w.Press("Save")
+	wait.For(t, back, "the fault stands beside the field, and what was typed in it", func() error {
+		if n := w.Count(`input[aria-invalid="true"][value="not an address"]`); n != 1 {
+			return fmt.Errorf("%d fields are marked", n)
+		}
+		return nil
+	})
 
 	w.Open("/user/phone-book")
 	w.Status("bob@"+stand.Domain, "offline", soon) // in the page as it came

@@ -71,6 +71,15 @@ func (b *Browser) Open(path string) {
 
 // eval runs a function of the page with JSON arguments and returns its value.
 func eval[T any](b *Browser, function string, args ...any) (T, error) {
+	return run[T](b, patience, function, args)
+}
+
+// settled is eval of a function that promises something, once it is there.
+func settled[T any](b *Browser, function string, args ...any) (T, error) {
+	return run[T](b, 3*patience, function, args, chromedp.EvalAwaitPromise)
+}
+
+func run[T any](b *Browser, within time.Duration, function string, args []any, how ...chromedp.EvaluateOption) (T, error) {
 	text, err := json.Marshal(args)
 	if err != nil {
 		var none T
@@ -79,9 +88,9 @@ func eval[T any](b *Browser, function string, args ...any) (T, error) {
 	if args == nil {
 		text = []byte("[]")
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, within)
 	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[T]("("+function+")(..."+string(text)+")"))
+	return chromedp.Run(ctx, chromedp.Evaluate[T]("("+function+")(..."+string(text)+")", how...))
 }
 
 // Path is the path of the page that is shown.

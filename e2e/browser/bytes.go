@@ -1,28 +1,16 @@
 package browser
 
-import (
-	"context"
-	"encoding/base64"
-	"encoding/json"
+import "encoding/base64"
 
-	"github.com/chromedp/chromedp"
-)
-
-// Bytes is a file of the site that is no text, as who is signed in gets it.
+// Bytes is a file of the site, as who is signed in gets it.
 func (b *Browser) Bytes(path string) []byte {
 	b.t.Helper()
-	text, err := json.Marshal(path)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, 3*patience)
-	defer cancel()
 	const read = `async path => {
 	const answer = await fetch(path, {credentials: "same-origin", cache: "no-store"});
 	if (!answer.ok || !(answer.headers.get("content-disposition") || "").startsWith("attachment")) throw new Error("not a file: status " + answer.status);
 	return (new Uint8Array(await answer.arrayBuffer())).toBase64();
 }`
-	body, err := chromedp.Run(ctx, chromedp.Evaluate[string]("("+read+")("+string(text)+")", chromedp.EvalAwaitPromise))
+	body, err := settled[string](b, read, path)
 	if err != nil {
 		b.t.Fatalf("download %s: %v", path, err)
 	}
@@ -31,6 +19,12 @@ func (b *Browser) Bytes(path string) []byte {
 		b.t.Fatalf("download %s: %v", path, err)
 	}
 	return file
+}
+
+// Download is Bytes of a file that is text.
+func (b *Browser) Download(path string) string {
+	b.t.Helper()
+	return string(b.Bytes(path))
 }
 
 // Attributes are the values of an attribute of the elements that match a selector.

@@ -1,12 +1,5 @@
 package browser
 
-import (
-	"context"
-	"encoding/json"
-
-	"github.com/chromedp/chromedp"
-)
-
 // Reading is what a path of the site answers, read without being shown.
 type Reading struct {
 	Status int
@@ -50,13 +43,7 @@ const readPage = `async path => {
 // Read reads a path of the site as who is signed in.
 func (b *Browser) Read(path string) Reading {
 	b.t.Helper()
-	text, err := json.Marshal(path)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, 3*patience)
-	defer cancel()
-	reading, err := chromedp.Run(ctx, chromedp.Evaluate[Reading]("("+readPage+")("+string(text)+")", chromedp.EvalAwaitPromise))
+	reading, err := settled[Reading](b, readPage, path)
 	if err != nil {
 		b.t.Fatalf("read %s: %v", path, err)
 	}
