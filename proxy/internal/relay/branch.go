@@ -15,11 +15,10 @@ type Branch struct {
 	call   *Call
 	client txn.Client
 	timerC txn.Timer
-	next   *Branch // in the free list
 
 	fr, frInv  time.Duration // how long it may be silent, and ring; 0 for the general ones
-	spare      spareWay
-	group      uint32 // the phone's, where it has more flows
+	spare      *spareWay     // nil until DNS has found a place
+	group      uint32        // the phone's, where it has more flows
 	cancelling bool
 	heard      bool // a provisional response has come
 	rang       bool // … and it was not 100, which says nothing of the phone
@@ -35,24 +34,17 @@ type Branch struct {
 // cancel is the client transaction of a CANCEL.
 type cancel struct {
 	client txn.Client
-	next   *cancel
+	next   *cancel // of the same call
 }
 
 func (e *Engine) takeBranch(c *Call) *Branch {
-	e.callMu.Lock()
-	b := e.branches
-	if b != nil {
-		e.branches, b.next = b.next, nil
-		e.idleBranches.took()
-	}
-	e.callMu.Unlock()
-	if b == nil {
-		b = &Branch{}
-	}
+	b := e.branches.Take()
 	b.call = c
 	b.cancelling, b.heard, b.rang, b.rangOut, b.isBest = false, false, false, false, false
 	b.fr, b.frInv, b.group = 0, 0, 0
-	b.spare.at = transport.Hop{}
+	if b.spare != nil {
+		b.spare.at = transport.Hop{}
+	}
 	b.uri, b.hop, b.reason, b.challenges = b.uri[:0], b.hop[:0], b.reason[:0], b.challenges[:0]
 	b.timerC.Init(&c.Cell, b)
 	return b
@@ -60,16 +52,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 
 func (b *Branch) sendCancel(out txn.Out) {
 	e := b.call.engine
-	e.callMu.Lock()
-	x := e.cancels
-	if x != nil {
-		e.cancels, x.next = x.next, nil
-		e.idleCancels.took()
-	}
-	e.callMu.Unlock()
-	if x == nil {
-		x = &cancel{}
-	}
+	x := e.cancels.Take()
 	x.next, b.call.cancels = b.call.cancels, x
 	var room [2048]byte
 	msg, err := b.client.AppendCancel(room[:0], b.reason)

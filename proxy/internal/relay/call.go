@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"math"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -14,7 +15,6 @@ type Call struct {
 	txn.Cell
 	engine *Engine
 	server txn.Server
-	next   *Call // in the free list
 
 	req      *txn.Buffer // the request as received, until it is answered
 	from     transport.Flow
@@ -22,6 +22,7 @@ type Call struct {
 	method   sip.Method
 	branches []*Branch
 	cancels  *cancel
+	room     [2]*Branch // for branches, which are seldom more
 	edits    sip.Edits
 
 	hooks              Hooks  // the script that it runs through
@@ -394,38 +395,27 @@ func (c *Call) abort() {
 func (c *Call) Release() {
 	e := c.engine
 	c.dropRequest()
-	e.callMu.Lock()
 	for _, b := range c.branches {
 		b.spare.drop(e)
 		e.txns.Buffers.Give(b.redirect)
 		b.redirect = nil
-		b.next, e.branches = e.branches, b
-		e.idleBranches.n++
+		e.branches.Give(b, math.MaxInt)
 	}
 	for c.cancels != nil {
 		x := c.cancels
 		c.cancels = x.next
-		x.next, e.cancels = e.cancels, x
-		e.idleCancels.n++
+		e.cancels.Give(x, math.MaxInt)
 	}
 	c.branches = c.branches[:0]
 	c.local, c.auth = nil, Identity{}
 	c.forgetScript()
-	c.next, e.calls = e.calls, c
-	e.idleCalls.n++
-	e.callMu.Unlock()
+	e.calls.Give(c, math.MaxInt)
 }
 
 func (e *Engine) takeCall() *Call {
-	e.callMu.Lock()
-	c := e.calls
-	if c != nil {
-		e.calls, c.next = c.next, nil
-		e.idleCalls.took()
-	}
-	e.callMu.Unlock()
-	if c == nil {
-		c = &Call{engine: e, branches: make([]*Branch, 0, 2)}
+	c := e.calls.Take()
+	if c.engine == nil {
+		c.engine, c.branches = e, c.room[:0]
 		return c
 	}
 	c.onFailure, c.onReply, c.onBranch, c.flags = 0, 0, 0, 0

@@ -99,12 +99,9 @@ type Engine struct {
 	key         [32]byte
 	tagSeed     maphash.Seed
 
-	callMu   sync.Mutex
-	calls    *Call
-	branches *Branch
-	cancels  *cancel
-
-	idleCalls, idleBranches, idleCancels idle
+	calls    txn.Pool[Call]
+	branches txn.Pool[Branch]
+	cancels  txn.Pool[cancel]
 
 	spare    sync.Pool // *Request of failure routes and of replies made later
 	script   atomic.Pointer[script]

@@ -27,8 +27,11 @@ type spareWay struct {
 	hops   [transport.MaxHops]transport.Hop
 }
 
-// drop gives the memory back.
+// drop gives the memory back; nil is allowed.
 func (s *spareWay) drop(e *Engine) {
+	if s == nil {
+		return
+	}
 	e.txns.Buffers.Give(s.again)
 	s.again, s.n = nil, 0
 }
@@ -46,6 +49,9 @@ func (r *Request) launch(b *Branch, t *Target, w *way) error {
 		}
 		err := b.client.Start(c.method, w.flow, r.scratch, r.out())
 		if err == nil {
+			if b.spare == nil && (w.found || w.left() > 0) {
+				b.spare = &spareWay{}
+			}
 			if w.found {
 				b.spare.at, b.spare.domain = w.at, w.domain
 			}
@@ -86,10 +92,13 @@ func (r *Request) overTCP(w *way) bool {
 func (b *Branch) goOn(out txn.Out) bool {
 	c := b.call
 	e := c.engine
-	if b.spare.at.Proto != transport.ProtoNone {
-		e.resolver.Block(b.spare.at)
+	s := b.spare
+	if s == nil {
+		return false
 	}
-	s := &b.spare
+	if s.at.Proto != transport.ProtoNone {
+		e.resolver.Block(s.at)
+	}
 	if s.again == nil || s.n == 0 || b.cancelling || c.answered || c.cancelled || e.draining.Load() {
 		return false
 	}
@@ -113,7 +122,7 @@ func (b *Branch) goOn(out txn.Out) bool {
 // resend sends what b sent once more, to another place; the new branch takes over what
 // b has kept.
 func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
-	c, s := b.call, &b.spare
+	c, s := b.call, b.spare
 	e := c.engine
 	f, err := e.layer.FlowToDomain(hop.Proto, hop.Addr, c.from.Socket, s.domain)
 	if err != nil {
@@ -132,11 +141,10 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	}
 	n.fr, n.frInv = b.fr, b.frInv
 	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
-	n.spare = *s
-	n.spare.at = hop
-	s.again, s.n = nil, 0
-	if n.spare.n == 0 {
-		n.spare.drop(e)
+	n.spare, b.spare = s, n.spare
+	s.at = hop
+	if s.n == 0 {
+		s.drop(e)
 	}
 	n.arm()
 	return true

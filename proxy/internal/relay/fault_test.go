@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -129,43 +130,25 @@ func TestIdleMemoryIsGivenBack(t *testing.T) {
 	b, _, _ := setup(t, 0)
 	e := b.engine
 	const peak = 10_000
-	e.callMu.Lock()
 	for range peak {
-		e.calls = &Call{next: e.calls}
-		e.branches = &Branch{next: e.branches}
-		e.cancels = &cancel{next: e.cancels}
+		e.calls.Give(&Call{}, math.MaxInt)
+		e.branches.Give(&Branch{}, math.MaxInt)
+		e.cancels.Give(&cancel{}, math.MaxInt)
 	}
-	e.idleCalls.n, e.idleBranches.n, e.idleCancels.n = peak, peak, peak
-	e.callMu.Unlock()
 	e.trim() // what was free at its begin only
 	for range 3 {
-		c := e.takeCall() // the load of the moment
-		e.callMu.Lock()
-		c.next, e.calls = e.calls, c
-		e.idleCalls.n++
-		e.callMu.Unlock()
+		e.calls.Give(e.takeCall(), math.MaxInt) // the load of the moment
 		e.trim()
 	}
-	if n := e.idleCalls.n; n >= peak/4 || n < keepIdle {
+	if n := e.calls.Idle(); n >= peak/4 || n < keepIdle {
 		t.Errorf("%d calls lie idle after four rounds", n)
 	}
 	for range 40 {
 		e.trim()
 	}
-	count := 0
-	for c := e.calls; c != nil; c = c.next {
-		count++
-	}
-	branches, cancels := 0, 0
-	for x := e.branches; x != nil; x = x.next {
-		branches++
-	}
-	for x := e.cancels; x != nil; x = x.next {
-		cancels++
-	}
-	for what, n := range map[string][2]int{"calls": {count, e.idleCalls.n}, "branches": {branches, e.idleBranches.n}, "CANCELs": {cancels, e.idleCancels.n}} {
-		if n[0] != keepIdle || n[1] != keepIdle {
-			t.Errorf("%d %s lie idle, counted as %d; want %d", n[0], what, n[1], keepIdle)
+	for what, n := range map[string]int{"calls": e.calls.Idle(), "branches": e.branches.Idle(), "CANCELs": e.cancels.Idle()} {
+		if n != keepIdle {
+			t.Errorf("%d %s lie idle, want %d", n, what, keepIdle)
 		}
 	}
 }

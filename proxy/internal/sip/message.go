@@ -456,6 +456,25 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
+// bracketable holds what may stand in a URI between angle brackets, where anything else
+// would end it or the line: every byte but blanks, control characters, quotes and brackets.
+var bracketable = func() (t [256]bool) {
+	for c := ' ' + 1; c < 256; c++ {
+		t[c] = c != 0x7f && c != '"' && c != '<' && c != '>'
+	}
+	return t
+}()
+
+// isBracketable reports whether b may stand between angle brackets and is not empty.
+func isBracketable(b []byte) bool {
+	for _, c := range b {
+		if !bracketable[c] {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
 // isVisible reports whether b holds no blanks and no control characters.
 func isVisible(b []byte) bool {
 	for _, c := range b {

@@ -97,7 +97,7 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 			a.Params = tail[1:]
 		}
 	}
-	if !isVisible(a.URI) || bytes.IndexByte(a.URI, '"') >= 0 || bytes.IndexByte(a.URI, '<') >= 0 || bytes.IndexByte(a.URI, '>') >= 0 || !quotesClose(a.Params) {
+	if !isBracketable(a.URI) || !quotesClose(a.Params) {
 		return ErrNameAddr
 	}
 	a.Tag, _ = Param(a.Params, "tag")
@@ -107,8 +107,12 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 // quotesClose reports whether every quoted string in parameters ends: what is added
 // behind one that does not would be read as a part of it.
 func quotesClose(params []byte) bool {
+	first := bytes.IndexByte(params, '"')
+	if first < 0 {
+		return true // mostly
+	}
 	quoted := false
-	for i := 0; i < len(params); i++ {
+	for i := first; i < len(params); i++ {
 		switch {
 		case params[i] == '"':
 			quoted = !quoted
@@ -121,6 +125,10 @@ func quotesClose(params []byte) bool {
 
 // addrBracket returns the offset of the '<' outside a quoted string, -1 if none.
 func addrBracket(b []byte) int {
+	lt := bytes.IndexByte(b, '<')
+	if lt < 0 || bytes.IndexByte(b[:lt], '"') < 0 {
+		return lt // mostly
+	}
 	quoted := false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -249,6 +257,9 @@ func parseVia(b []byte, v *Via) error {
 // comma-separated list, len(b) if there is none. Commas in quoted strings and
 // in angle brackets do not count.
 func NextValue(b []byte) int {
+	if bytes.IndexByte(b, ',') < 0 {
+		return len(b) // mostly
+	}
 	quoted, angle := false, false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {

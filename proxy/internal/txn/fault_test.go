@@ -136,9 +136,7 @@ func TestBuffersAreGivenBack(t *testing.T) {
 			busy = busy[:0]
 			time.Sleep(idleInterval)
 		}
-		p.lists[0].mu.Lock()
-		n := p.lists[0].n
-		p.lists[0].mu.Unlock()
+		n := p.lists[0].Idle()
 		if n < 2000 || n > 2000+2*keepFree {
 			t.Errorf("%d buffers lie idle, want little more than the 2000 in use", n)
 		}
