@@ -251,15 +251,3 @@ func TestShutdownCutsOff(t *testing.T) {
 		w.ended()
 	})
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"ul.dump", "ul.lookup", "core.version", strings.Repeat("x", 100)}
-	for word, want := range map[string]string{
-		"ul.dump": "ul.dump", "ul.dupm": "ul.dump", "ul.lokup": "ul.lookup", "core.verson": "core.version",
-		"": "", "x": "", "zzzzzzz": "", strings.Repeat("x", 101): "",
-	} {
-		if got := nearest(word, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/module"
 )
 
 // handler is a method: the names of its parameters in Kamailio's order, and
@@ -161,7 +162,7 @@ func (s *Server) refusal(method string, err error) *ctlproto.Error {
 }
 
 func (s *Server) unknownMethod(name string) *ctlproto.Error {
-	near := nearest(name, s.names)
+	near := module.Nearest(name, s.names)
 	e := &ctlproto.Error{
 		Code:    ctlproto.CodeMethodNotFound,
 		Message: fmt.Sprintf("Method not found: %q", shorten(name)),

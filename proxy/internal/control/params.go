@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/module"
 	"seraph/sql/aor"
 )
 
@@ -67,7 +68,7 @@ func (p *params) byName(raw json.RawMessage) {
 	}
 	slices.Sort(unknown) // the same one is named each time
 	problem := "unknown parameter"
-	if near := nearest(unknown[0], p.names); near != "" {
+	if near := module.Nearest(unknown[0], p.names); near != "" {
 		problem += fmt.Sprintf("; did you mean %q?", near)
 	} else if len(p.names) == 0 {
 		problem += "; the method takes none"

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/module"
 )
 
 // maxStatNames is how many names one call may ask for.
@@ -92,7 +93,7 @@ func unknownStatistic(name string, all []ctlproto.Statistic) *ctlproto.Error {
 		known[i] = one.Group + ":" + one.Name
 	}
 	e := ctlproto.Errorf(ctlproto.CodeNotFound, "no statistic %q", shorten(name))
-	if near := nearest(name, known); near != "" {
+	if near := module.Nearest(name, known); near != "" {
 		e.Message += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return e

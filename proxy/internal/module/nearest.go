@@ -1,21 +1,23 @@
-package control
+package module
 
-// maxNearest is the longest word that nearest compares, in bytes.
-const maxNearest = 64
+// maxWord is the longest word that Nearest compares with others, in bytes; no name is so
+// long.
+const maxWord = 64
 
-// nearest returns the known word that looks most like word, "" if none is
-// close: at most a third of its letters differ.
-func nearest(word string, known []string) string {
-	if len(word) > maxNearest {
+// Nearest returns the candidate that is most like word, "" if none is close: at most a
+// third of its letters and one more may differ. Nothing is close to a word that is
+// longer than any name.
+func Nearest(word string, candidates []string) string {
+	if len(word) > maxWord {
 		return ""
 	}
-	best, bestDistance := "", len(word)/3+1
-	for _, candidate := range known {
-		if len(candidate) > maxNearest {
+	best, limit := "", len(word)/3+2
+	for _, c := range candidates {
+		if len(c) > maxWord {
 			continue
 		}
-		if d := distance(word, candidate); d < bestDistance {
-			best, bestDistance = candidate, d
+		if d := distance(word, c); d < limit {
+			best, limit = c, d
 		}
 	}
 	return best
@@ -24,7 +26,7 @@ func nearest(word string, known []string) string {
 // distance counts the insertions, deletions, replacements and swaps of
 // neighbours that make b of a (optimal string alignment).
 func distance(a, b string) int {
-	var rows [3][maxNearest + 1]int
+	var rows [3][maxWord + 1]int
 	before, last, now := &rows[0], &rows[1], &rows[2]
 	for j := range len(b) + 1 {
 		now[j] = j
