@@ -40,13 +40,33 @@ type DispatcherDest struct {
 	Flags    string          `json:"FLAGS"`
 	Priority int             `json:"PRIORITY"`
 	Attrs    DispatcherAttrs `json:"ATTRS"`
+	// Latency is nil unless pings are measured and one has been, Runtime unless the
+	// gateway has a duid.
+	Latency *DispatcherLatency `json:"LATENCY,omitempty"`
+	Runtime *DispatcherRuntime `json:"RUNTIME,omitempty"`
+}
+
+// DispatcherLatency is how long pings took, in milliseconds.
+type DispatcherLatency struct {
+	Average   float64 `json:"AVG"`
+	Deviation float64 `json:"STD"`
+	Estimate  float64 `json:"EST"` // a moving average, which algorithm 13 goes by
+	Max       float64 `json:"MAX"`
+	Timeouts  int64   `json:"TIMEOUT"` // pings without an answer
+}
+
+// DispatcherRuntime is what algorithm 10 goes by.
+type DispatcherRuntime struct {
+	Load int64 `json:"DLGLOAD"` // calls now
 }
 
 // DispatcherAttrs are the attributes of a gateway; Body is the whole text.
 type DispatcherAttrs struct {
-	Body   string `json:"BODY"`
-	DUID   string `json:"DUID"`
-	Weight int    `json:"WEIGHT"`
+	Body    string `json:"BODY"`
+	DUID    string `json:"DUID"`
+	MaxLoad int64  `json:"MAXLOAD"`
+	Weight  int    `json:"WEIGHT"`
+	RWeight int    `json:"RWEIGHT"`
 }
 
 // DispatcherReload makes the proxy read the table dispatcher again.

@@ -9,6 +9,7 @@ import (
 // Topics of events.subscribe.
 const (
 	TopicRegistration = "registration" // data: RegistrationEvent
+	TopicCall         = "call"         // data: CallEvent
 	TopicCtd          = "ctd"          // data: CtdStatus
 	TopicMessage      = "message"      // data: MessageEvent
 	TopicMissedCall   = "missed_call"  // data: MissedCallEvent
@@ -103,6 +104,33 @@ type MissedCallEvent struct {
 func (e Event) MissedCall() (MissedCallEvent, error) {
 	var m MissedCallEvent
 	return m, e.decode(TopicMissedCall, &m)
+}
+
+// CallState is what a CallEvent tells.
+type CallState string
+
+// The states.
+const (
+	CallAnswered   CallState = "answered"
+	CallEnded      CallState = "ended" // one that was answered
+	CallUnanswered CallState = "unanswered"
+)
+
+// CallEvent tells that call_log has a new call, or something new of one: who shows the
+// lists of its two sides reads them again. An event of TopicDialog comes when something
+// happens, this one once it can be read.
+type CallEvent struct {
+	CallID string    `json:"call_id"`
+	State  CallState `json:"state"`
+	At     time.Time `json:"at"`     // when it was answered or ended, UTC
+	Caller string    `json:"caller"` // user@domain as the From field has it, "" = there is none
+	Callee string    `json:"callee"` // user@domain, after aliases
+}
+
+// Call decodes the data of an event of TopicCall.
+func (e Event) Call() (CallEvent, error) {
+	var c CallEvent
+	return c, e.decode(TopicCall, &c)
 }
 
 func (e Event) decode(topic string, to any) error {

@@ -88,6 +88,13 @@ func TestEventDecoding(t *testing.T) {
 	if m, err := e.MissedCall(); err != nil || m != want {
 		t.Errorf("%+v, %v", m, err)
 	}
+	if _, err := e.Call(); err == nil {
+		t.Error("a missed call was decoded as what is new of a call")
+	}
+	e = Event{Topic: TopicCall, Data: json.RawMessage(`{"call_id":"1@c","state":"ended","at":"2026-01-02T03:04:05Z","caller":"","callee":"a@b"}`)}
+	if c, err := e.Call(); err != nil || c != (CallEvent{"1@c", CallEnded, want.At, "", "a@b"}) {
+		t.Errorf("%+v, %v", c, err)
+	}
 	e.Topic = TopicMessage
 	e.Data = json.RawMessage(`{"total":"many"}`)
 	if _, err := e.Message(); err == nil {

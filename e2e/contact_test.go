@@ -44,7 +44,7 @@ func TestContactLeadsToAPhone(t *testing.T) {
 	carol := s.Peer(peer.Config{Name: "carol", Password: stand.Password("carol")})
 	call := carol.Call("sip:alice@" + stand.Domain)
 	call.AckFailure(call.Expects(480))
-	s.Exec("INSERT INTO profile (username, domain, auto_answer) VALUES ('alice', '" + stand.Domain + "', 1) ON CONFLICT (username, domain) DO UPDATE SET auto_answer = 1")
+	s.Exec("INSERT INTO profile (username, domain, auto_answer) VALUES ('alice', '" + stand.Domain + "', 1)")
 	out, _ := s.TryCtl("", "dial", "alice", "sip:spy@elsewhere.example")
 	if !strings.Contains(out, "has no phone registered (480") {
 		t.Errorf("dial says %q", out)

@@ -11,8 +11,8 @@ import (
 	"seraph/e2e/wait"
 )
 
-// TestLateIsNotBegun: while the router hangs, the pages say that nobody knows; when it goes
-// on it does not begin what they have stopped waiting for.
+// TestLateIsNotBegun: while the router hangs, the pages and seraphctl say that nothing was
+// begun; when it goes on it does not begin what they have stopped waiting for.
 func TestLateIsNotBegun(t *testing.T) {
 	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob"}})
 	w := signIn(t, s, "alice")
@@ -29,8 +29,11 @@ func TestLateIsNotBegun(t *testing.T) {
 	w.Press("Connect")
 	phones.Press("Add")
 	const within = time.Minute // more than a call of the router may take
-	w.ShowsWithin(within, "The call may be started all the same")
-	phones.ShowsWithin(within, "The contact may be added all the same")
+	w.ShowsWithin(within, "The router cannot be reached, so no call was started.")
+	phones.ShowsWithin(within, "The router cannot be reached at the moment. Try again in a few seconds.")
+	if out, code := s.TryCtl("", "dial", "alice", "bob"); code != 3 || !strings.Contains(out, "control socket unreachable") {
+		t.Errorf("seraphctl dial ends with %d:\n%s", code, out)
+	}
 	thaw()
 	wait.For(t, within, "the portal reaching the router again", func() error {
 		if w.Open("/user/account/phones"); !strings.Contains(w.Text(), "No phone is registered") {

@@ -117,6 +117,9 @@ func TestPageOutlivesThePrograms(t *testing.T) {
 	w, f := through(t, s)
 	comesAndGoes(t, s, w.Browser)
 	w.Marks()
+	calls := w.Tab()
+	calls.Open("/user/calls")
+	calls.Shows("There are no calls yet")
 
 	s.KillPortal()
 	w.ShowsWithin(back, "The connection to this site is interrupted")
@@ -128,6 +131,7 @@ func TestPageOutlivesThePrograms(t *testing.T) {
 	w.Status("bob@"+stand.Domain, "offline", back)
 	w.badges(1, 0)
 	w.hides("interrupted")
+	calls.ShowsWithin(back, "walter@elsewhere.example")
 	comesAndGoes(t, s, w.Browser)
 	w.StillThere()
 
@@ -237,7 +241,7 @@ func TestNothingMoves(t *testing.T) {
 
 // TestListsAreLive: people who are in no list of alice's, found by name in one window,
 // are shown live there although another window has the stream; and so are her own
-// phones, on both pages that tell of them.
+// phones, on both pages that tell of them, and her calls.
 func TestListsAreLive(t *testing.T) {
 	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob", "zoe"}})
 	zoe := site{browser.Start(t, s.Portal()), t}
@@ -270,5 +274,93 @@ func TestListsAreLive(t *testing.T) {
 	phones.ShowsWithin(back, "No phone is registered")
 	account.ShowsWithin(back, "No phone is registered")
 	comesAndGoes(t, s, w.Browser)
+	callsAreLive(t, s, w)
 	f.has(t, 1)
+}
+
+// callsAreLive: a call that is missed, one that is answered and one that ends show on the
+// list at once, as far as its filter lets them through; what is ticked, typed and in focus
+// stays so.
+func callsAreLive(t *testing.T, s *stand.Stand, w site) {
+	t.Helper()
+	all, missed := w.Tab(), w.Tab()
+	all.Open("/user/calls")
+	all.Shows("There are no calls yet")
+	missed.Open("/user/calls?kind=missed&q=walter")
+	missed.Shows("No call fits")
+	const walter = "walter@elsewhere.example"
+	calls := func() (row string) {
+		call := s.Peer(peer.Config{Name: "walter", Domain: "elsewhere.example"}).Call("sip:alice@" + stand.Domain)
+		before := missed.Count("#calls tbody tr")
+		call.AckFailure(call.Expects(480))
+		wait.For(t, back, "the missed call on the list", func() error {
+			if n := missed.Count("#calls tbody tr"); n != before+1 {
+				return fmt.Errorf("%d rows", n)
+			}
+			return nil
+		})
+		return fmt.Sprintf("#pick-%d", s.QueryInt("SELECT MAX(id) FROM call_log"))
+	}
+	calls()
+	all.ShowsWithin(back, "you were not on line")
+	missed.ShowsWithin(back, "you were not on line")
+
+	all.Marks()
+	all.Fill("Search names and numbers", "what is typed")
+	all.Tick("Select the call with " + walter)
+	all.Focuses("Call " + walter)
+	alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")}).Registered()
+	dialog, _ := connect(t, alice, bob)
+	all.ShowsWithin(back, "its end is not known yet")
+	hangup(dialog, bob)
+	alice.Expect(peer.Response(200, "BYE"))
+	all.ShowsWithin(back, "answered, you hung up")
+	all.FocusIsOn("Call " + walter)
+	if ticked, typed := all.Count("#calls input:checked"), all.Count("#search:not(:placeholder-shown)"); ticked != 1 || typed != 1 {
+		t.Errorf("%d calls are ticked, and %d fields have a text, want one each", ticked, typed)
+	}
+	all.StillThere()
+	if n := missed.Count("#calls tbody tr"); n != 1 {
+		t.Errorf("the list of those whom walter's name finds has %d rows, want 1", n)
+	}
+	s.Ctl("", "ul", "rm", "alice")
+	readsOn(t, s, all, calls)
+}
+
+// readsOn: a long list stays where it is read when a call comes to its top, and does not
+// take away text that is selected; calls makes one and says what its row has then.
+func readsOn(t *testing.T, s *stand.Stand, w *browser.Browser, calls func() (row string)) {
+	t.Helper()
+	for i := range 40 {
+		s.Exec(`INSERT INTO call_log (callid, from_tag, caller_username, caller_domain, callee_username, callee_domain, started, sip_code)
+			VALUES (?, 'x', 'carol', ?, 'alice', ?, '2026-01-01 12:00:00', '486')`, fmt.Sprint("old-", i), stand.Domain, stand.Domain)
+	}
+	comes := func(row string) {
+		t.Helper()
+		wait.For(t, back, "the row of the call", func() error {
+			if w.Count(row) != 1 {
+				return fmt.Errorf("it is not there")
+			}
+			return nil
+		})
+	}
+	w.Open("/user/calls")
+	const old = "#calls tbody tr:nth-last-child(20) .pick input"
+	id := "#" + w.Attributes(old, "id")[0]
+	w.Scrolls(1000)
+	top := w.TopOf(id)
+	comes(calls())
+	if now := w.TopOf(id); now < top-1 || now > top+1 {
+		t.Errorf("the row that is read has moved from %.0f to %.0f", top, now)
+	}
+	w.Selects("#calls tbody tr:nth-last-child(20) .person-name")
+	selected := w.Selected()
+	row := calls()
+	calls() // by then the page has heard of the first one
+	if still := w.Selected(); selected == "" || still != selected || w.Count(row) != 0 {
+		t.Errorf("%q was selected, then %q", selected, still)
+	}
+	w.Selects("")
+	comes(row)
 }

@@ -43,7 +43,7 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	w.Press("Edit Bob Keller")
 	w.Fill("Group", "Work")
 	w.Press("Save")
-	w.Shows("Bob Keller")
+	w.Shows("Bob Keller was saved.")
 	live(t, s, w)
 	for _, group := range []string{"local", "ld", "int", "voicemail"} {
 		s.Ctl("", "acl", "grant", "alice", group)
@@ -85,7 +85,7 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	nobody.Shows("Look into your mail")
 	h.known["/reset/new"] = "/reset/new" + box.to("alice@example.org", 3).link(t, publicURL+"/reset/new") // after the confirmation and the notice
 	h.visits("nobody", nobody, h.nobodysPages()...)
-	h.visits("alice", w.Browser, "/user/phone-book", "/user/phone-book/find?q=keller", attempt, "/user/phone-book/delete?ids=1,2")
+	h.visits("alice", w.Browser, "/user/phone-book", "/user/phone-book/find?q=keller", "/user/search?q=keller", attempt, "/user/phone-book/delete?ids=1,2")
 	for _, user := range []string{"root", "dora"} {
 		b := browser.Start(t, s.Portal())
 		b.Open("/admin")

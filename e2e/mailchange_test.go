@@ -40,3 +40,32 @@ func TestMailChange(t *testing.T) {
 		t.Error("the address still waits")
 	}
 }
+
+// TestMailTakenBack: a mistyped address is taken back by a button; the link in the wrong
+// mailbox leads nowhere then, and the mail of missed calls waits for a confirmed one.
+func TestMailTakenBack(t *testing.T) {
+	box := newMailbox(t)
+	s := stand.Start(t, stand.Options{Users: []string{"alice"}, WebConfig: mailConfig(box)})
+	seen := looked{browser.Start(t, s.Portal()), t, map[string]string{}}
+	signInTo(seen.Browser, "alice", stand.Password("alice"))
+	seen.Shows("Your phone book is empty")
+	seen.Open("/user/account")
+	seen.Fill("E-mail", "alcie@example.com")
+	seen.Fill(mailPassword, stand.Password("alice"))
+	seen.Tick("Mail me the calls that I missed")
+	seen.Press("Save")
+	seen.Shows("alcie@example.com counts once you have followed the link")
+	seen.Shows("The daily mail of missed calls begins when an e-mail address is confirmed.")
+	seen.here("account-mail-wish")
+	confirm := box.to("alcie@example.com", 1).link(t, publicURL+"/e-mail/confirm")
+	seen.Open("/user/account")
+	seen.Fill("First name", "Alice")
+	seen.Press("Save")
+	seen.Shows("Your profile is saved.")
+	seen.Press("Take that back")
+	seen.Shows("alcie@example.com will not become your e-mail address")
+	seen.here("account-mail-taken-back")
+	reader := looked{browser.Start(t, s.Portal()), t, map[string]string{}}
+	reader.at("mail-gone", "/e-mail/confirm"+confirm)
+	reader.Shows("This link is no longer good")
+}

@@ -11,6 +11,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := stand.CheckEngine(); err != nil {
+		fmt.Println("--- FAIL:", err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	for _, fault := range stand.Late() {
 		fmt.Println("--- FAIL:", fault)

@@ -48,7 +48,11 @@ route {
 }
 `
 
-// passScripts are the routers: of each example, and of scripts that are no example.
+// theDefault is what the default script is called in tests.
+const theDefault = "the default script"
+
+// passScripts are the routers: of the default script, of each example, and of scripts that
+// are no example.
 func passScripts(t *testing.T) map[string]func(t *testing.T) pass {
 	t.Helper()
 	plain := func(script func(t *testing.T) string, claim string) func(t *testing.T) pass {
@@ -64,8 +68,9 @@ func passScripts(t *testing.T) map[string]func(t *testing.T) pass {
 		}
 	}
 	return map[string]func(t *testing.T) pass{
+		theDefault:    plain(func(*testing.T) string { return "" }, ""),
 		"minimal.cfg": plain(func(t *testing.T) string { return example(t, "minimal.cfg") }, ""),
-		"nat.cfg":     plain(func(t *testing.T) string { return example(t, "nat.cfg") }, "192.0.2.98:5060"),
+		"nat.cfg":     plain(func(t *testing.T) string { return example(t, "nat.cfg") }, "10.99.1.98:5060"),
 		"pstn-gateway.cfg": func(t *testing.T) pass {
 			s, _, _ := pstn(t)
 			return pass{s, s.Address(), s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()}
@@ -161,6 +166,63 @@ func TestRingingIsNoPass(t *testing.T) {
 			x.s.KillProxy()
 			x.s.Launch()
 			tries("after a restart")
+		})
+	}
+}
+
+// TestRingingPhoneObeysNobody: a stranger lets a phone ring once, and it does nothing that he
+// says: it does not restart, answer, call somebody or tell of its calls. Nor does his
+// phone obey, when it is the one that rings. Once they talk they may transfer the call.
+func TestRingingPhoneObeysNobody(t *testing.T) {
+	for name, set := range passScripts(t) {
+		t.Run(name, func(t *testing.T) {
+			x := set(t)
+			eve := x.s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example", IP: "127.0.0.9", Router: x.router})
+			call := eve.Call(x.phone.AoR())
+			invite := x.phone.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
+			ringing := x.phone.Reply(invite, 180, "Ringing")
+			caller, callee := eve.DialogOf(call.Invite, call.Expects(180)), x.phone.DialogAt(invite, ringing)
+			order := func(d *peer.Dialog, method, event string) *peer.Message {
+				return d.New(method).Add("Event", event).Add("Subscription-State", "terminated").Add("Refer-To", "<sip:0900@third.example>")
+			}
+			refused := func(by, to *peer.Peer, d *peer.Dialog, method, event string) {
+				t.Helper()
+				m := order(d, method, event)
+				by.Send(m)
+				final := by.ExpectWithin(20*time.Second, peer.Final(method).Of(m.CallID()).With(cseqOf(m)))
+				if s := final.Status(); s != 403 && s != 481 {
+					t.Errorf("%s's %s of %s was answered %q", by.Name, method, event, final.Start)
+				}
+				if n := to.Count(peer.Request(method).Of(m.CallID()).With(cseqOf(m))); n != 0 {
+					t.Errorf("%s got %s's %s of %s", to.Name, by.Name, method, event)
+				}
+			}
+			for _, method := range []string{"NOTIFY", "REFER", "SUBSCRIBE", "PUBLISH", "MESSAGE"} {
+				refused(eve, x.phone, caller, method, "check-sync;reboot=true")
+				refused(x.phone, eve, callee, method, "talk")
+			}
+			passes := func(by, to *peer.Peer, m *peer.Message) {
+				t.Helper()
+				by.Send(m)
+				to.Reply(to.ExpectWithin(20*time.Second, peer.Request(m.Method()).Of(m.CallID()).With(cseqOf(m))), 200, "OK")
+				by.Expect(peer.Response(200, m.Method()).Of(m.CallID()).With(cseqOf(m)))
+			}
+			passes(eve, x.phone, caller.New("UPDATE"))
+			passes(x.phone, eve, callee.New("INFO"))
+			x.phone.Reply(invite, 200, "OK", func(m *peer.Message) { m.Set("To", ringing.Get("To")) })
+			call.Ack(call.Expects(200))
+			x.phone.Expect(peer.Request("ACK").Of(invite.CallID()))
+
+			refused(eve, x.phone, caller, "NOTIFY", "check-sync;reboot=true")
+			refused(eve, x.phone, caller, "NOTIFY", "refer")
+			passes(eve, x.phone, order(caller, "REFER", "refer"))
+			passes(x.phone, eve, order(callee, "NOTIFY", "refer"))
+			refused(x.phone, eve, callee, "NOTIFY", "check-sync")
+			// As the phone, she does not ask for what she then sends.
+			forged := order(callee, "SUBSCRIBE", "check-sync")
+			eve.Send(forged.Set("Via", eve.Via()))
+			refused(eve, x.phone, caller, "NOTIFY", "check-sync")
+			hangup(caller, x.phone)
 		})
 	}
 }

@@ -15,7 +15,8 @@ const addressBook = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Carol Adams\r\nN:Adams;Car
 	"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:=Dora\\, Žižka\r\nTEL:+420 123 456\r\nEND:VCARD\r\n"
 
 // TestPeople: alice brings her address book along, finds bob, who allows it, adds him, sees
-// him come, calls him, and takes it all away again as files that come back the same.
+// him come, searches for him, calls him from there, and takes it all away again as files that
+// come back the same.
 func TestPeople(t *testing.T) {
 	s := stand.Start(t, stand.Options{Users: []string{"alice", "bob", "carol"}})
 	w := signIn(t, s, "alice")
@@ -43,7 +44,7 @@ func TestPeople(t *testing.T) {
 	bobs.Fill("Last name", "Keller")
 	bobs.Tick("Let others find me")
 	bobs.Press("Save")
-	bobs.Shows("Let others find me")
+	bobs.Shows("Your profile is saved.")
 	w.Press("Find")
 	w.Shows("Bob Keller")
 	address := "bob@" + stand.Domain
@@ -63,6 +64,10 @@ func TestPeople(t *testing.T) {
 	alice := phone(s, t, baresip.Account{User: "alice", Tone: 1000})
 	w.Status(address, "online", 20*time.Second)
 	pictures(w, "phone-book-people")
+	w.Fill("Search everything", "KELL")
+	w.Press("Search everything")
+	w.Shows("Show it in Phone book")
+	w.Status(address, "online", 10*time.Second)
 	w.Press("Call Bob Keller")
 	alice.Rings()
 	alice.Accept()

@@ -39,6 +39,7 @@ type Server struct {
 	seq   uint64
 	calls []Call
 	conns map[*conn]struct{}
+	hung  chan struct{} // nil, or closed once it is awake again
 }
 
 // conn is one connection and, once it has subscribed, its topics.
@@ -93,6 +94,42 @@ func (s *Server) Close() {
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		c.Close()
+	}
+	s.wake()
+}
+
+// Hang makes the server take what it is sent and answer nothing, as a process does that
+// was stopped, until Wake or Close: then it answers all of it.
+func (s *Server) Hang() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hung == nil {
+		s.hung = make(chan struct{})
+	}
+}
+
+// Wake ends Hang.
+func (s *Server) Wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
+}
+
+// wake is Wake for a caller that holds Server.mu.
+func (s *Server) wake() {
+	if s.hung != nil {
+		close(s.hung)
+		s.hung = nil
+	}
+}
+
+// untilAwake waits while the server hangs.
+func (s *Server) untilAwake() {
+	s.mu.Lock()
+	hung := s.hung
+	s.mu.Unlock()
+	if hung != nil {
+		<-hung
 	}
 }
 
@@ -149,6 +186,7 @@ func (s *Server) accept() {
 			continue
 		}
 		c := &conn{Conn: nc}
+		s.untilAwake()
 		s.mu.Lock()
 		s.conns[c] = struct{}{}
 		c.send(map[string]any{"jsonrpc": ctlproto.Version, "method": ctlproto.NotifyHello, "params": s.hello})
@@ -174,6 +212,7 @@ func (s *Server) serve(c *conn) {
 		if json.Unmarshal(line, &request) != nil {
 			return
 		}
+		s.untilAwake()
 		s.answer(c, request)
 	}
 }

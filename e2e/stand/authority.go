@@ -33,7 +33,7 @@ func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{Dir: t.TempDir(), Pool: x509.NewCertPool(), t: t, key: newKey(t)}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Seraph test root"}, IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +92,24 @@ func (a *Authority) Issue(name string, hosts ...string) tls.Certificate {
 	}
 	a.write(name+".key", "PRIVATE KEY", private)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// Revoke writes the list of the certificates that are revoked, in a file of that name.
+func (a *Authority) Revoke(name string, list ...tls.Certificate) {
+	a.t.Helper()
+	template := &x509.RevocationList{Number: big.NewInt(time.Now().UnixNano()), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}
+	for _, c := range list {
+		cert, err := x509.ParseCertificate(c.Certificate[0])
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: cert.SerialNumber, RevocationTime: time.Now()})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, template, a.cert, a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.write(name, "X509 CRL", der)
 }
 
 // Script is the default script with module tls: its certificate is that in the files

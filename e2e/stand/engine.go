@@ -2,6 +2,7 @@ package stand
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,14 +24,35 @@ const (
 // Everything reports whether the long run was asked for (SERAPH_E2E=all, make test-all).
 func Everything() bool { return os.Getenv("SERAPH_E2E") == "all" }
 
-// Engines are the engines that a test which needs no special one runs on: SQLite,
-// and MariaDB as well when everything runs.
+// engineVariable names the engine of this run: of every stand whose test names none.
+// Where it is set, Engines is this one alone, so that a run with each value does
+// everything once on each; without it a stand is on SQLite. No other value is taken.
+const engineVariable = "SERAPH_E2E_ENGINE"
+
+// CheckEngine is an error where the run asks for an engine that there is not; for TestMain.
+func CheckEngine() error {
+	switch asked := Engine(os.Getenv(engineVariable)); asked {
+	case "", SQLite, MariaDB:
+		return nil
+	default:
+		return fmt.Errorf("%s is %q, which is no engine: %s or %s", engineVariable, asked, SQLite, MariaDB)
+	}
+}
+
+// Engines are the engines that a test which needs no special one runs on: the one of
+// SERAPH_E2E_ENGINE; without it SQLite, and MariaDB as well when everything runs.
 func Engines() []Engine {
-	if Everything() {
+	switch asked := Engine(os.Getenv(engineVariable)); {
+	case asked != "":
+		return []Engine{asked}
+	case Everything():
 		return []Engine{SQLite, MariaDB}
 	}
 	return []Engine{SQLite}
 }
+
+// standardEngine is what a stand is on whose test names no engine.
+func standardEngine() Engine { return Engines()[0] }
 
 // database is where the data of a stand is.
 type database struct {
@@ -49,9 +71,11 @@ func openDatabase(t testing.TB, engine Engine, dir string) database {
 	case SQLite:
 		file := filepath.Join(dir, "seraph.db")
 		return database{url: "sqlite://" + file, driver: "sqlite", dsn: "file:" + file + "?_pragma=busy_timeout(5000)"}
-	default:
+	case Memory:
 		return database{url: "none"}
 	}
+	t.Fatalf("%q is no engine", engine)
+	return database{}
 }
 
 // Exec runs plain SQL on the stand's database, as an operator's script would, and

@@ -27,7 +27,7 @@ func Password(user string) string { return "pw-" + user + "-1" }
 
 // Options say what a stand has.
 type Options struct {
-	Engine Engine   // default SQLite
+	Engine Engine   // default SQLite, or what SERAPH_E2E_ENGINE says
 	Script string   // text of seraph.cfg; "" runs the embedded default
 	Users  []string // subscribers of Domain
 	// Loopback addresses to listen on, UDP and TCP each; default 127.0.0.1.
@@ -59,7 +59,7 @@ type Stand struct {
 func Start(t testing.TB, o Options) *Stand {
 	t.Helper()
 	if o.Engine == "" {
-		o.Engine = SQLite
+		o.Engine = standardEngine()
 	}
 	if OnKamailio() {
 		o.Engine = Memory

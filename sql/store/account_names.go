@@ -35,15 +35,21 @@ func (db *DB) noteFreed(ctx context.Context, tx *sql.Tx, a aor.AOR) error {
 	if err != nil {
 		return err
 	}
-	columns := []string{"username", "domain", "since", "freed"}
-	statement := upsert(db.target.dialect, "account_name", columns, columns[:2], columns[2:], 1)
-	now := db.present()
 	for _, name := range append(names, a) {
-		if _, err := tx.ExecContext(ctx, statement, name.User, name.Domain, stamp(now.Add(time.Second)), stamp(now)); err != nil {
+		if err := db.noteFreedName(ctx, tx, name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// noteFreedName notes that a name is nobody's from now on.
+func (db *DB) noteFreedName(ctx context.Context, tx *sql.Tx, name aor.AOR) error {
+	columns := []string{"username", "domain", "since", "freed"}
+	statement := upsert(db.target.dialect, "account_name", columns, columns[:2], columns[2:], 1)
+	now := db.present()
+	_, err := tx.ExecContext(ctx, statement, name.User, name.Domain, stamp(now.Add(time.Second)), stamp(now))
+	return err
 }
 
 // isKept reports whether a name was an account's not long ago, so that only an

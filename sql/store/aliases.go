@@ -71,7 +71,8 @@ func (t *Aliases) Add(ctx context.Context, alias, target aor.AOR) error {
 
 // AddWithin is Add for somebody who adds it by himself and may have at most most
 // aliases; ErrFull if there are. Two additions at once count each other. ErrExists,
-// too, for the name of an account that was deleted not long ago.
+// too, for the name of an account that was deleted not long ago, and for an alias that
+// somebody else has given back not long ago.
 func (t *Aliases) AddWithin(ctx context.Context, alias, target aor.AOR, most int) error {
 	return t.add(ctx, alias, target, most, false)
 }
@@ -92,7 +93,7 @@ func (t *Aliases) add(ctx context.Context, alias, target aor.AOR, most int, free
 		if n >= most {
 			return ErrFull
 		}
-		if kept, err := t.db.isKept(ctx, tx, alias); err != nil || kept && !freed {
+		if kept, err := t.isKeptFor(ctx, tx, alias, target); err != nil || kept && !freed {
 			return orElse(err, ErrExists)
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO dbaliases (alias_username, alias_domain, username, domain) VALUES (?, ?, ?, ?)",
@@ -101,6 +102,9 @@ func (t *Aliases) add(ctx context.Context, alias, target aor.AOR, most int, free
 			return ErrExists
 		}
 		if err != nil {
+			return err
+		}
+		if err := forgetBack(ctx, tx, alias); err != nil {
 			return err
 		}
 		// Subscribers.Create looks the other way round: one of two that meet
@@ -114,10 +118,19 @@ func (t *Aliases) add(ctx context.Context, alias, target aor.AOR, most int, free
 	return wrap(err, "alias "+alias.String()+" of "+target.String())
 }
 
-// Remove removes the alias from target.
+// Remove removes the alias from target, who may take it again at once; nobody else
+// takes it by himself before Options.KeepFreed is over: calls and mails still come.
 func (t *Aliases) Remove(ctx context.Context, alias, target aor.AOR) error {
-	err := must(t.db.exec(ctx,
-		"DELETE FROM dbaliases WHERE alias_username = ? AND alias_domain = ? AND username = ? AND domain = ?",
-		alias.User, alias.Domain, target.User, target.Domain))
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := t.db.lockSubscriber(ctx, tx, target); err != nil && !errors.Is(err, ErrNotFound) { // kamctl leaves aliases of nobody
+			return err
+		}
+		if err := matched(tx.ExecContext(ctx,
+			"DELETE FROM dbaliases WHERE alias_username = ? AND alias_domain = ? AND username = ? AND domain = ?",
+			alias.User, alias.Domain, target.User, target.Domain)); err != nil {
+			return err
+		}
+		return t.keepBack(ctx, tx, alias, target)
+	})
 	return wrap(err, "alias "+alias.String()+" of "+target.String())
 }

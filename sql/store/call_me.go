@@ -61,18 +61,23 @@ func (t *CallMe) Enter(ctx context.Context, owner aor.AOR, r CallRequest, limits
 		return 0, badAddress(err)
 	}
 	now := t.db.present()
-	since := stamp(now.Add(-limits.Window))
+	after := stamp(now.Add(-limits.Window))
 	source := cut(r.Source, 64)
 	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, owner); err != nil {
 			return err
 		}
-		counts, err := one(ctx, tx, scanPair, "SELECT (SELECT COUNT(*) FROM call_me WHERE username = ? AND domain = ? AND time > ?),"+
-			" (SELECT COUNT(*) FROM call_me WHERE source = ? AND time > ?)", owner.User, owner.Domain, since, source, since)
+		const since = "SELECT COUNT(*) FROM call_me WHERE time > ? AND "
+		ofOwner, err := one(ctx, tx, scanInt, since+"username = ? AND domain = ?", after, owner.User, owner.Domain)
 		if err != nil {
 			return err
 		}
-		if counts[0] >= min(limits.PerOwner, MaxCallMe) || counts[1] >= limits.PerSource {
+		// The account's lock keeps nobody out who asks another one from here.
+		ofSource, err := one(ctx, tx, scanInt, since+"source = ?"+forUpdate(t.db.target.dialect), after, source)
+		if err != nil {
+			return err
+		}
+		if ofOwner >= min(limits.PerOwner, MaxCallMe) || ofSource >= limits.PerSource {
 			return ErrFull
 		}
 		result, err := tx.ExecContext(ctx, "INSERT INTO call_me (username, domain, time, visitor, source) VALUES ("+placeholders(5)+")",

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -76,6 +77,33 @@ func TestCallMe(t *testing.T) {
 		}
 		if list, err := db.CallMe.List(ctx, alice, 1000); err != nil || len(list) != store.MaxCallMe {
 			t.Errorf("%d are remembered, %v", len(list), err)
+		}
+	})
+}
+
+// TestCallMeAtOnce: what one source asks of many at the same time counts together.
+func TestCallMeAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		const owners, most = 8, 2
+		asked := make([]aor.AOR, owners)
+		for i := range asked {
+			asked[i] = aor.AOR{User: "owner" + strconv.Itoa(i), Domain: "example.org"}
+		}
+		db.add(t, asked...)
+		limits := store.CallMeLimits{PerOwner: 3, PerSource: most, Window: time.Hour}
+		full := 0
+		for _, err := range atOnce(owners, func(i int) error {
+			_, err := db.CallMe.Enter(t.Context(), asked[i], store.CallRequest{Visitor: "sip:v@example.net", Source: "192.0.2.1"}, limits)
+			return err
+		}) {
+			if errors.Is(err, store.ErrFull) {
+				full++
+			} else {
+				ok(t, err)
+			}
+		}
+		if n := db.count(t, "SELECT COUNT(*) FROM call_me"); n != most || full != owners-most {
+			t.Errorf("%d requests are let through and %d refused, want %d and %d", n, full, most, owners-most)
 		}
 	})
 }

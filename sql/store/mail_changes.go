@@ -96,6 +96,24 @@ func (t *Pending) DropLinks(ctx context.Context, a aor.AOR) error {
 	return wrap(err, "links of "+a.String())
 }
 
+// DropMail takes back that another address was wanted for an account: its links are
+// void. It returns that address, ErrNotFound if none waited.
+func (t *Pending) DropMail(ctx context.Context, a aor.AOR) (email string, err error) {
+	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := t.db.lockSubscriber(ctx, tx, a); err != nil {
+			return err
+		}
+		var err error
+		if email, err = one(ctx, tx, scanText, "SELECT email FROM pending WHERE username = ? AND domain = ? AND kind = ? AND expires > ? ORDER BY id DESC LIMIT 1",
+			a.User, a.Domain, kindMail, stamp(t.db.present())); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM pending WHERE username = ? AND domain = ? AND kind = ?", a.User, a.Domain, kindMail)
+		return err
+	})
+	return email, wrap(err, "mail address of "+a.String())
+}
+
 // MailOf returns the address that waits for its confirmation, ErrNotFound if
 // there is none.
 func (t *Pending) MailOf(ctx context.Context, a aor.AOR) (MailChange, error) {
@@ -137,15 +155,21 @@ func (t *Pending) findMail(ctx context.Context, q querier, token string) (MailCh
 // were mailed to the one before are void. before is that one. ErrNotFound as
 // FindMail.
 func (t *Pending) ConfirmMail(ctx context.Context, token string) (c MailChange, before string, err error) {
+	asked, err := t.findMail(ctx, t.db.read, token)
+	if err != nil {
+		return c, "", wrap(err, "mail address")
+	}
 	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		// The lock first: MySQL's transaction sees what there was at its first plain
+		// SELECT, and would write back a profile that others have changed since.
+		if err := t.db.lockSubscriber(ctx, tx, asked.AOR); err != nil {
+			return err
+		}
 		if c, err = t.findMail(ctx, tx, token); err != nil {
 			return err
 		}
 		// Of two that use the token at once, one deletes its row.
 		if err := matched(tx.ExecContext(ctx, "DELETE FROM pending WHERE token_hash = ? AND kind = ?", tokenHash(token), kindMail)); err != nil {
-			return err
-		}
-		if err := t.db.lockSubscriber(ctx, tx, c.AOR); err != nil {
 			return err
 		}
 		if err := dropLinks(ctx, tx, c.AOR); err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,32 @@ func TestUnconfirmedMail(t *testing.T) {
 		ok(t, db.Subscribers.Delete(ctx, bob))
 		if n := db.count(t, "SELECT COUNT(*) FROM unconfirmed_mail"); n != 0 {
 			t.Errorf("%d rows are left", n)
+		}
+	})
+}
+
+// TestMailConfirmedMeanwhile: what is changed in the profile while an address is being
+// confirmed stays changed.
+func TestMailConfirmedMeanwhile(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		db.add(t, alice)
+		for i := range 20 {
+			mail, language := fmt.Sprintf("alice%d@example.net", i), []string{"de", "en"}[i%2]
+			token, err := db.Pending.AddMail(t.Context(), alice, mail, time.Hour)
+			ok(t, err)
+			for _, err := range atOnce(2, func(which int) error {
+				if which == 0 {
+					return db.Profiles.SetLanguage(t.Context(), alice, language)
+				}
+				_, _, err := db.Pending.ConfirmMail(t.Context(), token)
+				return err
+			}) {
+				ok(t, err)
+			}
+			p, err := db.Profiles.Load(t.Context(), alice)
+			if ok(t, err); p.Language != language || p.Email != mail {
+				t.Fatalf("round %d: language %q and mail %q, want %q and %q", i, p.Language, p.Email, language, mail)
+			}
 		}
 	})
 }

@@ -182,7 +182,9 @@ func badAddress(err error) *FieldError {
 	return &FieldError{"address", "is not an address like bob@example.org"}
 }
 
-func (e *Entry) search() string { return words(e.FirstName, e.LastName, e.Address, e.Group, e.Note) }
+func (e *Entry) search() string {
+	return words(bookWords, e.FirstName, e.LastName, e.Address, e.Group, e.Note)
+}
 
 // Add stores a new entry and returns it as stored, with its ID; space around
 // its texts is dropped. Several entries may have one address. A bad field is a

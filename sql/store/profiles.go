@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // names of time zones, on every machine the same
-	"unicode"
 
 	"seraph/sql/aor"
 )
@@ -33,7 +32,7 @@ type Profile struct {
 	AOR       aor.AOR
 	FirstName string // at most 64
 	LastName  string // at most 64
-	Email     string // at most 254; empty or with one @
+	Email     string // empty, or one that aor.Mail takes
 	// Unconfirmed says that Email is only what the user typed: no mail goes there.
 	Unconfirmed bool
 	Phone       string // at most 32; digits, +, space, - ( ) . /
@@ -101,19 +100,20 @@ func (p Presence) known() Presence {
 
 // Save writes a profile, all but Disabled and the times; space around texts is
 // dropped, an empty Presence is the default. It fails with ErrNotFound if there
-// is no such subscriber and with a *FieldError for the first bad field. With
-// another mail address, links that were mailed to the one before are void.
+// is no such subscriber and with a *FieldError for the first bad field; a mail
+// address that is there already is not looked at, for other programs wrote some.
+// With another mail address, links that were mailed to the one before are void.
 func (t *Profiles) Save(ctx context.Context, p Profile) error {
 	p.trim()
-	if err := p.check(); err != nil {
-		return err
-	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, p.AOR); err != nil {
 			return err
 		}
 		before, err := one(ctx, tx, scanText, "SELECT email FROM profile WHERE username = ? AND domain = ?", p.AOR.User, p.AOR.Domain)
 		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err := p.check(before); err != nil {
 			return err
 		}
 		if before != p.Email {
@@ -144,7 +144,7 @@ func (t *Profiles) write(ctx context.Context, tx *sql.Tx, p Profile) error {
 // Check reports as a *FieldError what Save would not take.
 func (p Profile) Check() error {
 	p.trim()
-	return p.check()
+	return p.check("")
 }
 
 func (p *Profile) trim() {
@@ -156,7 +156,12 @@ func (p *Profile) trim() {
 	}
 }
 
-func (p *Profile) check() error {
+// check is Check; kept is a mail address that may stay whatever it is.
+func (p *Profile) check(kept string) error {
+	isMail := func(s string) bool {
+		_, err := aor.Mail(s)
+		return err == nil || s == kept
+	}
 	for _, f := range []struct {
 		field, text string
 		most        int
@@ -185,13 +190,6 @@ func (p *Profile) check() error {
 
 // languageTag is the shape of a BCP 47 tag.
 var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
-
-// isMail looks at the shape only: whether mail arrives is shown by sending some.
-func isMail(s string) bool {
-	local, host, _ := strings.Cut(s, "@")
-	return local != "" && host != "" && !strings.ContainsFunc(s, unicode.IsSpace) && !strings.ContainsAny(host, "@") &&
-		!strings.ContainsAny(s, "<>\",;:\\()")
-}
 
 func isPhone(s string) bool { return strings.Trim(s, "0123456789+ -()./") == "" }
 

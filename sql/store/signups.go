@@ -21,6 +21,7 @@ const (
 	kindApproval = "approval" // confirmed, waits for an operator
 	kindReset    = "reset"    // a new password
 	kindMail     = "mail"     // an account's new mail address
+	kindAlias    = "alias"    // given back; waits for who had it
 )
 
 // SignUp is an account that somebody asks for.
@@ -97,7 +98,7 @@ func (t *Pending) Add(ctx context.Context, s SignUp, lifetime time.Duration, mos
 	now := t.db.present()
 	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		counted, err := one(ctx, tx, scanPair, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN LOWER(email) = LOWER(?) THEN 1 ELSE 0 END), 0)"+
-			" FROM pending WHERE kind IN (?, ?) AND expires > ?", s.Email, kindSignUp, kindApproval, stamp(now))
+			" FROM pending WHERE kind IN (?, ?) AND expires > ?"+forUpdate(t.db.target.dialect), s.Email, kindSignUp, kindApproval, stamp(now))
 		if err != nil {
 			return err
 		}
@@ -182,6 +183,10 @@ func (t *Pending) Confirm(ctx context.Context, token string, wait time.Duration)
 
 // collides is what keeps an account from being made: ErrExists, ErrMailKnown or nil.
 func (t *Pending) collides(ctx context.Context, tx *sql.Tx, s SignUp) (refused, err error) {
+	// Others with the same mail wait; it comes first, for the reads below to see what those did.
+	if _, err := all(ctx, tx, scanID64, "SELECT id FROM pending WHERE LOWER(email) = LOWER(?)"+forUpdate(t.db.target.dialect), s.Email); err != nil {
+		return nil, err
+	}
 	taken, err := one(ctx, tx, scanInt, "SELECT (SELECT COUNT(*) FROM subscriber WHERE username = ? AND domain = ?)"+
 		" + (SELECT COUNT(*) FROM dbaliases WHERE alias_username = ? AND alias_domain = ?)"+
 		" + (SELECT COUNT(*) FROM pending WHERE username = ? AND domain = ? AND kind = ? AND expires > ? AND id <> ?)",
@@ -203,7 +208,7 @@ func (t *Pending) make(ctx context.Context, tx *sql.Tx, s SignUp) error {
 	}
 	p := s.profile()
 	p.trim()
-	if err := p.check(); err != nil {
+	if err := p.check(""); err != nil {
 		return err
 	}
 	return t.db.Profiles.write(ctx, tx, p)

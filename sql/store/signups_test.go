@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,67 @@ func TestSignUpBounds(t *testing.T) {
 	})
 }
 
+// TestSignUpsAtOnce: sign-ups that come at the same time count each other, for one mail
+// address and in all; none is lost to another.
+func TestSignUpsAtOnce(t *testing.T) {
+	for what, c := range map[string]struct {
+		mail func(i int) string
+		most int
+	}{
+		"of one mail address": {func(int) string { return "same@example.net" }, 100},
+		"in all":              {func(i int) string { return fmt.Sprintf("mail%d@example.net", i) }, 3},
+	} {
+		t.Run(what, func(t *testing.T) {
+			onEach(t, func(t *testing.T, db base) {
+				const tries, room = 8, 3
+				full := 0
+				for _, err := range atOnce(tries, func(i int) error {
+					s := newSignUp(aor.AOR{User: fmt.Sprintf("new%d", i), Domain: "example.org"}, c.mail(i))
+					_, err := db.Pending.Add(t.Context(), s, time.Hour, c.most)
+					return err
+				}) {
+					if errors.Is(err, store.ErrFull) {
+						full++
+					} else {
+						ok(t, err)
+					}
+				}
+				if n := db.count(t, "SELECT COUNT(*) FROM pending"); n != room || full != tries-room {
+					t.Errorf("%d sign-ups wait and %d were refused, want %d and %d", n, full, room, tries-room)
+				}
+			})
+		})
+	}
+}
+
+// TestConfirmedAtOnce: of sign-ups with one mail address that are confirmed at the same
+// time one becomes an account.
+func TestConfirmedAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		for round := range 10 {
+			mail := fmt.Sprintf("same%d@example.net", round)
+			tokens := make([]string, 3)
+			for i := range tokens {
+				tokens[i] = db.asked(t, aor.AOR{User: fmt.Sprintf("new%d-%d", round, i), Domain: "example.org"}, mail)
+			}
+			known := 0
+			for _, err := range atOnce(len(tokens), func(i int) error {
+				_, err := db.Pending.Confirm(t.Context(), tokens[i], 0)
+				return err
+			}) {
+				if errors.Is(err, store.ErrMailKnown) {
+					known++
+				} else {
+					ok(t, err)
+				}
+			}
+			if n := db.count(t, "SELECT COUNT(*) FROM profile WHERE email = ?", mail); n != 1 || known != len(tokens)-1 {
+				t.Fatalf("round %d: %d accounts and %d refusals, want 1 and %d", round, n, known, len(tokens)-1)
+			}
+		}
+	})
+}
+
 func TestApprovals(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ctx := t.Context()
@@ -179,7 +241,8 @@ func TestResets(t *testing.T) {
 		ctx := t.Context()
 		db.add(t, alice, bob)
 		ok(t, db.Profiles.Save(ctx, store.Profile{AOR: alice, Email: "Alice@Example.net"}))
-		ok(t, db.Profiles.Save(ctx, store.Profile{AOR: bob, Email: "älice@example.net"}))
+		ok(t, db.Profiles.Save(ctx, store.Profile{AOR: bob, Email: "blice@example.net"}))
+		db.exec(t, "UPDATE profile SET email = 'älice@example.net' WHERE username = 'bob'") // as other programs did
 		of, err := db.Profiles.OfMail(ctx, "alice@example.NET")
 		if err != nil || len(of) != 1 || of[0].AOR != alice {
 			t.Errorf("OfMail = %+v, %v", of, err)

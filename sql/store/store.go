@@ -119,6 +119,12 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
+// Writable asks whether the database takes a change at the moment, and makes none: nil if
+// it does, else an error that IsUnavailable knows. It waits for a lock as a change would.
+func (db *DB) Writable(ctx context.Context) error {
+	return wrap(db.tx(ctx, func(context.Context, *sql.Tx) error { return nil }), "database")
+}
+
 // Ping asks the database for a sign of life.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := bound(ctx)

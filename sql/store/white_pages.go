@@ -33,7 +33,7 @@ func listWhitePage(ctx context.Context, tx *sql.Tx, p Profile) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO white_page (username, domain, search) VALUES (?, ?, ?)",
-		p.AOR.User, p.AOR.Domain, words(p.AOR.User, p.FirstName, p.LastName))
+		p.AOR.User, p.AOR.Domain, words(pageWords, p.AOR.User, p.FirstName, p.LastName))
 	return err
 }
 

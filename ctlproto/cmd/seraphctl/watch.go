@@ -14,7 +14,7 @@ import (
 )
 
 // topics are what can be watched.
-var topics = []string{ctlproto.TopicCtd, ctlproto.TopicDialog, ctlproto.TopicMessage, ctlproto.TopicMissedCall, ctlproto.TopicRegistration}
+var topics = []string{ctlproto.TopicCall, ctlproto.TopicCtd, ctlproto.TopicDialog, ctlproto.TopicMessage, ctlproto.TopicMissedCall, ctlproto.TopicRegistration}
 
 func (a *app) watchCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -114,6 +114,9 @@ func eventWords(event ctlproto.Event) (string, error) {
 	case ctlproto.TopicMessage:
 		e, err := event.Message()
 		return fmt.Sprintf("%s has %d stored, %d unread", e.Owner, e.Total, e.Unread), err
+	case ctlproto.TopicCall:
+		e, err := event.Call()
+		return fmt.Sprintf("written, %s: %s → %s  %s", e.State, orText(e.Caller, "somebody"), e.Callee, e.CallID), err
 	case ctlproto.TopicMissedCall:
 		e, err := event.MissedCall()
 		return fmt.Sprintf("%s missed a call of %s: %d %s", e.Owner, orText(e.Caller, "somebody"), e.Code, e.Reason), err

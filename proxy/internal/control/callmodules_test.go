@@ -28,8 +28,8 @@ func callConfig(t *testing.T) Config {
 }
 
 func TestCallModules(t *testing.T) {
-	const first = `{"DEST":{"URI":"sip:192.0.2.1:5070","FLAGS":"AP","PRIORITY":3,"ATTRS":{"BODY":"weight=50;duid=b1","DUID":"b1","WEIGHT":50}}}`
-	const second = `{"DEST":{"URI":"sip:192.0.2.2","FLAGS":"AX","PRIORITY":0,"ATTRS":{"BODY":"","DUID":"","WEIGHT":0}}}`
+	const first = `{"DEST":{"URI":"sip:192.0.2.1:5070","FLAGS":"AP","PRIORITY":3,"ATTRS":{"BODY":"weight=50;duid=b1","DUID":"b1","MAXLOAD":0,"WEIGHT":50,"RWEIGHT":0},"RUNTIME":{"DLGLOAD":0}}}`
+	const second = `{"DEST":{"URI":"sip:192.0.2.2","FLAGS":"AX","PRIORITY":0,"ATTRS":{"BODY":"","DUID":"","MAXLOAD":0,"WEIGHT":0,"RWEIGHT":0}}}`
 	for _, c := range []struct{ method, params, want string }{
 		{"dispatcher.list", ``, `"result":{"NRSETS":2,"RECORDS":[{"SET":{"ID":1,"TARGETS":[` + first + `]}},{"SET":{"ID":2,"TARGETS":[` + second + `]}}]}`},
 		{"dispatcher.list", `[1]`, invalid("", tooMany)},

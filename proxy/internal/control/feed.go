@@ -11,7 +11,7 @@ import (
 )
 
 // topics that can be subscribed to.
-var topics = [...]string{ctlproto.TopicCtd, ctlproto.TopicDialog, ctlproto.TopicMessage, ctlproto.TopicMissedCall, ctlproto.TopicRegistration}
+var topics = [...]string{ctlproto.TopicCall, ctlproto.TopicCtd, ctlproto.TopicDialog, ctlproto.TopicMessage, ctlproto.TopicMissedCall, ctlproto.TopicRegistration}
 
 func knownTopic(topic string) bool { return slices.Contains(topics[:], topic) }
 

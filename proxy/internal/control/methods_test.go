@@ -265,9 +265,9 @@ func TestMethods(t *testing.T) {
 		{"tls.reload", ``, `"result":{}`, "reload"},
 		{"tls.reload", `[1]`, invalid("", tooMany), ""},
 
-		{"events.subscribe", ``, invalid("topics", "missing; known are ctd, dialog, message, missed_call, registration"), ""},
-		{"events.subscribe", `["ctd","registraton"]`, `"error":{"code":-32602,"message":"Invalid params: topics[1]: unknown topic \"registraton\"; known are ctd, dialog, message, missed_call, registration",` +
-			`"data":{"field":"topics","problem":"unknown topic \"registraton\"; known are ctd, dialog, message, missed_call, registration","index":1}}`, ""},
+		{"events.subscribe", ``, invalid("topics", "missing; known are call, ctd, dialog, message, missed_call, registration"), ""},
+		{"events.subscribe", `["ctd","registraton"]`, `"error":{"code":-32602,"message":"Invalid params: topics[1]: unknown topic \"registraton\"; known are call, ctd, dialog, message, missed_call, registration",` +
+			`"data":{"field":"topics","problem":"unknown topic \"registraton\"; known are call, ctd, dialog, message, missed_call, registration","index":1}}`, ""},
 		{"ul.dmup", ``, `"error":{"code":-32601,"message":"Method not found: \"ul.dmup\"; did you mean \"ul.dump\"?","data":{"method":"ul.dmup","nearest":"ul.dump"}}`, ""},
 		{"reboot", ``, `"error":{"code":-32601,"message":"Method not found: \"reboot\"","data":{"method":"reboot"}}`, ""},
 	} {

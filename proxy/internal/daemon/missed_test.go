@@ -276,7 +276,7 @@ func TestMissedCallText(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	feed, err := client.Subscribe(t.Context(), ctlproto.TopicMissedCall)
+	feed, err := client.Subscribe(t.Context(), ctlproto.TopicMissedCall, ctlproto.TopicCall)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,6 +297,12 @@ func TestMissedCallText(t *testing.T) {
 	if missed.Owner != "bob@"+testDomain || missed.Name != name || missed.Caller != "sip:eve@elsewhere.example" || missed.Code != 480 || missed.MissedUnseen != 1 {
 		text, _ := json.Marshal(missed)
 		t.Errorf("the event is %s", text)
+	}
+	if event, err = feed.Next(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if news, err := event.Call(); err != nil || news.State != ctlproto.CallUnanswered || news.Caller != "eve@elsewhere.example" || news.Callee != "bob@"+testDomain {
+		t.Errorf("the lists are said to have changed so: %+v, %v", news, err)
 	}
 	if calls := s.missedBy("bob"); len(calls) != 1 || calls[0].CallerName != name || calls[0].Caller.String() != "eve@elsewhere.example" {
 		t.Errorf("call_log has %+v", calls)

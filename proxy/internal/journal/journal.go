@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,7 @@ type file interface {
 	Write(b []byte) (int, error)
 	Sync() error
 	Truncate(size int64) error
+	Seek(offset int64, whence int) (int64, error)
 	Close() error
 }
 
@@ -149,11 +151,12 @@ func (j *Journal) Append(payloads [][]byte) (segment uint64, err error) {
 	j.record = number
 	last := &j.segments[len(j.segments)-1]
 	_, err = j.active.Write(b)
-	if err == nil {
+	refused := err != nil
+	if !refused {
 		err = j.active.Sync()
 	}
 	if err != nil {
-		j.giveUp(last.size)
+		j.undo(refused)
 		return 0, fmt.Errorf("journal: %w", err)
 	}
 	last.size += int64(len(b))
@@ -187,23 +190,45 @@ func (j *Journal) rotate() {
 	j.active = nil
 }
 
-// giveUp takes back what a failed append may have written, and leaves the segment:
-// what the disk has of it is not known.
-func (j *Journal) giveUp(size int64) {
+// undo takes back what a failed append may have written. A disk that refused the write, as
+// a full one does, goes on with the segment. One that took it and could not keep it leaves
+// the segment: what it has of that is not known. If nothing of it was ever promised it goes,
+// or a disk that fails for hours would be full of empty files.
+func (j *Journal) undo(refused bool) {
+	last := j.segments[len(j.segments)-1]
+	if refused && cut(j.active, last.size) == nil {
+		return
+	}
+	if last.size == 0 && os.Remove(j.path(last.number)) == nil && syncFolder(j.folder) == nil {
+		_ = j.active.Close() // nothing of it is there
+		j.active, j.segments = nil, j.segments[:len(j.segments)-1]
+		return
+	}
 	if j.torn != nil {
 		_ = j.torn.Close() // the disk has refused twice
 	}
-	j.torn, j.active = &torn{j.active, size}, nil
+	j.torn, j.active = &torn{j.active, last.size}, nil
 	j.takeBack()
 }
 
 // takeBack cuts off the tail of a failed append, if the disk lets it.
 func (j *Journal) takeBack() {
-	if j.torn == nil || j.torn.Truncate(j.torn.size) != nil || j.torn.Sync() != nil {
+	if j.torn == nil || cut(j.torn, j.torn.size) != nil {
 		return
 	}
 	_ = j.torn.Close() // all of it is on the disk
 	j.torn = nil
+}
+
+// cut makes a file end, and go on, at a size.
+func cut(f file, size int64) error {
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	if _, err := f.Seek(size, io.SeekStart); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 func (j *Journal) total() int64 {

@@ -274,6 +274,55 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// TestFailingDiskFillsNoFolder: however often a disk fails, it gets no more files by that, and the
+// list of segments does not grow.
+func TestFailingDiskFillsNoFolder(t *testing.T) {
+	for name, fail := range map[string]func(space *int, bad *bool, round int){
+		"full":                 func(space *int, _ *bool, _ int) { *space = 0 },
+		"nearly full":          func(space *int, _ *bool, round int) { *space = round % headSize },
+		"nothing lasts":        func(_ *int, bad *bool, _ int) { *bad = true },
+		"the one, the other":   func(space *int, bad *bool, round int) { *space, *bad = 1000*(round%2), round%2 == 1 },
+		"broken and then full": func(space *int, bad *bool, round int) { *space, *bad = 1000*max(0, 3-round), round < 3 },
+	} {
+		for _, begun := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, begun), func(t *testing.T) {
+				folder := t.TempDir()
+				j, _, _ := open(t, folder)
+				space, bad := 1000, false
+				j.create = func(path string) (file, error) {
+					f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+					return faulty{f, &space, &bad}, err
+				}
+				want := []string{"after", "all"}
+				if begun {
+					appended(t, j, "before")
+					want = append([]string{"before"}, want...)
+				}
+				for round := range 50 {
+					fail(&space, &bad, round)
+					if _, err := j.Append([][]byte{[]byte("never there")}); err == nil {
+						t.Fatal("an append to a disk that fails works")
+					}
+				}
+				if n := len(files(t, folder)); n > 2 || len(j.segments) > 2 {
+					t.Errorf("%d files, %d segments in the list", n, len(j.segments))
+				}
+				space, bad = 1000, false
+				appended(t, j, "after")
+				appended(t, j, "all")
+				if err := j.Close(); err != nil {
+					t.Fatal(err)
+				}
+				_, got, report := open(t, folder)
+				wantRecords(t, got, want...)
+				if report.Skipped+report.Cut != 0 {
+					t.Errorf("reported is %+v", report)
+				}
+			})
+		}
+	}
+}
+
 // stubborn is a segment whose next calls fail after they have been done.
 type stubborn struct {
 	*os.File

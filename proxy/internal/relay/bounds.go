@@ -12,10 +12,19 @@ import (
 // Reach is where a request within a dialog may be sent: anywhere, because the dialog table
 // knows who sends it and that it goes to the other end; or only to the hosts where the
 // request that began the dialog came from and went to, and to those where the other end was
-// seen. Config.Gateway narrows Anywhere.
+// seen. A gateway is reached only by a dialog that began there, or at another gateway.
 type Reach struct {
 	Anywhere bool
-	Also     [3]netip.Addr // zero ones are none
+	// Known says that the table knows the dialog. That the Route names a gateway does not count
+	// then: the Route may be that of another dialog with the same Call-ID and From tag.
+	Known bool
+	// Began is where the other end was when the dialog began, Seen where it was since: anybody
+	// may have had it seen there. Zero ones are none.
+	Began [4]netip.Addr
+	Seen  [2]netip.Addr
+	// NoGateway says that a gateway must not get it: it is for another target than the other
+	// end has named.
+	NoGateway bool
 }
 
 // endMark is a hash of a host's address, which the seal of a Record-Route bears: it does
@@ -24,10 +33,9 @@ type endMark uint32
 
 // bounds are the hosts that a request within a dialog may be sent to.
 type bounds struct {
-	set  bool // false: any
-	open bool // any but a gateway
-	ends [2]endMark
-	also [3]netip.Addr
+	set   bool // false: any
+	reach Reach
+	ends  [2]endMark // by the Route
 }
 
 // mark is the hash of an address.
@@ -47,13 +55,22 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 		return true
 	}
 	a = a.Unmap()
-	if b.open && !e.isGateway(a) {
+	gateway := e.isGateway(a)
+	switch {
+	case !a.IsValid():
+		return false
+	case gateway && b.reach.NoGateway:
+		return false
+	case !gateway && (b.reach.Anywhere || b.reach.Seen[0].Unmap() == a || b.reach.Seen[1].Unmap() == a):
 		return true
 	}
-	for _, x := range b.also {
-		if x.IsValid() && (x.Unmap() == a || b.open && e.isGateway(x.Unmap())) {
+	for _, x := range b.reach.Began {
+		if x.IsValid() && (x.Unmap() == a || gateway && b.reach.Anywhere && e.isGateway(x.Unmap())) {
 			return true // a gateway may say that the call goes on at another one
 		}
+	}
+	if gateway && b.reach.Known {
+		return false
 	}
 	m := e.mark(a)
 	return m != 0 && (m == b.ends[0] || m == b.ends[1])
@@ -70,8 +87,8 @@ func (r *Request) bind(w *way) error {
 			return ErrNoDialog
 		}
 	}
-	w.only(w.next, func(hop transport.Hop) bool { // without open, the places after it are not asked for
-		return r.bounds.open && r.bounds.allows(r.Engine, hop.Addr.Addr())
+	w.only(w.next, func(hop transport.Hop) bool { // else the places after it are not asked for
+		return r.bounds.reach.Anywhere && r.bounds.allows(r.Engine, hop.Addr.Addr())
 	})
 	return nil
 }

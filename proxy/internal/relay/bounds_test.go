@@ -54,7 +54,7 @@ func TestMarks(t *testing.T) {
 	if m == New(Config{Key: []byte("two")}).mark(a) || one.mark(netip.Addr{}) != 0 {
 		t.Error("another key or no address has the same")
 	}
-	b := bounds{set: true, also: [3]netip.Addr{netip.MustParseAddr("192.0.2.3")}}
+	b := bounds{set: true, reach: Reach{Seen: [2]netip.Addr{netip.MustParseAddr("192.0.2.3")}}}
 	if b.allows(one, netip.Addr{}) || b.allows(one, a) || !b.allows(one, netip.MustParseAddr("::ffff:192.0.2.3")) {
 		t.Error("bounds without ends allow others, or not what they name")
 	}
@@ -74,19 +74,25 @@ func TestOpenBounds(t *testing.T) {
 		"another host":                    {bounds{}, addr("203.0.113.1"), true},
 		"a gateway":                       {bounds{}, gateway, false},
 		"a gateway, as a mapped address":  {bounds{}, addr("::ffff:192.0.2.1"), false},
-		"a gateway, seen at a phone":      {bounds{also: [3]netip.Addr{phone}}, gateway, false},
+		"a gateway, from a phone":         {bounds{reach: Reach{Began: [4]netip.Addr{phone}}}, gateway, false},
 		"the gateway of the call":         {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}}, gateway, true},
 		"another gateway":                 {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}}, other, false},
-		"a gateway that names another":    {bounds{also: [3]netip.Addr{gateway}}, other, true},
-		"the same, as a mapped address":   {bounds{also: [3]netip.Addr{addr("::ffff:192.0.2.1")}}, other, true},
-		"a gateway, named by nobody seen": {bounds{also: [3]netip.Addr{}}, gateway, false},
+		"the gateway of the beginning":    {bounds{reach: Reach{Began: [4]netip.Addr{gateway}}}, gateway, true},
+		"a gateway that names another":    {bounds{reach: Reach{Began: [4]netip.Addr{{}, gateway}}}, other, true},
+		"the same, as a mapped address":   {bounds{reach: Reach{Began: [4]netip.Addr{addr("::ffff:192.0.2.1")}}}, other, true},
+		"a gateway, named by nobody seen": {bounds{}, gateway, false},
+		"a gateway, where it was seen":    {bounds{reach: Reach{Seen: [2]netip.Addr{gateway}}}, gateway, false},
+		"another than it was seen at":     {bounds{reach: Reach{Seen: [2]netip.Addr{gateway}}}, other, false},
+		"the gateway, for another number": {bounds{reach: Reach{Began: [4]netip.Addr{gateway}, NoGateway: true}}, gateway, false},
+		"the same, by a Route":            {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}, reach: Reach{Known: true}}, gateway, false},
+		"the same by the Route":           {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}, reach: Reach{NoGateway: true}}, gateway, false},
 	} {
-		c.b.set, c.b.open = true, true
+		c.b.set, c.b.reach.Anywhere = true, true
 		if got := c.b.allows(e, c.to); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	r := &Request{Engine: e, bounds: bounds{set: true, open: true}}
+	r := &Request{Engine: e, bounds: bounds{set: true, reach: Reach{Anywhere: true}}}
 	w := &way{flow: transport.Flow{Remote: netip.AddrPortFrom(phone, 5060)}, next: 1, n: 4}
 	for i, a := range []netip.Addr{phone, gateway, addr("203.0.113.1"), other} {
 		w.hops[i].Addr = netip.AddrPortFrom(a, 5060)

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -19,6 +20,7 @@ type Branch struct {
 	fr, frInv  time.Duration // how long it may be silent, and ring; 0 for the general ones
 	spare      *spareWay     // nil until DNS has found a place
 	group      uint32        // the phone's, where it has more flows
+	names      *[2]name      // renamed headers of its own; nil for most branches
 	cancelling bool
 	heard      bool // a provisional response has come
 	rang       bool // … and it was not 100, which says nothing of the phone
@@ -41,7 +43,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 	b := e.branches.Take()
 	b.call = c
 	b.cancelling, b.heard, b.rang, b.rangOut, b.isBest = false, false, false, false, false
-	b.fr, b.frInv, b.group = 0, 0, 0
+	b.fr, b.frInv, b.group, b.names = 0, 0, 0, nil
 	if b.spare != nil {
 		b.spare.at = transport.Hop{}
 	}
@@ -106,6 +108,12 @@ func (b *Branch) provisional(m *sip.Message, from transport.Flow, w *transport.W
 	}
 }
 
+// ID is the number of the branch's transaction: of no other branch, whatever INVITE it is of.
+func (b *Branch) ID() uint64 { return b.client.ID() }
+
+// SentTo is the host that the branch was sent to.
+func (b *Branch) SentTo() netip.Addr { return b.client.Flow().Remote.Addr() }
+
 // cancelSent reports whether the branch's CANCEL is on its way.
 func (b *Branch) cancelSent() bool {
 	for x := b.call.cancels; x != nil; x = x.next {
@@ -119,6 +127,7 @@ func (b *Branch) cancelSent() bool {
 // forward sends a response up, after the reply route.
 func (c *Call) forward(b *Branch, m *sip.Message, from transport.Flow, w *transport.Worker) {
 	r := w.Scratch().(*Request)
+	c.putBack(m)
 	if !c.replyRoute(r, b, m) && m.Status < 200 {
 		return
 	}
@@ -127,7 +136,7 @@ func (c *Call) forward(b *Branch, m *sip.Message, from transport.Flow, w *transp
 		return
 	}
 	r.scratch = msg
-	c.noteReply(m, from)
+	c.noteReply(b, m, from)
 	c.replyUp(m.Status, msg, w)
 }
 
@@ -152,6 +161,7 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 		return
 	}
 	r := w.Scratch().(*Request)
+	c.putBack(m)
 	c.replyRoute(r, b, m)
 	if b.rangOut && m.Status == 487 {
 		b.failed(408, w) // nobody gave up: it rang too long (RFC 3261 §16.8)

@@ -37,7 +37,9 @@ type Call struct {
 	began              time.Time
 	recordRouted       bool
 	inDialog           bool
-	bounds             bounds // of a request within a dialog
+	byInitiator        bool
+	seal               Seal   // of the Route of a request within a dialog
+	bounds             bounds // of the same
 	forceRPort         bool
 
 	tracked  bool // the dialog table knows the INVITE
@@ -49,6 +51,7 @@ type Call struct {
 	frInv   time.Duration
 	retries int      // branches that took the place of a failed one
 	flows   []Target // other ways to the phones of branches
+	names   *named   // renamed headers; nil for most calls
 
 	relayed   bool // t_relay was called
 	answered  bool // a final reply went up
@@ -116,6 +119,7 @@ func (r *Request) NewTransaction() error {
 // finishCall gives the request's hold on its transaction back. A transaction
 // that the script neither answered nor relayed is dropped, as SER does.
 func (r *Request) finishCall() {
+	r.DropLoad()
 	c := r.Call
 	if c == nil {
 		return
@@ -273,6 +277,7 @@ func (c *Call) runFailure(w *transport.Worker, route int) {
 		r.Call = c
 		c.failureRoute(r, route)
 		r.Call = nil
+		r.DropLoad()
 	}
 	c.Lock()
 	c.failure = failureIdle // what is armed now, Relay armed: a route that only arms itself is at its end
@@ -296,12 +301,14 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	r.stamped, r.forceRPort = true, c.forceRPort
 	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
 	r.RecordRouted, r.InDialog, r.bounds = c.recordRouted, c.inDialog, c.bounds
+	r.seal, r.byInitiator = c.seal, c.byInitiator
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
 	r.OnReply, r.OnBranch = c.onReply, c.onBranch
 	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
 	r.fr, r.frInv = c.fr, c.frInv
+	c.names.restoreTo(r)
 	r.later.set(c.later.list)
 	return true
 }
@@ -407,7 +414,7 @@ func (c *Call) Release() {
 		e.cancels.Give(x, math.MaxInt)
 	}
 	c.branches = c.branches[:0]
-	c.local, c.auth = nil, Identity{}
+	c.local, c.auth, c.names = nil, Identity{}, nil
 	c.forgetScript()
 	e.calls.Give(c, math.MaxInt)
 }
@@ -420,6 +427,7 @@ func (e *Engine) takeCall() *Call {
 	}
 	c.onFailure, c.onReply, c.onBranch, c.flags = 0, 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
+	c.seal, c.byInitiator = Seal{}, false
 	c.tracked, c.tagCount, c.bounds = false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
 	c.flows = nil

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"hash/maphash"
+	"net/netip"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -24,11 +25,14 @@ type Dialogs interface {
 	// sent on with our Record-Route. False: its dialog is not tracked. An error keeps
 	// the INVITE from being sent.
 	Begin(r *Request, c *Call) (bool, error)
+	// Moved tells, under the call's lock, of a tracked INVITE that is about to be sent on
+	// once more, that its dialog is counted as r.HandLoad says from now on.
+	Moved(r *Request, c *Call)
 	// Replied tells, under the call's lock, of a response that goes up: a provisional
 	// one with a To tag or a 2xx to a tracked INVITE, each 2xx once for each To tag;
-	// or a 2xx to a request within a dialog. m is the response as received, from
+	// or a 2xx to a request within a dialog. m is the response to b as received, from
 	// where it came.
-	Replied(c *Call, m *sip.Message, from transport.Flow)
+	Replied(c *Call, b *Branch, m *sip.Message, from transport.Flow)
 	// Over tells, under the call's lock, that a tracked INVITE or a request within a
 	// dialog got a final reply that is no 2xx, or an INVITE a 2xx without a To tag.
 	// 0: it ends without a reply.
@@ -36,12 +40,18 @@ type Dialogs interface {
 	// Within is asked before a request within a dialog is sent on, and says which hosts
 	// it may be sent to. It is not sent on if that gives an error.
 	Within(r *Request) (Reach, error)
+	// Hosts are those where the two ends of a request's dialog are and were, as far as the
+	// table knows it. Zero ones are none.
+	Hosts(r *Request) [MaxHosts]netip.Addr
 }
+
+// MaxHosts is how many hosts a dialog may have.
+const MaxHosts = 10
 
 // Seal is what our Record-Route says of itself.
 type Seal struct {
 	Kind   SealKind
-	Minted time.Time // with the precision of a second
+	Minted time.Time // in sealUnits, later than this process began if it is of this one
 
 	ends [2]endMark // where the request came from that it was written into, and went
 }
@@ -96,6 +106,14 @@ func (r *Request) sealKind() SealKind {
 // its own, unless they are somebody's call.
 func (r *Request) track(c *Call) error {
 	d := r.Engine.cfg.Dialogs
+	if d != nil && c.tracked && r.moves() {
+		d.Moved(r, c)
+	}
+	if r.load != nil && !r.RecordRouted && !c.tracked {
+		r.Engine.uncounted.Do(func() {
+			r.Engine.Log.Warn("calls are not counted for their gateways: the script sends them on without record_route", "call_id", string(r.Msg.CallID()))
+		})
+	}
 	if d == nil || c.tracked || c.method != sip.INVITE || r.InDialog || r.Local != nil && !r.Local.Accounted || !r.RecordRouted {
 		return nil
 	}
@@ -119,8 +137,7 @@ func (r *Request) within() error {
 		return nil
 	}
 	reach, err := d.Within(r)
-	r.bounds.set, r.bounds.also = !reach.Anywhere || r.Engine.cfg.Gateway != nil, reach.Also
-	r.bounds.open = reach.Anywhere
+	r.bounds.set, r.bounds.reach = !reach.Anywhere || r.Engine.cfg.Gateway != nil, reach
 	return err
 }
 
@@ -128,18 +145,18 @@ func (r *Request) within() error {
 const maxTags = 8
 
 // noteReply tells the dialog table of a response that goes up.
-func (c *Call) noteReply(m *sip.Message, from transport.Flow) {
+func (c *Call) noteReply(b *Branch, m *sip.Message, from transport.Flow) {
 	d := c.engine.cfg.Dialogs
 	switch {
 	case d == nil || m.Status <= 100 || m.Status >= 300:
 	case c.tracked:
 		if c.newTag(m) {
-			d.Replied(c, m, from)
+			d.Replied(c, b, m, from)
 		} else if to, err := m.To(); m.Status >= 200 && err == nil && len(to.Tag) == 0 {
 			d.Over(c, m.Status) // no dialog can come of that
 		}
 	case c.inDialog && m.Status >= 200:
-		d.Replied(c, m, from)
+		d.Replied(c, b, m, from)
 	}
 }
 

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"hash/maphash"
@@ -78,8 +79,10 @@ type Config struct {
 	// for none. A phone that names one of them as where it is reached gets no requests of
 	// the dialog sent there: see Reach.
 	Gateway func(a netip.Addr) bool
-	Hooks   Hooks
-	Log     *slog.Logger
+	// Names says how renamed headers are kept in our Record-Route.
+	Names Names
+	Hooks Hooks
+	Log   *slog.Logger
 }
 
 // Engine is the relay.
@@ -98,6 +101,9 @@ type Engine struct {
 	early       early
 	key         [32]byte
 	tagSeed     maphash.Seed
+	names       cipher.Block // of renamed headers
+	born        time.Time    // from when on no process before this one has sealed
+	uncounted   sync.Once    // says that calls are not counted
 
 	calls    txn.Pool[Call]
 	branches txn.Pool[Branch]
@@ -130,6 +136,7 @@ func New(cfg Config) *Engine {
 	if cfg.RouteLife <= 0 {
 		cfg.RouteLife = 7 * 24 * time.Hour
 	}
+	cfg.Names = cfg.Names.withDefaults()
 	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed(), sourceWaits: maxSourceWaits}
 	cfg.Txn.Fault, cfg.Txn.Idle = e.fault, e.trim
 	e.txns = txn.New(cfg.Txn)
@@ -139,6 +146,8 @@ func New(cfg Config) *Engine {
 	} else {
 		_, _ = rand.Read(e.key[:])
 	}
+	e.names = nameCipher(e.key)
+	e.born = e.Now().Truncate(sealUnit).Add(sealUnit)
 	e.spare.New = func() any { return e.newRequest() }
 	return e
 }

@@ -132,6 +132,9 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	c.branches = append(c.branches, n)
 	c.retries++
 	id := n.client.Prepare(e.txns, &c.Cell, n)
+	if b.names != nil {
+		r.names = *b.names
+	}
 	line, _, _ := bytes.Cut(s.again.B, []byte(" SIP/2.0\r\n"))
 	_, uri, _ := bytes.Cut(line, []byte(" "))
 	msg := r.appendTop(r.scratch[:0], &Target{URI: uri}, f, txn.StatefulMark, id)
@@ -139,7 +142,7 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	if n.client.Start(c.method, f, r.scratch, out) != nil {
 		return false
 	}
-	n.fr, n.frInv = b.fr, b.frInv
+	n.fr, n.frInv, n.names = b.fr, b.frInv, b.names
 	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
 	n.spare, b.spare = s, n.spare
 	s.at = hop

@@ -96,7 +96,7 @@ func (b *Branch) otherFlow(out txn.Out) bool {
 func (r *Request) onFlow(t *Target, out txn.Out) bool {
 	c := r.Call
 	w := &r.ways[0]
-	if !r.reachable(t) || r.reach(t, w) != nil {
+	if !r.reachable(t) || r.reach(t, w) != nil || r.bind(w) != nil {
 		return false
 	}
 	n := r.Engine.takeBranch(c)

@@ -111,8 +111,10 @@ func (e *Engine) parseFlowToken(text []byte, use tokenUse) (f transport.Flow, al
 }
 
 // fresh reports whether what was given at a time, in Unix seconds, is still good.
-func (e *Engine) fresh(at uint32) bool {
-	age := time.Since(time.Unix(int64(at), 0))
+func (e *Engine) fresh(at uint32) bool { return e.freshAt(time.Unix(int64(at), 0)) }
+
+func (e *Engine) freshAt(at time.Time) bool {
+	age := time.Since(at)
 	return age <= e.cfg.RouteLife && age >= -time.Minute
 }
 

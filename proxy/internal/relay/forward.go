@@ -125,8 +125,10 @@ func (r *Request) freeze(c *Call) {
 		r.Local.Bound = r.Found
 	}
 	c.recordRouted, c.inDialog, c.bounds = r.RecordRouted, r.InDialog, r.bounds
+	c.seal, c.byInitiator = r.seal, r.byInitiator
 	c.fr, c.frInv = r.fr, r.frInv
 	c.keepFlows(r)
+	c.keepNames(r)
 	if r.route == inRequest {
 		c.later.set(r.later.list)
 	}
@@ -152,6 +154,7 @@ func (r *Request) start(c *Call) error {
 		b.hop = append(b.hop, r.hopOf(r.target(i))...)
 		c.branches = append(c.branches, b)
 		r.ownEdits(i)
+		b.names = r.branchNames(i)
 		err = r.launch(b, r.target(i), w)
 		r.commonEdits(c)
 		if err != nil && b.otherFlow(r.out()) {

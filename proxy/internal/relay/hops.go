@@ -120,7 +120,7 @@ func (e *Engine) service(u *sip.URI) (transport.Service, error) {
 	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
 		s.Host = m
 	}
-	s.Host = unbracketed(s.Host)
+	s.Host = bareHost(s.Host)
 	return s, nil
 }
 
@@ -141,8 +141,8 @@ func numericHop(addr netip.Addr, s *transport.Service) transport.Hop {
 	return transport.Hop{Proto: proto, Addr: netip.AddrPortFrom(addr, port)}
 }
 
-// unbracketed takes a final dot off a name, and the brackets off an IPv6 address.
-func unbracketed(host []byte) []byte {
+// bareHost takes a final dot off a name, and the brackets off an IPv6 address.
+func bareHost(host []byte) []byte {
 	if n := len(host); n > 1 && host[n-1] == '.' {
 		return host[:n-1]
 	}

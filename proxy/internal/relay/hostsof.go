@@ -41,12 +41,30 @@ func unsure(err error) error {
 	return err
 }
 
-// DialogWith reports whether the request belongs to a dialog whose first request came from
-// a host or went there, as our Route says.
+// DialogWith reports whether the request belongs to a dialog with a host: by the dialog
+// table, by our Route, or because it is on its way there. The Route alone will not do: who
+// may choose Call-ID and From tag gets one for this dialog by calling somebody else.
 func (r *Request) DialogWith(a netip.Addr) bool {
-	if !r.InDialog {
+	if !r.InDialog || !a.IsValid() {
 		return false
 	}
-	m := r.Engine.mark(a)
-	return m != 0 && (m == r.seal.ends[0] || m == r.seal.ends[1])
+	e := r.Engine
+	if d := e.cfg.Dialogs; d != nil {
+		if !r.hostsKnown {
+			r.hosts, r.hostsKnown = d.Hosts(r), true
+		}
+		for _, x := range r.hosts {
+			if x.IsValid() && x.Unmap() == a.Unmap() {
+				return true
+			}
+		}
+	}
+	if m := e.mark(a); m == r.seal.ends[0] || m == r.seal.ends[1] {
+		return true
+	}
+	next := r.nextRoute
+	if next == nil {
+		next = r.Main.URI
+	}
+	return e.LeadsTo(next, a)
 }

@@ -12,8 +12,9 @@ var ErrNoReply = errors.New("no such reply")
 // Redirects adds the contacts of the 3xx replies that the branches have got as targets
 // (RFC 3261 §16.7 step 4), at most most of them and per of each branch, 0 being no limit
 // but MaxBranches. What is no sip or sips URI, leaves TLS behind, or was tried already is
-// passed over, as is what accept, unless nil, refuses. Once the request is sent on, the 3xx it came from no longer counts. It is
-// for failure routes; the result is how many there are.
+// passed over, as is what accept, unless nil, refuses. Once the request is sent on, the
+// 3xx it came from no longer counts. It is for failure routes; the result is how many
+// there are.
 func (r *Request) Redirects(most, per int, accept func(uri []byte) bool) (int, error) {
 	c := r.Call
 	if c == nil || r.route != inFailure {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -115,12 +116,15 @@ type Request struct {
 	route    routeKind
 
 	key           txn.Key
-	scratch       []byte   // what is being written
-	nextRoute     []byte   // the Route after ours, where the request goes
-	seal          Seal     // of the Route that made it a request within a dialog
-	bounds        bounds   // where that may be sent
-	replyLines    []byte   // header lines for the replies made here
-	tag           [32]byte // of the reply that is being written
+	scratch       []byte               // what is being written
+	nextRoute     []byte               // the Route after ours, where the request goes
+	seal          Seal                 // of the Route that made it a request within a dialog
+	names         [2]name              // the renamed headers
+	load          *Load                // what it is counted as; nil for nothing
+	bounds        bounds               // where that may be sent
+	hosts         [MaxHosts]netip.Addr // of its dialog, as the table knows them
+	replyLines    []byte               // header lines for the replies made here
+	tag           [32]byte             // of the reply that is being written
 	ways          [MaxBranches]way
 	rest          int           // where, in scratch, what follows our Via and Record-Route begins
 	needLength    bool          // write Content-Length, whatever carries the request
@@ -134,6 +138,8 @@ type Request struct {
 	flowGone      bool // … which is no more
 	recursed      bool // Redirects has added targets
 	authorized    bool // Authorize has added a target
+	hostsKnown    bool // hosts was asked for
+	byInitiator   bool // … of the dialog, by our Route
 	later         contacts
 	flows         []Target // what AddFlow added
 }
@@ -166,6 +172,8 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.followsPath, r.viaFlow, r.flowGone = false, false, false
+	r.names, r.byInitiator, r.hostsKnown = [2]name{}, false, false
+	r.DropLoad()
 	r.later.clear()
 	r.flows = r.flows[:0]
 	r.arena.reset()

@@ -15,10 +15,10 @@ import (
 var ErrForeignRoute = errors.New("the Route is not one of ours")
 
 // routeParam is the URI parameter of our Record-Route that proves it ours: the letter
-// of a SealKind, eight hex digits of time (Unix seconds), eight each of the hashes of the
+// of a SealKind, eight hex digits of time (see sealUnit), eight each of the hashes of the
 // hosts that the request came from and went to, and twenty of a MAC over these, the user
-// part of the entry (a flow token, or nothing), Call-ID and the tag of the dialog's
-// initiator.
+// part of the entry (a flow token, or nothing), the renamed headers, Call-ID and the tag of
+// the dialog's initiator.
 const routeParam = "srm"
 
 var ourRouteParam = []byte(";" + routeParam + "=")
@@ -42,9 +42,15 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if err != nil {
 		return dst
 	}
-	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: r.now()}
+	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: r.now(), names: [2][]byte{r.names[From].sealed, r.names[To].sealed}}
+	if seal.at.Before(r.Engine.born) { // or it might be one of the process before
+		seal.at = r.Engine.born
+	}
 	if r.InDialog && r.seal.Kind.known() { // whoever takes this for a new route set gets the old one
 		seal.at, seal.ends = r.seal.Minted, r.seal.ends
+		if to, err := r.Msg.To(); err == nil && !r.byInitiator {
+			seal.tag = to.Tag
+		}
 	} else {
 		seal.ends = [...]endMark{r.Engine.mark(r.From.Remote.Addr()), r.Engine.mark(f.Remote.Addr())}
 	}
@@ -73,6 +79,7 @@ type routeSeal struct {
 	callID, tag []byte
 	at          time.Time
 	ends        [2]endMark
+	names       [2][]byte // what Rename has sealed; nil for none
 }
 
 // appendRoute appends one Record-Route; sips says that the request is for a sips URI
@@ -104,6 +111,11 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSe
 	if two {
 		dst = append(dst, ";r2=on"...)
 	}
+	for i, param := range [...]string{e.cfg.Names.From, e.cfg.Names.To} {
+		if seal.names[i] != nil {
+			dst = append(append(append(append(dst, ';'), param...), '='), seal.names[i]...)
+		}
+	}
 	dst = append(append(dst, ';'), routeParam+"="...)
 	var token [routeToken]byte
 	e.makeToken(&token, seal, user)
@@ -115,13 +127,20 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSe
 func (e *Engine) makeToken(dst *[routeToken]byte, seal *routeSeal, user []byte) {
 	const hex = "0123456789abcdef"
 	dst[0] = byte(seal.kind)
-	for n, word := range [...]uint32{uint32(seal.at.Unix()), uint32(seal.ends[0]), uint32(seal.ends[1])} {
+	for n, word := range [...]uint32{uint32(seal.at.UnixNano() / int64(sealUnit)), uint32(seal.ends[0]), uint32(seal.ends[1])} {
 		for i := range routeWord {
 			dst[routeLetter+routeWord*n+i] = hex[word>>(28-4*i)&15]
 		}
 	}
 	var room [640]byte
 	text := append(room[:0], e.key[:]...)
+	if seal.names[From] != nil || seal.names[To] != nil {
+		text = append(text, 'n') // no kind has that letter
+		for _, part := range seal.names {
+			text = sip.AppendUint(text, uint64(len(part)))
+			text = append(append(text, ':'), part...)
+		}
+	}
 	text = append(text, dst[:routePlain]...)
 	for _, part := range [...][]byte{user, seal.callID} {
 		text = sip.AppendUint(text, uint64(len(part)))
@@ -133,6 +152,17 @@ func (e *Engine) makeToken(dst *[routeToken]byte, seal *routeSeal, user []byte) 
 		dst[routePlain+2*i] = hex[sum[i]>>4]
 		dst[routePlain+2*i+1] = hex[sum[i]&15]
 	}
+}
+
+// sealUnit is what the time of a seal is counted in, since 1970 and modulo 2³² (8 years): so
+// short that no two processes seal in the same one.
+const sealUnit = time.Second / 16
+
+// sealTime is the time of a seal that is at most four years old.
+func sealTime(word uint32, now time.Time) time.Time {
+	units := now.UnixNano() / int64(sealUnit)
+	age := int32(uint32(units) - word)
+	return time.Unix(0, (units-int64(age))*int64(sealUnit))
 }
 
 // ourRoute reports whether a URI of a Route header is our own.
@@ -166,7 +196,8 @@ func (r *Request) genuine(u *sip.URI) bool {
 			return false
 		}
 	}
-	if !r.Engine.fresh(words[0]) {
+	at := sealTime(words[0], r.Engine.Now())
+	if !r.Engine.freshAt(at) {
 		return false
 	}
 	from, err := r.Msg.From()
@@ -177,12 +208,18 @@ func (r *Request) genuine(u *sip.URI) bool {
 	if err != nil {
 		return false
 	}
-	seal := routeSeal{kind: SealKind(token[0]), callID: r.Msg.CallID(), at: time.Unix(int64(words[0]), 0), ends: [2]endMark{endMark(words[1]), endMark(words[2])}}
-	for _, seal.tag = range [...][]byte{from.Tag, to.Tag} {
+	seal := routeSeal{kind: SealKind(token[0]), callID: r.Msg.CallID(), at: at, ends: [2]endMark{endMark(words[1]), endMark(words[2])}}
+	for i, param := range [...]string{r.Engine.cfg.Names.From, r.Engine.cfg.Names.To} {
+		seal.names[i], _ = u.Param(param)
+	}
+	for i, tag := range [...][]byte{from.Tag, to.Tag} {
+		seal.tag = tag
 		var want [routeToken]byte
 		r.Engine.makeToken(&want, &seal, u.User)
 		if subtle.ConstantTimeCompare(want[:], token) == 1 {
 			r.seal = Seal{Kind: seal.kind, Minted: seal.at, ends: seal.ends}
+			r.byInitiator = i == 0
+			r.names[From].sealed, r.names[To].sealed = seal.names[From], seal.names[To]
 			return true
 		}
 	}
@@ -228,6 +265,9 @@ func (r *Request) LooseRoute() bool {
 		}
 	}
 	r.InDialog = within && proven
+	if r.InDialog && !r.Engine.cfg.Names.Manual {
+		r.restoreNames()
+	}
 	_, loose := u.Param("lr")
 	strict := r.InDialog && r.nextRoute != nil && !loose
 	if strict {

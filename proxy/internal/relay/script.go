@@ -64,6 +64,7 @@ type branched struct {
 	targets [MaxBranches]Target
 	edits   [MaxBranches]sip.Edits
 	dropped [MaxBranches]bool
+	names   [MaxBranches][2]name
 }
 
 // isDropped reports whether the branch route left a target out.
@@ -80,7 +81,7 @@ func (r *Request) branchRoutes() {
 	if r.branched == nil {
 		r.branched = &branched{}
 	}
-	x, first, main := r.branched, r.firstTarget(), r.Main
+	x, first, main, names := r.branched, r.firstTarget(), r.Main, r.names
 	for i := first; i <= len(r.More); i++ {
 		mark := r.Msg.Mark()
 		if i > 0 {
@@ -90,8 +91,8 @@ func (r *Request) branchRoutes() {
 		x.dropped[i] = !h.Branch(r, r.OnBranch)
 		r.Msg.Save(&x.edits[i])
 		r.Msg.Rollback(mark)
-		x.targets[i] = r.Main
-		r.Main = main
+		x.targets[i], x.names[i] = r.Main, r.names
+		r.Main, r.names = main, names
 	}
 	r.parsed, r.BranchIndex = nil, 0
 	x.on = true

@@ -48,7 +48,7 @@ func (e *Engine) expect(f, gone transport.Flow, v *sip.Via, reply []byte) {
 	if _, numeric := parseAddr(v.Host); numeric || v.Port != 0 || e.resolver == nil || !e.isGateway(gone.Remote.Addr().Unmap()) {
 		return
 	}
-	e.await(f, &stranded{reply: bytes.Clone(reply), host: bytes.Clone(unbracketed(v.Host)), domain: domainOf(f.Proto, v.Host), proto: f.Proto, socket: gone.Socket, since: e.Now()})
+	e.await(f, &stranded{reply: bytes.Clone(reply), host: bytes.Clone(bareHost(v.Host)), domain: domainOf(f.Proto, v.Host), proto: f.Proto, socket: gone.Socket, since: e.Now()})
 }
 
 // await waits for the end of the attempt to open f.

@@ -121,7 +121,7 @@ func (s *stage) modules() []module.Module {
 		&fake{"pike", []module.Param{s.param("sampling_time_unit", module.Int, false), s.param("reqs_density_per_unit", module.Int, false)},
 			[]module.Func{s.fn("pike_check_req", 0, 0, module.RequestRoute)}},
 		&fakeTables{fake{"htable", []module.Param{s.param("htable", module.String, false)}, nil}, map[string]module.Value{}},
-		&fake{"permissions", nil, []module.Func{s.fn("allow_source_address", 0, 1, requests)}},
+		&fake{"permissions", nil, []module.Func{s.fn("allow_source_address", 0, 1, module.AnyRoute)}},
 		&fake{"userblock", []module.Param{s.param("foreign_group", module.String, false)}, []module.Func{
 			s.fn("ub_blocked", 0, 0, requests), s.fn("ub_dnd", 0, 0, requests), s.fn("ub_forward", 1, 1, requests), s.fn("ub_no_answer_timeout", 0, 0, requests),
 		}},

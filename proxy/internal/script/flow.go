@@ -86,7 +86,7 @@ func (k *compiler) loop(s *whileStmt) node {
 // other until one breaks.
 func (k *compiler) switching(s *switchStmt) node {
 	value := k.value(s.value)
-	values, bodies := make([]module.Value, len(s.cases)), make([]node, len(s.cases))
+	bodies, find := make([]node, len(s.cases)), newCases(len(s.cases))
 	other := -1
 	k.loops++
 	for i, c := range s.cases {
@@ -101,23 +101,15 @@ func (k *compiler) switching(s *switchStmt) node {
 		if c.unread {
 			continue
 		}
-		values[i] = literalValue(c.value)
-		for j := range i {
-			if !s.cases[j].other && values[j].Kind == values[i].Kind && values[j].Equal(values[i]) {
-				k.wrong(c.pos, "this case is there already, at %s", place(s.cases[j].pos, c.pos))
-				break
-			}
+		if first := find.add(i, literalValue(c.value)); first != i {
+			k.wrong(c.pos, "this case is there already, at %s", place(s.cases[first].pos, c.pos))
 		}
 	}
 	k.loops--
 	return func(c *module.Ctx) result {
-		at := other
-		v := value(c)
-		for i := range values {
-			if i != other && v.Equal(values[i]) {
-				at = i
-				break
-			}
+		at := find.first(value(c))
+		if at < 0 {
+			at = other
 		}
 		if at < 0 {
 			return done(c)

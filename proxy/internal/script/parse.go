@@ -72,11 +72,12 @@ func (p *parser) after() token { return p.peek(1) }
 // present token on: the tokens that follow without a blank and are of the class.
 func (p *parser) raw(class func(byte) bool) token {
 	t := p.take()
-	text := t.text
+	var text strings.Builder
+	text.WriteString(t.text)
 	for p.tok.glued && (p.tok.kind == tWord || p.tok.kind == tNumber || p.tok.kind == tOp) && all(p.tok.text, class) {
-		text += p.take().text
+		text.WriteString(p.take().text)
 	}
-	return token{kind: tWord, text: text, pos: t.pos, width: len(text), glued: t.glued}
+	return token{kind: tWord, text: text.String(), pos: t.pos, width: text.Len(), glued: t.glued}
 }
 
 // all reports whether every byte is of the class.
@@ -196,10 +197,10 @@ func (p *parser) topStatement() bool {
 	return p.fail(t.pos, "unknown statement %s%s", t, p.report.didYouMean(t.text, topWords))
 }
 
-// didYouMean names the entry of a list that a word is most like. Once the report is full
-// it is not asked: a script may have ten thousand faults.
+// didYouMean names the entry of a list that a word is most like, for the first problems of
+// a script.
 func (r *report) didYouMean(word string, list []string) string {
-	if r.full {
+	if len(r.found) >= maxHints {
 		return ""
 	}
 	if n := module.Nearest(word, list); n != "" {

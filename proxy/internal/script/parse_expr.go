@@ -235,7 +235,7 @@ func (p *parser) network() (value, bool) {
 		return value{}, p.wrong("expected an address before %s", t)
 	}
 	v := value{pos: t.pos, text: p.raw(isNetByte).text}
-	for p.tok.is("/") || v.text[len(v.text)-1] == '/' && (p.tok.kind == tNumber || p.tok.kind == tWord) {
+	for len(v.text) < 100 && (p.tok.is("/") || v.text[len(v.text)-1] == '/' && (p.tok.kind == tNumber || p.tok.kind == tWord)) { // an address is shorter
 		v.text += p.raw(isNetByte).text
 	}
 	return v, true

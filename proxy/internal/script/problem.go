@@ -26,8 +26,18 @@ func (p Problem) Error() string {
 }
 
 const (
-	// maxProblems bounds the report of one run.
-	maxProblems = 1000
+	// maxProblems bounds the report of one run, in memory: each may take a kilobyte, and a
+	// kilobyte of substdefs makes a million wrong words. No script that somebody wrote has so
+	// many.
+	maxProblems = 20000
+	// maxOnLine bounds the problems of one line, each of which shows a part of it.
+	maxOnLine = 100
+	// maxHints bounds the problems that come with the nearest known name, for which hundreds
+	// are compared.
+	maxHints = 1000
+	// maxMessage is the longest message of a problem, in bytes. Of one that is longer, as it
+	// repeats what stands in the script, the middle is left out.
+	maxMessage = 400
 	// maxShown is the longest piece of a line that a problem shows, in bytes.
 	maxShown = 160
 )
@@ -59,6 +69,7 @@ type report struct {
 	files []*source
 	found []found
 	seen  map[found]bool // the same
+	lines map[Pos]int    // how many a line has, by its first column
 	full  bool
 	hide  hider
 	// guarded keeps to itself what stands in files that are no scripts.
@@ -95,8 +106,12 @@ func (r *report) add(at Pos, format string, args ...any) {
 	if r.full {
 		return
 	}
-	p := found{at, fmt.Sprintf(format, args...)}
+	p := found{at, shortened(fmt.Sprintf(format, args...))}
 	if r.seen[p] {
+		return
+	}
+	line := Pos{at.Line, 1, at.file}
+	if r.lines[line] > maxOnLine {
 		return
 	}
 	if len(r.found) >= maxProblems {
@@ -104,7 +119,10 @@ func (r *report) add(at Pos, format string, args ...any) {
 		return
 	}
 	if r.seen == nil {
-		r.seen = map[found]bool{}
+		r.seen, r.lines = map[found]bool{}, map[Pos]int{}
+	}
+	if r.lines[line]++; r.lines[line] > maxOnLine {
+		p.message = fmt.Sprintf("over %d problems in this line; the others are not shown", maxOnLine)
 	}
 	r.seen[p] = true
 	r.found = append(r.found, p)
@@ -207,6 +225,15 @@ func printable(s string) string {
 		}
 		return c
 	}, s)
+}
+
+// shortened leaves out the middle of a message that is too long.
+func shortened(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	const part = (maxMessage - len("…")) / 2
+	return strings.ToValidUTF8(s[:part], "") + "…" + strings.ToValidUTF8(s[len(s)-part:], "")
 }
 
 // quoted is a word of the script in a message.

@@ -88,7 +88,8 @@ func TestBounds(t *testing.T) {
 		{"ifs without braces", "route {" + many("if (1) ", 50000) + "break; }", "nested deeper than 100 levels"},
 		{"parentheses", "route { if " + many("(", 200000) + "1", "nested deeper than 100 levels"},
 		{"negations", "route { if " + many("!", 200000) + "1 break; }", "nested deeper than 100 levels"},
-		{"problems", "route {" + many("x();\n", 5000) + "}", "over 1000 problems; the others are not shown"},
+		{"problems", "route {" + many("x();\n", 30000) + "}", "over 20000 problems; the others are not shown"},
+		{"problems in a line", "route { " + many("x(); ", 2000) + "}", "over 100 problems in this line; the others are not shown"},
 		{"routes that call each other", chain.String(), "routes call each other more than 100 deep"},
 		{"regular expressions", "route {" + many("if (uri =~ \"a\") break;\n", 1001) + "}", "at most 1000 regular expressions"},
 		{"a regular expression that explodes", `route { if (uri =~ "((((a{100}){100}){100}){100})") break; }`, "not well formed"},
@@ -127,6 +128,37 @@ func TestLongLineIsCut(t *testing.T) {
 	line, mark, _ := strings.Cut(problems[0].Caret, "\n")
 	if len(line) != maxShown || !strings.HasPrefix(line[len(mark)-1:], "x();") {
 		t.Errorf("the caret is\n%s", problems[0].Caret)
+	}
+}
+
+// TestLongTextsAreCut: a problem does not repeat a long text of the script, and says what is
+// wrong with it all the same.
+func TestLongTextsAreCut(t *testing.T) {
+	long := strings.Repeat("[", 200000)
+	for text, want := range map[string]string{
+		`listen="udp:` + long + `"`:                                          "has no closing bracket",
+		`listen="udp:` + strings.Repeat("é", 100000) + `"`:                   "is neither an address nor a host name",
+		`route { if (uri =~ "` + strings.Repeat("(", 100000) + `") break; }`: "is not well formed",
+		`route { if (src_ip == "` + long + `") break; }`:                     "",
+		`route { t_on_reply("` + long + `"); }`:                              "",
+		`loadmodule "` + long + `"`:                                          "there is no module",
+		`alias="` + long + `"`:                                               "alias takes a host",
+		`route { sl_send_reply("` + long + `", "x"); }`:                      "",
+		`modparam("` + long + `", "x", 1)`:                                   "there is no module",
+		"include_file \"" + long + "\"":                                      "",
+	} {
+		_, problems := Compile("long.cfg", []byte(text), Options{Modules: newStage().modules()})
+		if got := texts(problems); len(problems) == 0 || !strings.Contains(got, want) || len(got) > 1500*len(problems) {
+			t.Errorf("of %.30s: %d problems in %d bytes\n%.500s", text, len(problems), len(got), got)
+		}
+	}
+}
+
+// TestEveryProblemIsShown: all that is wrong with a long script is said in one run.
+func TestEveryProblemIsShown(t *testing.T) {
+	_, problems := Compile("long.cfg", []byte("route {\n"+strings.Repeat("foo_bar();\n", 10000)+"}"), Options{Modules: newStage().modules()})
+	if last := problems[len(problems)-1]; len(problems) != 10000 || last.Line != 10001 {
+		t.Errorf("%d problems, the last one is %s", len(problems), last.Error())
 	}
 }
 

@@ -34,7 +34,7 @@ func (m *Message) AppendReply(dst []byte, r *Reply) []byte {
 	if r.RecordRoute {
 		dst = m.appendLines(dst, HdrRecordRoute)
 	}
-	dst = m.appendLines(dst, HdrFrom)
+	dst = m.appendReceived(dst, HdrFrom)
 	dst = m.appendTo(dst, r)
 	dst = m.appendLines(dst, HdrCallID)
 	dst = m.appendLines(dst, HdrCSeq)
@@ -60,11 +60,20 @@ func (m *Message) appendLines(dst []byte, id HeaderID) []byte {
 	return dst
 }
 
+// appendReceived appends the lines of a header as they came (RFC 3261 §8.2.6.2), whatever
+// the script has put there for those that the request is sent on to.
+func (m *Message) appendReceived(dst []byte, id HeaderID) []byte {
+	for h := m.Header(id); h != nil; h = m.Next(h) {
+		dst = append(dst, m.Buf[h.Start:h.End]...)
+	}
+	return dst
+}
+
 func (m *Message) appendTo(dst []byte, r *Reply) []byte {
 	h := m.Header(HdrTo)
 	to, err := m.To()
 	if h == nil || err != nil || to.Tag != nil || r.Status == 100 || len(r.ToTag) == 0 {
-		return m.appendLines(dst, HdrTo)
+		return m.appendReceived(dst, HdrTo)
 	}
 	dst = append(dst, m.Buf[h.Start:h.ValEnd]...)
 	dst = append(dst, ";tag="...)

@@ -67,7 +67,8 @@ type NameAddr struct {
 }
 
 // ParseNameAddr parses one address. A bare URI ends at the first ';', whose
-// parameters are the header's (RFC 3261 §20.10).
+// parameters are the header's (RFC 3261 §20.10). A comma outside of quotes would begin
+// another address, which somebody else might take for the first: it is an error.
 func ParseNameAddr(b []byte, a *NameAddr) error {
 	*a = NameAddr{}
 	lt := addrBracket(b)
@@ -87,7 +88,9 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 		if gt < 0 {
 			return ErrNameAddr
 		}
-		a.Display = trim(b[:lt])
+		if a.Display = trim(b[:lt]); !isName(a.Display) {
+			return ErrNameAddr
+		}
 		a.URI = trim(b[lt+1 : lt+gt])
 		tail := trim(b[lt+gt+1:])
 		if len(tail) > 0 {
@@ -97,11 +100,43 @@ func ParseNameAddr(b []byte, a *NameAddr) error {
 			a.Params = tail[1:]
 		}
 	}
-	if !isBracketable(a.URI) || !quotesClose(a.Params) {
+	if !isBracketable(a.URI) || !isOne(a.Params) {
 		return ErrNameAddr
 	}
 	a.Tag, _ = Param(a.Params, "tag")
 	return nil
+}
+
+// isOne reports whether parameters are those of one address: their quoted strings end, and
+// no comma stands outside of them.
+func isOne(params []byte) bool {
+	if bytes.IndexByte(params, ',') < 0 {
+		return quotesClose(params) // mostly
+	}
+	return quotesClose(params) && !hasUnquoted(params, ',')
+}
+
+// isName reports whether a display name cannot be taken for a bare URI. Phones write names
+// without quotes that hold more than tokens (RFC 3261 §25.1), and these pass; what has a
+// colon might be read as an address by one, and as a name by another.
+func isName(display []byte) bool {
+	return bytes.IndexByte(display, ':') < 0 || !hasUnquoted(display, ':')
+}
+
+// hasUnquoted reports whether a character stands outside of quoted strings.
+func hasUnquoted(b []byte, char byte) bool {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == char && !quoted:
+			return true
+		}
+	}
+	return false
 }
 
 // quotesClose reports whether every quoted string in parameters ends: what is added

@@ -38,6 +38,11 @@ func TestParseNameAddr(t *testing.T) {
 		{"<sip:a@b>;tag", "|sip:a@b|tag|"},
 		{"", ""}, {"<>", ""}, {"<sip:a@b", ""}, {"\"open <sip:a@b>", ""}, {"<sip:a@b>, <sip:c@d>", ""}, {"<sip:a@b>x", ""}, {"sip:a b", ""}, {";tag=1", ""}, {"\"", ""},
 		{"\"x<sip:a>", ""}, {"<sip:a@b>;x=\"open", ""}, {"<sip:<a>", ""},
+		// A list, or what may be read as one address or another, is refused; other names without quotes are not.
+		{"<sip:a@b>;tag=1, <sip:c@d>;tag=2", ""}, {"<sip:a@b>;tag=1,", ""}, {"sip:a@b;tag=1,<sip:c@d>", ""}, {"sip:a@b;x=\"\\\",\",y", ""}, {"<sip:a@b>;x=\",\";y=z,w", ""},
+		{"sip:a@b, <sip:c@d>", ""}, {"sip:a@b <sip:c@d>", ""}, {"sip:a@b;x=<sip:c@d>", ""}, {`"A" sip:a@b <sip:c@d>`, ""},
+		{`<sip:a@b>;x="a,b\",";tag=1`, `|sip:a@b|x="a,b\",";tag=1|1`}, {`"Bell: \", A" <sip:a@b>`, `"Bell: \", A"|sip:a@b||`},
+		{"Bell, Alexander <sip:a@b>", "Bell, Alexander|sip:a@b||"}, {"a@b <sip:c@d>", "a@b|sip:c@d||"}, {"Jürg (2) <sip:a@b>", "Jürg (2)|sip:a@b||"},
 		{"<sip:a@b?x=y>", "|sip:a@b?x=y||"}, {"<sip:a,b@c>", "|sip:a,b@c||"}, {"sip:a@b?x=y", ""}, {"sip:a,b@c", ""}, // RFC 3261 §20
 	} {
 		var a NameAddr

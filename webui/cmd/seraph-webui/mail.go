@@ -90,7 +90,7 @@ func (c *Config) publicURL() (string, error) {
 func (m Mail) sender() (*mailer.SMTP, error) {
 	from, err := mail.ParseAddress(m.From)
 	if err == nil {
-		_, err = mailer.Address(from.Address)
+		_, err = aor.Mail(from.Address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("mail.from: %q is no mail address such as \"Seraph <phone@example.org>\"", m.From)

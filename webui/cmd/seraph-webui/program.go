@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -119,10 +120,14 @@ func (m *Main) options() (o server.Options, err error) {
 	if err != nil {
 		return o, err
 	}
+	machine, err := os.Hostname()
+	if err != nil {
+		m.Log.Warn("the name of this machine is not known: contacts there are not refused", "err", err)
+	}
 	return server.Options{
 		Ctl: ctlproto.NewRedialer(m.Config.Ctl, ctlproto.Dialer{}), Assets: files, View: pages,
 		DefaultDomain: m.Config.DefaultDomain, Proxies: proxies, Limits: m.Config.limits(), AliasRules: aliases, AdminLimits: m.Config.adminLimits(), Zone: zone,
-		ContactRules: user.ContactRules(m.Config.Contacts), RuleLimits: user.RuleLimits(m.Config.Rules), CallMe: callMe, Desk: desk, Now: time.Now, Log: m.Log,
+		ContactRules: user.ContactRules(m.Config.Contacts), RuleLimits: user.RuleLimits(m.Config.Rules), CallMe: callMe, Desk: desk, Machine: machine, Now: time.Now, Log: m.Log,
 	}, nil
 }
 

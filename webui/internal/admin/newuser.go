@@ -65,7 +65,7 @@ func (p *Portal) UserCreate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	me := readPerson(f, store.Profile{AOR: readAddress(f, domains), Presence: store.PresenceSignedIn})
-	takeFaults(f, me)
+	takeFaults(f, me, "")
 	password, made := readPassword(f, me.AOR.User)
 	if f.OK() {
 		err := p.DB.Subscribers.Create(r.Context(), me.AOR, password)

@@ -11,9 +11,6 @@ import (
 	"seraph/webui/internal/view"
 )
 
-// askTime bounds how long the page waits for the router.
-const askTime = 3 * time.Second
-
 // overviewPage is the data of admin-overview.html and of the part "overview".
 type overviewPage struct {
 	// Whole says that the reader administrates every domain; otherwise the page
@@ -91,9 +88,11 @@ func (p *Portal) overview(r *http.Request) (overviewPage, error) {
 
 // routerState asks the router. One that does not answer in time is away.
 func (p *Portal) routerState(ctx context.Context) routerState {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	s, err := p.askRouter(ctx)
+	var s routerState
+	err := p.router.Ask(ctx, func(ctx context.Context) (err error) {
+		s, err = p.askRouter(ctx)
+		return err
+	})
 	if err != nil {
 		p.Log.Warn("overview: the router did not answer", "err", err)
 		return routerState{Away: true}

@@ -56,10 +56,18 @@ type Options struct {
 }
 
 // Portal has the handlers of the pages as its methods.
-type Portal struct{ Options }
+type Portal struct {
+	Options
+	router portal.Asker
+	acts   ctlproto.Methods // of the router, for what may take its time
+}
 
 // New makes a Portal.
-func New(o Options) *Portal { return &Portal{Options: o} }
+func New(o Options) *Portal {
+	p := &Portal{Options: o}
+	p.acts = p.router.Acts(o.Ctl)
+	return p
+}
 
 // actor is who is signed in; only for pages that the server keeps for them.
 func actor(r *http.Request) aor.AOR { return session.Of(r).Session.AOR }

@@ -14,28 +14,28 @@ import (
 
 // forget makes the router read the credentials of a user again.
 func (p *Portal) forget(ctx context.Context, who aor.AOR) error {
-	return told(p.Ctl.AuthForget(ctx, who.String()))
+	return told(p.acts.AuthForget(ctx, who.String()))
 }
 
 // unregister takes a user's phones off, after the credentials, so that none
 // comes back in between.
 func (p *Portal) unregister(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.forget(ctx, who), told(p.Ctl.UlRm(ctx, who.String())))
+	return errors.Join(p.forget(ctx, who), told(p.acts.UlRm(ctx, who.String())))
 }
 
 // reloadAliases makes the router read all aliases again.
 func (p *Portal) reloadAliases(ctx context.Context, _ aor.AOR) error {
-	return told(p.Ctl.AliasReload(ctx))
+	return told(p.acts.AliasReload(ctx))
 }
 
 // reloadGroups makes the router read all groups again.
 func (p *Portal) reloadGroups(ctx context.Context, _ aor.AOR) error {
-	return told(p.Ctl.GroupReload(ctx))
+	return told(p.acts.GroupReload(ctx))
 }
 
 // reloadCalls makes the router read again what users say of their calls.
 func (p *Portal) reloadCalls(ctx context.Context) error {
-	return errors.Join(told(p.Ctl.UserblockReload(ctx)), told(p.Ctl.SpeeddialReload(ctx)))
+	return errors.Join(told(p.acts.UserblockReload(ctx)), told(p.acts.SpeeddialReload(ctx)))
 }
 
 // shut makes the router forget the phones and the call rules of a closed account.

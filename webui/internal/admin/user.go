@@ -174,9 +174,11 @@ func (p *Portal) addLists(r *http.Request, page *userPage) error {
 
 // phones asks the router for a user's contacts.
 func (p *Portal) phones(ctx context.Context, who aor.AOR) ([]phone, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	contacts, err := p.Ctl.UlLookup(ctx, who.String())
+	var contacts []ctlproto.Contact
+	err := p.router.Ask(ctx, func(ctx context.Context) (err error) {
+		contacts, err = p.Ctl.UlLookup(ctx, who.String())
+		return err
+	})
 	if ctlproto.CodeOf(err) == ctlproto.CodeNotFound {
 		return nil, nil
 	}
@@ -229,6 +231,7 @@ func (p *Portal) UserSave(w http.ResponseWriter, r *http.Request) {
 
 // readProfile puts what was typed into a profile, whose other fields stay.
 func readProfile(f *form.Form, me store.Profile) store.Profile {
+	kept := me.Email
 	me = readPerson(f, me)
 	me.Phone = f.Text("phone", 32)
 	var levels []string
@@ -237,7 +240,7 @@ func readProfile(f *form.Form, me store.Profile) store.Profile {
 	}
 	me.Presence = store.Presence(f.Choice("presence", levels...))
 	me.Findable = f.Checked("findable")
-	takeFaults(f, me)
+	takeFaults(f, me, kept)
 	return me
 }
 
@@ -254,8 +257,12 @@ func readPerson(f *form.Form, me store.Profile) store.Profile {
 
 // takeFaults puts what the store would not take of a profile beside its field,
 // in our words where we have some. The store names the first fault only, so
-// each field is asked about by itself.
-func takeFaults(f *form.Form, me store.Profile) {
+// each field is asked about by itself. kept is a mail address that may stay whatever it
+// is: other programs wrote some.
+func takeFaults(f *form.Form, me store.Profile, kept string) {
+	if me.Email == kept {
+		me.Email = ""
+	}
 	for _, one := range []store.Profile{{FirstName: me.FirstName}, {LastName: me.LastName}, {Email: me.Email}, {Phone: me.Phone}} {
 		var field *store.FieldError
 		if !errors.As(one.Check(), &field) {

@@ -26,6 +26,7 @@ const (
 // What is wrong with a file as a whole.
 var (
 	ErrBinary  = errors.New("not a text file")
+	ErrCharset = errors.New("text, but not in UTF-8")
 	ErrEmpty   = errors.New("nothing in the file")
 	ErrHeader  = errors.New("no column of addresses")
 	ErrTooMany = errors.New("too many contacts")
@@ -85,16 +86,26 @@ func Read(file []byte, domain string) (File, error) {
 	switch {
 	case len(file) > MaxFile:
 		return File{}, ErrTooLong
+	case bytes.HasPrefix(file, []byte("\xff\xfe")), bytes.HasPrefix(file, []byte("\xfe\xff")): // UTF-16
+		return File{}, ErrCharset
 	case bytes.IndexByte(file, 0) >= 0:
 		return File{}, ErrBinary
 	case len(bytes.TrimSpace(file)) == 0:
 		return File{}, ErrEmpty
 	}
+	read := readCSV
 	if start := bytes.TrimSpace(file); len(start) >= len(beginCard) && strings.EqualFold(string(start[:len(beginCard)]), beginCard) {
-		return readCards(file, domain)
+		read = readCards
 	}
-	return readCSV(file, domain)
+	contacts, err := read(file, domain)
+	if err == nil && !utf8.ValidString(unfold.Replace(string(file))) { // it would be the same fault in row after row
+		return File{}, ErrCharset
+	}
+	return contacts, err
 }
+
+// unfold joins folded lines (RFC 6350 §3.2), which may be folded within a character.
+var unfold = strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "")
 
 // number makes an address of a telephone number as people write it: what only makes it
 // easier to read is left out. "" if it is none.

@@ -104,7 +104,8 @@ func TestReadWrongFiles(t *testing.T) {
 		want       error
 	}{
 		{"empty", "", contacts.ErrEmpty}, {"space", " \r\n\ufeff", contacts.ErrHeader}, {"zip", "PK\x03\x04\x00\x00", contacts.ErrBinary},
-		{"NUL in a card", card("VERSION:4.0", "FN:a\x00b"), contacts.ErrBinary}, {"UTF-16", "\xff\xfea\x00d\x00", contacts.ErrBinary},
+		{"NUL in a card", card("VERSION:4.0", "FN:a\x00b"), contacts.ErrBinary}, {"UTF-16", "\xff\xfea\x00d\x00", contacts.ErrCharset}, {"UTF-16, the other end first", "\xfe\xff\x00a", contacts.ErrCharset},
+		{"Latin-1", "first_name;address\nJ\xfcrgen;j\n", contacts.ErrCharset}, {"a card in Latin-1", card("VERSION:4.0", "FN:J\xfcrgen"), contacts.ErrCharset},
 		{"no address", "first_name,last_name\nBob,Keller\n", contacts.ErrHeader}, {"a picture", "\x89PNG\r\n\x1a\n", contacts.ErrHeader},
 		{"a quote", "\"", contacts.ErrHeader}, {"too long", strings.Repeat("x", contacts.MaxFile+1), contacts.ErrTooLong},
 		{"wide", strings.Repeat(",", contacts.MaxFile-1), contacts.ErrBinary},

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"seraph/sql/aor"
 )
 
 // Bounds of a message, in bytes; what is longer is cut.
@@ -22,7 +24,7 @@ const (
 
 // Message is one mail to one person.
 type Message struct {
-	// To is the recipient's address, as Address gives it; Name may be empty.
+	// To is the recipient's address, as aor.Mail gives it; Name may be empty.
 	To, Name string
 	// Subject is one line; Text is the body, with "\n" between its lines. Both
 	// may hold what strangers wrote: no character of them leaves its place.
@@ -30,35 +32,9 @@ type Message struct {
 	// Unsubscribe is a URL that a POST turns this kind of mail off at, without
 	// asking (RFC 8058); empty for mails that somebody asked for.
 	Unsubscribe string
+	// Kind says which part of a Queue the mail may take.
+	Kind Kind
 }
-
-// ErrAddress says that a text is no mail address that we send to.
-var ErrAddress = errors.New("not a mail address like alice@example.org")
-
-// maxAddress is the longest address in bytes (RFC 5321 §4.5.3.1.3, without the
-// angle brackets).
-const maxAddress = 254
-
-// Address checks a mail address: local@host and nothing else, ASCII, no quoted
-// local part, no comment, no name, no address of a host by its number. It
-// returns the address with its host in lower case.
-func Address(text string) (string, error) {
-	if len(text) > maxAddress || strings.ContainsFunc(text, unfit) {
-		return "", ErrAddress
-	}
-	parsed, err := mail.ParseAddress(text)
-	if err != nil || parsed.Name != "" || parsed.Address != text {
-		return "", ErrAddress
-	}
-	local, host, _ := strings.Cut(text, "@")
-	if len(local) > 64 || strings.Contains(host, "@") || !strings.Contains(host, ".") && host != "localhost" {
-		return "", ErrAddress
-	}
-	return local + "@" + strings.ToLower(host), nil
-}
-
-// unfit are characters that no address has which we send to.
-func unfit(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"<>()[],;:\%!`, r) }
 
 // Line makes one line of a text: control characters, line breaks of every kind
 // and those that turn the direction of text become spaces, and it has at most
@@ -99,7 +75,7 @@ func cut(text string, most int) string {
 
 // letter is the message as the SMTP library takes it.
 func (m Message) letter(from *mail.Address) (*gomail.Msg, error) {
-	to, err := Address(m.To)
+	to, err := aor.Mail(m.To)
 	if err != nil {
 		return nil, err
 	}

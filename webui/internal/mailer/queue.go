@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,6 +20,20 @@ const (
 	DefaultQueue = 500
 	// workers are the messages that are handed over at once.
 	workers = 2
+)
+
+// Kind is what a mail is about, and with it what part of a queue it may take, so that
+// none keeps the others out while the mail server is away: half for Reset, of which the
+// oldest makes room for the newest, and a sixth for each other one.
+type Kind int
+
+// The kinds.
+const (
+	Notice Kind = iota // tells somebody of their account
+	SignUp             // to an address that a stranger typed
+	Change             // what a change of a mail address needs
+	Reset              // a link for a forgotten password
+	kinds
 )
 
 // pauses are the waits between tries. After the last try a message is given up:
@@ -38,17 +53,20 @@ type Queue struct {
 	mu      sync.Mutex
 	waiting []waiting // in no order
 	sending int
-	wake    chan struct{} // holds one token
+	// sendingOf is sending by kind.
+	sendingOf [kinds]int
+	wake      chan struct{} // holds one token
 }
 
 // waiting is a message and when it is due.
 type waiting struct {
 	Message
 	tries int
+	put   time.Time
 	due   time.Time
 }
 
-// NewQueue makes a Queue of at most most messages; 0 is DefaultQueue.
+// NewQueue makes a Queue of at most most messages, parted by Kind; 0 is DefaultQueue.
 func NewQueue(sender Sender, most int, log *slog.Logger) *Queue {
 	if most <= 0 {
 		most = DefaultQueue
@@ -56,11 +74,13 @@ func NewQueue(sender Sender, most int, log *slog.Logger) *Queue {
 	return &Queue{sender: sender, most: most, log: log, wake: make(chan struct{}, 1)}
 }
 
-// Put queues a message, and says false if there is no room: the message is lost.
+// Put queues a message, and says false if there is no room for its kind: the message
+// is lost.
 func (q *Queue) Put(m Message) bool {
-	ok := q.put(waiting{Message: m, due: time.Now()})
+	now := time.Now()
+	ok := q.put(waiting{Message: m, put: now, due: now})
 	if !ok {
-		q.log.Warn("mail: the queue is full, a message was dropped", "waiting", q.most)
+		q.log.Warn("mail: the queue is full for a kind of message, one was dropped", "kind", int(m.Kind), "room", q.share(m.Kind))
 	}
 	return ok
 }
@@ -68,11 +88,54 @@ func (q *Queue) Put(m Message) bool {
 func (q *Queue) put(w waiting) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting)+q.sending >= q.most {
+	if q.room(w.Kind) < 1 && (w.Kind != Reset || !q.makeRoom()) {
 		return false
 	}
 	q.waiting = append(q.waiting, w)
 	q.nudge()
+	return true
+}
+
+// share is how many messages of a kind wait or are on their way at most.
+func (q *Queue) share(kind Kind) int {
+	if kind == Reset {
+		return max(q.most/2, 1)
+	}
+	return max(q.most/6, 1)
+}
+
+// room is how many more messages of a kind can be put now; the caller holds mu.
+func (q *Queue) room(kind Kind) int {
+	n := q.share(kind) - q.sendingOf[kind]
+	for i := range q.waiting {
+		if q.waiting[i].Kind == kind {
+			n--
+		}
+	}
+	return n
+}
+
+// Room reports whether n messages of a kind can be put now.
+func (q *Queue) Room(kind Kind, n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.room(kind) >= n
+}
+
+// makeRoom drops the reset that waits longest; false if there is none. The caller
+// holds mu.
+func (q *Queue) makeRoom() bool {
+	oldest := -1
+	for i := range q.waiting {
+		if q.waiting[i].Kind == Reset && (oldest < 0 || q.waiting[i].put.Before(q.waiting[oldest].put)) {
+			oldest = i
+		}
+	}
+	if oldest < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, oldest, oldest+1)
+	q.log.Warn("mail: the queue is full, the oldest link for a new password was dropped", "waiting", q.most)
 	return true
 }
 
@@ -124,6 +187,7 @@ func (q *Queue) start(ctx context.Context, wait *sync.WaitGroup) time.Duration {
 		w := q.waiting[i]
 		q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
 		q.sending++
+		q.sendingOf[w.Kind]++
 		wait.Go(func() { q.send(ctx, w) })
 	}
 	return time.Hour // one that ends nudges
@@ -150,6 +214,7 @@ func (q *Queue) send(ctx context.Context, w waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sending--
+	q.sendingOf[w.Kind]--
 	q.nudge()
 	var permanent *PermanentError
 	switch {

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"mime/quotedprintable"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -125,28 +126,43 @@ func slicesOf(err error, n int) (list []error) {
 	return list
 }
 
-// TestQueueIsBounded: a flood finds no room, whatever the mail server does, and
-// what waited is sent when it is back.
+// TestQueueIsBounded: a flood of one kind finds no room, whatever the mail server
+// does, the other kinds do, and what waited is sent when it is back.
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &paper{block: make(chan struct{})}
-		q := NewQueue(p, 10, slog.New(slog.DiscardHandler))
+		q := NewQueue(p, 60, slog.New(slog.DiscardHandler))
 		run(t, q)
-		taken := 0
-		for i := range 1000 {
-			if q.Put(Message{Subject: fmt.Sprint(i)}) {
-				taken++
+		for kind, most := range map[Kind]int{Notice: 10, SignUp: 10, Change: 10} {
+			taken := 0
+			for range 1000 {
+				if !q.Room(kind, most-taken) || q.Room(kind, most-taken+1) {
+					t.Fatalf("kind %d: %d are taken, and there is room for another number than %d", kind, taken, most-taken)
+				}
+				if q.Put(Message{Subject: fmt.Sprint(kind), Kind: kind}) {
+					taken++
+				}
+				synctest.Wait()
+			}
+			if taken != most {
+				t.Errorf("kind %d: %d taken, want %d", kind, taken, most)
+			}
+		}
+		for i := range 1000 { // the newest are kept
+			if !q.Put(Message{Subject: fmt.Sprintf("reset%d", i), Kind: Reset}) {
+				t.Fatalf("reset %d finds no place", i)
 			}
 			synctest.Wait()
 		}
-		if taken != 10 || q.Len() != 10 {
-			t.Errorf("%d taken, %d wait", taken, q.Len())
+		if q.Len() != 60 {
+			t.Errorf("%d wait", q.Len())
 		}
 		close(p.block)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if n := len(strings.Fields(p.list())); n != 10 || q.Len() != 0 {
-			t.Errorf("%d sent, %d wait", n, q.Len())
+		sent := strings.Fields(p.list())
+		if len(sent) != 60 || q.Len() != 0 || !slices.Contains(sent, "reset999") || !slices.Contains(sent, "reset970") || slices.Contains(sent, "reset5") {
+			t.Errorf("%d sent, %d wait: %v", len(sent), q.Len(), sent)
 		}
 	})
 }

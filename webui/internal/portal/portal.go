@@ -26,10 +26,30 @@ func Fail(w http.ResponseWriter, r *http.Request, err error, pages *view.Set, lo
 		pages.Error(w, r, http.StatusServiceUnavailable)
 	case store.IsUnavailable(err):
 		log.Warn("page not made: database", "path", r.URL.Path, "err", err)
-		pages.Error(w, r, http.StatusServiceUnavailable)
+		failed(w, r, http.StatusServiceUnavailable, pages)
 	default:
 		log.Error("page not made", "path", r.URL.Path, "err", err)
-		pages.Error(w, r, http.StatusInternalServerError)
+		failed(w, r, http.StatusInternalServerError, pages)
+	}
+}
+
+// failed is the page of an error that is none of the sender's; what was typed is on it.
+func failed(w http.ResponseWriter, r *http.Request, status int, pages *view.Set) {
+	key := strconv.Itoa(status)
+	again := Again{Status: status, Title: view.M("error." + key + ".title"), Text: view.M("again." + key), CSRF: view.Of(r).CSRF}
+	if !again.Show(w, r, pages) {
+		pages.Error(w, r, status)
+	}
+}
+
+// Unavailable is the page of a database that does not even say who comes; what was typed
+// is on it if the form is known to be one of ours. It is sent again with the token that it
+// had, which is that of the session it came with.
+func Unavailable(w http.ResponseWriter, r *http.Request, status int, ours bool, pages *view.Set) {
+	key := strconv.Itoa(status)
+	again := Again{Status: status, Title: view.M("error." + key + ".title"), Text: view.M("again." + key), CSRF: r.PostForm.Get(session.FieldCSRF)}
+	if !ours || !again.Show(w, r, pages) {
+		pages.Error(w, r, status)
 	}
 }
 

@@ -73,24 +73,58 @@ func (p *Portal) Ask(w http.ResponseWriter, r *http.Request) {
 		p.showPerson(w, r, http.StatusUnprocessableEntity, me, f, view.Msg{})
 		return
 	}
-	refused, err := p.refuses(r.Context(), me.AOR, visitor)
+	p.tryVisitor(w, r, me, f, visitor)
+}
+
+// tryVisitor counts the request, and then rings if nothing speaks against it. The limit
+// is first and whatever is in the way has one answer: a stranger learns neither whom
+// the owner blocks nor which addresses are the owner's, a gateway's or denied.
+func (p *Portal) tryVisitor(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, visitor string) {
+	source := session.Group(session.Of(r).Client.Addr)
+	id, err := p.DB.CallMe.Enter(r.Context(), me.AOR, store.CallRequest{Visitor: visitor, Source: source},
+		store.CallMeLimits{PerOwner: p.CallMe.PerOwner, PerSource: p.CallMe.PerSource, Window: p.CallMe.Window})
+	if errors.Is(err, store.ErrFull) {
+		w.Header().Set("Retry-After", seconds(p.CallMe.Window))
+		p.showPerson(w, r, http.StatusTooManyRequests, me, f, view.M("callme.too_many"))
+		return
+	}
+	refused := false
+	if err == nil {
+		refused, err = p.refuses(r.Context(), me.AOR, visitor)
+	}
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
+	status := p.status(r.Context(), me.AOR)
 	switch {
-	case p.status(r.Context(), me.AOR) == statusOffline:
-		p.showPerson(w, r, http.StatusConflict, me, f, view.M("callme.offline", me.Name()))
-	case refused: // who is blocked learns no more than that
-		p.showPerson(w, r, http.StatusConflict, me, f, view.M("callme.not_now", me.Name()))
+	case refused && status == statusUnknown: // the others hear that the router is away
+		p.notBegun(w, r, me, f, id)
+	case refused, status == statusOffline:
+		p.notNow(w, r, me, f)
 	default:
-		p.ring(w, r, me, f, visitor)
+		p.ring(w, r, me, f, visitor, id)
 	}
 }
 
-// refuses reports whether the owner's rules keep the phones from ringing for a visitor:
-// these block them, or the owner does not want to be disturbed.
+// notNow is the answer to whoever cannot be connected, for whatever reason.
+func (p *Portal) notNow(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form) {
+	p.showPerson(w, r, http.StatusConflict, me, f, view.M("callme.not_now", me.Name()))
+}
+
+// refuses reports whether the owner's phones do not ring for a visitor: the address is
+// one that is not called, or the owner's rules are against it.
 func (p *Portal) refuses(ctx context.Context, owner aor.AOR, visitor string) (bool, error) {
+	unfit, err := p.unfit(ctx, visitor, owner)
+	if err != nil || unfit {
+		return true, err
+	}
+	return p.unwanted(ctx, owner, visitor)
+}
+
+// unwanted reports whether the owner's rules keep the phones from ringing for a visitor:
+// these block them, or the owner does not want to be disturbed.
+func (p *Portal) unwanted(ctx context.Context, owner aor.AOR, visitor string) (bool, error) {
 	rules, err := p.DB.CallRules.List(ctx, owner)
 	if err != nil {
 		return false, err
@@ -101,20 +135,9 @@ func (p *Portal) refuses(ctx context.Context, owner aor.AOR, visitor string) (bo
 	}), nil
 }
 
-// ring enters the request and begins the attempt.
-func (p *Portal) ring(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, visitor string) {
+// ring begins the attempt of a request that is entered with an id.
+func (p *Portal) ring(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, visitor string, id int64) {
 	source := session.Group(session.Of(r).Client.Addr)
-	id, err := p.DB.CallMe.Enter(r.Context(), me.AOR, store.CallRequest{Visitor: visitor, Source: source},
-		store.CallMeLimits{PerOwner: p.CallMe.PerOwner, PerSource: p.CallMe.PerSource, Window: p.CallMe.Window})
-	switch {
-	case errors.Is(err, store.ErrFull):
-		w.Header().Set("Retry-After", seconds(p.CallMe.Window))
-		p.showPerson(w, r, http.StatusTooManyRequests, me, f, view.M("callme.too_many"))
-		return
-	case err != nil:
-		p.fail(w, r, err)
-		return
-	}
 	attempt, err := p.dial(r, me, visitor)
 	if err != nil {
 		if ctlproto.MayHaveBegun(err) {
@@ -166,23 +189,30 @@ func language(me store.Profile) string {
 // notRung says why the router began no attempt, or may have begun one. What it certainly
 // had no part in does not count against anybody.
 func (p *Portal) notRung(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, id int64, err error) {
-	status, fault := http.StatusServiceUnavailable, view.M("callme.away")
+	var status int
+	var fault view.Msg
 	switch code := ctlproto.CodeOf(err); {
-	case code == ctlproto.CodeInvalidParams:
-		status = http.StatusUnprocessableEntity
-		f.Fail(fieldVisitor, "callme.refused")
-		fault = view.Msg{}
+	case code == ctlproto.CodeInvalidParams: // it leads to a gateway, for one
+		status, fault = http.StatusConflict, view.M("callme.not_now", me.Name())
 	case code == ctlproto.CodeBusy:
 		status, fault = http.StatusConflict, view.M("callme.busy", me.Name())
 	case ctlproto.MayHaveBegun(err):
-		fault = view.M("callme.late", me.Name())
-	default:
-		if err := p.DB.CallMe.Forget(r.Context(), me.AOR, id); err != nil {
-			p.Log.Warn("request not forgotten", "user", me.AOR.String(), "err", err)
-		}
+		status, fault = http.StatusServiceUnavailable, view.M("callme.late", me.Name())
 	}
 	p.Log.Warn("visitor not connected", "user", me.AOR.String(), "err", err)
+	if fault.Key == "" {
+		p.notBegun(w, r, me, f, id)
+		return
+	}
 	p.showPerson(w, r, status, me, f, fault)
+}
+
+// notBegun forgets a request that the router had no part in, and says so.
+func (p *Portal) notBegun(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, id int64) {
+	if err := p.DB.CallMe.Forget(r.Context(), me.AOR, id); err != nil {
+		p.Log.Warn("request not forgotten", "user", me.AOR.String(), "err", err)
+	}
+	p.showPerson(w, r, http.StatusServiceUnavailable, me, f, view.M("callme.away"))
 }
 
 // record writes the audit's line: a stranger made somebody's phone ring.

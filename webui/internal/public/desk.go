@@ -92,6 +92,10 @@ var (
 	// mailPolicy is for one account or mail address, whoever asks: three mails an
 	// hour, and one.
 	mailPolicy = session.ThrottlePolicy{Free: 3, First: time.Hour, Cap: time.Hour, Forget: time.Hour, Keys: 20_000}
+	// changePolicy is for one account that changes its mail address, whatever addresses
+	// it names: three changes an hour, each two mails, one to the new address and a
+	// notice to the old one.
+	changePolicy = session.ThrottlePolicy{Free: 2, First: time.Hour, Cap: time.Hour, Forget: time.Hour, Keys: 20_000}
 	// boxPolicy is for one mail address, whosever accounts it has: one question for
 	// all that it may have, and not much more in an hour.
 	boxPolicy = session.ThrottlePolicy{Free: 5, First: time.Hour, Cap: time.Hour, Forget: time.Hour, Keys: 20_000}
@@ -102,11 +106,13 @@ var (
 // tell. Make it with NewDesk, and Run it.
 type Desk struct {
 	DeskOptions
+	router  portal.Asker
 	queue   *mailer.Queue
 	jobs    chan func(context.Context)
 	signUps *session.Throttle // by source
 	resets  *session.Throttle // by source
 	mails   *session.Throttle // by recipient
+	changes *session.Throttle // by account
 	boxes   *session.Throttle // by mail address
 }
 
@@ -115,7 +121,7 @@ func NewDesk(o DeskOptions) *Desk {
 	return &Desk{
 		DeskOptions: o, queue: mailer.NewQueue(o.Sender, 0, o.Log), jobs: make(chan func(context.Context), maxJobs),
 		signUps: session.NewThrottle(sourcePolicy, o.Now), resets: session.NewThrottle(sourcePolicy, o.Now),
-		mails: session.NewThrottle(mailPolicy, o.Now), boxes: session.NewThrottle(boxPolicy, o.Now),
+		mails: session.NewThrottle(mailPolicy, o.Now), changes: session.NewThrottle(changePolicy, o.Now), boxes: session.NewThrottle(boxPolicy, o.Now),
 	}
 }
 
@@ -208,7 +214,7 @@ func (p *Desk) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (p *Desk) forget(ctx context.Context, who aor.AOR) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
 	defer cancel()
-	err := p.Ctl.AuthForget(ctx, who.String())
+	err := p.router.Ask(ctx, func(ctx context.Context) error { return p.Ctl.AuthForget(ctx, who.String()) })
 	switch ctlproto.CodeOf(err) {
 	case ctlproto.CodeNotFound, ctlproto.CodeMethodNotFound:
 		return

@@ -6,23 +6,31 @@ import (
 	"strings"
 	"time"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/mailer"
 	"seraph/webui/internal/view"
 )
 
-// MailTime is how long the link that confirms a mail address is good.
-const MailTime = 24 * time.Hour
+// fullTime is how long to wait if there is no room for mails.
+const fullTime = time.Minute
 
-// MailAddress is a text as a mail address that we send to; mailer.ErrAddress if it
-// is none.
-func (p *Desk) MailAddress(text string) (string, error) { return mailer.Address(text) }
-
-// MailWait counts a mail to an address that somebody typed. If there were too many,
-// it is how long to wait.
-func (p *Desk) MailWait(email string) time.Duration {
-	return p.mails.Enter("mail " + strings.ToLower(email))
+// MailWait counts a change of an account's mail address, for the account and, unless
+// email is "", for the address that was typed. If there were too many, it is how long
+// to wait.
+func (p *Desk) MailWait(me aor.AOR, email string) time.Duration {
+	if !p.queue.Room(mailer.Change, 2) {
+		return fullTime
+	}
+	if wait := p.changes.Enter(me.String()); wait > 0 || email == "" {
+		return wait
+	}
+	wait := p.mails.Enter("mail " + strings.ToLower(email))
+	if wait > 0 {
+		p.changes.Forgive(me.String())
+	}
+	return wait
 }
 
 // MailWanted mails the link that makes an address the account's, and tells the one

@@ -36,6 +36,9 @@ type Options struct {
 	CallMe CallMeRules
 	// Denied says which SIP URIs the operator has called from nowhere; nil is none.
 	Denied func(uri string) bool
+	// Machine is the name of this machine, which is no place of a phone; "" if it is not
+	// known.
+	Machine string
 }
 
 // Portal has the handlers of the pages of people as its methods.

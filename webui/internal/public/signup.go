@@ -11,7 +11,6 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
-	"seraph/webui/internal/mailer"
 	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
@@ -119,7 +118,7 @@ func (p *Desk) readSignUp(r *http.Request, f *form.Form) store.SignUp {
 	who := p.readName(f)
 	s := store.SignUp{AOR: who, First: f.Text("first_name", 64), Last: f.Text("last_name", 64), Language: view.Of(r).Language}
 	email := f.Required("email", 254)
-	address, err := mailer.Address(email)
+	address, err := aor.Mail(email)
 	if err != nil && email != "" {
 		f.Fail("email", "account.bad_mail")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,19 +14,21 @@ import (
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 )
 
 // unroutable are the names below which there is nobody but on the router's own
 // network (RFC 6761, RFC 6762, RFC 8375, and what people use for it).
-var unroutable = []string{"localhost", "local", "internal", "lan", "home.arpa", "localdomain", "invalid", "onion"}
+// What leads nowhere at all, portal.IsNowhere knows.
+var unroutable = []string{"local", "internal", "lan", "home.arpa", "localdomain", "onion"}
 
 // readVisitor reads the address at which a visitor wants to be called. A
 // stranger chooses it, and it is called with the owner's rights: so it is only
 // what asks for no rights. It must be user@domain and no more (no port, no
 // parameter, no header), the user begins with a letter, so that it is no number,
-// and the domain is a name of the public DNS or one of ours, no address, no name
-// of a gateway's and none that the operator denies. A number is taken only where
-// the operator's rules name it.
+// and the domain is a name of the public DNS or one of ours, no address. A number is
+// taken only where the operator's rules name it. What it says depends on nothing that
+// is not on the page or in the public DNS: the rest is unfit's, after the limit.
 func (p *Portal) readVisitor(ctx context.Context, f *form.Form, owner aor.AOR) (string, error) {
 	typed := f.Required(fieldVisitor, aor.MaxURI)
 	if !f.OK() {
@@ -39,7 +40,7 @@ func (p *Portal) readVisitor(ctx context.Context, f *form.Form, owner aor.AOR) (
 			return "", nil
 		}
 		uri, err := aor.CanonicalURI("sip:"+number+"@"+owner.Domain, "")
-		if err != nil || p.denied(uri) {
+		if err != nil {
 			f.Fail(fieldVisitor, "callme.refused")
 		}
 		return uri, nil
@@ -49,19 +50,37 @@ func (p *Portal) readVisitor(ctx context.Context, f *form.Form, owner aor.AOR) (
 		f.Fail(fieldVisitor, "callme.bad_address")
 		return "", nil
 	}
-	own, err := p.isOwners(ctx, who, owner)
-	if err != nil {
-		return "", err
-	}
-	if own {
+	if who == owner {
 		f.Fail(fieldVisitor, "callme.own")
 		return "", nil
 	}
 	reachable, err := p.reachable(ctx, who.Domain)
-	if err == nil && (!reachable || p.denied(who.URI())) {
+	if err == nil && !reachable {
 		f.Fail(fieldVisitor, "callme.refused")
 	}
 	return who.URI(), err
+}
+
+// unfit reports whether an address is none that is called for a visitor: another one of
+// the owner's, a gateway's, or one that the operator denies.
+func (p *Portal) unfit(ctx context.Context, visitor string, owner aor.AOR) (bool, error) {
+	if p.denied(visitor) {
+		return true, nil
+	}
+	who, err := aor.Parse(visitor, "")
+	if err != nil {
+		return true, nil //nolint:nilerr // readVisitor takes none such
+	}
+	aliases, err := p.DB.Aliases.List(ctx, owner)
+	if err != nil || slices.Contains(aliases, who) {
+		return true, err
+	}
+	ours, err := p.isOurs(ctx, who.Domain)
+	if err != nil || ours {
+		return false, err
+	}
+	gateways, err := p.DB.Dispatcher.All(ctx)
+	return slices.ContainsFunc(gateways, func(g store.Gateway) bool { return portal.SameHost(portal.Hosts(g.URI)[0], who.Domain) }), err
 }
 
 func (p *Portal) denied(uri string) bool { return p.Denied != nil && p.Denied(uri) }
@@ -98,40 +117,22 @@ func visitorAddress(typed string) (aor.AOR, bool) {
 	return who, who.User != ""
 }
 
-// isOwners reports whether an address is the owner's own, by whatever name.
-func (p *Portal) isOwners(ctx context.Context, who, owner aor.AOR) (bool, error) {
-	if who == owner {
-		return true, nil
-	}
-	aliases, err := p.DB.Aliases.List(ctx, owner)
-	return slices.Contains(aliases, who), err
+// reachable reports whether a domain is one of ours, or a name of the public DNS.
+func (p *Portal) reachable(ctx context.Context, domain string) (bool, error) {
+	ours, err := p.isOurs(ctx, domain)
+	return ours || p.isPublicName(domain), err
 }
 
-// reachable reports whether a domain is one of ours, or one of the public DNS
-// that is no gateway's.
-func (p *Portal) reachable(ctx context.Context, domain string) (bool, error) {
+func (p *Portal) isOurs(ctx context.Context, domain string) (bool, error) {
 	domains, err := p.DB.Domains.List(ctx)
-	if err != nil {
-		return false, err
-	}
-	if slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == domain }) {
-		return true, nil
-	}
-	if !isPublicName(domain) {
-		return false, nil
-	}
-	gateways, err := p.DB.Dispatcher.All(ctx)
-	if err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(gateways, func(g store.Gateway) bool { return hostOf(g.URI) == domain }), nil
+	return slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == domain }), err
 }
 
 // isPublicName reports whether a domain is a name that the public DNS may have:
 // of two labels at least, no address however it is written, none of a network's own.
-func isPublicName(domain string) bool {
+func (p *Portal) isPublicName(domain string) bool {
 	name := strings.TrimSuffix(strings.ToLower(domain), ".")
-	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+	if _, isAddr := portal.HostAddr(name); isAddr || portal.IsNowhere(name, p.Machine) {
 		return false
 	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
@@ -139,19 +140,6 @@ func isPublicName(domain string) bool {
 		return false
 	}
 	return !slices.ContainsFunc(unroutable, func(own string) bool { return name == own || strings.HasSuffix(name, "."+own) })
-}
-
-// hostOf is the host of a gateway's URI, which has no user, or one.
-func hostOf(uri string) string {
-	_, rest, _ := strings.Cut(uri, ":")
-	if _, after, found := strings.Cut(rest, "@"); found {
-		rest = after
-	}
-	host := rest
-	if i := strings.IndexAny(rest, ":;?>"); i >= 0 {
-		host = rest[:i]
-	}
-	return strings.TrimSuffix(strings.ToLower(host), ".")
 }
 
 // plain is a URI as people write it.

@@ -85,15 +85,8 @@ func TestPublicName(t *testing.T) {
 		"": false, ".": false, "org": false, "localhost": false, "a.localhost": false, "10.0.0.1": false, "[::1]": false, "1": false, "0x7f.1": false,
 		"127.0.0.0x1": false, "printer.local": false, "gw.internal": false, "x.home.arpa": false, "a.b.c.4": false, "x.y": false, "x.invalid": false,
 	} {
-		if got := isPublicName(name); got != want {
+		if got := new(Portal).isPublicName(name); got != want {
 			t.Errorf("%q: %v, want %v", name, got, want)
-		}
-	}
-	for uri, want := range map[string]string{
-		"sip:gw.example:5060;transport=tcp": "gw.example", "sips:u@GW.example.": "gw.example", "sip:192.0.2.1": "192.0.2.1", "": "",
-	} {
-		if got := hostOf(uri); got != want {
-			t.Errorf("host of %q: %q, want %q", uri, got, want)
 		}
 	}
 }

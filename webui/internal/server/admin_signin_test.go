@@ -206,7 +206,7 @@ func TestPrivilegeTakenAwayEndsAtOnce(t *testing.T) {
 	form.Set("user", "late")
 	check(t, s.db.Admins.Revoke(t.Context(), dora, store.PrivilegeDomain))
 	b.get("/admin/users").leads("/admin/sign-in?return=%2Fadmin%2Fusers")
-	b.do("POST", "/admin/users/new", form).leads("/admin/sign-in")
+	b.do("POST", "/admin/users/new", form).is(403).shows("You are not signed in any more", "late")
 	if _, err := s.db.Subscribers.Find(t.Context(), aor.AOR{User: "late", Domain: "example.org"}); err == nil {
 		t.Error("the user was made")
 	}

@@ -2,11 +2,15 @@ package server_test
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
+	"seraph/sql/aor"
 	"seraph/sql/store"
 )
 
@@ -41,7 +45,7 @@ func TestCallMeDoNotDisturb(t *testing.T) {
 	if n := s.dialled(); n != 0 {
 		t.Errorf("it rang %d times", n)
 	}
-	if counted, audited := s.requests(); counted != 0 || audited != 0 {
+	if counted, audited := s.requests(); counted != 1 || audited != 0 { // it counts, or the limits would tell
 		t.Errorf("%d counted, %d audited of what did not ring", counted, audited)
 	}
 	dnd.Enabled = false
@@ -110,4 +114,87 @@ func TestCallMeIsMarked(t *testing.T) {
 	if got := s.call(ctlproto.MethodCtdDial); got["visitor"] != float64(1) {
 		t.Errorf("the router was told %v", got)
 	}
+}
+
+// TestCallMeTellsNothing: whom the owner blocks, which other addresses are the owner's,
+// which hosts are gateways, what the operator denies and where the router finds
+// something to refuse: a stranger gets one answer for all of it, on line and offline,
+// and after the limit another one for all of it and for the rest.
+func TestCallMeTellsNothing(t *testing.T) {
+	const blocked, alias, numeric, gateway, denied = "eve@evil.example", "marsh@example.org", "0800777", "v@gw.provider.example", "v@x.denied.example"
+	for _, status := range []ctlproto.PresenceStatus{ctlproto.StatusOnLine, ctlproto.StatusOffline} {
+		var first string
+		for _, typed := range []string{blocked, alias, numeric, gateway, "v@GW.Provider.Example.", denied, "bad@router.example"} {
+			s := personStand(t, status, map[string]ctltest.Handler{
+				ctlproto.MethodCtdDial: func(params json.RawMessage) (any, *ctlproto.Error) {
+					if strings.Contains(string(params), "bad@router.example") {
+						return nil, ctlproto.InvalidParam("callee", "leads to a gateway")
+					}
+					return ctlproto.CtdDialResult{ID: "attempt"}, nil
+				},
+			})
+			check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: alice, Kind: store.RuleBlock, Pattern: "*@evil.example", Enabled: true}))
+			check(t, s.db.Aliases.Add(t.Context(), aor.AOR{User: "marsh", Domain: "example.org"}, alice))
+			check(t, s.db.Aliases.Add(t.Context(), aor.AOR{User: "0800777", Domain: "example.org"}, alice))
+			check(t, s.db.Dispatcher.Add(t.Context(), store.Gateway{Set: 1, URI: "sip:gw.provider.example:5060;transport=tcp"}))
+			b := s.browser()
+			form := b.get("/u/alice").form("/u/alice@example.org")
+			ask := func(typed string, status int) string {
+				t.Helper()
+				form.Set("address", typed)
+				a := b.do("POST", "/u/alice@example.org", form).is(status)
+				return strings.ReplaceAll(a.Body, html.EscapeString(typed), "TYPED")
+			}
+			got := ask(typed, http.StatusConflict)
+			if !strings.Contains(got, "cannot be called now, or not from this address") {
+				t.Errorf("%s: %s", typed, got)
+			}
+			if first == "" {
+				first = got
+			}
+			if unlike(first) != unlike(got) {
+				t.Errorf("%s, %s is told apart:\n%s\n%s", status, typed, first, got)
+			}
+			for range 2 {
+				ask(typed, http.StatusConflict)
+			}
+			full := ask(typed, http.StatusTooManyRequests)
+			if other := ask("somebody@ok.example", http.StatusTooManyRequests); unlike(full) != unlike(other) {
+				t.Errorf("%s is told apart after the limit:\n%s\n%s", typed, full, other)
+			}
+			if counted, audited := s.requests(); counted != 3 || audited != 0 {
+				t.Errorf("%s: %d counted, %d audited", typed, counted, audited)
+			}
+			s.browser().signIn("alice", "wonderland").get("/user/account/public").is(200).shows("Your phone was not called.")
+		}
+	}
+}
+
+// TestCallMeAwayTellsNothing: without the router, who is blocked gets the answer that
+// everybody gets, and counts as little.
+func TestCallMeAwayTellsNothing(t *testing.T) {
+	s := personStand(t, ctlproto.StatusOnLine, nil)
+	check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: alice, Kind: store.RuleBlock, Pattern: "*@evil.example", Enabled: true}))
+	b := s.browser()
+	form := b.get("/u/alice").form("/u/alice@example.org")
+	s.router.Close()
+	for range 4 { // more than the limit
+		var pages []string
+		for _, typed := range []string{"eve@evil.example", "eve@okay.example"} {
+			form.Set("address", typed)
+			a := b.do("POST", "/u/alice@example.org", form).is(http.StatusServiceUnavailable).shows("Calls cannot be connected at the moment")
+			pages = append(pages, unlike(strings.ReplaceAll(a.Body, typed, "TYPED")))
+		}
+		if pages[0] != pages[1] {
+			t.Errorf("told apart:\n%s\n%s", pages[0], pages[1])
+		}
+	}
+	if counted, audited := s.requests(); counted != 0 || audited != 0 {
+		t.Errorf("%d counted, %d audited", counted, audited)
+	}
+}
+
+// unlike is a page without what differs each time: tokens.
+func unlike(page string) string {
+	return regexp.MustCompile(`(name="csrf" value|nonce|content)="[^"]*"`).ReplaceAllString(page, "")
 }

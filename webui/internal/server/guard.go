@@ -8,10 +8,13 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
 )
 
 // Limits of one request that is no stream.
@@ -133,14 +136,12 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 				toPhoneBook(w, r)
 				return
 			}
-			s.refuse(w, r, http.StatusForbidden)
+			s.refuseStale(w, r, visitor)
 			return
 		}
 	}
 	if signedIn && counts(r, route) {
-		if err := s.partOf(r).sessions.Touch(r.Context(), visitor.Session); err != nil && !errors.Is(err, store.ErrNotFound) {
-			s.opts.Log.Warn("session not touched", "user", visitor.Session.AOR.String(), "err", err)
-		}
+		s.touch(r, visitor.Session)
 	}
 	if route.Stream {
 		route.Handler(w, r)
@@ -149,6 +150,36 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 	rec := &recorder{ResponseWriter: w}
 	route.Handler(rec, r)
 	s.noteNosy(r, visitor, route, rec.status)
+}
+
+// touch notes that a session is in use, which no page waits for.
+func (s *Server) touch(r *http.Request, current *session.Current) {
+	sessions := s.partOf(r).sessions
+	if !sessions.TouchDue(current) {
+		return
+	}
+	s.aside.Do(strconv.FormatInt(current.ID, 10), func(ctx context.Context) {
+		if err := sessions.Touch(ctx, current); err != nil && !errors.Is(err, store.ErrNotFound) {
+			s.opts.Log.Warn("session not touched", "user", current.AOR.String(), "err", err)
+		}
+	})
+}
+
+// refuseStale answers a form whose token is not the visitor's. It can be sent again, with
+// the right one, only where the browser says that a page of ours sent it: else another
+// site's form would need but one click more.
+func (s *Server) refuseStale(w http.ResponseWriter, r *http.Request, visitor session.Visitor) {
+	again := portal.Again{
+		Status: http.StatusForbidden, Title: view.M("again.stale_title"), Text: view.M("again.stale_text"), CSRF: view.Of(r).CSRF,
+	}
+	if !session.SameOrigin(r, visitor.Client) || !again.Show(w, r, s.opts.View) {
+		s.refuse(w, r, http.StatusForbidden)
+	}
+}
+
+// isOurs reports whether a page of ours sent a form, whoever sits before it now.
+func (s *Server) isOurs(r *http.Request, c session.Client) bool {
+	return r.Method == http.MethodPost && (session.SameOrigin(r, c) || s.partOf(r).sessions.Proves(r, c, r.PostForm.Get(session.FieldCSRF)))
 }
 
 // counts reports whether a request shows that somebody is there: not what a
@@ -196,7 +227,16 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request) *http.Request {
 // askToSignIn leads to the sign-in page, and back to where the person wanted to
 // go if that can be gone to again.
 func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route) {
-	at := s.partOf(r)
+	at, client := s.partOf(r), session.Of(r).Client
+	if s.isOurs(r, client) {
+		again := portal.Again{
+			Status: http.StatusForbidden, Title: view.M("again.ended_title"), Text: view.M("again.ended_text"),
+			CSRF: view.Of(r).CSRF, SignIn: at.signIn,
+		}
+		if again.Show(w, r, s.opts.View) {
+			return
+		}
+	}
 	to := at.signIn
 	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" && !route.Stream {
 		if back := at.local(r.URL.RequestURI(), ""); back != "" {
@@ -224,7 +264,7 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, visitor ses
 		level = slog.LevelDebug // it is the browser that did not wait
 	}
 	s.opts.Log.Log(r.Context(), level, "visitor unknown", "path", r.URL.Path, "err", err)
-	s.refuse(w, s.frame(w, r, visitor), status)
+	portal.Unavailable(w, s.frame(w, r, visitor), status, s.isOurs(r, visitor.Client), s.opts.View)
 }
 
 // refuse writes an error's page.

@@ -15,6 +15,7 @@ import (
 	"seraph/sql/store"
 	"seraph/webui/internal/admin"
 	"seraph/webui/internal/assets"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/public"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/user"
@@ -46,6 +47,9 @@ type Options struct {
 	ContactRules user.ContactRules
 	// RuleLimits say which call rules people may give themselves; zero is all.
 	RuleLimits user.RuleLimits
+	// Machine is the name of this machine, which is no place of a phone; "" if it is not
+	// known.
+	Machine string
 	// CallMe are the rules for visitors who want to be called; zero lets nobody.
 	CallMe public.CallMeRules
 	// Desk is what the operator says of mail and new accounts; zero is neither.
@@ -65,6 +69,7 @@ type Server struct {
 	desk    *public.Desk
 	domain  domainName
 	nosy    nosy
+	aside   portal.Aside
 	table   []Route
 	handler http.Handler
 	streams context.Context // ends when streams have to
@@ -92,7 +97,7 @@ func New(o Options) *Server {
 	s.portal = user.New(user.Options{
 		DB: o.DB, Ctl: o.Ctl, View: o.View, Sessions: s.users.sessions, SignIn: s.signIn, Now: o.Now, Log: o.Log,
 		Live: o.Live, AliasRules: o.AliasRules, ContactRules: o.ContactRules, RuleLimits: o.RuleLimits, CallMeOn: o.CallMe.On(), IsPage: s.isPage,
-		MailOn: o.Desk.On(), SignUpOn: o.Desk.SignUpOn(),
+		MailOn: o.Desk.On(), SignUpOn: o.Desk.SignUpOn(), Machine: o.Machine,
 	})
 	s.desk = public.NewDesk(public.DeskOptions{
 		Settings: o.Desk, DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Zone: o.Zone, Now: o.Now, Log: o.Log,
@@ -104,7 +109,7 @@ func New(o Options) *Server {
 		SessionsChanged: s.portal.SessionsChanged, PrivacyChanged: s.portal.PrivacyChanged, Deleted: s.portal.Deleted, SignUpDecided: s.desk.SignUpDecided,
 	})
 	everybody := public.New(public.Options{
-		DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Now: o.Now, Log: o.Log, CallMe: o.CallMe, Denied: o.ContactRules.Denies,
+		DB: o.DB, Ctl: o.Ctl, View: o.View, SignIn: s.signIn, Now: o.Now, Log: o.Log, CallMe: o.CallMe, Denied: o.ContactRules.Denies, Machine: o.Machine,
 	})
 	s.table = slices.Concat(s.routes(s.portal), publicRoutes(everybody), adminRoutes(admins))
 	if o.Desk.On() {

@@ -64,6 +64,16 @@ func CheckOrigin(r *http.Request, c Client) error {
 	return nil
 }
 
+// SameOrigin reports whether the browser says that a page of ours sent the request. Unlike
+// CheckOrigin it takes silence for no.
+func SameOrigin(r *http.Request, c Client) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
+	}
+	origin := r.Header.Get("Origin")
+	return origin != "" && origin != "null" && CheckOrigin(r, c) == nil
+}
+
 // CheckToken compares a form's token with the one of the session, or, before
 // sign-in, of the visit.
 func CheckToken(want, got string) error {

@@ -133,3 +133,25 @@ func TestTheme(t *testing.T) {
 		t.Errorf("a theme that there is not: %q", got)
 	}
 }
+
+// TestSameOrigin: only a browser that says so is believed; silence is none.
+func TestSameOrigin(t *testing.T) {
+	for _, c := range []struct {
+		site, origin string
+		want         bool
+	}{
+		{"same-origin", "", true}, {"same-origin", "null", true}, {"", "https://portal.example.org", true},
+		{"", "", false}, {"", "null", false}, {"none", "https://portal.example.org", false}, {"same-site", "https://portal.example.org", false},
+		{"cross-site", "https://portal.example.org", false}, {"", "http://portal.example.org", false}, {"", "https://evil.example.org", false}, {"", "%", false},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/x", nil)
+		for name, value := range map[string]string{"Sec-Fetch-Site": c.site, "Origin": c.origin} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		if got := SameOrigin(r, Client{Host: "portal.example.org", Secure: true}); got != c.want {
+			t.Errorf("Sec-Fetch-Site %q, Origin %q: %t", c.site, c.origin, got)
+		}
+	}
+}

@@ -109,9 +109,19 @@ func (m *Manager) Alive(ctx context.Context, s *Current) error {
 	return err
 }
 
+// Proves reports whether a form's token belongs to the session that the request's cookie
+// names, be that alive or not, or to the visit: then a page of ours sent the form.
+func (m *Manager) Proves(r *http.Request, c Client, csrf string) bool {
+	token := m.scope.token(r, c, m.scope.session)
+	return token != "" && CheckToken(csrfToken(token), csrf) == nil || CheckToken(VisitToken(r, c), csrf) == nil
+}
+
+// TouchDue reports whether Touch would write something.
+func (m *Manager) TouchDue(s *Current) bool { return m.now().Sub(s.LastSeen) >= touchEvery }
+
 // Touch notes that the session is in use, at most once a minute.
 func (m *Manager) Touch(ctx context.Context, s *Current) error {
-	if m.now().Sub(s.LastSeen) < touchEvery {
+	if !m.TouchDue(s) {
 		return nil
 	}
 	return m.sessions.Touch(ctx, s.Session)

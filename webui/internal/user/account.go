@@ -29,10 +29,14 @@ type accountPage struct {
 	Groups  []view.Msg
 	// Mail says that the portal sends mail.
 	Mail bool
-	// Pending is the mail address that waits for its confirmation, "" for none;
-	// Unconfirmed says that the profile's own does.
-	Pending     string
-	Unconfirmed bool
+	// Pending is the mail address that waits for its confirmation, "" for none, and
+	// Mailbox the one that mails go to meanwhile; Unconfirmed says that the profile's own
+	// waits.
+	Pending, Mailbox string
+	Unconfirmed      bool
+	// MissedWaits says that the mail of missed calls is wanted, and there is no address
+	// yet that it may go to.
+	MissedWaits bool
 	// MayRequest says that people give themselves aliases here.
 	MayRequest bool
 	// Phones is how many are registered; Away says that it is not known.
@@ -46,8 +50,13 @@ var presences = []store.Presence{store.PresenceNobody, store.PresenceSignedIn, s
 // Account shows the profile (GET /user/account).
 func (p *Portal) Account(w http.ResponseWriter, r *http.Request) {
 	me := session.Of(r).Profile
+	pending, err := p.pendingMail(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	f := form.New(
-		"first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
+		"first_name", me.FirstName, "last_name", me.LastName, "email", shownMail(me, pending), "phone", me.Phone,
 		"time_zone", me.TimeZone, "language", p.View.Match(me.Language), "presence", string(me.Presence), "findable", checked(me.Findable),
 		"auto_answer", checked(me.AutoAnswer), "missed_mail", checked(me.MissedMail != ""),
 	)
@@ -70,15 +79,24 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	before := session.Of(r).Profile
+	pending, err := p.pendingMail(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	me := readProfile(f, before)
 	if p.MailOn {
-		readMissedMail(f, &me)
+		needsMail(f, before, me.Email)
 	}
 	me.Language = p.readLanguage(f, before.Language)
-	ask, err := p.readMail(r, f, before, &me)
+	wish, err := p.readMail(r, f, before, pending, &me)
+	if p.MailOn {
+		readMissedMail(f, before, wish, pending, &me)
+	}
+	var told view.Msg
 	if err == nil && f.OK() {
 		if err = p.DB.Profiles.Save(r.Context(), me); err == nil {
-			err = p.mailChanged(r, before, me, ask)
+			told, err = p.mailChanged(r, before, me, wish)
 		}
 	}
 	if err != nil && !f.Take(err) {
@@ -95,10 +113,6 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 	if me.Presence != before.Presence {
 		p.live.PrivacyChanged(me.AOR)
 	}
-	told := view.M("account.saved")
-	if ask != "" {
-		told = view.M("account.saved_confirm", ask)
-	}
 	p.done(w, r, pathAccount, told)
 }
 
@@ -107,9 +121,6 @@ func readProfile(f *form.Form, me store.Profile) store.Profile {
 	zone := me.TimeZone
 	me.FirstName, me.LastName = f.Text("first_name", 64), f.Text("last_name", 64)
 	me.Email, me.Phone = f.Text("email", 254), f.Text("phone", 32)
-	if me.Email != "" && !looksLikeMail(me.Email) {
-		f.Fail("email", "account.bad_mail")
-	}
 	if strings.Trim(me.Phone, "0123456789+ -()./") != "" {
 		f.Fail("phone", "account.bad_phone")
 	}
@@ -121,26 +132,6 @@ func readProfile(f *form.Form, me store.Profile) store.Profile {
 	me.Presence = store.Presence(f.Choice("presence", levels...))
 	me.Findable, me.AutoAnswer = f.Checked("findable"), f.Checked("auto_answer")
 	return me
-}
-
-// readMissedMail turns the daily mail of missed calls on or off. It goes to the
-// profile's own address, which is also where a new password goes, and never to
-// another one: nobody could subscribe a stranger to the calls of somebody else.
-func readMissedMail(f *form.Form, me *store.Profile) {
-	me.MissedMail = ""
-	if !f.Checked("missed_mail") {
-		return
-	}
-	if me.Email == "" {
-		f.Fail("missed_mail", "account.missed_mail_needs")
-	}
-	me.MissedMail = me.Email
-}
-
-// looksLikeMail is true for somebody@some.host; only sending shows more.
-func looksLikeMail(s string) bool {
-	local, host, found := strings.Cut(s, "@")
-	return found && local != "" && host != "" && !strings.ContainsAny(host, "@ ") && !strings.ContainsAny(local, " ")
 }
 
 func (p *Portal) showAccount(w http.ResponseWriter, r *http.Request, status int, f *form.Form) {
@@ -159,11 +150,10 @@ func (p *Portal) showAccount(w http.ResponseWriter, r *http.Request, status int,
 		p.fail(w, r, err)
 		return
 	}
-	phones := p.phones(r)
+	phones, me := p.phones(r), session.Of(r).Profile
 	page := accountPage{
-		Pending: pending, Unconfirmed: p.MailOn && session.Of(r).Profile.Unconfirmed,
-
-		Form: f, Zones: p.zoneOptions(r, session.Of(r).Profile.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
+		Pending: pending, Mailbox: me.Mail(), Unconfirmed: p.MailOn && me.Unconfirmed, MissedWaits: p.MailOn && me.MissedMail != "" && me.Mail() == "",
+		Form: f, Zones: p.zoneOptions(r, me.TimeZone), Phones: len(phones.Phones), Away: phones.Away,
 		Languages: p.languageOptions(r), Aliases: aliases, Groups: p.permissions(groups), MayRequest: p.AliasRules.Limit > 0, Mail: p.MailOn,
 	}
 	for _, level := range presences {

@@ -215,7 +215,7 @@ func (p *Portal) ownAlias(r *http.Request, text string) (aor.AOR, error) {
 // reloadAliases makes the router read the aliases; false if it will do so
 // later by itself.
 func (p *Portal) reloadAliases(r *http.Request) bool {
-	err := p.Ctl.AliasReload(r.Context())
+	err := p.acts.AliasReload(r.Context())
 	if err != nil {
 		p.Log.Warn("router not told of a changed alias", "user", owner(r).String(), "err", err)
 	}

@@ -43,7 +43,7 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 	}
 	lifetime := readLifetime(f)
 	if f.OK() {
-		err := p.Ctl.UlAdd(r.Context(), ctlproto.UlAddParams{
+		err := p.acts.UlAdd(r.Context(), ctlproto.UlAddParams{
 			AoR: me.String(), Contact: contact, Expires: int64(lifetime / time.Second), Q: manualQ,
 		})
 		if err != nil {
@@ -55,7 +55,6 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 		p.showPhones(w, r, http.StatusUnprocessableEntity, p.phones(r), f)
 		return
 	}
-	p.audit(r, "location.add", "", contact)
 	p.audit(r, "location.add", "", contact+", "+f.Value("lifetime"))
 	p.done(w, r, pathPhones, view.M("phones.added", contact))
 }

@@ -5,19 +5,19 @@ import (
 	"net/http"
 	"time"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
+	"seraph/webui/internal/view"
 )
 
 // Post sends the mails that a change of the mail address needs; public.Desk is one.
 type Post interface {
-	// MailAddress is a text as an address that we send to, an error if it is none.
-	MailAddress(text string) (string, error)
-	// MailWait counts a mail to an address; if there were too many, it is how long to
-	// wait.
-	MailWait(email string) time.Duration
+	// MailWait counts a change of the address of an account to another one, or to none;
+	// if there were too many, it is how long to wait.
+	MailWait(me aor.AOR, email string) time.Duration
 	// MailWanted mails the link with token to email, which may be "", and tells the
 	// address that the profile has.
 	MailWanted(me store.Profile, email, token string)
@@ -29,41 +29,96 @@ const mailTime = 24 * time.Hour
 // mailField is where the password stands that a change of the address takes.
 const mailField = "password"
 
+// mailWish is what somebody wants of the mail address.
+type mailWish struct {
+	// Ask is an address whose owner is to confirm it; "" for none.
+	Ask string
+	// TakeBack says that the address which waits for its confirmation is not wanted any
+	// more.
+	TakeBack bool
+}
+
+// shownMail is the address that the form begins with: the one that waits for its
+// confirmation or else the profile's. So what is left as it is changes nothing, and
+// whoever types the profile's takes the other one back.
+func shownMail(me store.Profile, pending string) string {
+	if pending != "" {
+		return pending
+	}
+	return me.Email
+}
+
 // readMail takes what was typed as the mail address. Whoever has the address sets
 // the password, so changing it takes the password. Where there is mail, the profile
-// keeps the address that it has until the new one is confirmed, which is asked:
-// then ask is it. Where there is none, the address is only text, and counts as
-// unconfirmed.
-func (p *Portal) readMail(r *http.Request, f *form.Form, before store.Profile, me *store.Profile) (ask string, err error) {
+// keeps the address that it has until the new one is confirmed. Where there is none,
+// the address is only text, and counts as unconfirmed.
+func (p *Portal) readMail(r *http.Request, f *form.Form, before store.Profile, pending string, me *store.Profile) (wish mailWish, err error) {
 	typed := me.Email
 	me.Email, me.Unconfirmed = before.Email, before.Unconfirmed
-	again := p.MailOn && before.Unconfirmed && typed != "" && f.Value(mailField) != "" // asks for the link
-	if !f.OK() || typed == before.Email && !again {
-		return "", nil
-	}
-	if p.MailOn && typed != "" {
-		address, bad := p.Post.MailAddress(typed)
+	if typed != "" && typed != before.Email && typed != pending {
+		address, bad := aor.Mail(typed)
 		if bad != nil {
 			f.Fail("email", "account.bad_mail")
-			return "", nil //nolint:nilerr // it stands beside the field
 		}
 		typed = address
 	}
-	if f.Value(mailField) == "" {
+	again := p.MailOn && f.Value(mailField) != "" && typed != "" && (typed == pending || pending == "" && before.Unconfirmed) // asks for the link
+	switch {
+	case !f.OK(), typed == shownMail(before, pending) && !again:
+		return wish, nil
+	case typed == before.Email && !again:
+		return mailWish{TakeBack: true}, nil
+	case f.Value(mailField) == "":
 		f.Fail(mailField, "account.mail_needs_password")
-		return "", nil
+		return wish, nil
 	}
 	if err := p.confirmOwner(r, f, mailField); err != nil || !f.OK() {
-		return "", err
+		return wish, err
+	}
+	if p.MailOn {
+		if wait := p.Post.MailWait(me.AOR, typed); wait > 0 {
+			f.Fail("email", "account.mail_too_many", p.possibleAgain(r, wait))
+		}
 	}
 	if !p.MailOn || typed == "" {
 		me.Email, me.Unconfirmed = typed, true
-		return "", nil
+		return wish, nil
 	}
-	if wait := p.Post.MailWait(typed); wait > 0 {
-		f.Fail("email", "account.mail_too_many", portal.WaitSeconds(wait))
+	return mailWish{Ask: typed}, nil
+}
+
+// possibleAgain is when a wait is over, to the minute, as the reader's clock shows it.
+func (p *Portal) possibleAgain(r *http.Request, wait time.Duration) string {
+	zone := view.Of(r).Zone
+	if zone == nil {
+		zone = time.UTC
 	}
-	return typed, nil
+	now := p.Now().In(zone)
+	return p.View.TextsFor(r).When(now.Add(wait+time.Minute-1).Truncate(time.Minute), now)
+}
+
+// readMissedMail turns the daily mail of missed calls on or off. It goes to the
+// profile's own address, which is also where a new password goes, and never to
+// another one: nobody could subscribe a stranger to the calls of somebody else. Until
+// that address is confirmed it is a wish, which no mail comes of.
+func readMissedMail(f *form.Form, before store.Profile, wish mailWish, pending string, me *store.Profile) {
+	me.MissedMail = ""
+	if !f.Checked("missed_mail") {
+		return
+	}
+	for _, to := range []string{me.Email, wish.Ask, pending, before.MissedMail} {
+		if me.MissedMail == "" {
+			me.MissedMail = to
+		}
+	}
+}
+
+// needsMail says that the mail of missed calls needs an address, to who turns it on
+// without one or takes the address away.
+func needsMail(f *form.Form, before store.Profile, typed string) {
+	if f.Checked("missed_mail") && typed == "" && (before.Email != "" || before.MissedMail == "") {
+		f.Fail("missed_mail", "account.missed_mail_needs")
+	}
 }
 
 // confirmOwner checks the password in a field, which slows guessing down as the
@@ -73,30 +128,71 @@ func (p *Portal) confirmOwner(r *http.Request, f *form.Form, field string) error
 }
 
 // mailChanged does what follows a saved profile: it has the new address confirmed,
-// tells the old one, and writes down what was asked for.
-func (p *Portal) mailChanged(r *http.Request, before, me store.Profile, ask string) error {
+// tells the old one, and writes down what was asked for. told is what the page says.
+func (p *Portal) mailChanged(r *http.Request, before, me store.Profile, wish mailWish) (told view.Msg, err error) {
+	told = view.M("account.saved")
 	switch {
-	case ask != "":
-		token, err := p.DB.Pending.AddMail(r.Context(), me.AOR, ask, mailTime)
-		if err != nil {
-			return err
+	case wish.TakeBack:
+		email, err := p.takeMailBack(r)
+		if err == nil && email != "" {
+			told = view.M("account.saved_taken_back", email)
 		}
-		p.audit(r, "email.ask", before.Email, ask)
-		p.Post.MailWanted(before, ask, token)
+		return told, err
+	case wish.Ask != "":
+		token, err := p.DB.Pending.AddMail(r.Context(), me.AOR, wish.Ask, mailTime)
+		if err != nil {
+			return told, err
+		}
+		p.audit(r, "email.ask", before.Email, wish.Ask)
+		p.Post.MailWanted(before, wish.Ask, token)
+		return view.M("account.saved_confirm", wish.Ask), nil
 	case me.Email != before.Email:
 		if err := p.DB.Pending.DropLinks(r.Context(), me.AOR); err != nil {
-			return err
+			return told, err
 		}
 		p.audit(r, "email.change", before.Email, me.Email)
 		if p.MailOn {
 			p.Post.MailWanted(before, "", "")
 		}
 	}
-	return nil
+	return told, nil
 }
 
-// pendingMail is the address that waits for its confirmation; "" for none.
+// MailTakeBack takes back that another mail address is wanted (POST
+// /user/account/e-mail/take-back): its link leads nowhere then. It asks for no
+// password, for all stays as it was.
+func (p *Portal) MailTakeBack(w http.ResponseWriter, r *http.Request) {
+	email, err := p.takeMailBack(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	told := view.M("account.mail_taken_back", email)
+	if email == "" {
+		told = view.M("account.mail_none_waits")
+	}
+	p.done(w, r, pathAccount, told)
+}
+
+// takeMailBack voids the address that waits and its link; email is that address, ""
+// if there is none (any more).
+func (p *Portal) takeMailBack(r *http.Request) (email string, err error) {
+	email, err = p.DB.Pending.DropMail(r.Context(), owner(r))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err == nil {
+		p.audit(r, "email.take_back", email, session.Of(r).Profile.Email)
+	}
+	return email, err
+}
+
+// pendingMail is the address that waits for its confirmation; "" for none, and where
+// there is no mail that it could be confirmed by.
 func (p *Portal) pendingMail(r *http.Request) (string, error) {
+	if !p.MailOn {
+		return "", nil
+	}
 	c, err := p.DB.Pending.MailOf(r.Context(), owner(r))
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil

@@ -155,7 +155,7 @@ func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	err := p.Ctl.UlRmContact(r.Context(), owner(r).String(), contact)
+	err := p.acts.UlRmContact(r.Context(), owner(r).String(), contact)
 	switch {
 	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound: // it has just gone by itself
 	case err == nil:
@@ -169,7 +169,6 @@ func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
 		p.done(w, r, pathPhones, text)
 		return
 	}
-	p.audit(r, "location.remove", contact, "")
 	p.done(w, r, pathPhones, view.M("phones.removed", contact))
 }
 

@@ -68,7 +68,7 @@ func (p *Portal) PasswordSave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	told := view.M("security.changed")
-	if err := p.Ctl.AuthForget(r.Context(), owner(r).String()); err != nil {
+	if err := p.acts.AuthForget(r.Context(), owner(r).String()); err != nil {
 		p.Log.Warn("router not told of a new password", "user", owner(r).String(), "err", err)
 		told = view.M("security.changed_later")
 	}

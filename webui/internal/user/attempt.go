@@ -114,7 +114,7 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 func (p *Portal) AttemptCancel(w http.ResponseWriter, r *http.Request) {
 	status, err := p.attempt(r)
 	if err == nil {
-		err = p.Ctl.CtdCancel(r.Context(), status.ID, owner(r).String())
+		err = p.acts.CtdCancel(r.Context(), status.ID, owner(r).String())
 	}
 	switch code := ctlproto.CodeOf(err); {
 	case err == nil, code == ctlproto.CodeRefused:
@@ -173,7 +173,11 @@ func (p *Portal) showAttempt(w http.ResponseWriter, r *http.Request, before ctlp
 		http.Redirect(w, r, attemptPath(before.ID), http.StatusSeeOther)
 		return
 	}
-	status, err := p.Ctl.CtdStatus(r.Context(), before.ID)
+	status := before
+	err := p.router.Ask(r.Context(), func(ctx context.Context) (err error) {
+		status, err = p.Ctl.CtdStatus(ctx, before.ID)
+		return err
+	})
 	if err != nil {
 		p.Log.Warn("attempt not read", "user", owner(r).String(), "err", err)
 		status = before

@@ -15,7 +15,12 @@ import (
 const pathGroups = pathPhoneBook + "/groups"
 
 // groupsPage is the data of groups.html.
-type groupsPage struct{ Rows []groupRow }
+type groupsPage struct {
+	Rows []groupRow
+	// Gone says that a group which was to get another name is there no more; its key
+	// is "" if none was.
+	Gone view.Msg
+}
 
 // groupRow is one group with the form that gives it another name.
 type groupRow struct {
@@ -57,11 +62,12 @@ func (p *Portal) GroupRename(w http.ResponseWriter, r *http.Request) {
 	if old != "" {
 		n, err = p.DB.Phonebook.RenameGroup(r.Context(), owner(r), old, name)
 	}
-	if err == nil && n == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		p.fail(w, r, err)
+		return
+	case n == 0: // another tab was quicker
+		p.showGroups(w, r, http.StatusNotFound, f)
 		return
 	}
 	p.done(w, r, pathGroups, view.M("groups.renamed", old, name))
@@ -128,8 +134,14 @@ func (p *Portal) showGroups(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	var page groupsPage
+	if f.Value(fieldGroup) != "" || f.Value("name") != "" {
+		page.Gone = view.M("groups.gone", clip(f.Value(fieldGroup), maxEntryName), clip(f.Value("name"), maxEntryName))
+	}
 	for i, g := range groups {
 		row := groupRow{GroupSize: g, Number: i + 1, Typed: g.Name}
+		if g.Name == f.Value(fieldGroup) {
+			page.Gone = view.Msg{}
+		}
 		if key, args := f.Error("name"); key != "" && f.Value(fieldGroup) == g.Name {
 			row.Typed, row.Fault = f.Value("name"), view.Msg{Key: key, Args: args}
 		}

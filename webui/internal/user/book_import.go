@@ -147,6 +147,8 @@ func fileFault(err error) view.Msg {
 	switch {
 	case errors.Is(err, contacts.ErrEmpty):
 		return view.M("import.empty")
+	case errors.Is(err, contacts.ErrCharset):
+		return view.M("import.charset")
 	case errors.Is(err, contacts.ErrHeader):
 		return view.M("import.header")
 	case errors.Is(err, contacts.ErrTooMany):

@@ -142,7 +142,7 @@ func TestImportWrongInput(t *testing.T) {
 		"http://x.org,Web,\n" +
 		"b ob,Space,\n" +
 		"a," + strings.Repeat("n", 65) + ",\n" +
-		"b,Bad\xff,\n" +
+		"b,Bad\x01,\n" +
 		"c,<script>alert(1)</script>\u202e,\n" +
 		"d,Long," + strings.Repeat("n", 256) + "\n" +
 		"e\"f,Quote,\n"
@@ -156,6 +156,8 @@ func TestImportWrongInput(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"empty", "", "There is nothing in this file."},
 		{"zip", "PK\x03\x04\x00\x00rubbish", "This is no text file."},
+		{"Latin-1", "first_name;address\nJ\xfcrgen;j\nRen\xe9;r\n", "Save the file as UTF-8"},
+		{"UTF-16", "\xff\xfea\x00d\x00d\x00", "Save the file as UTF-8"},
 		{"picture", "\x89PNG\r\n", "neither a vCard nor a table with a column called address"},
 		{"no address", "first_name\nBob\n", "neither a vCard nor a table"},
 		{"many", "address\n" + strings.Repeat("x\n", 5001), "There are more than 5000 contacts in this file."},

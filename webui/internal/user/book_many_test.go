@@ -170,3 +170,15 @@ func TestPeopleOffered(t *testing.T) {
 		page.hides(t, "secret", "<b>")
 	}
 }
+
+// TestGroupRenamedMeanwhile: a group that another tab has renamed is said to be gone, and the
+// new name that was typed is not lost, hostile or empty as it may be.
+func TestGroupRenamedMeanwhile(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "Friends")
+	b := s.signIn(alice)
+	b.get("/user/phone-book/groups")
+	b.post("/user/phone-book/groups", "group", "Friends", "name", "Family").shows(t, http.StatusOK, "Family")
+	b.post("/user/phone-book/groups", "group", "Friends", "name", "<b>Mates</b>").shows(t, http.StatusNotFound, "no group “Friends” any more", "<b>Mates</b>", "Family")
+	b.post("/user/phone-book/groups", "group", "Friends", "name", "tab\tin it").shows(t, http.StatusUnprocessableEntity, "no group “Friends” any more", "tab\tin it")
+}

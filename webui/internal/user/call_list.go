@@ -186,7 +186,7 @@ func (p *Portal) deleteCalls(w http.ResponseWriter, r *http.Request, list *callL
 		p.fail(w, r, err)
 		return
 	}
-	p.live.MissedChanged(owner(r))
+	p.live.CallsRemoved(owner(r))
 	p.done(w, r, list.path, p.counted(list.done, n))
 }
 

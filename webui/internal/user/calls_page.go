@@ -13,7 +13,7 @@ import (
 // callRowsShown is how many calls stand on a page.
 const callRowsShown = 50
 
-// callsPage is the data of calls.html.
+// callsPage is the data of calls.html and of its part "calls".
 type callsPage struct {
 	List   view.List
 	Filter callFilter
@@ -59,9 +59,10 @@ type callRow struct {
 	Detail string   // what SIP said, "486 Busy Here"; "" of an answered call
 }
 
-// Calls lists the calls that the user made and got, newest first (GET /user/calls);
-// callFilter says how it is narrowed.
+// Calls lists the calls that the user made and got, newest first (GET /user/calls;
+// callFilter says how it is narrowed): the page, or to htmx the list alone.
 func (p *Portal) Calls(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "HX-Request")
 	page := callsPage{List: view.ParseList(r, callRowsShown, columnTime, columnLength).DownFirst(columnTime, columnLength)}
 	page.Filter = readCallFilter(r, r.URL.Query(), &allCallsList)
 	status := http.StatusOK
@@ -70,6 +71,10 @@ func (p *Portal) Calls(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := p.fillCalls(r, &page); err != nil {
 		p.fail(w, r, err)
+		return
+	}
+	if r.Header.Get("HX-Request") != "" {
+		p.View.Fragment(w, r, http.StatusOK, "calls", page) // what is wrong with the filter, its form says
 		return
 	}
 	p.View.Page(w, r, status, "calls", view.Page{Title: view.M("calls.title"), Tab: tabCalls, Data: page})

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"seraph/webui/internal/portal"
 )
 
 // ContactRules say which contacts people may add by hand. They do not bind
@@ -111,18 +112,11 @@ func parseNetwork(text string) (netip.Prefix, bool) {
 	if network, err := netip.ParsePrefix(text); err == nil {
 		return network.Masked(), true
 	}
-	addr, ok := parseNumber(text)
+	addr, ok := portal.HostAddr(text)
 	if !ok {
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(addr, addr.BitLen()), true
-}
-
-// parseNumber reads a host that is an address.
-func parseNumber(host string) (netip.Addr, bool) {
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	addr, err := netip.ParseAddr(host)
-	return addr.Unmap().WithZone(""), err == nil
 }
 
 // Denies reports whether nobody may add a contact, a URI as aor.CanonicalURI
@@ -131,7 +125,7 @@ func (r ContactRules) Denies(contact string) bool {
 	if len(r.Deny) == 0 {
 		return false
 	}
-	users, hosts := usersOf(contact), hostsOf(contact)
+	users, hosts := usersOf(contact), portal.Hosts(contact)
 	uris := spellings(contact, users)
 	for _, p := range r.Deny {
 		if p.fits(uris, users, hosts) {
@@ -152,7 +146,7 @@ func (p ContactPattern) fits(uris, users, hosts []string) bool {
 		return anyFits(p.host, hosts)
 	}
 	for _, host := range hosts {
-		if addr, ok := parseNumber(host); ok && p.network.Contains(addr) {
+		if addr, ok := portal.HostAddr(host); ok && p.network.Contains(addr) {
 			return true
 		}
 	}
@@ -174,7 +168,7 @@ func anyFits(re *regexp.Regexp, texts []string) bool {
 func usersOf(uri string) []string {
 	_, rest, _ := strings.Cut(uri, ":")
 	escaped, _, _ := strings.Cut(rest, "@")
-	user := unescaped(escaped)
+	user := portal.Unescaped(escaped)
 	name, _, _ := strings.Cut(strings.Map(halfWidth, user), ";")
 	number := strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "").Replace(name)
 	if strings.Trim(number, "+0123456789*#") != "" {
@@ -203,35 +197,4 @@ func spellings(uri string, users []string) []string {
 		uris = append(uris, scheme+":"+user+"@"+after)
 	}
 	return uris
-}
-
-// hostsOf is where a URI leads: its host and every maddr, a final dot aside.
-func hostsOf(uri string) []string {
-	_, rest, _ := strings.Cut(uri, "@")
-	rest, params, _ := strings.Cut(rest, ";")
-	hosts := []string{strings.TrimSuffix(withoutPort(rest), ".")}
-	for param := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(param, "=")
-		if strings.EqualFold(unescaped(name), "maddr") {
-			hosts = append(hosts, strings.TrimSuffix(unescaped(value), "."))
-		}
-	}
-	return hosts
-}
-
-// withoutPort is the host of host:port; of an IPv6 address in brackets, too.
-func withoutPort(hostport string) string {
-	if end := strings.IndexByte(hostport, ']'); end >= 0 {
-		return hostport[:end+1]
-	}
-	host, _, _ := strings.Cut(hostport, ":")
-	return host
-}
-
-// unescaped is a text without its escapes; one with wrong ones stays.
-func unescaped(text string) string {
-	if plain, err := url.PathUnescape(text); err == nil {
-		return plain
-	}
-	return text
 }

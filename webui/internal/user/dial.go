@@ -79,10 +79,13 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.live.calls.rings(owner(r), status.ID, device)
-	if err := p.DB.Dials.Add(r.Context(), owner(r), to); err != nil {
-		p.Log.Warn("dialled address not remembered", "user", owner(r).String(), "err", err)
-	}
-	p.live.BookChanged(owner(r))
+	me := owner(r)
+	p.aside.Do("dial "+me.String(), func(ctx context.Context) {
+		if err := p.DB.Dials.Add(ctx, me, to); err != nil {
+			p.Log.Warn("dialled address not remembered", "user", me.String(), "err", err)
+		}
+		p.live.BookChanged(me)
+	})
 	p.showAttempt(w, r, status)
 }
 
@@ -96,7 +99,7 @@ func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee, device s
 	} else if !errors.Is(err, store.ErrNotFound) {
 		p.Log.Warn("name not looked up", "user", caller.String(), "err", err) // the call does not depend on it
 	}
-	id, err := p.Ctl.CtdDial(ctx, ctlproto.CtdDialParams{
+	id, err := p.acts.CtdDial(ctx, ctlproto.CtdDialParams{
 		Caller: caller.String(), Callee: callee, CalleeName: name, Device: device, Actor: caller.String(),
 	})
 	if err != nil {

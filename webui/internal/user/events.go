@@ -19,6 +19,7 @@ const (
 	eventPresence = "presence" // map of address to status, of those that changed
 	eventContacts = "contacts" // {}: the user's own registered contacts changed
 	eventCard     = "card"     // cardData: the click-to-dial card changed
+	eventCalls    = "calls"    // {}: the list of calls changed
 	eventBadges   = "badges"   // badgesData: a number on a tab changed, perhaps with the list behind it
 	eventAway     = "away"     // {}: the router cannot be reached
 	eventEnd      = "end"      // {}: the session has ended, do not come back
@@ -105,6 +106,10 @@ type feed struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	control *http.ResponseController
+	// checked is when the session was last looked at and had not ended; withheld says
+	// that news were not sent because nobody knew.
+	checked  time.Time
+	withheld bool
 }
 
 // newFeed begins the answer.
@@ -148,18 +153,50 @@ func (f *feed) serve() {
 var errSessionEnded = errors.New("the session has ended")
 
 // checkSession ends the stream if its session has ended. A database that does
-// not answer ends nothing.
+// not answer ends nothing; when it does again, the page gets what it missed meanwhile.
 func (f *feed) checkSession() error {
-	ctx, cancel := context.WithTimeout(f.r.Context(), f.portal.live.opts.Write)
-	defer cancel()
-	err := f.portal.Sessions.Alive(ctx, session.Of(f.r).Session)
-	if !errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err := f.event(eventEnd, struct{}{}); err != nil {
+	alive, err := f.lives()
+	if err != nil || !alive || !f.withheld {
 		return err
 	}
-	return errSessionEnded
+	f.withheld = false
+	return f.write(news{kind: newsState, at: time.Now()})
+}
+
+// lives looks at the session, and ends the stream if it has ended; false is a database
+// that does not say.
+func (f *feed) lives() (alive bool, err error) {
+	ctx, cancel := context.WithTimeout(f.r.Context(), f.portal.live.opts.Write)
+	defer cancel()
+	begin := time.Now()
+	err = f.portal.Sessions.Alive(ctx, session.Of(f.r).Session)
+	if err == nil {
+		f.checked = begin
+		return true, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err := f.event(eventEnd, struct{}{}); err != nil {
+		return false, err
+	}
+	return false, errSessionEnded
+}
+
+// own sends an event with what was known of the user at a time, if the session is still
+// the user's after it: the account may have been deleted, and the address be somebody
+// else's. One look is enough for all that the queue held before it.
+func (f *feed) own(at time.Time, name string, data any) error {
+	if !f.checked.After(at) {
+		switch alive, err := f.lives(); {
+		case err != nil:
+			return err
+		case !alive:
+			f.withheld = true
+			return nil
+		}
+	}
+	return f.event(name, data)
 }
 
 // write sends one piece of news as its event.
@@ -170,18 +207,22 @@ func (f *feed) write(n news) error {
 		if !synced {
 			return nil // away or being read; that is told by itself
 		}
-		return f.event(eventState, stateData{Presence: statuses, Card: f.card(), Badges: f.badges("")})
+		data := stateData{Presence: statuses, Card: f.card(), Badges: f.badges("")}
+		return f.own(time.Now(), eventState, data)
 	case newsPresence:
-		return f.event(eventPresence, n.presence)
+		return f.own(n.at, eventPresence, n.presence)
 	case newsContacts:
-		return f.event(eventContacts, struct{}{})
+		return f.own(n.at, eventContacts, struct{}{})
+	case newsCalls:
+		return f.own(n.at, eventCalls, struct{}{})
 	case newsCall:
-		return f.event(eventCard, f.card())
+		data := f.card()
+		return f.own(time.Now(), eventCard, data)
 	case newsAway:
 		return f.event(eventAway, struct{}{})
 	case newsBadges, newsMissed, newsMessages:
 		if data := f.badges(n.kind.changed()); data != nil {
-			return f.event(eventBadges, data)
+			return f.own(time.Now(), eventBadges, data)
 		}
 	}
 	return nil

@@ -346,3 +346,47 @@ func TestEventsAlso(t *testing.T) {
 	}
 	s.signIn(bob).listenAt("/user/events?" + ask.Encode()).begins(want)
 }
+
+// TestEventsOfTheNextOwner: the open stream of an account that another program deleted hears
+// nothing of who has the address now, and ends with the first that happens to them; that of
+// an account which is still there goes on.
+func TestEventsOfTheNextOwner(t *testing.T) {
+	for name, happens := range map[string]func(s *site){
+		"contacts": func(s *site) {
+			s.router.Publish(ctlproto.TopicRegistration, ctlproto.RegistrationEvent{AoR: alice.String(), Status: ctlproto.StatusOnLine})
+		},
+		"a missed call": func(s *site) {
+			s.router.Publish(ctlproto.TopicMissedCall, ctlproto.MissedCallEvent{Owner: alice.String()})
+		},
+		"a call": func(s *site) {
+			s.router.Publish(ctlproto.TopicCall, ctlproto.CallEvent{Caller: alice.String(), Callee: "zoe@example.net"})
+		},
+		"a message": func(s *site) {
+			s.router.Publish(ctlproto.TopicMessage, ctlproto.MessageEvent{Owner: alice.String()})
+		},
+		"somebody of the old book": func(s *site) {
+			s.router.see(alice, bob.String(), ctlproto.StatusOnLine)
+			s.router.Publish(ctlproto.TopicRegistration, ctlproto.RegistrationEvent{AoR: bob.String(), Status: ctlproto.StatusOnLine})
+		},
+		"an entry": func(s *site) {
+			b := s.signIn(alice)
+			b.post("/user/phone-book/new", "address", "secret@example.net")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSiteWith(t, user.LiveOptions{Alive: time.Hour})
+			s.add(alice, "Bob", "Keller", "bob", "")
+			feed := s.signIn(alice).listen()
+			feed.begins(map[string]string{bob.String(): "offline"})
+			ofBob := s.signIn(bob).listen()
+			ofBob.begins(map[string]string{})
+			check(t, s.db.Subscribers.Delete(t.Context(), alice))
+			check(t, s.db.Subscribers.Create(t.Context(), alice, password))
+			happens(s)
+			feed.next("end", nil)
+			feed.ends()
+			s.router.Publish(ctlproto.TopicRegistration, ctlproto.RegistrationEvent{AoR: bob.String()})
+			ofBob.next("contacts", nil)
+		})
+	}
+}

@@ -13,6 +13,9 @@ import (
 	"seraph/webui/internal/view"
 )
 
+// pathFind is the page that finds people of the domain.
+const pathFind = pathPhoneBook + "/find"
+
 const (
 	// maxFound is how many people one search shows.
 	maxFound = 50

@@ -8,6 +8,7 @@ import (
 
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 )
 
 // inside reports whether a URI, as aor.CanonicalURI gives it, leads to one of our own
@@ -50,7 +51,7 @@ func (p *Portal) domains(ctx context.Context) (names []string, err error) {
 // its owner, and past the rules of forwarding. The router, which knows where names lead
 // and its own addresses, looks at it, too.
 func (p *Portal) contactFault(ctx context.Context, owner aor.AOR, contact string) (string, error) {
-	hosts := hostsOf(contact)
+	hosts := portal.Hosts(contact)
 	domains, err := p.domains(ctx)
 	if err != nil {
 		return "", err
@@ -58,12 +59,15 @@ func (p *Portal) contactFault(ctx context.Context, owner aor.AOR, contact string
 	if slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(domains, strings.ToLower(host)) }) {
 		return "phones.our_domain", nil
 	}
+	if fault := portal.PlaceFault(contact, p.Machine); fault != "" {
+		return fault, nil
+	}
 	gateways, err := p.DB.Dispatcher.All(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, g := range gateways {
-		if slices.ContainsFunc(hosts, func(host string) bool { return sameHost(host, gatewayHost(g.URI)) }) {
+		if slices.ContainsFunc(hosts, func(host string) bool { return portal.SameHost(host, portal.Hosts(g.URI)[0]) }) {
 			return "phones.gateway", nil
 		}
 	}
@@ -83,20 +87,4 @@ func (p *Portal) mayForeign(ctx context.Context, owner aor.AOR) (bool, error) {
 	}
 	groups, err := p.DB.Groups.List(ctx, owner)
 	return slices.Contains(groups, p.RuleLimits.ForeignGroup), err
-}
-
-// gatewayHost is the host of a gateway's URI, which as a rule has no user.
-func gatewayHost(uri string) string {
-	scheme, rest, _ := strings.Cut(uri, ":")
-	if !strings.Contains(rest, "@") {
-		rest = "x@" + rest
-	}
-	return hostsOf(scheme + ":" + rest)[0]
-}
-
-// sameHost compares two hosts: addresses however they are written, names in any case.
-func sameHost(a, b string) bool {
-	x, isAddr := parseNumber(a)
-	y, also := parseNumber(b)
-	return isAddr && also && x == y || strings.EqualFold(a, b)
 }

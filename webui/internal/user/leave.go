@@ -51,7 +51,7 @@ func (p *Portal) askLeave(w http.ResponseWriter, r *http.Request, status int, pa
 	phones := p.phones(r)
 	page.What = goesAlong(held, len(phones.Phones))
 	if phones.Away && page.Fault.Key == "" {
-		page.Fault = view.M("leave.away")
+		page.Fault = view.M("leave.not_yet")
 	}
 	p.View.Page(w, r, status, "leave", view.Page{Title: view.M("leave.title"), Tab: tabAccount, Data: page})
 }
@@ -163,16 +163,16 @@ const leaveTime = 15 * time.Second
 // unregister makes the router read the credentials of a user again and takes the
 // phones off; a part of the router that is not loaded has nothing to forget.
 func (p *Portal) unregister(ctx context.Context, who aor.AOR) error {
-	if err := heard(p.Ctl.AuthForget(ctx, who.String())); err != nil {
+	if err := heard(p.acts.AuthForget(ctx, who.String())); err != nil {
 		return err
 	}
-	return heard(p.Ctl.UlRm(ctx, who.String()))
+	return heard(p.acts.UlRm(ctx, who.String()))
 }
 
 // endAttempts cancels the click-to-dial attempts of a user who goes: nobody's phone
 // rings for somebody who is no more, and nobody else gets them with the name.
 func (p *Portal) endAttempts(ctx context.Context, who aor.AOR) error {
-	list, err := p.Ctl.CtdList(ctx, ctlproto.CtdListParams{Caller: who.String(), Limit: ctlproto.MaxCtdList})
+	list, err := p.acts.CtdList(ctx, ctlproto.CtdListParams{Caller: who.String(), Limit: ctlproto.MaxCtdList})
 	if err != nil {
 		return heard(err)
 	}
@@ -181,7 +181,7 @@ func (p *Portal) endAttempts(ctx context.Context, who aor.AOR) error {
 		if attempt.Ended || !attempt.Cancellable {
 			continue
 		}
-		err := p.Ctl.CtdCancel(ctx, attempt.ID, who.String())
+		err := p.acts.CtdCancel(ctx, attempt.ID, who.String())
 		if ctlproto.CodeOf(err) != ctlproto.CodeRefused { // it has just come to its end
 			errs = append(errs, heard(err))
 		}
@@ -192,8 +192,8 @@ func (p *Portal) endAttempts(ctx context.Context, who aor.AOR) error {
 // dismiss makes the router forget a user who is no more: a phone may have
 // registered meanwhile.
 func (p *Portal) dismiss(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.endAttempts(ctx, who), p.unregister(ctx, who), heard(p.Ctl.AliasReload(ctx)), heard(p.Ctl.GroupReload(ctx)),
-		heard(p.Ctl.UserblockReload(ctx)), heard(p.Ctl.SpeeddialReload(ctx)))
+	return errors.Join(p.endAttempts(ctx, who), p.unregister(ctx, who), heard(p.acts.AliasReload(ctx)), heard(p.acts.GroupReload(ctx)),
+		heard(p.acts.UserblockReload(ctx)), heard(p.acts.SpeeddialReload(ctx)))
 }
 
 func heard(err error) error {

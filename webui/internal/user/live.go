@@ -20,6 +20,7 @@ type Router interface {
 	CtdDial(ctx context.Context, p ctlproto.CtdDialParams) (string, error)
 	CtdStatus(ctx context.Context, id string) (ctlproto.CtdStatus, error)
 	CtdCancel(ctx context.Context, id, actor string) error
+	CoreVersion(ctx context.Context) (string, error)
 	Follow(ctx context.Context, handle func(ctlproto.Event), topics ...string) error
 }
 
@@ -34,6 +35,9 @@ type LiveOptions struct {
 	// Reask is how often the whole phone book is asked for again, for what no
 	// event tells: somebody hid, an alias came on line. A minute.
 	Reask time.Duration
+	// Pulse is how often the router is asked whether it answers at all, and how long
+	// it has for that: one that hangs breaks no connection. 3 s.
+	Pulse time.Duration
 	// Comment is how often a stream without news shows that it lives. 20 s.
 	Comment time.Duration
 	// Alive is how often a stream asks whether its session still is. 10 s.
@@ -53,6 +57,7 @@ func (o *LiveOptions) setDefaults() {
 	}
 	set(&o.Gap, 100*time.Millisecond)
 	set(&o.Reask, time.Minute)
+	set(&o.Pulse, 3*time.Second)
 	set(&o.Comment, 20*time.Second)
 	set(&o.Alive, 10*time.Second)
 	set(&o.Write, 10*time.Second)
@@ -88,7 +93,8 @@ type Live struct {
 
 	mu      sync.Mutex
 	closed  bool
-	away    bool // the router cannot be reached
+	away    bool // the router cannot be reached, or hangs
+	hung    bool // it takes questions and answers none
 	open    int  // streams
 	viewers map[aor.AOR]*viewer
 	watched map[string]map[*viewer]struct{} // who has an address on a page
@@ -108,11 +114,12 @@ func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *L
 // what it started. It is called once, and ended before the HTTP server is shut
 // down, which would wait for the streams. Its error is the context's.
 func (l *Live) Run(ctx context.Context) error {
+	l.workers.Go(func() { l.feelPulse(ctx) })
 	for ctx.Err() == nil {
-		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicDialog, ctlproto.TopicCtd, ctlproto.TopicMissedCall, ctlproto.TopicMessage)
+		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicDialog, ctlproto.TopicCtd, ctlproto.TopicCall, ctlproto.TopicMissedCall, ctlproto.TopicMessage)
 		if ctx.Err() == nil { // refused; a router without such a feed may be replaced
 			l.log.Error("live: the router refuses its feed", "err", err)
-			l.setAway()
+			l.setAway(false)
 			wait(ctx, refusedPause)
 		}
 	}
@@ -145,7 +152,7 @@ func wait(ctx context.Context, d time.Duration) {
 func (l *Live) handle(event ctlproto.Event) {
 	switch event.Topic {
 	case ctlproto.TopicAway:
-		l.setAway()
+		l.setAway(false)
 	case ctlproto.TopicLost:
 		l.refresh()
 	case ctlproto.TopicRegistration:
@@ -172,6 +179,16 @@ func (l *Live) handle(event ctlproto.Event) {
 		if l.isOwners(status) {
 			l.called(status)
 		}
+	case ctlproto.TopicCall:
+		call, err := event.Call()
+		if err != nil {
+			l.log.Warn("live: event not understood", "err", err)
+			return
+		}
+		l.listChanged(call.Caller, newsCalls)
+		if call.Callee != call.Caller {
+			l.listChanged(call.Callee, newsCalls)
+		}
 	case ctlproto.TopicMissedCall:
 		call, err := event.MissedCall()
 		if err != nil {
@@ -189,16 +206,21 @@ func (l *Live) handle(event ctlproto.Event) {
 	}
 }
 
-// listChanged notes that the missed calls or the messages of an address
-// changed: its pages learn it, and whose status they now show is asked for.
+// listChanged notes that the calls, the missed ones or the messages of an address
+// changed: its pages learn it, and whose status they now show is asked for. (A page of
+// calls says itself whom it shows.)
 func (l *Live) listChanged(owner string, kind newsKind) {
 	if who, err := aor.Parse(owner, ""); err == nil {
-		l.tell(who, kind, true)
+		l.tell(who, kind, kind != newsCalls)
 	}
 }
 
-// MissedChanged says that calls were removed from the owner's list.
-func (l *Live) MissedChanged(owner aor.AOR) { l.tell(owner, newsMissed, false) }
+// CallsRemoved says that calls were removed from the owner's lists, that of missed calls
+// included.
+func (l *Live) CallsRemoved(owner aor.AOR) {
+	l.tell(owner, newsMissed, false)
+	l.tell(owner, newsCalls, false)
+}
 
 // MessagesChanged says that the owner's messages were removed or sent on.
 func (l *Live) MessagesChanged(owner aor.AOR) { l.tell(owner, newsMessages, false) }
@@ -219,11 +241,11 @@ func (l *Live) tell(owner aor.AOR, kind newsKind, recall bool) {
 	}
 }
 
-// setAway tells every page that the router cannot be reached.
-func (l *Live) setAway() {
+// setAway tells every page that the router cannot be reached, or that it hangs.
+func (l *Live) setAway(hung bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.away = true
+	l.away, l.hung = true, hung
 	for _, v := range l.viewers {
 		v.synced = false
 		v.tell(news{kind: newsAway})
@@ -234,7 +256,7 @@ func (l *Live) setAway() {
 func (l *Live) refresh() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.away = false
+	l.away, l.hung = false, false
 	for _, v := range l.viewers {
 		v.recall()
 	}

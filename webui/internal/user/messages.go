@@ -176,7 +176,7 @@ func (p *Portal) MessagesRead(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	back := session.LocalPath(f.Value("return"), pathMessages)
-	if _, err := p.Ctl.MsiloRead(r.Context(), owner(r).String(), ids...); err != nil {
+	if _, err := p.acts.MsiloRead(r.Context(), owner(r).String(), ids...); err != nil {
 		p.Log.Warn("messages not marked as read", "user", owner(r).String(), "err", err)
 		p.done(w, r, back, view.M("messages.not_marked"))
 		return
@@ -199,7 +199,7 @@ func (p *Portal) ownMessage(r *http.Request, ids []int64) (m store.SiloMessage, 
 // MessagesDeliver has the router deliver what is stored (POST
 // /user/messages/deliver). The list empties by itself as phones take it.
 func (p *Portal) MessagesDeliver(w http.ResponseWriter, r *http.Request) {
-	n, err := p.Ctl.MsiloDump(r.Context(), owner(r).String())
+	n, err := p.acts.MsiloDump(r.Context(), owner(r).String())
 	told := p.counted("messages.delivering", n)
 	switch {
 	case ctlproto.CodeOf(err) == ctlproto.CodeRefused:

@@ -119,7 +119,7 @@ func (p *Portal) MessagesDelete(w http.ResponseWriter, r *http.Request) {
 // beside an error those that went before it.
 func (p *Portal) deleteMessages(r *http.Request, ids []int64) (n int, err error) {
 	for some := range slices.Chunk(ids, ctlproto.MaxMessageIDs) {
-		removed, err := p.Ctl.MsiloRm(r.Context(), owner(r).String(), some...)
+		removed, err := p.acts.MsiloRm(r.Context(), owner(r).String(), some...)
 		if err != nil && ctlproto.CodeOf(err) != ctlproto.CodeNotFound {
 			return n, err
 		}

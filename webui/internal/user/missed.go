@@ -1,6 +1,7 @@
 package user
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -181,14 +182,17 @@ func (p *Portal) markSeen(r *http.Request, page missedPage) {
 	if page.UpTo == 0 || page.List.Page > 1 || page.Narrowed || !page.List.Desc {
 		return // what is new is noticed on the first page of all, wherever in the list it stands
 	}
-	n, err := p.DB.Calls.MarkSeen(r.Context(), owner(r), page.UpTo)
-	if err != nil {
-		p.Log.Warn("missed calls not marked as seen", "user", owner(r).String(), "err", err)
-		return
-	}
-	if n > 0 {
-		p.live.BadgesChanged(owner(r))
-	}
+	me := owner(r)
+	p.aside.Do("seen "+me.String(), func(ctx context.Context) {
+		n, err := p.DB.Calls.MarkSeen(ctx, me, page.UpTo)
+		if err != nil {
+			p.Log.Warn("missed calls not marked as seen", "user", me.String(), "err", err)
+			return
+		}
+		if n > 0 {
+			p.live.BadgesChanged(me)
+		}
+	})
 }
 
 // MissedAsk asks before calls go off the list (GET /user/missed/delete).

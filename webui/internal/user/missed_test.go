@@ -273,3 +273,21 @@ func TestNewPagesWithoutDatabase(t *testing.T) {
 		b.get(path).shows(t, http.StatusServiceUnavailable, "The database is away")
 	}
 }
+
+// TestSIPIsADetail: the list says in plain words why a call failed; what SIP said is behind
+// them, to open, in both lists alike and with a hostile phrase, too.
+func TestSIPIsADetail(t *testing.T) {
+	s := newSite(t)
+	id := s.missed(alice, "sip:bob@example.org", "Bob", time.Now(), 408, "Request <b>Timeout</b>")
+	b := s.signIn(alice)
+	for _, path := range []string{"/user/missed", "/user/calls"} {
+		page := b.get(path)
+		want := regexp.MustCompile(fmt.Sprintf(`<details class="under sip-more" id="sip-%d"[^>]*><summary id="why-%d">you did not answer<span class="sr"> \(Technical reason\)</span></summary><code>408 Request &lt;b&gt;Timeout&lt;/b&gt;</code></details>`, id, id))
+		if !want.MatchString(page.body) {
+			t.Errorf("%s: no detail to open:\n%s", path, page.body)
+		}
+		if n := strings.Count(page.body, "408 Request"); n != 1 {
+			t.Errorf("%s shows the status %d times", path, n)
+		}
+	}
+}

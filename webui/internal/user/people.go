@@ -89,7 +89,7 @@ func (p *Portal) people(r *http.Request, strangers []stranger) (list []person, a
 	if err != nil {
 		return nil, false, err
 	}
-	statuses, err := presenceOf(r.Context(), p.Ctl, owner(r), distinct(keys))
+	statuses, err := p.presence(r, distinct(keys))
 	if err != nil {
 		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
 		away = true

@@ -52,7 +52,7 @@ func TestPhoneBookList(t *testing.T) {
 	b := s.signIn(alice)
 	page := b.get("/user/phone-book")
 	page.shows(t, http.StatusOK, "Your phone book is empty", `href="/user/phone-book/new"`)
-	page.hides(t, "<table", `type="search"`)
+	page.hides(t, "<table", `id="search"`)
 
 	s.add(alice, "Bob", "Keller", "bob", "Work")
 	s.add(alice, "Carol", "Adams", "carol", "Family")

@@ -32,6 +32,7 @@ type playRouter struct {
 	presence map[string]ctlproto.PresenceStatus // "viewer address"
 	asked    [][]string
 	fail     error
+	hangs    bool
 	calls    map[string]ctlproto.CtdStatus
 }
 
@@ -65,6 +66,25 @@ func (r *playRouter) PresenceGet(_ context.Context, viewer string, addresses []s
 		got[address] = r.presence[viewer+" "+address]
 	}
 	return got, nil
+}
+
+// CoreVersion answers unless the router hangs.
+func (r *playRouter) CoreVersion(ctx context.Context) (string, error) {
+	r.mu.Lock()
+	hangs := r.hangs
+	r.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return "play 1", nil
+}
+
+// hanging makes the router hang, or wakes it.
+func (r *playRouter) hanging(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hangs = on
 }
 
 func (r *playRouter) CtdDial(context.Context, ctlproto.CtdDialParams) (string, error) {

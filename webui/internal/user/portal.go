@@ -63,6 +63,9 @@ type Options struct {
 	CallMeOn bool
 	// RuleLimits say which call rules people may give themselves; zero is all.
 	RuleLimits RuleLimits
+	// Machine is the name of this machine, which is no place of a phone; "" if it is not
+	// known.
+	Machine string
 }
 
 // Portal has the handlers of the pages as its methods.
@@ -72,15 +75,20 @@ type Portal struct {
 	aliasTries *session.Throttle // by user
 	findTries  *session.Throttle // by user
 	router     portal.Asker
+	acts       ctlproto.Methods // of the router, for what may take its time
 	exports    exporting
+	aside      portal.Aside
+	onces      onces
 }
 
 // New makes a Portal.
 func New(o Options) *Portal {
-	return &Portal{
+	p := &Portal{
 		Options: o, live: NewLive(o.Ctl, o.DB, o.Live, o.Log), aliasTries: session.NewThrottle(aliasTries, o.Now),
 		findTries: session.NewThrottle(findTries, o.Now),
 	}
+	p.acts = p.router.Acts(o.Ctl)
+	return p
 }
 
 // Run follows the router until ctx ends; with it end the streams.

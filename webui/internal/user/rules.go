@@ -52,6 +52,8 @@ type rulesPage struct {
 	BlockForm, TryForm *form.Form
 	TriedResult        view.Msg
 	Most               int
+	// Shown marks the rules that the page was made of.
+	Shown string
 }
 
 // forwardRow is one kind of forwarding.
@@ -113,6 +115,7 @@ func rulesForm(rules []store.CallRule) *form.Form {
 
 // showRules shows the page; rules are those in force.
 func (p *Portal) showRules(w http.ResponseWriter, r *http.Request, status int, rules []store.CallRule, page rulesPage) {
+	page.Shown = shownOf(ownForwards(rules))
 	page.Domain, page.Most = owner(r).Domain, p.RuleLimits.most()
 	page.Now = ruleWords(rules, p.nameOfTarget(r))
 	for _, kind := range forwardKinds {
@@ -278,5 +281,5 @@ func (p *Portal) toldOf(r *http.Request, err error) told {
 
 // rulesChanged has the router read the rules.
 func (p *Portal) rulesChanged(r *http.Request) told {
-	return p.toldOf(r, p.Ctl.UserblockReload(r.Context()))
+	return p.toldOf(r, p.acts.UserblockReload(r.Context()))
 }

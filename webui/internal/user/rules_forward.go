@@ -3,11 +3,13 @@ package user
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
@@ -15,13 +17,18 @@ import (
 // /user/account/rules): all of it or, if something is wrong, nothing.
 func (p *Portal) RulesSave(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
-	if err != nil {
+	if err != nil || !hasForwards(r) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	before, err := p.DB.CallRules.List(r.Context(), owner(r))
 	if err != nil {
 		p.fail(w, r, err)
+		return
+	}
+	if outOfDate(r, ownForwards(before)) {
+		f.Fail("", "rules.overtaken") // what is there now stands above the form
+		p.showRules(w, r, http.StatusConflict, before, rulesPage{Form: f})
 		return
 	}
 	rules, err := p.readForwards(r, f)
@@ -48,6 +55,17 @@ func (p *Portal) RulesSave(w http.ResponseWriter, r *http.Request) {
 		}
 		p.done(w, r, pathRules, text)
 	}
+}
+
+// hasForwards reports whether a form is that of the rules: a page sends what is no checkbox
+// in any case.
+func hasForwards(r *http.Request) bool {
+	return r.PostForm.Has(fieldSeconds) || r.PostForm.Has(fieldDND) || slices.ContainsFunc(forwardKinds, func(kind string) bool { return r.PostForm.Has(fieldTarget(kind)) })
+}
+
+// ownForwards are the rules that the form is for: all but the patterns.
+func ownForwards(rules []store.CallRule) []store.CallRule {
+	return slices.DeleteFunc(slices.Clone(rules), func(rule store.CallRule) bool { return rule.Kind == store.RuleBlock })
 }
 
 // readForwards reads the rules of the form. What is switched off and has a target is
@@ -82,7 +100,7 @@ func readSeconds(f *form.Form) int {
 }
 
 // readTarget reads where calls are forwarded to: not to the owner, not to what the
-// operator denies, and to telephone numbers or out of our domains only for those who may
+// operator denies, not to where no phone can be, and to telephone numbers or out of our domains only for those who may
 // call there.
 func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string, error) {
 	uri := readAddress(f, name, owner(r).Domain)
@@ -102,6 +120,10 @@ func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string,
 	plain, inside, err := p.inside(r.Context(), uri)
 	if err != nil || inside {
 		return plain, err
+	}
+	if fault := portal.PlaceFault(uri, p.Machine); fault != "" {
+		f.Fail(name, fault)
+		return "", nil
 	}
 	may, err := p.mayForeign(r.Context(), owner(r))
 	if err != nil {

@@ -225,8 +225,29 @@ func TestRulesOfOthers(t *testing.T) {
 	if got := b.post("/user/account/rules/unblock", "pattern", "secret@x.example", "owner", "bob@example.org"); got.status != http.StatusNotFound {
 		t.Errorf("status %d", got.status)
 	}
-	b.post("/user/account/rules", "username", "bob").shows(t, http.StatusOK, "Your rules are saved.")
+	b.post("/user/account/rules", "username", "bob", "seconds", "20").shows(t, http.StatusOK, "Your rules are saved.")
 	if list, err := s.db.CallRules.List(t.Context(), bob); err != nil || len(list) != 2 {
 		t.Errorf("bob has %+v, %v", list, err)
+	}
+}
+
+// TestRulesTwoTabs: a save does not undo what another tab saved meanwhile, and a form that has
+// none of the fields changes nothing.
+func TestRulesTwoTabs(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	const path = "/user/account/rules"
+	shown := shownField.FindStringSubmatch(b.get(path).body)[1]
+	b.post(path, "shown", shown, "always_on", "on", "always_target", "bob", "seconds", "20").shows(t, http.StatusOK, "saved")
+	saved := s.rules()
+	late := b.post(path, "shown", shown, "busy_on", "on", "busy_target", "bob", "seconds", "20", "always_target", "")
+	late.shows(t, http.StatusConflict, "changed in another tab", `value="bob"`)
+	b.post(path).shows(t, http.StatusBadRequest, "could not be read")
+	if got := s.rules(); got != saved {
+		t.Errorf("rules %q, want %q", got, saved)
+	}
+	b.post(path, "shown", shownField.FindStringSubmatch(late.body)[1], "busy_on", "on", "busy_target", "bob", "seconds", "20").shows(t, http.StatusOK, "saved")
+	if got := s.rules(); got == saved {
+		t.Errorf("the second save changed nothing: %q", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -69,7 +70,7 @@ func (p *Portal) Send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	me := owner(r).String()
-	result, err := p.Ctl.ImSend(r.Context(), ctlproto.ImSendParams{From: me, To: to, Text: text, Actor: me})
+	result, err := p.acts.ImSend(r.Context(), ctlproto.ImSendParams{From: me, To: to, Text: text, Actor: me})
 	if err != nil {
 		p.sendFault(w, r, f, err)
 		return
@@ -84,6 +85,9 @@ func (p *Portal) Send(w http.ResponseWriter, r *http.Request) {
 		page := sendPage{Form: f, Fault: sendFailed(result.Code, name)}
 		if result.Code == http.StatusServiceUnavailable && p.isOurs(r.Context(), to) {
 			page.Fault = view.M("send.failed.not_here", name)
+			if !p.writable(r.Context()) {
+				page.Fault = view.M("send.failed.not_kept", name)
+			}
 		}
 		if detail := sipDetail(result.Code, result.Reason); detail != "" {
 			page.Detail = view.M("send.detail", detail)
@@ -162,6 +166,24 @@ func (p *Portal) isOurs(ctx context.Context, uri string) bool {
 	}
 	return slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == who.Domain })
 }
+
+// writable reports whether the database takes changes at the moment, as far as that is
+// known soon.
+func (p *Portal) writable(ctx context.Context) bool {
+	taken := make(chan error, 1)
+	go func() { taken <- p.DB.Writable(ctx) }()
+	timer := time.NewTimer(writableTime)
+	defer timer.Stop()
+	select {
+	case err := <-taken:
+		return !store.IsUnavailable(err)
+	case <-timer.C:
+		return false
+	}
+}
+
+// writableTime is how long a lock may last before it is one that matters.
+const writableTime = time.Second
 
 // sendFault shows why the router did not send a message.
 func (p *Portal) sendFault(w http.ResponseWriter, r *http.Request, f *form.Form, err error) {

@@ -1,6 +1,7 @@
 package user_test
 
 import (
+	"database/sql"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -166,4 +167,28 @@ func TestWaysToWrite(t *testing.T) {
 	book.hides(t, "Send a message to Fax")
 	b.get("/user/phone-book/"+strconv.FormatInt(e.ID, 10)).shows(t, http.StatusOK, `href="/user/messages/new?to=bob%40example.org"`)
 	b.get("/user/phone-book/"+strconv.FormatInt(fax.ID, 10)).hides(t, "/user/messages/new?to")
+}
+
+// TestSendToLockedDatabase: where nothing can be kept for anybody, that is said, and not that
+// the address may be wrong: of whoever is not on line, whether or not there is such a person.
+func TestSendToLockedDatabase(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	b.get("/user/messages/new")
+	s.router.answers(ctlproto.ImFailed, 503, "Service Unavailable")
+	raw, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(s.db.String(), "sqlite://"))
+	check(t, err)
+	defer raw.Close()
+	conn, err := raw.Conn(t.Context())
+	check(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	check(t, err)
+	for _, to := range []string{"bob", "nobody"} {
+		got := b.post("/user/messages/new", "to", to, "text", "TYPEDTEXT")
+		got.shows(t, http.StatusUnprocessableEntity, "The database cannot be written at the moment", "TYPEDTEXT")
+		got.hides(t, "no such address")
+	}
+	_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+	check(t, err)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/view"
@@ -28,6 +29,10 @@ type speedDialPage struct {
 	Domain string
 	// Others are numbers that are no slots: the operator's to change.
 	Others []speedDialOther
+	// Shown marks the numbers that the page was made of. Now are, for a form that others
+	// have overtaken, those that are there now and not in it.
+	Shown string
+	Now   []speedDialOther
 	// Fault is what is wrong with the whole; its key is "" if nothing is.
 	Fault view.Msg
 }
@@ -85,7 +90,10 @@ func speedDialName(d store.SpeedDial) string {
 }
 
 func (p *Portal) showSpeedDial(w http.ResponseWriter, r *http.Request, status int, f *form.Form, list []store.SpeedDial, fault view.Msg) {
-	page := speedDialPage{People: p.choices(r), Domain: owner(r).Domain, Fault: fault}
+	page := speedDialPage{People: p.choices(r), Domain: owner(r).Domain, Fault: fault, Shown: shownOf(list)}
+	if status == http.StatusConflict {
+		page.Now = overtaken(f, list, owner(r).Domain)
+	}
 	for _, d := range list {
 		switch own := d.Dialed.Domain == owner(r).Domain || d.Dialed.Domain == ""; {
 		case !own:
@@ -98,6 +106,43 @@ func (p *Portal) showSpeedDial(w http.ResponseWriter, r *http.Request, status in
 		page.Tens = append(page.Tens, newTen(f, first))
 	}
 	p.View.Page(w, r, status, "speeddial", view.Page{Title: view.M("speeddial.title"), Tab: tabPhoneBook, Data: page})
+}
+
+// overtaken lists the slots that are not now as the form has them.
+func overtaken(f *form.Form, list []store.SpeedDial, domain string) (now []speedDialOther) {
+	there := map[string]store.SpeedDial{}
+	for _, d := range list {
+		if d.Dialed.Domain == domain || d.Dialed.Domain == "" {
+			there[d.Dialed.User] = d
+		}
+	}
+	for i := range slots {
+		number := slotNumber(i)
+		d, used := there[number]
+		typed := strings.TrimSpace(f.Value(fieldSlotTarget(number)))
+		if uri, err := aor.CanonicalURI(typed, domain); err == nil {
+			typed = uri
+		}
+		if d.URI == typed && (!used || speedDialName(d) == strings.TrimSpace(f.Value(fieldSlotName(number)))) {
+			continue
+		}
+		other := speedDialOther{Number: number}
+		if used {
+			other.Name, other.Address = speedDialName(d), plainAddress(d.URI)
+		}
+		now = append(now, other)
+	}
+	return now
+}
+
+// hasSlots reports whether a form is one of the grid: it has a field of it at least.
+func hasSlots(r *http.Request) bool {
+	for i := range slots {
+		if r.PostForm.Has(fieldSlotTarget(slotNumber(i))) || r.PostForm.Has(fieldSlotName(slotNumber(i))) {
+			return true
+		}
+	}
+	return false
 }
 
 // newTen makes ten slots from first on. The first ten are open, and those with something
@@ -131,13 +176,17 @@ func faultOf(f *form.Form, name string) view.Msg {
 // /user/phone-book/speed-dial): all of it or, if a field is wrong, nothing.
 func (p *Portal) SpeedDialSave(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
-	if err != nil {
+	if err != nil || !hasSlots(r) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	before, err := p.DB.SpeedDials.List(r.Context(), owner(r))
 	if err != nil {
 		p.fail(w, r, err)
+		return
+	}
+	if outOfDate(r, before) {
+		p.showSpeedDial(w, r, http.StatusConflict, f, before, view.M("speeddial.overtaken"))
 		return
 	}
 	list, err := p.readSlots(r, f, before)
@@ -161,7 +210,7 @@ func (p *Portal) SpeedDialSave(w http.ResponseWriter, r *http.Request) {
 	}
 	p.audit(r, "speed-dial.set", slotsText(before), slotsText(list))
 	text := view.M("speeddial.saved")
-	switch p.toldOf(r, p.Ctl.SpeeddialReload(r.Context())) {
+	switch p.toldOf(r, p.acts.SpeeddialReload(r.Context())) {
 	case toldLater:
 		text = view.M("speeddial.saved_later")
 	case toldNever:

@@ -2,6 +2,7 @@ package user_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,7 +49,11 @@ func TestSpeedDial(t *testing.T) {
 	if n := s.times(ctlproto.MethodSpeeddialReload); n != 1 {
 		t.Errorf("the router was told %d times", n)
 	}
-	b.post("/user/phone-book/speed-dial").shows(t, http.StatusOK, "They count from now on.")
+	b.post("/user/phone-book/speed-dial").shows(t, http.StatusBadRequest, "could not be read") // no grid at all
+	if got := s.numbers(alice); !strings.Contains(got, "07 sip:bob@example.org") {
+		t.Errorf("a form without a grid leaves %q", got)
+	}
+	b.post("/user/phone-book/speed-dial", "target-12", "").shows(t, http.StatusOK, "They count from now on.")
 	if got := s.numbers(alice); got != "5 sip:dan@example.org" {
 		t.Errorf("an empty grid leaves %q", got)
 	}
@@ -85,5 +90,29 @@ func TestSpeedDialFaults(t *testing.T) {
 	}
 	if got := s.numbers(bob); got != "12 sip:secret@example.org" {
 		t.Errorf("bob's numbers %q", got)
+	}
+}
+
+var shownField = regexp.MustCompile(`name="shown" value="([^"]+)"`)
+
+// TestSpeedDialTwoTabs: a save does not undo what another tab saved meanwhile, unless it is
+// made once more; nothing that was typed is lost.
+func TestSpeedDialTwoTabs(t *testing.T) {
+	s := newSite(t)
+	s.dials(alice, "12", "carol", "")
+	b := s.signIn(alice)
+	const path = "/user/phone-book/speed-dial"
+	shown := shownField.FindStringSubmatch(b.get(path).body)[1]
+	b.post(path, "shown", shown, "target-12", "carol", "target-13", "dan", "name-13", "Dan <b>").shows(t, http.StatusOK, "They count from now on.")
+	late := b.post(path, "shown", shown, "target-12", "carol", "target-14", "erin")
+	late.shows(t, http.StatusConflict, "changed in another tab", "<strong>13</strong> Dan <b>", "dan@example.org", "<strong>14</strong> not used", `name="target-14" type="text" value="erin"`)
+	late.hides(t, "Dan <b>", "<strong>12</strong>") // 12 is as it is in the form
+	if got := s.numbers(alice); got != "12 sip:carol@example.org; 13 sip:dan@example.org Dan <b>" {
+		t.Errorf("numbers %q", got)
+	}
+	b.post(path, "shown", "rubbish", "target-14", "erin").shows(t, http.StatusConflict, "changed in another tab")
+	b.post(path, "shown", shownField.FindStringSubmatch(late.body)[1], "target-14", "erin").shows(t, http.StatusOK, "They count from now on.")
+	if got := s.numbers(alice); got != "14 sip:erin@example.org" {
+		t.Errorf("numbers %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync/atomic"
+	"time"
 
 	"seraph/sql/aor"
 )
@@ -28,6 +29,7 @@ const (
 	newsCall                     // the user's attempt went on
 	newsAway                     // the router cannot be reached
 	newsBadges                   // calls were looked at or messages read
+	newsCalls                    // the list of calls changed
 	newsMissed                   // the list of missed calls changed
 	newsMessages                 // the stored messages changed
 )
@@ -47,6 +49,7 @@ func (k newsKind) changed() string {
 // streams and not changed any more.
 type news struct {
 	kind     newsKind
+	at       time.Time // when the stream got it
 	presence map[string]string
 }
 
@@ -70,6 +73,7 @@ type asks struct {
 
 // put queues news. The caller holds Live.mu.
 func (s *stream) put(n news) {
+	n.at = time.Now()
 	select {
 	case s.queue <- n:
 	default:
@@ -94,7 +98,7 @@ func (s *stream) take(n news) news {
 		select {
 		case <-s.queue:
 		default:
-			return news{kind: newsState}
+			return news{kind: newsState, at: time.Now()}
 		}
 	}
 }

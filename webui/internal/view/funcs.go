@@ -1,6 +1,7 @@
 package view
 
 import (
+	"crypto/rand"
 	"fmt"
 	"html/template"
 	"strings"
@@ -20,6 +21,7 @@ func (s *Set) funcs(files *assets.Set, texts *Texts) template.FuncMap {
 		"icon":      files.Icon,
 		"asset":     files.URL,
 		"initials":  initials,
+		"newKey":    rand.Text,
 		"time":      texts.showTime,
 		"until":     texts.showUntil,
 		"decimal":   texts.decimal,
@@ -44,8 +46,12 @@ func (t *Texts) decimal(number string) string {
 	return strings.Replace(number, ".", t.Text(M("number.point")), 1)
 }
 
-// initials are the first letters of the first and the last word of a name.
+// initials are the first letters of the first and the last word of a name; of an address
+// the domain is none of it.
 func initials(name string) string {
+	if before, _, found := strings.Cut(name, "@"); found && !strings.ContainsRune(name, ' ') {
+		name = before
+	}
 	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
 	if len(words) == 0 {
 		return "–"

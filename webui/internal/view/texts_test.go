@@ -31,7 +31,7 @@ func TestTexts(t *testing.T) {
 
 func TestInitials(t *testing.T) {
 	for name, want := range map[string]string{
-		"Alice Marsh": "AM", "bob": "B", "Žofie van den Berg": "ŽB", "<b>x</b>": "BB", "  ": "–", "": "–", "7 Sins": "7S",
+		"Alice Marsh": "AM", "bob": "B", "Žofie van den Berg": "ŽB", "<b>x</b>": "BB", "  ": "–", "": "–", "7 Sins": "7S", "carol@ex.test": "C", "anna.bell@ex.test": "AB", "@": "–",
 	} {
 		if got := initials(name); got != want {
 			t.Errorf("initials(%q) = %q, want %q", name, got, want)

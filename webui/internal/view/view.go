@@ -48,7 +48,7 @@ type Page struct {
 	// Title is the h1, and with " – Seraph" the title of the document.
 	Title Msg
 	// Tab is the name of the tab that the page belongs to: "phone-book",
-	// "missed", "calls", "messages", "account", or "".
+	// "missed", "calls", "messages", "account", or ""; "search" for the search's own page.
 	Tab string
 	// Data is what the page's own template shows.
 	Data any

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"seraph/ctlproto"
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/sip"
@@ -61,6 +62,9 @@ func TestFailedElsewhere(t *testing.T) {
 		}
 		if len(got.missed)+len(got.events) != 0 {
 			t.Errorf("missed %+v, told %+v", got.missed, got.events)
+		}
+		if len(got.news) != 1 || got.news[0].State != ctlproto.CallUnanswered || got.news[0].Caller != "carol@example.org" || got.news[0].Callee != "+4930@198.51.100.9" {
+			t.Errorf("carol's list is said to have changed so: %+v", got.news)
 		}
 	})
 }

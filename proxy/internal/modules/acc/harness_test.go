@@ -34,6 +34,7 @@ type tables struct {
 	stuck  bool        // TakeBack does not work
 	age    []time.Time // when the calls of call_log began that Prune sees, by id from 1 on
 	events []ctlproto.MissedCallEvent
+	news   []ctlproto.CallEvent
 }
 
 var errAway = errors.New("connection refused") // any error but a few is one of a database that is away
@@ -49,7 +50,7 @@ func (b *bench) seen() *tables {
 	b.tables.mu.Lock()
 	defer b.tables.mu.Unlock()
 	return &tables{acc: slices.Clone(b.tables.acc), missed: slices.Clone(b.tables.missed), calls: slices.Clone(b.tables.calls), ends: slices.Clone(b.tables.ends),
-		events: slices.Clone(b.tables.events), again: b.tables.again}
+		events: slices.Clone(b.tables.events), news: slices.Clone(b.tables.news), again: b.tables.again}
 }
 
 func (x *tables) write(rows, missed []store.AccRow) error {
@@ -189,9 +190,15 @@ func newBench(t *testing.T, script func(c *module.Ctx), params ...string) *bench
 	b.m = acc.New(acc.Config{
 		Log:        slog.New(slog.NewTextHandler(&b.log, nil)),
 		Accounting: b.tables, Calls: b.tables, Subscribers: b.tables.subscribers,
-		Wanted: func(topic string) bool { return topic == ctlproto.TopicMissedCall },
-		Publish: func(_ string, data any) {
-			b.tables.set(func(x *tables) { x.events = append(x.events, data.(ctlproto.MissedCallEvent)) })
+		Wanted: func(topic string) bool { return topic == ctlproto.TopicMissedCall || topic == ctlproto.TopicCall },
+		Publish: func(topic string, data any) {
+			b.tables.set(func(x *tables) {
+				if topic == ctlproto.TopicCall {
+					x.news = append(x.news, data.(ctlproto.CallEvent))
+					return
+				}
+				x.events = append(x.events, data.(ctlproto.MissedCallEvent))
+			})
 		},
 	})
 	for _, p := range params {

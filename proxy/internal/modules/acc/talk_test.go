@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"seraph/ctlproto"
 	"seraph/proxy/internal/modules/acc"
 	"seraph/sql/aor"
 	"seraph/sql/store"
@@ -39,8 +40,23 @@ func TestTalk(t *testing.T) {
 		if len(b.seen().ends) != 0 {
 			t.Errorf("it has ended: %+v", b.seen().ends)
 		}
+		answered := ctlproto.CallEvent{CallID: "t1", State: ctlproto.CallAnswered, At: x.Answered, Caller: "alice@example.org", Callee: "bob@example.org"}
+		if diff := cmp.Diff([]ctlproto.CallEvent{answered}, b.seen().news); diff != "" {
+			t.Error(diff)
+		}
+		b.tables.set(func(x *tables) { x.away = true })
 		b.m.HungUp(x)
 		time.Sleep(soon)
+		if n := len(b.seen().news); n != 1 {
+			t.Errorf("%d events while the end cannot be written, want only the answer's", n)
+		}
+		b.tables.set(func(x *tables) { x.away = false })
+		time.Sleep(time.Minute)
+		ended := answered
+		ended.State, ended.At = ctlproto.CallEnded, x.Ended
+		if diff := cmp.Diff([]ctlproto.CallEvent{answered, ended}, b.seen().news); diff != "" {
+			t.Error(diff)
+		}
 		end := []store.CallEnd{{CallID: "t1", FromTag: "at", Callee: bob, Ended: x.Ended, HungUpBy: store.HungUpCallee}}
 		if diff := cmp.Diff(end, b.seen().ends); diff != "" {
 			t.Error(diff)

@@ -160,6 +160,7 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 	var rows, missed, answered []store.AccRow
 	var calls, failed []store.Call
 	var ends []store.CallEnd
+	var over []ctlproto.CallEvent
 	for i := range b.rows {
 		r := &b.rows[i]
 		if r.kind == kindAcc {
@@ -179,6 +180,7 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 			continue
 		case r.kind == kindHungUp:
 			ends = append(ends, r.end(owner))
+			over = append(over, newsOf(r.call(owner), r.now))
 			continue
 		case r.kind == kindFailed, r.kind == kindTried && !ours:
 			failed = append(failed, r.call(owner))
@@ -206,15 +208,21 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 		m.missed.Add(int64(len(missed)))
 	}
 	if len(calls)+len(failed) > 0 {
-		if err := m.cfg.Calls.Record(ctx, slices.Concat(calls, failed)); err != nil {
+		listed := slices.Concat(calls, failed)
+		if err := m.cfg.Calls.Record(ctx, listed); err != nil {
 			return err
 		}
 		m.announce(ctx, calls)
+		m.tell(newsOfAll(listed))
 	}
 	if len(ends) == 0 {
 		return nil
 	}
-	return m.cfg.Calls.End(ctx, ends)
+	if err := m.cfg.Calls.End(ctx, ends); err != nil {
+		return err
+	}
+	m.tell(over)
+	return nil
 }
 
 // writeRows writes to acc and missed_calls. After a failure it is not known whether

@@ -128,7 +128,7 @@ func (d *dialog) request(method sip.Method, toCallee bool) ua.Within {
 		from, to = to, from
 	}
 	w := ua.Within{
-		Method: method, CallID: string(d.callID), From: string(from.uri), FromTag: string(from.tag), To: string(to.uri), ToTag: string(to.tag),
+		Method: method, CallID: string(d.callID), From: from.known(toCallee), FromTag: string(from.tag), To: to.known(toCallee), ToTag: string(to.tag),
 		Target: string(to.contact), Flow: to.flow, CSeq: from.cseq,
 	}
 	for rest := to.routes; len(rest) > 0; {
@@ -196,6 +196,7 @@ func (m *Module) sweep(ctx context.Context, now time.Time) {
 func (m *Module) sweepShard(s *shard, now time.Time) (over []*sides) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	m.table.forgetEnded(s, now)
 	if s.soonest.IsZero() || now.Before(s.soonest) {
 		return nil
 	}
@@ -204,6 +205,7 @@ func (m *Module) sweepShard(s *shard, now time.Time) (over []*sides) {
 		for d := head; d != nil; {
 			next := d.next
 			switch {
+			case d.lingers != nil:
 			case now.Before(d.deadline):
 				s.due(d, d.deadline)
 			case d.state.up() && m.set.timeoutBye && m.cfg.Sender != nil:

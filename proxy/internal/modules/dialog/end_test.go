@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/txn"
 )
 
@@ -245,5 +246,26 @@ func TestKeepAlive(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestEndOfARenamedCall: each phone gets a BYE with the addresses that it knows, whoever
+// was renamed on the way (module uac).
+func TestEndOfARenamedCall(t *testing.T) {
+	o := newOffice(t)
+	c := o.invites("renamed")
+	other := strings.NewReplacer("sip:alice@example.org>", "sip:anonymous@anonymous.invalid>", "sip:bob@example.org>", "sip:+49301@pstn.example>")
+	rep := sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true, Extra: []byte("Contact: <" + bobContact + ">\r\n")}
+	o.router.Receive(bob, other.Replace(string(c.invite.AppendReply(nil, &rep))))
+	if _, err := o.m.End(t.Context(), ctlproto.DlgEndParams{CallID: "renamed"}); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, w := range o.sender.sent {
+		got[w.ToTag] = w.From + " > " + w.To
+	}
+	want := map[string]string{"at": "sip:bob@example.org > sip:alice@example.org", "bt": "sip:anonymous@anonymous.invalid > sip:+49301@pstn.example"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

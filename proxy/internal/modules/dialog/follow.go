@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 
 	"seraph/ctlproto"
@@ -10,10 +11,6 @@ import (
 	"seraph/proxy/internal/transport"
 	"seraph/sql/aor"
 )
-
-// lingering is how long a dialog that broke off, or lost to another branch, stays for
-// the messages that are still to come: 64·T1.
-const lingering = 32 * time.Second
 
 // grace is how much longer than agreed a session may last before it is over (RFC 4028
 // §10 has the phones end it earlier).
@@ -43,6 +40,9 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if !d.state.up() && d.state != deleted && d.invite == cseq.Number && bytes.Equal(d.callID, callID) && bytes.Equal(d.caller.tag, from.Tag) {
 			d.again = true
+			if load := r.HandLoad(); load != nil {
+				d.carry(load)
+			}
 			return true, nil
 		}
 	}
@@ -56,6 +56,7 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 		return false, m.unlessLax(relay.ErrOverload)
 	}
 	d.invite, d.key = cseq.Number, c.Key()
+	d.carry(r.HandLoad())
 	m.fill(d, r.Msg, r.From, r.Auth, r.Callee)
 	s.due(d, d.began.Add(m.set.earlyTimeout))
 	if !unlisted {
@@ -100,17 +101,26 @@ func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, who rela
 		d.caller.meet(msg, true)
 	}
 	d.caller.flow, d.caller.home = from, m.homeOf(from)
-	if len(who.User) > 0 && (m.cfg.Local == nil || m.cfg.Local(who.Domain)) {
-		var room [512]byte
-		if address, err := aor.AppendCanonical(room[:0], who.User, who.Domain); err == nil {
-			d.caller.aor = put(d.caller.aor, address)
-		}
-	}
+	m.prove(d, who)
 	d.callee.aor = put(d.callee.aor, callee)
 }
 
-// Replied takes a response that goes up (relay.Dialogs).
-func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
+// prove notes who the caller has proven to be, if he is one of ours.
+func (m *Module) prove(d *dialog, who relay.Identity) {
+	if len(who.User) == 0 || m.cfg.Local != nil && !m.cfg.Local(who.Domain) {
+		return
+	}
+	var room [512]byte
+	if address, err := aor.AppendCanonical(room[:0], who.User, who.Domain); err == nil {
+		d.caller.aor = put(d.caller.aor, address)
+	}
+}
+
+// Replied takes a response that goes up (relay.Dialogs). The answers to an INVITE tell of its
+// own dialogs: Call-ID and From tag may be chosen so that those of another INVITE are the same, and
+// who answers may give the To tag of somebody else. So only its own INVITE's answers say what a
+// dialog's state is, and only the branch that the To tag first came by who the callee is.
+func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow transport.Flow) {
 	from, err := msg.From()
 	if err != nil {
 		return
@@ -136,16 +146,24 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 	if d == nil {
 		d = m.fork(s, hash, c, msg, from.Tag, to.Tag)
 	}
+	if d != nil && d.again && d.branch != 0 && d.branch != b.ID() {
+		d.passes(b.SentTo(), msg)
+	}
 	if d == nil || d.state >= unacked {
 		return // a second pass of the same response, if anything
 	}
-	d.callee.beyond(msg, m.ourRoute)
-	d.callee.meet(msg, true) // nobody else knows the branch of our Via
-	if d.callee.home.IsZero() {
-		d.callee.home = m.homeOf(flow)
+	if d.branch == 0 {
+		d.branch, d.callee.home, d.callee.sent = b.ID(), m.homeOf(flow), b.SentTo()
 	}
-	if !d.again || d.callee.flow.IsZero() {
+	if d.branch == b.ID() { // nobody else knows the branch of our Via
+		d.caller.show(from.URI)
+		d.callee.show(to.URI)
+		d.callee.beyond(msg, m.ourRoute)
+		d.callee.meet(msg, true)
 		d.callee.flow = flow
+	}
+	if d.key != c.Key() && d.branch != b.ID() {
+		return
 	}
 	now := m.cfg.Now()
 	if msg.Status < 200 {
@@ -157,6 +175,22 @@ func (m *Module) Replied(c *relay.Call, msg *sip.Message, flow transport.Flow) {
 	if c.Local() != nil { // its ACK does not pass the relay
 		s.become(d, confirmed)
 		s.due(d, d.expires)
+	}
+}
+
+// passes notes the host of a router between two passes of the INVITE: the To tag has come by it.
+func (d *dialog) passes(host netip.Addr, msg *sip.Message) {
+	if cseq, err := msg.CSeq(); err != nil || cseq.Number != d.invite {
+		return
+	}
+	for i, a := range d.between {
+		if a == host {
+			return
+		}
+		if !a.IsValid() {
+			d.between[i] = host
+			return
+		}
 	}
 }
 
@@ -179,8 +213,12 @@ func (m *Module) ourRoute(value []byte) bool { return m.ours != nil && m.ours(va
 // knows.
 func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fromTag, toTag []byte) *dialog {
 	var base, sibling *dialog
+	cseq, err := msg.CSeq()
+	if err != nil {
+		return nil
+	}
 	for d := *s.bucket(hash); d != nil; d = d.next {
-		if !bytes.Equal(d.callID, msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) {
+		if !bytes.Equal(d.callID, msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) || d.key != c.Key() && !(d.again && d.invite == cseq.Number) {
 			continue
 		}
 		if len(d.callee.tag) == 0 {
@@ -193,9 +231,9 @@ func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fr
 		if len(msg.CallID()) > maxCallID || len(fromTag) > maxTag {
 			return nil
 		}
-		unlisted := m.set.flag != noFlag || m.narrowed.Load()
+		unlisted, id := m.set.flag != noFlag || m.narrowed.Load(), uint32(0)
 		if sibling != nil {
-			unlisted = sibling.unlisted
+			unlisted, id = sibling.unlisted, sibling.id
 		}
 		if base, _ = m.table.take(s, hash, msg.CallID(), unlisted); base == nil {
 			m.refused.Add(1)
@@ -205,8 +243,8 @@ func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fr
 			m.tracked.Add(1)
 		}
 		base.key = c.Key()
-		if sibling != nil {
-			base.invite, base.began, base.again = sibling.invite, sibling.began, sibling.again
+		if sibling != nil && sibling.id == id { // or it has made room
+			base.key, base.invite, base.began, base.again = sibling.key, sibling.invite, sibling.began, sibling.again
 			base.display, base.target = put(base.display, sibling.display), put(base.target, sibling.target)
 			base.caller.copyFrom(&sibling.caller)
 			base.callee.uri, base.callee.aor = put(base.callee.uri, sibling.callee.uri), put(base.callee.aor, sibling.callee.aor)
@@ -214,6 +252,9 @@ func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fr
 			m.fill(base, msg, c.Source(), c.Identity(), c.Callee())
 			base.invite = base.caller.cseq
 		}
+	}
+	if base.key != c.Key() {
+		m.prove(base, c.Identity()) // or a second pass would be a call of nobody's
 	}
 	base.callee.tag = put(base.callee.tag, toTag)
 	return base
@@ -227,7 +268,10 @@ func (m *Module) confirm(s *shard, d *dialog, msg *sip.Message, now time.Time) {
 	m.renew(s, d, msg, now)
 	s.due(d, earlier(d.expires, now.Add(m.set.noAckTimeout)))
 	for o := *s.bucket(d.hash); o != nil; o = o.next {
-		if o.hash == d.hash && o.state <= early && o.invite == d.invite {
+		if o.hash == d.hash && o.state <= early && o.key == d.key {
+			if d.load == nil && bytes.Equal(o.callID, d.callID) && bytes.Equal(o.caller.tag, d.caller.tag) {
+				d.load, o.load = o.load, nil
+			}
 			s.due(o, now.Add(lingering))
 		}
 	}

@@ -56,8 +56,9 @@ func (p *party) owns(f transport.Flow, other *party) bool {
 }
 
 // proven reports whether a request within a dialog came from the end that it names, and went
-// to the other one, so that its answer tells something of the call.
+// to the other one, so that its answer tells something of the call. Where the INVITE has passed
+// more than once, nobody can say where one pass of a request leads.
 func (d *dialog) proven(c *relay.Call, byCaller bool) bool {
 	sender, to := d.ends(byCaller)
-	return !to.moved.IsValid() && sender.owns(c.Source(), to)
+	return !d.again && !to.moved.IsValid() && sender.owns(c.Source(), to)
 }

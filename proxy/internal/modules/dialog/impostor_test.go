@@ -12,6 +12,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
@@ -36,7 +37,10 @@ func (o *office) invitesFrom(from, id, contact string, lines ...string) *call {
 	return c
 }
 
-var anyMethod = []string{"MESSAGE", "REFER", "INVITE", "OPTIONS", "NOTIFY"}
+var anyMethod = []string{"MESSAGE", "REFER", "INVITE", "OPTIONS", "NOTIFY", "INFO"}
+
+// whileRinging are those that pass before the answer as well.
+var whileRinging = []string{"INVITE", "INFO", "UPDATE", "PRACK"}
 
 // TestImpostorsTarget: a target that somebody names in the name of another end leads nowhere,
 // nor does it once that end has named its own again, whichever end that is.
@@ -174,7 +178,7 @@ func TestBehindABalancer(t *testing.T) {
 		{"the callee's", "alice", toCallee, true},
 		{"the callee's, with a parameter", "alice", "<sip:b@192.0.2.30;lr;x=1>", true},
 	} {
-		for _, method := range anyMethod {
+		for _, method := range whileRinging {
 			routes := ours
 			if x.beyond != "" {
 				routes += "Route: " + x.beyond + "\n"
@@ -232,7 +236,7 @@ func TestFoundWithinDialog(t *testing.T) {
 				m.Found, m.Callee, m.Main.Flow = true, []byte(x.aor), o.router.Flow(elsewhere)
 				return module.True
 			}
-			for i, method := range anyMethod {
+			for i, method := range whileRinging {
 				sent := c.request(method, x.uri, 2+i, "bt")
 				switch {
 				case !want:
@@ -272,6 +276,25 @@ func TestFoundWithinCallOfBefore(t *testing.T) {
 	flow = carol
 	for i, method := range []string{"INVITE", "INFO", "BYE", "REFER"} {
 		o.refuses(method, c.request(method, "sip:carol@example.org;gr", 3+i, "bt"))
+	}
+}
+
+// TestOtherFlowIsBound: the other flow of a phone that lookup has found within a dialog is held
+// to the dialog as the first one is.
+func TestOtherFlowIsBound(t *testing.T) {
+	for aor, want := range map[string]bool{"bob@example.org": true, "carol@example.org": false} {
+		o := newOffice(t)
+		c := o.invites("flows").up()
+		o.before = func(m *module.Ctx) int {
+			m.Found, m.Callee = true, []byte(aor)
+			m.Main.Flow, m.Main.Group = o.router.Flow(bob), 7
+			m.AddFlow(relay.Target{URI: m.Main.URI, Flow: o.router.Flow(carol), Group: 7})
+			return module.True
+		}
+		sent := c.reply(bob, c.the("INFO ", c.as("udp:192.0.2.77:5060", "alice", "INFO", bobContact, 2)), 430)
+		if got := len(sent) > 0 && strings.HasPrefix(sent[0].Text, "INFO ") && sent[0].To.Remote.String() == "192.0.2.9:5060"; got != want {
+			t.Errorf("%s: after 430 the router sends %v", aor, sent)
+		}
 	}
 }
 
@@ -388,7 +411,7 @@ func TestBYEThatIsRefused(t *testing.T) {
 			stop := o.run()
 			c := o.invites("refused").up()
 			for i, method := range []string{"NOTIFY", "PRACK", "REFER"} {
-				c.reply(bob, c.the(method+" ", c.request(method, bobContact, 2+i, "bt")), 481)
+				c.reply(bob, c.the(method+" ", c.request(method, bobContact, 2+i, "bt", "Event: telephone-event")), 481)
 			}
 			c.reply(bob, c.the("BYE ", c.request("BYE", bobContact, 9, "bt")), status)
 			o.wantStates("after the BYE", 0, 0, 0, 1)

@@ -56,14 +56,14 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		if d != nil {
 			reach = d.reach(r, byCaller, false)
 		}
-		reach.Anywhere = true
+		reach.Anywhere, reach.Known = true, false
 	case d == nil:
 		ok = m.beyondUs(r)
 	default:
-		var sure bool
-		ok, sure = d.leads(r, byCaller)
-		reach = d.reach(r, byCaller, sure)
-		ok = ok && (d.state != deleted || r.Msg.Method == sip.BYE || r.Msg.Method == sip.ACK)
+		lead := d.leads(r, byCaller)
+		reach = d.reach(r, byCaller, lead.sure)
+		reach.NoGateway = !lead.at
+		ok = lead.ok && m.permits(d, r.Msg, byCaller)
 	}
 	if !ok {
 		m.rejected.Add(1)
@@ -85,13 +85,36 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 func (d *dialog) reach(r *relay.Request, byCaller, sure bool) relay.Reach {
 	sender, to := d.ends(byCaller)
 	phone := r.Found && r.NextRoute() == nil && len(to.aor) > 0 && bytes.Equal(r.Callee, to.aor)
+	reach := relay.Reach{Anywhere: phone, Known: true, Began: [4]netip.Addr{to.home.Remote.Addr(), to.sent}}
 	if d.again {
-		return relay.Reach{Anywhere: phone}
+		copy(reach.Began[2:], d.between[:])
+		return reach
 	}
-	return relay.Reach{
-		Anywhere: sure && (sender.isHome(r.From) || byCaller && sender.owns(r.From, to)) || phone,
-		Also:     [3]netip.Addr{to.flow.Remote.Addr(), to.home.Remote.Addr(), to.moved.Addr()},
+	reach.Anywhere = phone || sure && (sender.isHome(r.From) || byCaller && sender.owns(r.From, to))
+	reach.Seen = [2]netip.Addr{to.flow.Remote.Addr(), to.moved.Addr()}
+	return reach
+}
+
+// Hosts are those where the two ends of a request's dialog are and were (relay.Dialogs).
+func (m *Module) Hosts(r *relay.Request) (list [relay.MaxHosts]netip.Addr) {
+	from, err := r.Msg.From()
+	if err != nil || !m.on.Load() {
+		return list
 	}
+	to, err := r.Msg.To()
+	if err != nil {
+		return list
+	}
+	hash := m.table.hash(r.Msg.CallID())
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	if d, _ := s.find(hash, r.Msg.CallID(), from.Tag, to.Tag); d != nil {
+		for i, p := range [...]*party{&d.caller, &d.callee} {
+			copy(list[4*i:], []netip.Addr{p.home.Remote.Addr(), p.sent, p.flow.Remote.Addr(), p.moved.Addr()})
+		}
+		copy(list[8:], d.between[:])
+	}
+	return list
 }
 
 // ends are who sends a request, and who is to get it.
@@ -110,7 +133,7 @@ func (m *Module) beyondUs(r *relay.Request) bool {
 	switch {
 	case seal.Kind == relay.SealOther: // of a subscription, which is for nothing else
 		return r.Msg.Method == sip.SUBSCRIBE || r.Msg.Method == sip.NOTIFY
-	case seal.Kind == relay.SealTracked && seal.Minted.Unix() > m.cfg.Started.Unix():
+	case seal.Kind == relay.SealTracked && seal.Minted.After(m.cfg.Started):
 		return false // it is over
 	case seal.Kind == relay.SealTracked:
 		now = m.cfg.Started
@@ -155,7 +178,14 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 		if home := sender.isHome(from); home || sender.isFrom(from.Remote.Addr()) {
 			sender.meet(msg, home)
 		}
+	case sip.SUBSCRIBE, sip.REFER:
+		if owned { // or whoever rings would ask himself in the other one's name
+			m.noteEvent(sender, msg)
+		}
 	case sip.BYE:
+		if d.lingers != nil {
+			return
+		}
 		if owned {
 			d.hungUpBy = who(byCaller)
 		}

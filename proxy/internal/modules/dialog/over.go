@@ -1,8 +1,6 @@
 package dialog
 
 import (
-	"bytes"
-
 	"seraph/ctlproto"
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
@@ -22,11 +20,12 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 	}
 	switch c.Method() {
 	case sip.BYE:
-		if owned && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
-			m.finish(s, d, who(byCaller))
-			m.table.remove(s, d)
+		answerer.heard = owned || d.again && answerer.heard
+		if answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
+			m.end(s, d, who(byCaller))
 		}
 	case sip.INVITE, sip.UPDATE:
+		d.refreshed = d.refreshed || c.Method() == sip.INVITE
 		if home := answerer.isHome(flow); home || answerer.isFrom(flow.Remote.Addr()) {
 			answerer.meet(msg, home)
 		}
@@ -34,6 +33,20 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 			m.renew(s, d, msg, m.cfg.Now())
 		}
 	}
+}
+
+// end is finish for a dialog that the phones have ended. One that was not up may be answered yet.
+func (m *Module) end(s *shard, d *dialog, hungUpBy string) {
+	owes := d.owes()
+	m.finish(s, d, hungUpBy)
+	if d.state == deleted {
+		if d.lingers == nil {
+			d.hungUpBy = hungUpBy
+		}
+		m.table.linger(s, d, m.cfg.Now(), owes)
+		return
+	}
+	m.table.remove(s, d)
 }
 
 func who(caller bool) string {
@@ -107,7 +120,7 @@ func (m *Module) Over(c *relay.Call, status int) {
 	if !c.InDialog() {
 		for d := *s.bucket(hash); d != nil; {
 			next := d.next
-			if d.state <= early && bytes.Equal(d.callID, msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) {
+			if d.state <= early && d.key == c.Key() {
 				m.table.remove(s, d)
 			}
 			d = next
@@ -118,10 +131,10 @@ func (m *Module) Over(c *relay.Call, status int) {
 	switch {
 	case d == nil || d.ending || !d.proven(c, byCaller):
 	case c.Method() == sip.BYE && status == 481:
-		m.finish(s, d, who(byCaller))
-		m.table.remove(s, d)
-	case breaks(c.Method(), status):
-		m.finish(s, d, "")
+		m.end(s, d, who(byCaller))
+	case breaks(c.Method(), status) && d.state.up():
+		m.end(s, d, "")
+	case breaks(c.Method(), status) && d.state != deleted:
 		s.due(d, m.cfg.Now().Add(lingering))
 	}
 }

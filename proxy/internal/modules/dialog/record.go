@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/txn"
@@ -18,7 +19,7 @@ const (
 	early                        // a provisional response with a To tag has come
 	unacked                      // a 2xx has come, its ACK has not
 	confirmed
-	deleted // over; BYE and ACK may still pass for a while
+	deleted // over; see linger
 )
 
 // up reports whether the call is answered and not over.
@@ -39,21 +40,29 @@ const maxSame = 16
 
 // party is one end of a dialog.
 type party struct {
-	aor  []byte // canonical; of the caller, proven; empty if it is none of ours
-	uri  []byte // of From or To
-	tag  []byte
-	cseq uint32         // of its last request; 0 before one
-	flow transport.Flow // on which the router's own requests reach it
+	aor []byte // canonical; of the caller, proven; empty if it is none of ours
+	uri []byte // of From or To, as the caller wrote it
+	// shown is the same as the callee was sent it, where the script has put another one
+	// there (module uac); else empty.
+	shown []byte
+	tag   []byte
+	cseq  uint32         // of its last request; 0 before one
+	flow  transport.Flow // on which the router's own requests reach it
 	// home is the flow on which the INVITE came, or its first response: what comes on it
 	// is this party's beyond doubt. Anybody who has been told the tags and the Route could
 	// have sent the rest; moved is where the last one was who did so from somewhere else.
 	home  transport.Flow
 	moved netip.AddrPort
 
+	sent  netip.Addr // of the callee, where the INVITE went
+	heard bool       // it has answered a BYE, of a dialog that passes here more than once
+
 	// Its remote target and, since a refresh may be refused, the one before; and whether
 	// it named them from home.
 	contact, earlier  []byte
 	sure, sureEarlier bool
+
+	events [maxTold]uint64 // hashes of the events that it has asked for, the last one first
 
 	routes []byte // what lies between us and it: name-addrs, the nearest first
 	cut    bool   // routes or contact were too long to be kept: nothing leads there
@@ -62,6 +71,7 @@ type party struct {
 // dialog is one record of the table, guarded by its shard's lock.
 type dialog struct {
 	next           *dialog // in the bucket or the free list
+	before, after  *dialog // in the queue of those that have ended
 	hash           uint64
 	id             uint32
 	state          state
@@ -71,16 +81,22 @@ type dialog struct {
 	caller, callee party
 	invite         uint32  // CSeq of the INVITE
 	key            txn.Key // of its transaction
+	branch         uint64  // of that, which the To tag came by; 0 before there is one
 
 	began, answered time.Time
 	expires         time.Time // when it is over without a refresh
 	deadline        time.Time // when something is to be done about it
 	asked           time.Time // when the phones were last asked
 	asking          bool
-	hungUpBy        string // who has said BYE, which is not answered yet
-	ending          bool   // by the router: nothing passes any more
-	again           bool   // the INVITE passed here more than once, with other routers in between
-	unlisted        bool   // the script does not want it tracked: it is held to its way, and that is all
+	hungUpBy        string        // who has said BYE, which is not answered yet
+	ending          bool          // by the router: nothing passes any more
+	refreshed       bool          // an INVITE within it was answered, whose ACK may be on its way
+	lingers         *queue        // in which it waits to be forgotten, between before and after; nil for none
+	rounds          uint8         // how often it has waited
+	again           bool          // the INVITE passed here more than once, with other routers in between
+	between         [2]netip.Addr // where these are
+	unlisted        bool          // the script does not want it tracked: it is held to its way, and that is all
+	load            *relay.Load   // the gateway's, of which it is a call; nil for none
 }
 
 // put copies src into dst's memory, in steps so large that the records that are used
@@ -117,9 +133,25 @@ func (p *party) emptied() party {
 		return b[:0]
 	}
 	return party{
-		aor: empty(p.aor), uri: empty(p.uri), tag: empty(p.tag),
+		aor: empty(p.aor), uri: empty(p.uri), shown: empty(p.shown), tag: empty(p.tag),
 		contact: empty(p.contact), earlier: empty(p.earlier), routes: empty(p.routes),
 	}
+}
+
+// show notes the address that the callee has for a party.
+func (p *party) show(uri []byte) {
+	p.shown = p.shown[:0]
+	if !bytes.Equal(uri, p.uri) && len(uri) <= maxURI {
+		p.shown = put(p.shown, uri)
+	}
+}
+
+// known is the address that the callee, or the caller, has for a party.
+func (p *party) known(toCallee bool) string {
+	if toCallee && len(p.shown) > 0 {
+		return string(p.shown)
+	}
+	return string(p.uri)
 }
 
 // copyFrom makes a party that of another dialog of the same INVITE.

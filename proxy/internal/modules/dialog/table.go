@@ -25,10 +25,12 @@ type shard struct {
 	mu      sync.Mutex
 	buckets []*dialog
 	free    *dialog
-	spare   int       // records in free
-	soonest time.Time // nothing is due before; zero: nothing is due
-	counts  [deleted + 1]int
-	account Account // what the accounts are told, in memory used again
+	spare   int // records in free
+	// owing and idle are the dialogs that have ended: those that owe something, and the others.
+	owing, idle queue
+	soonest     time.Time // nothing is due before; zero: nothing is due
+	counts      [deleted + 1]int
+	account     Account // what the accounts are told, in memory used again
 }
 
 // init makes room for most records.
@@ -62,12 +64,19 @@ func (s *shard) bucket(hash uint64) **dialog {
 func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool) (d *dialog, full bool) {
 	head := s.bucket(hash)
 	same := 0
+	var over *dialog
 	for d := *head; d != nil; d = d.next {
 		if d.hash == hash {
 			same++
+			if d.lingers != nil {
+				over = d
+			}
 		}
 	}
-	if same >= maxSame {
+	switch {
+	case same >= maxSame && over != nil:
+		t.remove(s, over)
+	case same >= maxSame:
 		return nil, false
 	}
 	if t.used.Add(1) > t.most {
@@ -93,6 +102,9 @@ func (s *shard) become(d *dialog, to state) {
 	s.count(d, -1)
 	d.state = to
 	s.count(d, 1)
+	if to == deleted {
+		d.carry(nil)
+	}
 }
 
 func (s *shard) count(d *dialog, n int) {
@@ -110,7 +122,12 @@ func (t *table) remove(s *shard, d *dialog) {
 		}
 	}
 	s.count(d, -1)
-	t.used.Add(-1)
+	d.carry(nil)
+	if d.lingers != nil {
+		d.leave()
+	} else {
+		t.used.Add(-1)
+	}
 	d.reset()
 	if limit := int(t.most)/shards + 16; s.spare < limit {
 		d.next, s.free = s.free, d

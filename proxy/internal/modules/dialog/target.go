@@ -8,22 +8,29 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
+// lead is what leads says of a request: whether it goes where its dialog does, whether the
+// other end itself has said so, and whether its Request-URI is the other end's target.
+type lead struct{ ok, sure, at bool }
+
 // leads reports whether a request goes where its dialog does: along the other end's route
-// set, or without one to its remote target; sure says that this end itself has named
-// that. Where an INVITE has passed here more than once, each pass has its own next hop:
-// the Route's two hosts are what it is held to.
-func (d *dialog) leads(r *relay.Request, byCaller bool) (ok, sure bool) {
+// set, or without one to its remote target. Where an INVITE has passed here more than once,
+// each pass has its own next hop: the Route's two hosts are what it is held to.
+func (d *dialog) leads(r *relay.Request, byCaller bool) (l lead) {
 	_, to := d.ends(byCaller)
-	switch next := r.NextRoute(); {
-	case d.again && next != nil:
-		return true, false
-	case to.cut:
-		return false, false
-	case next != nil || len(to.routes) > 0:
-		ok = next != nil && to.isAlong(r.Msg, next)
-		return ok, ok
+	next := r.NextRoute()
+	if to.cut && (!d.again || next == nil) {
+		return lead{}
 	}
-	return to.isAt(r.Msg.RequestURI())
+	l.at, l.sure = to.isAt(r.Msg.RequestURI())
+	l.ok = l.at
+	switch {
+	case d.again && next != nil:
+		l.ok, l.sure = true, false
+	case next != nil || len(to.routes) > 0:
+		l.ok = next != nil && to.isAlong(r.Msg, next)
+		l.sure = l.ok
+	}
+	return l
 }
 
 // isAlong reports whether a request's Route, from the URI next on, is the route set

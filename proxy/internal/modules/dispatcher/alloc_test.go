@@ -12,7 +12,7 @@ import (
 // request uses again, is all that a choice takes.
 func TestSelectDoesNotAllocate(t *testing.T) {
 	m := newModule(t, gateways(1, 3), "hash_pvar $rU-$ci")
-	for _, algorithm := range []string{"0", "4", "7", "8", "9", "11"} {
+	for _, algorithm := range []string{"0", "4", "7", "8", "9", "11", "12", "13"} {
 		pick := moduletest.Compile(t, m, "ds_select_dst", "1", algorithm)
 		ctx := call(t, "x")
 		pick(ctx)

@@ -17,7 +17,8 @@ func (m *Module) List() ctlproto.DispatcherList {
 		for _, d := range g.list {
 			s.Targets = append(s.Targets, ctlproto.DispatcherTarget{Dest: ctlproto.DispatcherDest{
 				URI: string(d.uri), Flags: d.letters(), Priority: d.priority,
-				Attrs: ctlproto.DispatcherAttrs{Body: d.attrs, DUID: textAttribute(d.attrs, "duid"), Weight: d.weight},
+				Attrs:   ctlproto.DispatcherAttrs{Body: d.attrs, DUID: d.duid, MaxLoad: d.maxLoad, Weight: d.weight, RWeight: d.rweight},
+				Latency: d.latency.list(), Runtime: d.runtime(),
 			}})
 		}
 		list.Records = append(list.Records, ctlproto.DispatcherRecord{Set: s})
@@ -25,6 +26,14 @@ func (m *Module) List() ctlproto.DispatcherList {
 	slices.SortFunc(list.Records, func(a, b ctlproto.DispatcherRecord) int { return cmp.Compare(a.Set.ID, b.Set.ID) })
 	list.Sets = len(list.Records)
 	return list
+}
+
+// runtime is how many calls are counted; nil where none are.
+func (d *destination) runtime() *ctlproto.DispatcherRuntime {
+	if d.load == nil {
+		return nil
+	}
+	return &ctlproto.DispatcherRuntime{Load: d.load.Calls()}
 }
 
 // letters are the state as Kamailio shows it: A active, T trying, I inactive or D

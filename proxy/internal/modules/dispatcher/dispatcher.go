@@ -37,10 +37,13 @@ type Module struct {
 	resolve func(ctx context.Context, uri []byte) ([]netip.Addr, error) // see Attach
 	changed chan struct{}                                               // the table was read
 
-	wantsVariable bool // the script picks by algorithm 7
+	wantsVariable bool         // the script picks by algorithm 7
+	wantsLatency  bool         // … by 13
+	byLoad        map[int]bool // … by 10, from these sets
 
 	changing sync.Mutex // of the sets
 	nextID   uint32     // of the next destination
+	loads    loads
 
 	picked, exhausted, pings, pingsFailed, downs atomic.Int64
 }
@@ -53,7 +56,7 @@ func New(cfg Config) *Module {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &Module{cfg: cfg, set: defaults(), changed: make(chan struct{}, 1)}
+	m := &Module{cfg: cfg, set: defaults(), changed: make(chan struct{}, 1), byLoad: map[int]bool{}}
 	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
 		m.table.Read = m.read
@@ -75,6 +78,9 @@ func (m *Module) DBURL() string { return m.set.dbURL }
 func (m *Module) Init() error {
 	if m.wantsVariable && m.set.hash == nil {
 		return errors.New("dispatcher: algorithm 7 wants the parameter hash_pvar")
+	}
+	if m.wantsLatency && (!m.set.latency || m.set.interval == 0) {
+		return errors.New("dispatcher: algorithm 13 wants the parameters ds_ping_latency_stats and ds_ping_interval: without pings no latency is known")
 	}
 	return m.table.Reload(context.Background())
 }
@@ -145,6 +151,10 @@ func (m *Module) Funcs() []module.Func {
 			Doc: "the same into the Request-URI"},
 		{Name: "ds_mark_dst", Max: 1, Routes: routes, Compile: m.compileMark,
 			Doc: "notes that the gateway tried last does not work, or works"},
+		{Name: "ds_load_unset", Routes: routes, Compile: module.NoArgs(unload),
+			Doc: "no longer counts the request as a call of the gateway that algorithm 10 has picked"},
+		{Name: "ds_load_update", Routes: module.AnyRoute, Compile: module.NoArgs(func(*module.Ctx) int { return module.True }),
+			Doc: "taken for Kamailio's sake: the table of module dialog knows when a call ends"},
 		{Name: "ds_is_from_list", Max: 2, Routes: module.AnyRoute, Compile: m.compileIsFrom,
 			Doc: "true if the message comes from a gateway of a set, or of any"},
 		{Name: "ds_has_dialog", Max: 1, Routes: routes, Compile: m.compileHasDialog,

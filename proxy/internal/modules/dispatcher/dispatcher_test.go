@@ -552,7 +552,7 @@ func TestBadArguments(t *testing.T) {
 		t.Errorf("Init without a database: %v", err)
 	}
 	for _, c := range [][]string{
-		{"ds_select_dst", "x", "4"}, {"ds_select_dst", "-1", "4"}, {"ds_select_dst", "1", "12"}, {"ds_select_dst", "1", "10"}, {"ds_select_domain", "1", "4", "0"},
+		{"ds_select_dst", "x", "4"}, {"ds_select_dst", "-1", "4"}, {"ds_select_dst", "1", "14"}, {"ds_select_dst", "1", "load"}, {"ds_select_domain", "1", "4", "0"},
 		{"ds_select_domain", "1", "4", "17"}, {"ds_mark_dst", "x"}, {"ds_mark_dst", ""}, {"ds_is_from_list", "-2"}, {"ds_is_from_list", "1", "4"}, {"ds_list_exists", "x"},
 	} {
 		moduletest.Refused(t, m, c[0], c[1:]...)
@@ -561,6 +561,7 @@ func TestBadArguments(t *testing.T) {
 		"db_url": {""}, "table_name": {"gateways"}, "flags": {"4"}, "force_dst": {"2"}, "use_default": {"-1"}, "ds_ping_interval": {"-1", "3601"},
 		"ds_ping_timeout": {"0", "33"}, "ds_ping_method": {"INFO"}, "ds_ping_from": {"", "x", "tel:+49", "sip:a@b>\r\nX: y"},
 		"ds_ping_reply_codes": {"class=1", "code=700", "x=404", "404"}, "ds_probing_threshold": {"0", "101"}, "ds_inactive_threshold": {"0"}, "ds_try_inactive": {"2", "-1"}, "ds_probing_mode": {"2"},
+		"ds_ping_latency_stats": {"2"}, "ds_latency_estimator_alpha": {"-1", "1001"}, "ds_hash_size": {"-1", "26"}, "ds_hash_expire": {"-1"},
 	} {
 		for _, value := range values {
 			if err := moduletest.Set(t, m, name, value); err == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 	"seraph/sql/store"
 )
@@ -27,6 +28,7 @@ const (
 type health struct {
 	state           atomic.Uint32
 	failed, replied atomic.Int32 // pings in a row
+	latency         latency
 }
 
 // destination is one gateway of a set.
@@ -43,6 +45,10 @@ type destination struct {
 	priority    int
 	weight      int
 	rweight     int
+	congested   bool        // attribute cc: of the latency, only what is above its average counts
+	duid        string      // what its calls are counted by
+	load        *relay.Load // nil without a duid
+	maxLoad     int64       // 0 for no limit
 	attrs, desc string
 	initial     uint32 // flags of the row
 }
@@ -75,7 +81,7 @@ const maxInSet = 128
 
 // build makes the sets of the rows; those that are there stay what they are.
 func (m *Module) build(rows []store.Gateway) map[int]*group {
-	old, sets := *m.sets.Load(), map[int]*group{}
+	old, sets, counts := *m.sets.Load(), map[int]*group{}, loads{}
 	for _, row := range rows {
 		g := sets[row.Set]
 		if g == nil {
@@ -97,9 +103,18 @@ func (m *Module) build(rows []store.Gateway) map[int]*group {
 			m.nextID++
 			d.id = m.nextID
 		}
+		if d.duid == "" && m.byLoad[row.Set] {
+			m.cfg.Log.Warn("a gateway without the attribute duid is never picked by algorithm 10", "setid", row.Set, "destination", row.URI)
+		}
+		counts.of(d.set, d.duid)
 		g.list = append(g.list, d)
 	}
+	counts.keep(m.loads)
+	m.loads = counts
 	for _, g := range sets {
+		for _, d := range g.list {
+			d.load = counts.of(d.set, d.duid)
+		}
 		slices.SortStableFunc(g.list, func(a, b *destination) int { return b.priority - a.priority })
 		g.slots = g.mix(func(d *destination) int { return d.weight })
 		g.relative = g.mix(func(d *destination) int { return d.rweight })
@@ -126,6 +141,10 @@ func newDestination(row store.Gateway) (*destination, bool) {
 		d.addr = a.Unmap()
 	}
 	d.weight, d.rweight = attribute(row.Attrs, "weight"), attribute(row.Attrs, "rweight")
+	d.duid, d.congested = textAttribute(row.Attrs, "duid"), textAttribute(row.Attrs, "cc") == "1"
+	if n, err := strconv.ParseInt(textAttribute(row.Attrs, "maxload"), 10, 32); err == nil && n > 0 {
+		d.maxLoad = n
+	}
 	return d, true
 }
 
@@ -161,6 +180,15 @@ func (g *group) byID(id uint32) *destination {
 		}
 	}
 	return nil
+}
+
+// first is how many gateways are picked by an algorithm: all but the last one, where that is
+// kept for when the others are away.
+func (g *group) first(lastDefault bool) int {
+	if n := len(g.list); !lastDefault || n == 1 {
+		return n
+	}
+	return len(g.list) - 1
 }
 
 // mixed is how many slots the weights of a set are spread over.

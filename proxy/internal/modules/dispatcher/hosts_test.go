@@ -12,8 +12,11 @@ import (
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/modules/dialog"
 	"seraph/proxy/internal/modules/dispatcher"
 	"seraph/proxy/internal/modules/tm"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
 	"seraph/sql/store"
 )
 
@@ -167,5 +170,43 @@ func TestHasDialog(t *testing.T) {
 				t.Errorf("ds_has_dialog is %v, want false and %v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestHasDialogWhateverTheRoute: the Route of another call with the same Call-ID and From tag does
+// not hide that this one is with a gateway.
+func TestHasDialogWhateverTheRoute(t *testing.T) {
+	const gateway, bob = "udp:10.0.0.1:5060", "udp:192.0.2.8:5060"
+	m := newModule(t, []store.Gateway{{Set: 1, URI: "sip:10.0.0.1"}})
+	table := dialog.New(dialog.Config{})
+	if err := table.Init(); err != nil {
+		t.Fatal(err)
+	}
+	has, send := moduletest.Compile(t, m, "ds_has_dialog", "1"), moduletest.Compile(t, tm.New(tm.Config{}), "t_relay")
+	got := false
+	r := moduletest.New(t, &moduletest.Script{Request: func(ctx *module.Ctx) {
+		ctx.LooseRoute()
+		ctx.RecordRoute()
+		got = has(ctx) == module.True
+		send(ctx)
+	}}, func(cfg *relay.Config) { cfg.Dialogs = table })
+	table.Attach(nil, r.Engine.OurRoute)
+	invite := moduletest.Request("INVITE", "sip:bob@192.0.2.8", "Contact: <sip:gw@10.0.0.1>")
+	in := moduletest.Find(t, r.Receive(gateway, invite), "INVITE ")
+	answer := sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true, Extra: []byte("Contact: <sip:bob@192.0.2.8>\r\n")}
+	parsed := &sip.Message{}
+	if err := parsed.Parse([]byte(in.Text)); err != nil {
+		t.Fatal(err)
+	}
+	r.Receive(bob, string(parsed.AppendReply(nil, &answer)))
+	twin := moduletest.Find(t, r.Receive(bob, strings.NewReplacer("z9hG4bK-INVITE", "z9hG4bK-twin", "CSeq: 1 ", "CSeq: 2 ").Replace(invite)), "INVITE ")
+	for name, from := range map[string]string{"its own": in.Text, "the other's": twin.Text} {
+		_, route, _ := strings.Cut(from, "Record-Route: ")
+		route, _, _ = strings.Cut(route, "\r\n")
+		refer := moduletest.Request("REFER", "sip:gw@10.0.0.1", "To: <sip:alice@example.org>;tag=at", "Route: "+route)
+		r.Receive(bob, strings.NewReplacer("From: \"Alice\" <sip:alice@example.org>;tag=at", "From: <sip:bob@example.org>;tag=bt", "z9hG4bK-REFER", "z9hG4bK-"+route[len(route)-9:len(route)-1]).Replace(refer))
+		if !got {
+			t.Errorf("by %s Route the request is not of a dialog with the gateway", name)
+		}
 	}
 }

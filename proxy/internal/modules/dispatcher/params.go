@@ -22,11 +22,13 @@ type settings struct {
 	codes              [700]bool
 	forceDst, lastDflt bool
 	tryInactive        bool
+	latency            bool           // is measured
+	alpha              int            // thousandths of the estimate that stay
 	hash               *module.Format // of algorithm 7
 }
 
 func defaults() settings {
-	s := settings{timeout: 8 * time.Second, toInactive: 3, toActive: 1, forceDst: true}
+	s := settings{timeout: 8 * time.Second, toInactive: 3, toActive: 1, forceDst: true, alpha: 900}
 	for i := 200; i < 300; i++ {
 		s.codes[i] = true
 	}
@@ -87,8 +89,29 @@ func (m *Module) Params() []module.Param {
 		threshold("ds_probing_threshold", &s.toInactive, "pings without a good answer until a gateway is left out, 3 if not set"),
 		threshold("ds_inactive_threshold", &s.toActive, "good answers until it is back, 1 if not set"),
 		module.SwitchParam("ds_probing_mode", &s.probeAll, "0 (default) pings gateways marked for it, 1 all"),
+		module.SwitchParam("ds_ping_latency_stats", &s.latency, "1 measures how long the pings take, for algorithm 13 and dispatcher.list; 0 is the default"),
+		{Name: "ds_latency_estimator_alpha", Kind: module.Int, Doc: "how many thousandths of the estimated latency each ping leaves, 0 to 1000; 900 if not set",
+			Set: func(_ string, n int) error {
+				if n < 0 || n > 1000 {
+					return fmt.Errorf("ds_latency_estimator_alpha %d is not from 0 to 1000", n)
+				}
+				s.alpha = n
+				return nil
+			}},
+		ignored("ds_hash_size", 25), ignored("ds_hash_expire", 1<<31-1), ignored("ds_hash_initexpire", 1<<31-1), ignored("ds_hash_check_interval", 1<<31-1),
 		m.table.IntervalParam(),
 	}
+}
+
+// ignored is a parameter of Kamailio's own table of calls.
+func ignored(name string, most int) module.Param {
+	return module.Param{Name: name, Kind: module.Int, Doc: "taken for Kamailio's sake: calls are counted in the table of module dialog",
+		Set: func(_ string, n int) error {
+			if n < 0 || n > most {
+				return fmt.Errorf("%s %d is not from 0 to %d", name, n, most)
+			}
+			return nil
+		}}
 }
 
 func threshold(name string, to *int32, doc string) module.Param {

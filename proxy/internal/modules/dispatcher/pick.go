@@ -7,7 +7,6 @@ import (
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
-	"seraph/proxy/internal/sip"
 )
 
 // The algorithms, Kamailio's numbers.
@@ -22,7 +21,10 @@ const (
 	byVariable = 7
 	byPriority = 8
 	byWeight   = 9
+	byLoad     = 10
 	byRelative = 11
+	parallel   = 12
+	byLatency  = 13
 )
 
 // mode is what a picked gateway changes.
@@ -48,11 +50,11 @@ func (m *Module) compileSelect(to mode) func([]module.Arg) (module.Call, error) 
 		if err != nil {
 			return nil, fmt.Errorf("set %w", err)
 		}
-		algorithm, err := args[1].Int(0, byRelative)
-		if err != nil || algorithm == 10 {
-			return nil, fmt.Errorf("algorithm %q is none of 0 to 9 and 11", args[1].Str)
+		algorithm, err := args[1].Int(0, byLatency)
+		if err != nil {
+			return nil, fmt.Errorf("algorithm %q is none of 0 to 13", args[1].Str)
 		}
-		m.wantsVariable = m.wantsVariable || algorithm == byVariable
+		m.needs(set, algorithm)
 		limit := relay.MaxBranches
 		if len(args) == 3 {
 			if limit, err = args[2].Int(1, relay.MaxBranches); err != nil {
@@ -75,15 +77,23 @@ func (m *Module) lineUp(c *module.Ctx, set, algorithm, limit int, to mode) int {
 		m.exhausted.Add(1)
 		return module.False
 	}
-	first, ok := m.start(c, g, algorithm)
+	if algorithm == parallel {
+		return m.fork(c, g, limit, to)
+	}
+	var places [maxInSet]uint8
+	list, ok := m.rank(places[:0], c, g, algorithm)
 	if !ok {
 		return module.False
 	}
+	mark := uint32(set)
+	if algorithm == byLoad {
+		mark |= byLoadMark
+	}
 	var room [4 + 4*relay.MaxBranches]byte
-	order := binary.BigEndian.AppendUint32(room[:0], uint32(set))
-	order = m.order(order, g, first, limit, inactive|disabled)
+	order := binary.BigEndian.AppendUint32(room[:0], mark)
+	order = m.order(order, g, list, limit, inactive|disabled)
 	if len(order) == 4 && m.set.tryInactive {
-		order = m.order(order, g, first, limit, disabled)
+		order = m.order(order, g, list, limit, disabled)
 	}
 	if len(order) == 4 {
 		m.exhausted.Add(1)
@@ -95,15 +105,46 @@ func (m *Module) lineUp(c *module.Ctx, set, algorithm, limit int, to mode) int {
 	return m.use(c, g, order, to)
 }
 
-// order appends the ids of the gateways that are tried, limit at most: from the first on
-// around the set, without those in one of the states.
-func (m *Module) order(dst []byte, g *group, first, limit int, without uint32) []byte {
-	last := len(g.list)
-	if m.set.lastDflt && last > 1 {
-		last--
+// needs notes what an algorithm cannot do without.
+func (m *Module) needs(set, algorithm int) {
+	m.changing.Lock() // a reload compiles while the table is read
+	defer m.changing.Unlock()
+	m.wantsVariable = m.wantsVariable || algorithm == byVariable
+	m.wantsLatency = m.wantsLatency || algorithm == byLatency
+	if algorithm == byLoad {
+		m.byLoad[set] = true
 	}
-	for i := 0; i < last && limit > 0; i++ {
-		if d := g.list[(first+i)%last]; d.state.Load()&without == 0 {
+}
+
+// rank appends the indices of the gateways in the order in which they are tried; false
+// where the message lacks what the algorithm goes by.
+func (m *Module) rank(dst []uint8, c *module.Ctx, g *group, algorithm int) ([]uint8, bool) {
+	n := g.first(m.set.lastDflt)
+	switch algorithm {
+	case byLoad:
+		if !isCall(c) {
+			return nil, false
+		}
+		return g.byLoads(dst, n), true
+	case byLatency:
+		return g.byStanding(dst, n), true
+	}
+	first, ok := m.start(c, g, algorithm)
+	if !ok {
+		return nil, false
+	}
+	for i := range n {
+		dst = append(dst, uint8((first+i)%n))
+	}
+	return dst, true
+}
+
+// order appends the ids of the gateways that are tried, limit at most, without those in one
+// of the states.
+func (m *Module) order(dst []byte, g *group, list []uint8, limit int, without uint32) []byte {
+	last := g.first(m.set.lastDflt)
+	for _, i := range list {
+		if d := g.list[i]; limit > 0 && d.state.Load()&without == 0 {
 			dst = binary.BigEndian.AppendUint32(dst, d.id)
 			limit--
 		}
@@ -117,10 +158,7 @@ func (m *Module) order(dst []byte, g *group, first, limit int, without uint32) [
 // start is the index of the destination that an algorithm means; false where the message
 // lacks what it goes by.
 func (m *Module) start(c *module.Ctx, g *group, algorithm int) (int, bool) {
-	n := len(g.list)
-	if m.set.lastDflt && n > 1 {
-		n--
-	}
+	n := g.first(m.set.lastDflt)
 	switch algorithm {
 	case roundRobin:
 		return int(g.next.Add(1)-1) % n, true
@@ -222,7 +260,7 @@ func (m *Module) linedUp(c *module.Ctx) (*group, []byte) {
 	if len(order) < 8 {
 		return nil, nil
 	}
-	return (*m.sets.Load())[int(binary.BigEndian.Uint32(order))], order
+	return (*m.sets.Load())[int(binary.BigEndian.Uint32(order)&^byLoadMark)], order
 }
 
 // use sends the request to the first gateway lined up that is there and can be used; if
@@ -233,6 +271,7 @@ func (m *Module) use(c *module.Ctx, g *group, order []byte, to mode) int {
 		return module.True
 	}
 	c.SetAVP(lined, module.Value{})
+	c.DropLoad()
 	m.exhausted.Add(1)
 	return module.False
 }
@@ -247,7 +286,7 @@ func (m *Module) send(c *module.Ctx, g *group, order []byte, to mode, without ui
 			continue
 		}
 		state := d.state.Load()
-		if state&without != 0 && (!m.set.lastDflt || len(ids) > 4 || state&disabled != 0) || !d.direct(c, to) {
+		if state&without != 0 && (!m.set.lastDflt || len(ids) > 4 || state&disabled != 0) || !d.reserve(c, binary.BigEndian.Uint32(set)) || !d.direct(c, to) {
 			continue
 		}
 		var room [4 + 4*relay.MaxBranches]byte
@@ -259,14 +298,26 @@ func (m *Module) send(c *module.Ctx, g *group, order []byte, to mode, without ui
 // direct makes the request go to the gateway.
 func (d *destination) direct(c *module.Ctx, to mode) bool {
 	c.More = c.More[:0] // what failed before, or lookup found, is not meant
+	t, ok := d.target(c, to)
+	if !ok {
+		return false
+	}
+	if to == toDomain {
+		c.Main = relay.Target{}
+		return c.SetURI(t.URI) == nil
+	}
+	c.Main = t
+	return true
+}
+
+// target is the gateway as a target of the request.
+func (d *destination) target(c *module.Ctx, to mode) (relay.Target, bool) {
 	if to == toNextHop {
-		uri := c.Main.URI
-		c.Main = relay.Target{URI: uri, Next: c.Keep(d.uri), Q: c.Main.Q}
-		return true
+		return relay.Target{URI: c.Main.URI, Next: c.Keep(d.uri), Q: c.Main.Q}, true
 	}
 	u, err := c.URI()
 	if err != nil {
-		return false
+		return relay.Target{}, false
 	}
 	var room [1024]byte
 	b := append(room[:0], "sip:"...)
@@ -278,156 +329,13 @@ func (d *destination) direct(c *module.Ctx, to mode) bool {
 		b = append(append(b, ";transport="...), d.transport...)
 	}
 	if len(b) > len(room) {
-		return false
+		return relay.Target{}, false
 	}
-	c.Main = relay.Target{}
-	return c.SetURI(b) == nil
+	return relay.Target{URI: c.Keep(b), Q: c.Main.Q}, true
 }
 
-// compileMark compiles ds_mark_dst([state]): letters of the state that the gateway tried
-// last gets: a active, i inactive, d disabled, t trying, p probing with one of them.
-func (m *Module) compileMark(args []module.Arg) (module.Call, error) {
-	letters := "ip"
-	if len(args) > 0 {
-		letters = args[0].Str
-	}
-	state, err := readState(letters)
-	if err != nil {
-		return nil, err
-	}
-	return func(c *module.Ctx) int {
-		g, order := m.linedUp(c)
-		if g == nil {
-			return module.False
-		}
-		d := g.byID(binary.BigEndian.Uint32(order[4:]))
-		if d == nil {
-			return module.False
-		}
-		m.mark(d, state)
-		return module.True
-	}, nil
-}
-
-// readState reads the letters of a state, as ds_mark_dst and dispatcher.set_state take
-// them.
-func readState(letters string) (uint32, error) {
-	states := map[byte]uint32{'a': 0, 'i': inactive, 'd': disabled, 't': trying, 'p': probing}
-	main := 0
-	var state uint32
-	for i := range len(letters) {
-		c := letters[i] | 0x20
-		bit, ok := states[c]
-		if !ok {
-			return 0, fmt.Errorf("state %q: %q is none of a, i, d, t and p", letters, letters[i])
-		}
-		if c != 'p' {
-			main++
-		}
-		state |= bit
-	}
-	if main != 1 {
-		return 0, fmt.Errorf("state %q has not one of a, i, d and t", letters)
-	}
-	return state, nil
-}
-
-// mark gives a destination a state. One that is tried is counted as a failed ping.
-func (m *Module) mark(d *destination, state uint32) {
-	if state&trying != 0 {
-		d.change(state&probing, 0)
-		m.noReply(d, "tried in vain")
-		return
-	}
-	d.failed.Store(0)
-	d.replied.Store(0)
-	old := d.change(state, (inactive|trying|disabled|probing)&^state)
-	m.report(d, old, "marked")
-}
-
-// compileIsFrom compiles ds_is_from_list([set[, mode]]).
-func (m *Module) compileIsFrom(args []module.Arg) (module.Call, error) {
-	set, how := -1, 0
-	var err error
-	if len(args) > 0 {
-		if set, err = args[0].Int(-1, 1<<31-1); err != nil {
-			return nil, fmt.Errorf("set %w", err)
-		}
-	}
-	if len(args) > 1 {
-		if how, err = args[1].Int(0, 3); err != nil {
-			return nil, fmt.Errorf("mode %w", err)
-		}
-	}
-	return func(c *module.Ctx) int {
-		sets := *m.sets.Load()
-		if set >= 0 {
-			return bool01(sets[set].has(c, how))
-		}
-		for _, g := range sets {
-			if g.has(c, how) {
-				return module.True
-			}
-		}
-		return module.False
-	}, nil
-}
-
-// The bits of the mode of ds_is_from_list.
-const (
-	anyPort = 1 << iota
-	anyTransport
-)
-
-// has reports whether a message comes from a gateway of the set.
-func (g *group) has(c *module.Ctx, how int) bool {
-	if g == nil || c.Local != nil {
-		return false
-	}
-	src := c.From.Remote
-	for _, d := range g.list {
-		if d.addr != src.Addr().Unmap() || !d.addr.IsValid() {
-			continue
-		}
-		port := d.port
-		if port == 0 {
-			port = c.From.Proto.DefaultPort()
-		}
-		if how&anyPort == 0 && port != src.Port() {
-			continue
-		}
-		if how&anyTransport == 0 && len(d.transport) > 0 && !sip.EqualFold(d.transport, c.From.Proto.Param()) {
-			continue
-		}
-		return true
-	}
-	return false
-}
-
-// compileHasDialog compiles ds_has_dialog([set]).
-func (m *Module) compileHasDialog(args []module.Arg) (module.Call, error) {
-	set := -1
-	var err error
-	if len(args) > 0 {
-		if set, err = args[0].Int(-1, 1<<31-1); err != nil {
-			return nil, fmt.Errorf("set %w", err)
-		}
-	}
-	return func(c *module.Ctx) int { return bool01(c.InDialog && m.hosts.Load().inDialog(c, set)) }, nil
-}
-
-// compileExists compiles ds_list_exists(set).
-func (m *Module) compileExists(args []module.Arg) (module.Call, error) {
-	set, err := args[0].Int(0, 1<<31-1)
-	if err != nil {
-		return nil, fmt.Errorf("set %w", err)
-	}
-	return func(*module.Ctx) int { return bool01((*m.sets.Load())[set] != nil) }, nil
-}
-
-func bool01(ok bool) int {
-	if ok {
-		return module.True
-	}
-	return module.False
+// unload is ds_load_unset.
+func unload(c *module.Ctx) int {
+	c.DropLoad()
+	return module.True
 }

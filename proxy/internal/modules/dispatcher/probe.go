@@ -60,9 +60,14 @@ func (m *Module) ping(ctx context.Context, uri string, list []*destination) {
 	one, cancel := context.WithTimeout(ctx, m.set.timeout)
 	defer cancel()
 	m.pings.Add(1)
+	began := m.cfg.Now()
 	status, err := m.cfg.Ping(one, uri, m.set.from)
 	if ctx.Err() != nil {
 		return
+	}
+	took, answered := m.cfg.Now().Sub(began), err == nil && status != 408
+	if !answered {
+		took = max(took, m.set.timeout)
 	}
 	good := err == nil && status > 0 && status < len(m.set.codes) && m.set.codes[status]
 	if !good {
@@ -72,6 +77,9 @@ func (m *Module) ping(ctx context.Context, uri string, list []*destination) {
 		}
 	}
 	for _, d := range list {
+		if m.set.latency {
+			d.latency.note(took, answered, m.set.alpha)
+		}
 		if good {
 			m.reply(d)
 		} else {

@@ -11,10 +11,10 @@ import (
 func (m *Module) Funcs() []module.Func {
 	const requests = module.RequestRoute | module.FailureRoute
 	return []module.Func{
-		{Name: "allow_source_address", Max: 1, Routes: requests, Compile: m.compileSource,
-			Doc: "true if the request comes from an address of a group"},
-		{Name: "allow_source_address_group", Routes: requests, Compile: module.NoArgs(m.sourceGroup),
-			Doc: "the group of the address that the request comes from, -1 if it is in none"},
+		{Name: "allow_source_address", Max: 1, Routes: module.AnyRoute, Compile: m.compileSource,
+			Doc: "true if the message comes from an address of a group"},
+		{Name: "allow_source_address_group", Routes: module.AnyRoute, Compile: module.NoArgs(m.sourceGroup),
+			Doc: "the group of the address that the message comes from, -1 if it is in none"},
 		{Name: "allow_address", Min: 3, Max: 3, Routes: module.AnyRoute, Dynamic: true, Compile: m.compileAddress,
 			Doc: "true if an address or name and a port are in a group"},
 		{Name: "allow_address_group", Min: 2, Max: 2, Routes: module.AnyRoute, Dynamic: true, Compile: m.compileAddressGroup,

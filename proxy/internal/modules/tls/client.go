@@ -38,7 +38,7 @@ func (p *profile) client(addr netip.Addr, domain string) *tls.Config {
 		if err != nil {
 			return err
 		}
-		if err := p.deepEnough(chains); err != nil {
+		if err := p.accepts(chains); err != nil {
 			return err
 		}
 		return speaksFor(state.PeerCertificates[0], addr, domain)

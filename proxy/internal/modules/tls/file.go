@@ -62,7 +62,7 @@ func parseSetting(all []section, line, dir string) error {
 		value = value[1 : n-1]
 	}
 	switch key {
-	case "certificate", "private_key", "ca_list":
+	case "certificate", "private_key", "ca_list", "crl":
 		if value != "" && !filepath.IsAbs(value) {
 			value = filepath.Join(dir, value)
 		}

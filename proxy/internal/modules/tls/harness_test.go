@@ -25,13 +25,15 @@ type folder struct {
 	dir  string
 	cert *x509.Certificate // of the authority
 	key  *ecdsa.PrivateKey
+
+	serial int64 // of the certificate issued last
 }
 
 func newFolder(t *testing.T) *folder {
-	f := &folder{t: t, dir: t.TempDir()}
+	f := &folder{t: t, dir: t.TempDir(), serial: 1}
 	f.key = f.newKey()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &f.key.PublicKey, f.key)
 	f.check(err)
 	f.cert, err = x509.ParseCertificate(der)
@@ -64,7 +66,8 @@ func (f *folder) write(name, kind string, der []byte) {
 func (f *folder) issue(name string, names ...string) tls.Certificate {
 	f.t.Helper()
 	key := f.newKey()
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	f.serial++
+	template := &x509.Certificate{SerialNumber: big.NewInt(f.serial), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	for _, n := range names {
 		if ip := net.ParseIP(n); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)

@@ -19,6 +19,7 @@ type Config struct {
 	Log *slog.Logger
 	// Sockets are the listening sockets, once there are any.
 	Sockets func() []transport.Socket
+	Now     func() time.Time // nil: time.Now
 }
 
 // Module is tls. It is the transport layer's Certificates from its first Init on.
@@ -34,6 +35,9 @@ type Module struct {
 func New(cfg Config) *Module {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	m := &Module{cfg: cfg}
 	m.profiles.Store(&profiles{})
@@ -69,6 +73,7 @@ func (m *Module) Params() []module.Param {
 		text("certificate", "file with the certificate and those that lead to its root, PEM"),
 		text("private_key", "file with the key of the certificate, PEM"),
 		text("ca_list", "file with the certificates that are trusted, PEM"),
+		text("crl", "file with lists of revoked certificates, PEM or DER, by issuers that ca_list has"),
 		yesNo("verify_certificate", "1 to verify the certificates of peers"),
 		yesNo("require_certificate", "1 to refuse peers without a certificate"),
 		yesNo("verify_depth", "how many certificates may stand between a peer's and the root"),

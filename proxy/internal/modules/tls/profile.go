@@ -17,6 +17,8 @@ type profile struct {
 	section
 	config *tls.Config
 	roots  *x509.CertPool
+	// revoked is what crl names; nil for nothing.
+	revoked *revocations
 }
 
 // profiles are all of them, those for fewer addresses first. They are replaced whole.
@@ -43,7 +45,7 @@ func (m *Module) read() (*profiles, error) {
 			return nil, fmt.Errorf("config %s: %w", m.path, err)
 		}
 		for i := range sections {
-			made, err := load(&sections[i])
+			made, err := m.load(&sections[i])
 			if err != nil {
 				return nil, sections[i].explain(m.path, err)
 			}
@@ -54,8 +56,14 @@ func (m *Module) read() (*profiles, error) {
 			}
 		}
 	}
+	if m.own.crl != "" && !slices.ContainsFunc(slices.Concat(p.servers, p.clients), func(x *profile) bool { return x.revoked != nil && x.revoked.path == m.own.crl }) {
+		return nil, fmt.Errorf("crl %s: %w", m.own.crl, errUnlooked)
+	}
 	return p, nil
 }
+
+// errUnlooked says that a list of revoked certificates would protect nobody.
+var errUnlooked = errors.New("nobody's certificate is looked up in it: it needs verify_certificate")
 
 // explain says where a fault lies.
 func (s *section) explain(path string, err error) error {
@@ -105,7 +113,7 @@ func (s *section) weight() int {
 }
 
 // load reads the files of a section.
-func load(s *section) (*profile, error) {
+func (m *Module) load(s *section) (*profile, error) {
 	p := &profile{section: *s}
 	method := methods[defaultMethod]
 	if s.method != "" {
@@ -122,8 +130,10 @@ func load(s *section) (*profile, error) {
 		}
 		p.config.Certificates = []tls.Certificate{cert}
 	}
+	var pem []byte
 	if s.caList != "" {
-		pem, err := os.ReadFile(s.caList)
+		var err error
+		pem, err = os.ReadFile(s.caList)
 		if err != nil {
 			return nil, fmt.Errorf("ca_list: %w", err)
 		}
@@ -132,15 +142,43 @@ func load(s *section) (*profile, error) {
 			return nil, fmt.Errorf("ca_list %s: no certificate in it", s.caList)
 		}
 	}
+	if s.crl != "" {
+		if err := m.loadCRL(p, pem); err != nil {
+			return nil, err
+		}
+	}
 	if s.client {
 		return p, nil
 	}
 	return p, p.demand()
 }
 
+// loadCRL reads the lists of revoked certificates that a section looks peers up in. What it
+// inherits and has no use for, because it verifies nobody, it leaves alone.
+func (m *Module) loadCRL(p *profile, caList []byte) (err error) {
+	switch {
+	case !p.verifies() && p.ownCRL:
+		return fmt.Errorf("crl %s: %w", p.crl, errUnlooked)
+	case !p.verifies():
+		return nil
+	case caList == nil:
+		return fmt.Errorf("crl %s: it needs a ca_list, which has its issuer", p.crl)
+	}
+	p.revoked, err = loadRevocations(p.crl, caList, m.cfg.Log, m.cfg.Now)
+	return err
+}
+
+// verifies reports whether the certificates of peers are verified.
+func (s *section) verifies() bool {
+	if s.verify == nil {
+		return s.client
+	}
+	return *s.verify
+}
+
 // demand says what a server wants to see of a client.
 func (p *profile) demand() error {
-	verify, require := p.verify != nil && *p.verify, p.require != nil && *p.require
+	verify, require := p.verifies(), p.require != nil && *p.require
 	if verify && p.roots == nil {
 		return errors.New("verify_certificate needs a ca_list")
 	}
@@ -153,15 +191,24 @@ func (p *profile) demand() error {
 		p.config.ClientAuth = tls.RequireAnyClientCert
 	}
 	p.config.ClientCAs = p.roots
-	if p.depth != nil && verify {
+	if verify && (p.depth != nil || p.revoked != nil) {
 		p.config.VerifyConnection = func(c tls.ConnectionState) error {
 			if len(c.PeerCertificates) == 0 {
 				return nil
 			}
-			return p.deepEnough(c.VerifiedChains)
+			return p.accepts(c.VerifiedChains)
 		}
 	}
 	return nil
+}
+
+// accepts demands of verified chains what is beyond signatures and time.
+func (p *profile) accepts(chains [][]*x509.Certificate) error {
+	chains, err := p.revoked.left(chains)
+	if err != nil {
+		return err
+	}
+	return p.deepEnough(chains)
 }
 
 // deepEnough demands a chain with no more certificates between the peer's and the root

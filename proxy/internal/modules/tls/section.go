@@ -18,6 +18,8 @@ type section struct {
 	serverName string
 
 	method, certificate, privateKey, caList string
+	crl                                     string
+	ownCRL                                  bool // not inherited
 	verify, require                         *bool
 	depth                                   *int
 }
@@ -34,7 +36,7 @@ var methods = map[string][2]uint16{
 const defaultMethod = "TLSv1.2+"
 
 // keys are the settings that a section knows.
-var keys = []string{"method", "tls_method", "certificate", "private_key", "ca_list", "verify_certificate",
+var keys = []string{"method", "tls_method", "certificate", "private_key", "ca_list", "crl", "verify_certificate",
 	"require_certificate", "verify_depth", "server_name"}
 
 // set takes one setting.
@@ -51,6 +53,9 @@ func (s *section) set(key, value string) error {
 		return setPath(&s.privateKey, key, value)
 	case "ca_list":
 		return setPath(&s.caList, key, value)
+	case "crl":
+		s.ownCRL = true
+		return setPath(&s.crl, key, value)
 	case "server_name":
 		s.serverName = strings.ToLower(strings.TrimSuffix(value, "."))
 	case "verify_certificate":
@@ -80,6 +85,8 @@ func (s *section) has(key string) bool {
 		return s.privateKey != ""
 	case "ca_list":
 		return s.caList != ""
+	case "crl":
+		return s.crl != ""
 	case "verify_certificate":
 		return s.verify != nil
 	case "require_certificate":
@@ -108,7 +115,7 @@ func setSwitch(to **bool, key, value string) error {
 // inherit takes what is not set from another section.
 func (s *section) inherit(from *section) {
 	for _, f := range []struct{ to, from *string }{
-		{&s.method, &from.method}, {&s.caList, &from.caList},
+		{&s.method, &from.method}, {&s.caList, &from.caList}, {&s.crl, &from.crl},
 	} {
 		if *f.to == "" {
 			*f.to = *f.from

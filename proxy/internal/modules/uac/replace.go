@@ -4,24 +4,26 @@ import (
 	"fmt"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
 // field is From or To.
 type field struct {
 	id   sip.HeaderID
+	side relay.Header
 	avp  string // says that it was replaced
 	name string
 }
 
 var (
-	fromField = field{sip.HdrFrom, "uac:from", "From"}
-	toField   = field{sip.HdrTo, "uac:to", "To"}
+	fromField = field{sip.HdrFrom, relay.From, "uac:from", "From"}
+	toField   = field{sip.HdrTo, relay.To, "uac:to", "To"}
 )
 
 // compileReplace compiles uac_replace_from([display,] uri). An empty display takes the
 // name away, an empty uri keeps the URI.
-func compileReplace(f field) func([]module.Arg) (module.Call, error) {
+func (m *Module) compileReplace(f field) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
 		display, both := text{}, len(args) == 2
 		uri, err := newText(args[len(args)-1])
@@ -34,7 +36,7 @@ func compileReplace(f field) func([]module.Arg) (module.Call, error) {
 		if uri.format == nil && !(uri.literal == "" && both) && !goodURI([]byte(uri.literal)) {
 			return nil, fmt.Errorf("%q is no URI", uri.literal)
 		}
-		return func(c *module.Ctx) int { return f.replace(c, display.value(c), uri.value(c), both) }, nil
+		return func(c *module.Ctx) int { return m.replace(c, f, display.value(c), uri.value(c), both) }, nil
 	}
 }
 
@@ -63,8 +65,8 @@ func goodURI(b []byte) bool {
 }
 
 // replace is uac_replace_from and uac_replace_to. The tag and the other parameters stay.
-func (f field) replace(c *module.Ctx, display, uri []byte, both bool) int {
-	if c.Route&(module.RequestRoute|module.FailureRoute|module.BranchRoute) == 0 || c.AVP(f.avp).Kind != module.NullValue {
+func (m *Module) replace(c *module.Ctx, f field, display, uri []byte, both bool) int {
+	if c.Route&(module.RequestRoute|module.FailureRoute|module.BranchRoute) == 0 || c.AVP(f.avp).Kind != module.NullValue || c.Renamed(f.side) {
 		return module.False
 	}
 	h := c.Msg.Header(f.id)
@@ -85,11 +87,15 @@ func (f field) replace(c *module.Ctx, display, uri []byte, both bool) int {
 		b = appendQuoted(b, display)
 	}
 	b = append(append(append(b, '<'), uri...), '>')
-	if len(a.Params) > 0 {
-		b = append(append(b, ';'), a.Params...)
-	}
 	if c.Route != module.BranchRoute && !c.SetAVP(f.avp, module.Number(1)) {
 		return module.False
+	}
+	if !m.keep(c, f, relay.AppendNameAddr(nil, &a), b) {
+		c.SetAVP(f.avp, module.Value{})
+		return module.False
+	}
+	if len(a.Params) > 0 {
+		b = append(append(b, ';'), a.Params...)
 	}
 	c.Msg.Replace(h.ValStart, h.ValEnd-h.ValStart, b)
 	return module.True

@@ -27,6 +27,7 @@ type Module struct {
 	hosts       []string       // the same by name, in lower case
 	seed        [16]byte       // of the client's nonces
 	counter     atomic.Uint64
+	restore     restore
 
 	answered, refused atomic.Int64
 }
@@ -39,7 +40,7 @@ func New(cfg Config) *Module {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Module{cfg: cfg}
+	m := &Module{cfg: cfg, restore: restore{mode: restoreAuto, from: "vsf", to: "vst"}}
 	_, _ = rand.Read(m.seed[:]) // never fails
 	return m
 }
@@ -47,12 +48,12 @@ func New(cfg Config) *Module {
 // Name is "uac".
 func (m *Module) Name() string { return "uac" }
 
-// Init refuses credentials that nobody would get.
+// Init refuses credentials that nobody would get, and what could not be restored.
 func (m *Module) Init() error {
 	if len(m.credentials) > 0 && len(m.networks)+len(m.hosts) == 0 {
 		return errors.New("module uac has a credential and no auth_target: name the gateways that it is for")
 	}
-	return nil
+	return m.restore.check()
 }
 
 // Statistics yields the module's counters.
@@ -68,13 +69,12 @@ func (m *Module) Params() []module.Param {
 			Doc: "user:realm:password for a gateway; may stand more than once"},
 		{Name: "auth_target", Kind: module.String, Set: m.addTarget,
 			Doc: "an address, a network or a host name whose challenges may be answered; may stand more than once"},
-		{Name: "restore_mode", Kind: module.String, Doc: "only none: later requests of the dialog keep the addresses of the phones",
-			Set: func(s string, _ int) error {
-				if s != "none" {
-					return fmt.Errorf("restore_mode %q is not there, only \"none\": the phones match a dialog by its tags", s)
-				}
-				return nil
-			}},
+		{Name: "restore_mode", Kind: module.String, Set: m.restore.setMode,
+			Doc: "auto (default): each side goes on with the addresses that it has seen; manual: replies only; none: neither"},
+		{Name: "rr_from_store_param", Kind: module.String, Set: setParam(&m.restore.from),
+			Doc: "the parameter of our Record-Route that keeps From, vsf if not set"},
+		{Name: "rr_to_store_param", Kind: module.String, Set: setParam(&m.restore.to),
+			Doc: "the parameter of our Record-Route that keeps To, vst if not set"},
 	}
 }
 
@@ -117,9 +117,13 @@ func (m *Module) Funcs() []module.Func {
 	return []module.Func{
 		{Name: "uac_auth", Routes: module.FailureRoute, Compile: module.NoArgs(m.authorize),
 			Doc: "answers the challenge of a gateway; t_relay sends the request to it again"},
-		{Name: "uac_replace_from", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: compileReplace(fromField),
+		{Name: "uac_replace_from", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: m.compileReplace(fromField),
 			Doc: "puts another display name and URI into From"},
-		{Name: "uac_replace_to", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: compileReplace(toField),
+		{Name: "uac_replace_to", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: m.compileReplace(toField),
 			Doc: "puts another display name and URI into To"},
+		{Name: "uac_restore_from", Routes: module.RequestRoute, Compile: m.compileRestore(fromField),
+			Doc: "gives a request within a dialog the address of the From that was replaced"},
+		{Name: "uac_restore_to", Routes: module.RequestRoute, Compile: m.compileRestore(toField),
+			Doc: "the same for To"},
 	}
 }

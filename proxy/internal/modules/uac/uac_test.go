@@ -262,7 +262,7 @@ func TestReplace(t *testing.T) {
 		{"uac_replace_to", []string{"Bob", "sip:+49301@pstn.example"}, `To: "Bob" <sip:+49301@pstn.example>`, true},
 	} {
 		ctx := moduletest.Message(t, moduletest.Request("INVITE", "sip:bob@example.org", `X: a> <b"c`))
-		call := moduletest.Compile(t, newModule(t), c.function, c.args...)
+		call := moduletest.Compile(t, newModule(t, "restore_mode none"), c.function, c.args...)
 		if got := call(ctx) == module.True; got != c.ok {
 			t.Errorf("%s%q returned %v", c.function, c.args, got)
 		}
@@ -288,9 +288,11 @@ func TestBadArguments(t *testing.T) {
 		moduletest.Refused(t, newModule(t), f, "x", "$nothing_like_it")
 	}
 	for name, values := range map[string][]string{
-		"credential":   {"", "user", "user:realm", ":realm:hushhush", "user::hushhush", "u\"ser:realm:hushhush", "user:realm:hushhush\r\nX: y"},
-		"auth_target":  {"", "a b", "sip:x", "192.0.2.1:5060", "x@y", "192.0.2.0/33"},
-		"restore_mode": {"auto", "manual", ""},
+		"credential":          {"", "user", "user:realm", ":realm:hushhush", "user::hushhush", "u\"ser:realm:hushhush", "user:realm:hushhush\r\nX: y"},
+		"auth_target":         {"", "a b", "sip:x", "192.0.2.1:5060", "x@y", "192.0.2.0/33"},
+		"restore_mode":        {"Auto", "maunal", "1", ""},
+		"rr_from_store_param": {"", "lr", "srm", "v-sf", "Vsf", "v;x", "v=x", strings.Repeat("v", 33)},
+		"rr_to_store_param":   {"", "transport", "v>"},
 	} {
 		for _, value := range values {
 			if err := moduletest.Set(t, newModule(t), name, value); err == nil || strings.Contains(err.Error(), "hushhush") {

@@ -186,6 +186,48 @@
 	};
 	document.addEventListener("htmx:sendError", event => { if (event.detail.elt instanceof HTMLFormElement) say("unsent"); });
 
+	// ---- lists that are read again ----
+
+	const liveList = '[hx-trigger^="live:"]';
+	const waiting = new Set(); // lists in which the reader has selected text
+
+	const selected = list => {
+		const selection = getSelection();
+		return selection && !selection.isCollapsed && list.contains(selection.anchorNode);
+	};
+
+	// A list whose beginning is out of sight stays where it is read: what is new comes
+	// above. htmx keeps the focus, and what is ticked, by their ids.
+	const placeIn = list => {
+		const top = document.querySelector(".bar").getBoundingClientRect().bottom;
+		if (list.getBoundingClientRect().top >= top) return null;
+		const row = [...list.querySelectorAll(".pick input[id]")].find(e => e.getBoundingClientRect().top >= top);
+		return row ? {id: row.id, y: row.getBoundingClientRect().top} : null;
+	};
+	const backTo = ({id, y}) => {
+		const row = byID(id);
+		if (row) scrollBy(0, row.getBoundingClientRect().top - y);
+	};
+
+	document.addEventListener("htmx:beforeSwap", event => {
+		const list = event.detail.target;
+		if (!event.detail.shouldSwap || !list.matches(liveList)) return;
+		if (selected(list)) {
+			event.detail.shouldSwap = false;
+			waiting.add(list);
+			return;
+		}
+		const place = placeIn(list);
+		if (place) list.addEventListener("htmx:afterSwap", () => backTo(place), {once: true});
+	});
+	document.addEventListener("selectionchange", () => {
+		for (const list of waiting) {
+			if (selected(list)) continue;
+			waiting.delete(list);
+			htmx.trigger(document.body, list.getAttribute("hx-trigger").split(" ")[0]);
+		}
+	});
+
 	// ---- the feed ----
 
 	let ended = false;
@@ -201,7 +243,7 @@
 			document.documentElement.dataset.live = "on";
 			hideAway();
 			say("");
-			if (begun) ["contacts", "missed", "messages"].forEach(what => fire("live:" + what)); // what changed while there was no feed
+			if (begun) ["contacts", "calls", "missed", "messages"].forEach(what => fire("live:" + what)); // what changed while there was no feed
 			begun = true;
 		},
 		presence: setStatuses,
@@ -211,6 +253,7 @@
 			if (badges.changed) fire("live:" + badges.changed);
 		},
 		contacts: () => fire("live:contacts"),
+		calls: () => fire("live:calls"),
 		// A site that has just started has not reached the router yet: the state
 		// follows at once.
 		away: () => {

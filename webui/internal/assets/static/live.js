@@ -119,7 +119,7 @@ window.liveFeed = ({url, owner, shows, hear}) => {
 		asked = wanted();
 		heard = Date.now();
 		const stream = source = new EventSource(address());
-		for (const name of ["state", "presence", "contacts", "card", "badges", "away", "end", "alive"]) {
+		for (const name of ["state", "presence", "contacts", "card", "calls", "badges", "away", "end", "alive"]) {
 			stream.addEventListener(name, event => {
 				if (source !== stream) return;
 				heard = Date.now();
