@@ -41,9 +41,8 @@ func TestCall(t *testing.T) {
 			if m := c.the("SIP/2.0 ", c.request("INFO", "sip:bob@192.0.2.8", 3, "bt")); m.Status != 481 {
 				t.Errorf("a request after the end gets %d, want 481", m.Status)
 			}
-			c.the("ACK ", c.request("ACK", "sip:bob@192.0.2.8", 1, "bt")) // one that comes late
-			if sent := c.request("ACK", "sip:bob@192.0.2.9", 1, "bt"); len(sent) != 0 {
-				t.Errorf("an ACK after the end is sent elsewhere: %v", sent)
+			if sent := c.request("ACK", "sip:bob@192.0.2.8", 1, "bt"); len(sent) != 0 {
+				t.Errorf("an ACK after the end is sent on: %v", sent)
 			}
 		})
 	}

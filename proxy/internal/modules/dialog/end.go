@@ -205,7 +205,7 @@ func (m *Module) sweepShard(s *shard, now time.Time) (over []*sides) {
 		for d := head; d != nil; {
 			next := d.next
 			switch {
-			case d.lingers != nil:
+			case d.lingers:
 			case now.Before(d.deadline):
 				s.due(d, d.deadline)
 			case d.state.up() && m.set.timeoutBye && m.cfg.Sender != nil:

@@ -183,7 +183,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 			m.noteEvent(sender, msg)
 		}
 	case sip.BYE:
-		if d.lingers != nil {
+		if d.lingers {
 			return
 		}
 		if owned {

@@ -2,10 +2,10 @@ package dialog
 
 import "time"
 
-// A dialog that has ended stays for a while for what is still on its way: the ACK of a 2xx
-// that crossed the BYE (RFC 3261 §13.3.1.4), the BYE of the other end, and the NOTIFYs about what was
-// asked for in it (RFC 5057 §3), as after a transfer (RFC 5359 §2.4). It is no call any more and
-// counts nowhere. The record is one of those that wait for their next use, as long as there
+// A dialog that has ended and owes something stays for a while for what is still on its way: the
+// ACK of a 2xx that crossed the BYE (RFC 3261 §13.3.1.4), the BYE of the other end, and the NOTIFYs
+// about what was asked for in it (RFC 5057 §3), as after a transfer (RFC 5359 §2.4). It is no call
+// any more and counts nowhere. The record is one of those that wait for their next use, as long as there
 // are not too many.
 
 const (
@@ -16,12 +16,9 @@ const (
 	// becomes of a transfer is known when the phone that it leads to is answered, three minutes
 	// (Timer C) later at most.
 	askedRounds = 6
-	// maxOwing and maxIdle are how many dialogs that have ended a shard keeps of those that owe
-	// something and of the others, 4,096 and 256 in all; beyond it the ones that ended first
-	// go. The others are so few that they are still in the processor's cache when they go:
-	// 4,096 of them cost a busy router 2 % of a call.
-	maxOwing = 64
-	maxIdle  = 4
+	// maxLingering is how many dialogs that have ended a shard keeps, 4,096 in all; beyond
+	// it the ones that ended first go.
+	maxLingering = 64
 )
 
 // queue holds dialogs that have ended, in the order of their deadlines.
@@ -30,31 +27,29 @@ type queue struct {
 	n           int
 }
 
-// owes reports whether more than a late message may follow the end of a dialog: the ACK of an
-// INVITE whose ACK has not been seen, or news that somebody has asked for.
+// owes reports whether something may follow the end of a dialog but a BYE that crosses the
+// other, which gets 481 and is content: the ACK of an INVITE that was answered, or news that
+// somebody has asked for. Most calls owe nothing; to keep them all would cost 2 % of a call.
 func (d *dialog) owes() bool {
 	return d.state != confirmed || d.refreshed || d.caller.hasAsked() || d.callee.hasAsked()
 }
 
 // linger keeps a dialog that has ended for a while.
-func (t *table) linger(s *shard, d *dialog, now time.Time, owes bool) {
-	if d.lingers != nil {
+func (t *table) linger(s *shard, d *dialog, now time.Time) {
+	if d.lingers {
 		return
 	}
-	q, most := &s.idle, maxIdle
-	if owes {
-		q, most = &s.owing, maxOwing
-	}
-	if q.n >= most {
-		t.remove(s, q.first)
+	if s.ended.n >= maxLingering {
+		t.remove(s, s.ended.first)
 	}
 	t.used.Add(-1)
-	q.wait(d, now)
+	d.lingers = true
+	s.ended.wait(d, now)
 }
 
 // wait puts a dialog at the end of the queue.
 func (q *queue) wait(d *dialog, now time.Time) {
-	d.lingers, d.deadline, d.before, d.after = q, now.Add(lingering), q.last, nil
+	d.deadline, d.before, d.after = now.Add(lingering), q.last, nil
 	if q.last == nil {
 		q.first = d
 	} else {
@@ -64,9 +59,8 @@ func (q *queue) wait(d *dialog, now time.Time) {
 	q.n++
 }
 
-// leave takes it out of its queue.
-func (d *dialog) leave() {
-	q := d.lingers
+// leave takes it out there.
+func (q *queue) leave(d *dialog) {
 	if d.before == nil {
 		q.first = d.after
 	} else {
@@ -77,22 +71,21 @@ func (d *dialog) leave() {
 	} else {
 		d.after.before = d.before
 	}
-	d.lingers, d.before, d.after = nil, nil, nil
+	d.before, d.after = nil, nil
 	q.n--
 }
 
 // forgetEnded removes the dialogs that have stayed long enough.
 func (t *table) forgetEnded(s *shard, now time.Time) {
-	for _, q := range [...]*queue{&s.owing, &s.idle} {
-		for d := q.first; d != nil && !now.Before(d.deadline); d = q.first {
-			d.rounds++
-			if d.rounds < askedRounds && (d.caller.hasAsked() || d.callee.hasAsked()) {
-				d.leave()
-				q.wait(d, now)
-				continue
-			}
-			t.remove(s, d)
+	q := &s.ended
+	for d := q.first; d != nil && !now.Before(d.deadline); d = q.first {
+		d.rounds++
+		if d.rounds < askedRounds && (d.caller.hasAsked() || d.callee.hasAsked()) {
+			q.leave(d)
+			q.wait(d, now)
+			continue
 		}
+		t.remove(s, d)
 	}
 }
 

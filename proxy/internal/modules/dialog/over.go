@@ -22,7 +22,7 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 	case sip.BYE:
 		answerer.heard = owned || d.again && answerer.heard
 		if answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
-			m.end(s, d, who(byCaller))
+			m.end(s, d, who(byCaller), d.owes())
 		}
 	case sip.INVITE, sip.UPDATE:
 		d.refreshed = d.refreshed || c.Method() == sip.INVITE
@@ -35,18 +35,18 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 	}
 }
 
-// end is finish for a dialog that the phones have ended. One that was not up may be answered yet.
-func (m *Module) end(s *shard, d *dialog, hungUpBy string) {
-	owes := d.owes()
+// end is finish for a dialog that the phones have ended. One that was not up may be answered
+// yet; of one that owes nothing no trace is kept.
+func (m *Module) end(s *shard, d *dialog, hungUpBy string, owes bool) {
 	m.finish(s, d, hungUpBy)
-	if d.state == deleted {
-		if d.lingers == nil {
-			d.hungUpBy = hungUpBy
-		}
-		m.table.linger(s, d, m.cfg.Now(), owes)
+	if d.state != deleted || !owes && !d.lingers {
+		m.table.remove(s, d)
 		return
 	}
-	m.table.remove(s, d)
+	if !d.lingers {
+		d.hungUpBy = hungUpBy
+	}
+	m.table.linger(s, d, m.cfg.Now())
 }
 
 func who(caller bool) string {
@@ -131,9 +131,9 @@ func (m *Module) Over(c *relay.Call, status int) {
 	switch {
 	case d == nil || d.ending || !d.proven(c, byCaller):
 	case c.Method() == sip.BYE && status == 481:
-		m.end(s, d, who(byCaller))
+		m.end(s, d, who(byCaller), d.owes())
 	case breaks(c.Method(), status) && d.state.up():
-		m.end(s, d, "")
+		m.end(s, d, "", true) // the phones say BYE yet
 	case breaks(c.Method(), status) && d.state != deleted:
 		s.due(d, m.cfg.Now().Add(lingering))
 	}

@@ -91,7 +91,7 @@ type dialog struct {
 	hungUpBy        string        // who has said BYE, which is not answered yet
 	ending          bool          // by the router: nothing passes any more
 	refreshed       bool          // an INVITE within it was answered, whose ACK may be on its way
-	lingers         *queue        // in which it waits to be forgotten, between before and after; nil for none
+	lingers         bool          // it waits, between before and after, to be forgotten
 	rounds          uint8         // how often it has waited
 	again           bool          // the INVITE passed here more than once, with other routers in between
 	between         [2]netip.Addr // where these are

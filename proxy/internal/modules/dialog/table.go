@@ -25,12 +25,11 @@ type shard struct {
 	mu      sync.Mutex
 	buckets []*dialog
 	free    *dialog
-	spare   int // records in free
-	// owing and idle are the dialogs that have ended: those that owe something, and the others.
-	owing, idle queue
-	soonest     time.Time // nothing is due before; zero: nothing is due
-	counts      [deleted + 1]int
-	account     Account // what the accounts are told, in memory used again
+	spare   int       // records in free
+	ended   queue     // the dialogs that owe something
+	soonest time.Time // nothing is due before; zero: nothing is due
+	counts  [deleted + 1]int
+	account Account // what the accounts are told, in memory used again
 }
 
 // init makes room for most records.
@@ -68,7 +67,7 @@ func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool) (d *di
 	for d := *head; d != nil; d = d.next {
 		if d.hash == hash {
 			same++
-			if d.lingers != nil {
+			if d.lingers {
 				over = d
 			}
 		}
@@ -123,8 +122,9 @@ func (t *table) remove(s *shard, d *dialog) {
 	}
 	s.count(d, -1)
 	d.carry(nil)
-	if d.lingers != nil {
-		d.leave()
+	if d.lingers {
+		s.ended.leave(d)
+		d.lingers = false
 	} else {
 		t.used.Add(-1)
 	}

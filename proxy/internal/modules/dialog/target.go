@@ -21,8 +21,8 @@ func (d *dialog) leads(r *relay.Request, byCaller bool) (l lead) {
 	if to.cut && (!d.again || next == nil) {
 		return lead{}
 	}
-	l.at, l.sure = to.isAt(r.Msg.RequestURI())
-	l.ok = l.at
+	l.ok, l.sure = to.isAt(r.Msg.RequestURI())
+	l.at = l.ok || next != nil && to.hasNamed(r.Msg.RequestURI())
 	switch {
 	case d.again && next != nil:
 		l.ok, l.sure = true, false
@@ -99,6 +99,12 @@ func (p *party) isAt(uri []byte) (is, sure bool) {
 		}
 	}
 	return len(p.contact) == 0 && p.isAddress(&got), false
+}
+
+// hasNamed reports whether a URI is one that the party has named, to the letter. Along a
+// route its alias leads nowhere: that is for who wrote it, further on.
+func (p *party) hasNamed(uri []byte) bool {
+	return len(uri) > 0 && (bytes.Equal(uri, p.contact) || bytes.Equal(uri, p.earlier))
 }
 
 // isAddress reports whether a URI names an address where the party was seen.
