@@ -87,7 +87,7 @@ func makeDemo(t *testing.T) (*proc.Process, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, words := range []string{"make demo", "sign in as **alice**", "*on line*", "*offline*", "*non-local*", "**Call Bob Keller**"} {
+	for _, words := range []string{"make demo", "sign in as **alice**", "*on line*", "*offline*", "*non-local*", "Click Bob's name"} {
 		if !strings.Contains(string(readme), words) {
 			t.Errorf("the README's first minute no longer says %q; this test does", words)
 		}

@@ -72,6 +72,7 @@ func moveIn(t *testing.T, live func(*testing.T, *stand.Stand, site)) *household 
 	w.Fill("E-mail", "alice@example.com") // waits for its confirmation
 	w.Fill(mailPassword, stand.Password("alice"))
 	w.Press("Save")
+	w.Shows("Your profile is saved.")
 	h.known["/e-mail/confirm"] = "/e-mail/confirm" + box.to("alice@example.com", 1).link(t, publicURL+"/e-mail/confirm")
 	w.Open("/user/account/public")
 	w.Tick("Let visitors ask me to call them")

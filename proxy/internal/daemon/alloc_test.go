@@ -18,7 +18,7 @@ import (
 const (
 	messagesPerCall = 6
 	measuredCalls   = 1700 // 10,200 messages
-	warmUpCalls     = 6400 // more than are measured, and than the dialogs that stay after their end, so that free lists hold enough
+	warmUpCalls     = 2200 // more than are measured, so that free lists hold enough
 	// mostMallocs bounds what may be allocated over all measured messages, which is what
 	// timers of the rest of the program do meanwhile: the longer, the slower the machine.
 	// One allocation a call would be 1,700.
