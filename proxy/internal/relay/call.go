@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"math"
 	"time"
 
 	"seraph/proxy/internal/sip"
@@ -406,17 +405,17 @@ func (c *Call) Release() {
 		b.spare.drop(e)
 		e.txns.Buffers.Give(b.redirect)
 		b.redirect = nil
-		e.branches.Give(b, math.MaxInt)
+		e.branches.Give(b)
 	}
 	for c.cancels != nil {
 		x := c.cancels
 		c.cancels = x.next
-		e.cancels.Give(x, math.MaxInt)
+		e.cancels.Give(x)
 	}
 	c.branches = c.branches[:0]
 	c.local, c.auth, c.names = nil, Identity{}, nil
 	c.forgetScript()
-	e.calls.Give(c, math.MaxInt)
+	e.calls.Give(c)
 }
 
 func (e *Engine) takeCall() *Call {

@@ -3,7 +3,6 @@ package relay
 import (
 	"bytes"
 	"log/slog"
-	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -131,13 +130,13 @@ func TestIdleMemoryIsGivenBack(t *testing.T) {
 	e := b.engine
 	const peak = 10_000
 	for range peak {
-		e.calls.Give(&Call{}, math.MaxInt)
-		e.branches.Give(&Branch{}, math.MaxInt)
-		e.cancels.Give(&cancel{}, math.MaxInt)
+		e.calls.Give(&Call{})
+		e.branches.Give(&Branch{})
+		e.cancels.Give(&cancel{})
 	}
 	e.trim() // what was free at its begin only
 	for range 3 {
-		e.calls.Give(e.takeCall(), math.MaxInt) // the load of the moment
+		e.calls.Give(e.takeCall()) // the load of the moment
 		e.trim()
 	}
 	if n := e.calls.Idle(); n >= peak/4 || n < keepIdle {

@@ -104,17 +104,15 @@ func (e *Engine) parseFlowToken(text []byte, use tokenUse) (f transport.Flow, al
 	if int(f.Socket) >= len(e.sockets) || e.sockets[f.Socket].Proto != f.Proto {
 		alive = false // the sockets of before a restart were others
 	}
-	if !e.fresh(binary.BigEndian.Uint32(b[flowTime:])) {
+	if !e.fresh(time.Unix(int64(binary.BigEndian.Uint32(b[flowTime:])), 0), e.Now()) {
 		alive = false
 	}
 	return f, alive, true
 }
 
-// fresh reports whether what was given at a time, in Unix seconds, is still good.
-func (e *Engine) fresh(at uint32) bool { return e.freshAt(time.Unix(int64(at), 0)) }
-
-func (e *Engine) freshAt(at time.Time) bool {
-	age := time.Since(at)
+// fresh reports whether what was given at a time is still good.
+func (e *Engine) fresh(at, now time.Time) bool {
+	age := now.Sub(at)
 	return age <= e.cfg.RouteLife && age >= -time.Minute
 }
 

@@ -180,24 +180,8 @@ func (e *Engine) ourRoute(u *sip.URI) bool {
 
 // genuine reports whether a Route of ours was given for this dialog.
 func (r *Request) genuine(u *sip.URI) bool {
-	token, ok := u.Param(routeParam)
-	if !ok || len(token) != routeToken || !SealKind(token[0]).known() {
-		return false
-	}
-	var words [3]uint32 // the time and the two ends
-	for i, c := range token[routeLetter:routePlain] {
-		w := &words[i/routeWord]
-		switch {
-		case c >= '0' && c <= '9':
-			*w = *w<<4 | uint32(c-'0')
-		case c >= 'a' && c <= 'f':
-			*w = *w<<4 | uint32(c-'a'+10)
-		default:
-			return false
-		}
-	}
-	at := sealTime(words[0], r.Engine.Now())
-	if !r.Engine.freshAt(at) {
+	seal, token, ok := r.Engine.readSeal(u, r.now())
+	if !ok {
 		return false
 	}
 	from, err := r.Msg.From()
@@ -208,10 +192,7 @@ func (r *Request) genuine(u *sip.URI) bool {
 	if err != nil {
 		return false
 	}
-	seal := routeSeal{kind: SealKind(token[0]), callID: r.Msg.CallID(), at: at, ends: [2]endMark{endMark(words[1]), endMark(words[2])}}
-	for i, param := range [...]string{r.Engine.cfg.Names.From, r.Engine.cfg.Names.To} {
-		seal.names[i], _ = u.Param(param)
-	}
+	seal.callID = r.Msg.CallID()
 	for i, tag := range [...][]byte{from.Tag, to.Tag} {
 		seal.tag = tag
 		var want [routeToken]byte
@@ -224,6 +205,41 @@ func (r *Request) genuine(u *sip.URI) bool {
 		}
 	}
 	return false
+}
+
+// readSeal reads what an entry of ours says of itself, and the token that has to prove it;
+// ok is false where it is too old, or nothing of ours.
+func (e *Engine) readSeal(u *sip.URI, now time.Time) (seal routeSeal, token []byte, ok bool) {
+	for params := u.Params; len(params) > 0; {
+		var name, value []byte
+		name, value, params = sip.NextParam(params)
+		switch {
+		case token == nil && sip.EqualFold(name, routeParam):
+			token = value
+		case seal.names[From] == nil && sip.EqualFold(name, e.cfg.Names.From):
+			seal.names[From] = value
+		case seal.names[To] == nil && sip.EqualFold(name, e.cfg.Names.To):
+			seal.names[To] = value
+		}
+	}
+	if len(token) != routeToken || !SealKind(token[0]).known() {
+		return seal, nil, false
+	}
+	var words [3]uint32 // the time and the two ends
+	for i, c := range token[routeLetter:routePlain] {
+		w := &words[i/routeWord]
+		switch {
+		case c >= '0' && c <= '9':
+			*w = *w<<4 | uint32(c-'0')
+		case c >= 'a' && c <= 'f':
+			*w = *w<<4 | uint32(c-'a'+10)
+		default:
+			return seal, nil, false
+		}
+	}
+	seal.kind, seal.at = SealKind(token[0]), sealTime(words[0], now)
+	seal.ends = [...]endMark{endMark(words[1]), endMark(words[2])}
+	return seal, token, e.fresh(seal.at, now)
 }
 
 // LooseRoute takes our entries off the Route (RFC 3261 §16.4) and reports

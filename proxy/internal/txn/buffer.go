@@ -50,7 +50,7 @@ func (p *Buffers) Give(x *Buffer) {
 		}
 	}
 	x.B = x.B[:0]
-	p.lists[x.class].Give(x, maxFree[x.class])
+	p.lists[x.class].GiveUpTo(maxFree[x.class], x)
 }
 
 // trim forgets peaks.

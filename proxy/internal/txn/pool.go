@@ -1,6 +1,9 @@
 package txn
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // blockLength is how many records a pool asks of the collector at once. One by one they
 // cost a busy router 2 % of its time while it grows; in larger blocks a single record in
@@ -34,8 +37,11 @@ func (p *Pool[T]) Take() *T {
 	return x
 }
 
-// Give takes a record back. Beyond most idle ones it is left to the collector.
-func (p *Pool[T]) Give(x *T, most int) {
+// Give takes a record back.
+func (p *Pool[T]) Give(x *T) { p.GiveUpTo(math.MaxInt, x) }
+
+// GiveUpTo takes a record back unless most are idle: then it is left to the collector.
+func (p *Pool[T]) GiveUpTo(most int, x *T) {
 	p.mu.Lock()
 	if len(p.free) < most {
 		p.free = append(p.free, x)
