@@ -165,7 +165,7 @@ func (d *Daemon) bind(secret secret) error {
 		TimerC: timers.FrInvTimer, Key: secret.key("record-route"),
 		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
 		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Dialogs: d.modules.Dialog, Hooks: d.program, Log: d.log,
-		AcceptAliases: d.program.Globals().Streams.AcceptAliases, Gateway: d.gateways(), FlowFailed: d.modules.Registrar.FlowFailed,
+		AcceptAliases: d.program.Globals().Streams.AcceptAliases, Gateway: d.gateways(), GatewaysKnown: d.modules.Calls.Dispatcher.Known, FlowFailed: d.modules.Registrar.FlowFailed,
 		Names: d.modules.Calls.Uac.Names(),
 	})
 	d.layer, err = transport.New(d.transportConfig(listen), guard{d.engine, d.modules.Nathelper.Answered, d.log}, d.log)

@@ -36,6 +36,9 @@ type bounds struct {
 	set   bool // false: any
 	reach Reach
 	ends  [2]endMark // by the Route
+	// named says that a gateway which the Route names has named the target, too; of an INVITE
+	// nothing else lets it there.
+	named bool
 }
 
 // mark is the hash of an address.
@@ -69,7 +72,7 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 			return true // a gateway may say that the call goes on at another one
 		}
 	}
-	if gateway && b.reach.Known {
+	if gateway && (b.reach.Known || !b.named && e.knowsGateways()) {
 		return false
 	}
 	m := e.mark(a)
@@ -95,6 +98,10 @@ func (r *Request) bind(w *way) error {
 
 // isGateway reports whether a host takes calls from us without asking who makes them.
 func (e *Engine) isGateway(a netip.Addr) bool { return e.cfg.Gateway != nil && e.cfg.Gateway(a) }
+
+// knowsGateways reports whether the address of each gateway is known. As long as it is not,
+// any host may be one, and its calls bear no proof of what it has named.
+func (e *Engine) knowsGateways() bool { return e.cfg.GatewaysKnown == nil || e.cfg.GatewaysKnown() }
 
 // LeadsTo reports whether a URI is known to lead to a host, without asking a name server.
 // False proves nothing: whoever must be sure asks HostsOf, and keeps what that has said.

@@ -131,6 +131,7 @@ func (c *Call) forward(b *Branch, m *sip.Message, from transport.Flow, w *transp
 	if !c.replyRoute(r, b, m) && m.Status < 200 {
 		return
 	}
+	c.vouch(b, m)
 	msg, err := m.AppendForwardedReply(r.scratch[:0])
 	if err != nil {
 		return

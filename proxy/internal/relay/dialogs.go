@@ -131,7 +131,7 @@ func (r *Request) within() error {
 	if r.route == inFailure {
 		return nil
 	}
-	r.bounds = bounds{set: true, ends: r.seal.ends}
+	r.bounds = bounds{set: true, ends: r.seal.ends, named: r.vouchedFor || r.Msg.Method != sip.INVITE}
 	d := r.Engine.cfg.Dialogs
 	if d == nil {
 		return nil

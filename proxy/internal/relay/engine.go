@@ -79,6 +79,9 @@ type Config struct {
 	// for none. A phone that names one of them as where it is reached gets no requests of
 	// the dialog sent there: see Reach.
 	Gateway func(a netip.Addr) bool
+	// GatewaysKnown is false as long as Gateway takes every host for one, because nobody
+	// knows where some gateway's name leads; nil for always true.
+	GatewaysKnown func() bool
 	// Names says how renamed headers are kept in our Record-Route.
 	Names Names
 	Hooks Hooks

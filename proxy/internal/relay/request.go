@@ -140,6 +140,7 @@ type Request struct {
 	authorized    bool // Authorize has added a target
 	hostsKnown    bool // hosts was asked for
 	byInitiator   bool // … of the dialog, by our Route
+	vouchedFor    bool // a gateway has named its target, by our Route
 	later         contacts
 	flows         []Target // what AddFlow added
 }
@@ -172,7 +173,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.followsPath, r.viaFlow, r.flowGone = false, false, false
-	r.names, r.byInitiator, r.hostsKnown = [2]name{}, false, false
+	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false
 	r.DropLoad()
 	r.later.clear()
 	r.flows = r.flows[:0]

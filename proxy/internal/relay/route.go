@@ -66,6 +66,7 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if !two && out.IsZero() {
 		out = in
 	}
+	seal.farTag, seal.target = r.ownTarget()
 	dst = r.Engine.appendRoute(dst, f.Socket, r.wantsTLS(t), &seal, two, out)
 	if two {
 		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &seal, two, in)
@@ -80,6 +81,8 @@ type routeSeal struct {
 	at          time.Time
 	ends        [2]endMark
 	names       [2][]byte // what Rename has sealed; nil for none
+
+	farTag, target []byte // see vouchParam; nil for none
 }
 
 // appendRoute appends one Record-Route; sips says that the request is for a sips URI
@@ -120,6 +123,9 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSe
 	var token [routeToken]byte
 	e.makeToken(&token, seal, user)
 	dst = append(dst, token[:]...)
+	if seal.target != nil {
+		dst = e.appendVouch(append(dst, ";"+vouchParam+"="...), token[:], seal.farTag, seal.target)
+	}
 	return append(dst, ">\r\n"...)
 }
 
@@ -200,6 +206,7 @@ func (r *Request) genuine(u *sip.URI) bool {
 		if subtle.ConstantTimeCompare(want[:], token) == 1 {
 			r.seal = Seal{Kind: seal.kind, Minted: seal.at, ends: seal.ends}
 			r.byInitiator = i == 0
+			r.vouchedFor = r.vouchedFor || r.vouched(u, token)
 			r.names[From].sealed, r.names[To].sealed = seal.names[From], seal.names[To]
 			return true
 		}

@@ -158,7 +158,7 @@ func TestAttemptRouterAway(t *testing.T) {
 		feed.next("card", &got)
 	}
 	s.router.Close()
-	feed.next("away", nil)
+	feed.after("card", "away")
 	page := b.get("/user/dial/call-1")
 	page.shows(t, http.StatusServiceUnavailable, "The router cannot be reached at the moment", "Calling Bob Keller", "You answered", `content="5"`)
 	page.hides(t, "Cancel the call")

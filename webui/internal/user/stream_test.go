@@ -83,6 +83,26 @@ func (s *stream) next(name string, data any) {
 	}
 }
 
+// after waits for an event and lets go by those called another, which may come once more.
+func (s *stream) after(another, name string) {
+	s.t.Helper()
+	for end := time.After(patience); ; {
+		select {
+		case e, ok := <-s.events:
+			switch {
+			case !ok:
+				s.t.Fatalf("the stream ended before event %q", name)
+			case e.name == name:
+				return
+			case e.name != another:
+				s.t.Fatalf("event %q %s, want %q", e.name, e.data, name)
+			}
+		case <-end:
+			s.t.Fatalf("no event %q", name)
+		}
+	}
+}
+
 // ends waits for the end of the stream.
 func (s *stream) ends() {
 	s.t.Helper()

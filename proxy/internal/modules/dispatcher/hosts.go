@@ -129,6 +129,17 @@ func (m *Module) Gateway(a netip.Addr, leadsTo func(uri []byte, a netip.Addr) bo
 	return false
 }
 
+// Known reports whether every name has led somewhere, or nowhere: false while Gateway takes
+// any address for a gateway's.
+func (m *Module) Known() bool {
+	for _, n := range m.hosts.Load().named {
+		if n.at.Load() == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // resolving looks the names up until ctx ends: at once, whenever the table was read, and
 // every half minute.
 func (m *Module) resolving(ctx context.Context) {

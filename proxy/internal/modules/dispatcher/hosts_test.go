@@ -89,6 +89,9 @@ func TestNamedGatewayHosts(t *testing.T) {
 		dns := &names{err: away}
 		m.Attach(dns.resolve)
 		wantHosts(t, m, nowhere, map[string]bool{"10.0.0.9": true, "10.0.0.2": true}) // before the first look-up
+		if m.Known() {
+			t.Error("where the name leads is known before the first look-up")
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); m.Run(ctx) }()
