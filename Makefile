@@ -28,6 +28,8 @@ UNRACED = lloc|Cost
 OWN_ENGINE = AdminOverviewFaults|DeadDatabase|Demo|FirstMinute|Guide$$|Handbook|Journal|MissedWhileDatabase|RefusedRow|RegistrationSurvives|StoreWithDatabase|Story$$
 NOTHING_KEPT = Conformance|ExamplesCheck|Hostile|MarkedCalls|PingOfAHost|Relay|Screenshots|ScriptReload
 
+# How long a package may take under the race detector: those of the whole portal take their time.
+RACETIME ?= 4m
 FUZZTIME ?= 60s
 LINT = bin/tools/golangci-lint
 
@@ -75,7 +77,7 @@ unit:
 
 race:
 	@command -v $${CC:-gcc} >/dev/null || { echo "make race: needs a C compiler: apt-get install gcc libc6-dev" >&2; exit 1; }
-	CGO_ENABLED=1 SERAPH_STORE_ENGINES=sqlite go test -race -timeout 4m $(RACE)
+	CGO_ENABLED=1 SERAPH_STORE_ENGINES=sqlite go test -race -timeout $(RACETIME) $(RACE)
 	CGO_ENABLED=1 go test -race -timeout 4m -run 'Live|Events|Stream|Hang|Deleted' ./webui/internal/user
 
 deps: ## the Debian packages of the tests
@@ -92,7 +94,7 @@ e2e: build
 
 test-all: deps ## everything, on both engines, with loss, long runs and faults
 	@$(MAKE) check
-	@$(MAKE) race RACE=./...
+	@$(MAKE) race RACE=./... RACETIME=20m
 	SERAPH_STORE_ENGINES=sqlite,mysql go test -count=1 -timeout 10m ./...
 	@$(MAKE) build
 	cd e2e && SERAPH_E2E=all SERAPH_E2E_ENGINE=sqlite go test -count=1 -p 1 -timeout 120m ./...
