@@ -212,6 +212,7 @@ func TestStrangersCallDecidesNothing(t *testing.T) {
 	id := s.dial()
 	s.alice.answer(s.alice.referred(), 202)
 	s.want(ctlproto.CtdReferring)
+	s.cancellable(id, false)
 	mallory.call(outgoing{user: "-", lines: []string{"Referred-By: <sip:alice@example.org>"}})
 	s.bob.answer(s.bob.expect("INVITE"), 486)
 	mallory.expect("SIP/2.0 486")
