@@ -26,18 +26,21 @@ UNRACED = lloc|Cost
 # What test-all does not do again on MariaDB: end-to-end tests that say themselves what they run
 # on, and those whose router has nothing to keep. What is not named here runs on both.
 OWN_ENGINE = AdminOverviewFaults|DeadDatabase|Demo|FirstMinute|Guide$$|Handbook|Journal|MissedWhileDatabase|RefusedRow|RegistrationSurvives|StoreWithDatabase|Story$$
-NOTHING_KEPT = Conformance|ExamplesCheck|Hostile|MarkedCalls|PingOfAHost|Relay|Screenshots|ScriptReload
+NOTHING_KEPT = Conformance|DebianPackage|ExamplesCheck|Hostile|MarkedCalls|PingOfAHost|Relay|Screenshots|ScriptReload
 
 # How long a package may take under the race detector: those of the whole portal take their time.
 RACETIME ?= 4m
 FUZZTIME ?= 60s
 LINT = bin/tools/golangci-lint
 
-.PHONY: build demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench screenshots docs fuzz clean
+.PHONY: build deb demo-build demo check fmt vet lint alone floors unit race test deps e2e test-all bench screenshots docs fuzz clean
 
 build: ## bin/seraph-proxy, bin/seraph-webui, bin/seraphctl
 	@mkdir -p bin
 	$(RELEASE) -o bin/ $(PROGRAMS)
+
+deb: build ## the Debian package of the three programs, in bin/
+	deploy/debian/build.sh bin '$(VERSION)' bin
 
 demo-build: build
 	@$(RELEASE) -o bin/seraph-demo ./deploy/demo

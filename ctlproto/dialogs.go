@@ -95,6 +95,13 @@ type DlgAnswer struct {
 	Text string `json:"text"`
 }
 
+// Gone reports whether the side is out of the call: it has taken the BYE, knows of no call, or
+// is not reached (RFC 3261 §15.1.1). With any other answer the call goes on, and the router
+// tries again.
+func (x DlgAnswer) Gone() bool {
+	return x.Code == 0 || x.Code/100 == 2 || x.Code == 481 || x.Code == 408
+}
+
 // DialogState is what a DialogEvent tells.
 type DialogState string
 

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,6 +147,7 @@ func TestExamplePSTNClickToDial(t *testing.T) {
 		c.ends("failed", 403)
 	}
 	refused(abroad)
+	refused("tel:+33155501")
 	refused(named)
 	s.Ctl("", "acl", "grant", "alice", "int")
 	refused(named)
@@ -172,14 +174,16 @@ func TestExamplePSTNClickToDial(t *testing.T) {
 	first.Expect(peer.Response(200, "BYE").Of(invite.CallID()))
 	c.ends("connected", 200)
 
-	// Her phone does.
-	c = click(t, s, alice, abroad)
-	alice.Reply(c.refer, 202, "Accepted")
-	if got := wholeCall(t, alice, abroad, first); got.URI() != "sip:+33155501@"+first.Address() {
-		t.Errorf("the gateway is called as %s", got.URI())
+	// Her phone does, and she may write the number as one.
+	for _, callee := range []string{abroad, "tel:+33-155501"} {
+		c = click(t, s, alice, callee)
+		alice.Reply(c.refer, 202, "Accepted")
+		if got := wholeCall(t, alice, callee, first); !strings.HasPrefix(got.URI(), "sip:+33155501@"+first.Address()) {
+			t.Errorf("the gateway is called as %s", got.URI())
+		}
+		c.notifies("SIP/2.0 200 OK")
+		c.ends("connected", 200)
 	}
-	c.notifies("SIP/2.0 200 OK")
-	c.ends("connected", 200)
 }
 
 // TestExamplePSTNRoute: who may call nobody outside names the gateway in a Route, or his own
@@ -275,5 +279,72 @@ func TestExamplePSTNNamed(t *testing.T) {
 	}
 	if n := named.Count(peer.Request("INVITE")); n != 0 {
 		t.Errorf("the named gateway got %d INVITE", n)
+	}
+}
+
+// TestExamplePSTNRedirected: a phone that a gateway calls says where to call instead, and the
+// gateway does not hear where: it would call there at our cost. Our people among themselves do.
+func TestExamplePSTNRedirected(t *testing.T) {
+	s, gateway, _ := pstn(t)
+	alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")}).Registered()
+	elsewhere := func(m *peer.Message) { m.Set("Contact", "<sip:+1900555@pstn.example>") }
+	number := "sip:+49301234@" + stand.Domain
+	for _, c := range []struct {
+		caller         *peer.Peer
+		uri            string
+		status, passes int
+	}{
+		{gateway, number, 300, 480}, {gateway, number, 302, 480}, {gateway, number, 305, 480}, {gateway, number, 380, 480},
+		{gateway, number, 486, 486}, {bob, alice.AoR(), 302, 302},
+	} {
+		call := c.caller.Call(c.uri)
+		alice.Reply(alice.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID())), c.status, "Elsewhere", elsewhere)
+		final := call.Expect(peer.Final("INVITE").Of(call.Invite.CallID()).With(cseqOf(call.Invite)))
+		call.AckFailure(final)
+		if final.Status() != c.passes || strings.Contains(final.Get("Contact"), "1900555") != (c.status == c.passes) {
+			t.Errorf("%d to %s: it gets %q, Contact: %s", c.status, c.caller.Name, final.Start, final.Get("Contact"))
+		}
+	}
+	// The call is held, which the phone answers in the same way.
+	call := gateway.Call(number)
+	invite := alice.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
+	alice.Reply(invite, 200, "OK")
+	dialog := call.Ack(call.Expects(200))
+	hold := dialog.Send("INVITE")
+	alice.Reply(alice.Expect(peer.Request("INVITE").Of(hold.CallID()).With(cseqOf(hold))), 302, "Elsewhere", elsewhere)
+	final := gateway.Expect(peer.Final("INVITE").Of(hold.CallID()).With(cseqOf(hold)))
+	if final.Status() != 488 || final.Get("Contact") != "" {
+		t.Errorf("within a call the gateway gets %q, Contact: %s", final.Start, final.Get("Contact"))
+	}
+	dialog.Send("ACK")
+	hangup(dialog, alice)
+}
+
+// TestExamplePSTNNames: a gateway hears from nobody who calls, pays or is served, and believes none
+// of it; whom a gateway names, our people see.
+func TestExamplePSTNNames(t *testing.T) {
+	s, gateway, _ := pstn(t)
+	alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
+	names := []string{"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "P-Charge-Info", "P-Charging-Vector",
+		"P-Charging-Function-Addresses", "P-Served-User"}
+	all := []string{"Diversion", "History-Info"}
+	all = append(all, names...)
+	claims := func(m *peer.Message) {
+		for _, name := range all {
+			m.Add(name, "<sip:+49110@pstn.example>")
+		}
+	}
+	invite := wholeCall(t, alice, "sip:08955501@"+stand.Domain, gateway, claims)
+	for _, name := range all {
+		if got := invite.Get(name); got != "" {
+			t.Errorf("the gateway gets %s: %s", name, got)
+		}
+	}
+	invite = wholeCall(t, gateway, "sip:+49301234@"+stand.Domain, alice, claims)
+	for _, name := range names {
+		if invite.Get(name) == "" {
+			t.Errorf("of a gateway's call our people do not get %s", name)
+		}
 	}
 }

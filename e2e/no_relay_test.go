@@ -178,6 +178,10 @@ func TestRingingPhoneObeysNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			x := set(t)
 			eve := x.s.Peer(peer.Config{Name: "eve", Domain: "elsewhere.example", IP: "127.0.0.9", Router: x.router})
+			asksNobody(t, x, eve)
+			if name != "the script that is measured" { // which knows calls only
+				subscribes(t, x.phone)
+			}
 			call := eve.Call(x.phone.AoR())
 			invite := x.phone.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID()))
 			ringing := x.phone.Reply(invite, 180, "Ringing")
@@ -224,6 +228,57 @@ func TestRingingPhoneObeysNobody(t *testing.T) {
 			refused(eve, x.phone, caller, "NOTIFY", "check-sync")
 			hangup(caller, x.phone)
 		})
+	}
+}
+
+// asksNobody: a stranger asks the phone whether it is there (OPTIONS), which makes no dialog.
+// There is nothing in its answer by which a notice or a subscription gets to it.
+func asksNobody(t *testing.T, x pass, eve *peer.Peer) {
+	t.Helper()
+	m := eve.NewRequest("OPTIONS", x.phone.AoR()).Add("Contact", "<"+eve.ContactURI()+">")
+	eve.Send(m)
+	asked := x.phone.ExpectWithin(20*time.Second, peer.Request("OPTIONS").Of(m.CallID()))
+	if got := asked.Get("Record-Route"); got != "" {
+		t.Errorf("the phone is asked along Record-Route: %s", got)
+	}
+	x.phone.Reply(asked, 200, "OK", func(m *peer.Message) { m.Set("Contact", "<"+x.phone.ContactURI()+">") })
+	d := eve.DialogOf(m, eve.Expect(peer.Response(200, "OPTIONS").Of(m.CallID())))
+	for _, method := range []string{"NOTIFY", "SUBSCRIBE"} {
+		order := d.New(method).Add("Event", "check-sync;reboot=true").Add("Subscription-State", "terminated")
+		eve.Send(order)
+		if s := eve.Expect(peer.Final(method).Of(m.CallID())).Status(); s != 403 && s != 404 && s != 481 {
+			t.Errorf("%s of one who asked whether somebody is there was answered %d", method, s)
+		}
+		if n := x.phone.Count(peer.Request(method).Of(m.CallID())); n != 0 {
+			t.Errorf("the phone got %d %s of one who asked whether it is there", n, method)
+		}
+	}
+}
+
+// subscribes: a phone asks for the state of its own address (message-summary, dialog), is told
+// twice, and asks again: that goes on.
+func subscribes(t *testing.T, phone *peer.Peer) {
+	t.Helper()
+	for _, event := range []string{"message-summary", "dialog"} {
+		m := phone.NewRequest("SUBSCRIBE", phone.AoR()).Add("Contact", "<"+phone.ContactURI()+">").Add("Event", event).Add("Expires", "600")
+		phone.Send(m)
+		if phone.Password != "" {
+			challenged := phone.Expect(peer.Response(407, "SUBSCRIBE").Of(m.CallID()))
+			m = phone.Send(phone.Answer(m, challenged, peer.Credentials{User: phone.Name, Password: phone.Password}))
+		}
+		asked := phone.ExpectWithin(20*time.Second, peer.Request("SUBSCRIBE").Of(m.CallID()))
+		ok := phone.Reply(asked, 200, "OK", func(m *peer.Message) { m.Set("Contact", "<"+phone.ContactURI()+">") })
+		subscriber := phone.DialogOf(m, phone.Expect(peer.Response(200, "SUBSCRIBE").Of(m.CallID())))
+		notifier := phone.DialogAt(asked, ok)
+		goesOn := func(m *peer.Message) {
+			t.Helper()
+			phone.Send(m)
+			phone.Reply(phone.Expect(peer.Request(m.Method()).Of(m.CallID()).With(cseqOf(m))), 200, "OK")
+			phone.Expect(peer.Response(200, m.Method()).Of(m.CallID()).With(cseqOf(m)))
+		}
+		goesOn(notifier.New("NOTIFY").Add("Event", event).Add("Subscription-State", "active"))
+		goesOn(subscriber.New("SUBSCRIBE").Add("Event", event))
+		goesOn(notifier.New("NOTIFY").Add("Event", event).Add("Subscription-State", "terminated"))
 	}
 }
 

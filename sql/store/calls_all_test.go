@@ -11,7 +11,7 @@ import (
 )
 
 // TestListAllMissed: an operator sees the missed calls of all, newest first, and
-// neither answered calls nor those that their owner deleted.
+// neither answered calls nor those that their owner deleted, or that were for nobody.
 func TestListAllMissed(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ctx := t.Context()
@@ -23,7 +23,11 @@ func TestListAllMissed(t *testing.T) {
 			}
 			return c
 		}
+		ok(t, db.Subscribers.Create(ctx, alice, "secret-a"))
+		ok(t, db.Subscribers.Create(ctx, bob, "secret-b"))
+		nobody := aor.AOR{User: "nobody", Domain: alice.Domain}
 		ok(t, db.Calls.Record(ctx, []store.Call{
+			call("f", nobody, 6, 480, false), call("g", aor.AOR{User: alice.User, Domain: "elsewhere.example"}, 7, 408, false),
 			call("a", alice, 1, 486, false), call("b", bob, 3, 480, false), call("c", alice, 2, 200, true), call("d", alice, 4, 487, false), call("e", bob, 5, 603, false),
 		}))
 		mine, _, err := db.Calls.ListMissed(ctx, alice, store.CallQuery{})

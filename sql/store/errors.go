@@ -65,6 +65,17 @@ func IsUnavailable(err error) bool {
 	return true // a broken or refused connection, a timeout, a cancelled context
 }
 
+// IsBroken reports whether err says that the embedded database's file is damaged, or is no
+// database: no waiting mends it. IsUnavailable is true then as well.
+func IsBroken(err error) bool {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return false
+	}
+	code := lite.Code() & 0xff
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
+
 // unavailableMySQL knows the server's errors that no other row would have
 // spared us. What it does not know is taken for a refused row: splitting a
 // batch in vain costs a few statements, not splitting it costs good rows.

@@ -28,19 +28,19 @@ type Imported struct {
 // Refused is a row that was not taken. Neither text holds a secret.
 type Refused struct{ Row, Why string }
 
-// ImportKamailio adds the rows of another database, Kamailio's or SER's of 5.x with the
-// tables' standard names: domains, subscribers with their MD5 hashes, aliases, groups,
-// speed dials, gateways and the tables address and trusted. Rows that are here stay as
+// ImportKamailio adds the rows of another database, Kamailio's or SER 0.9's with the
+// tables' standard names: domains, subscribers with their MD5 hashes, aliases of both kinds,
+// groups, speed dials, gateways and the tables address and trusted. Rows that are here stay as
 // they are, so that it may be run again. Bindings come back by themselves, when the phones
 // register; old calls and messages are not taken. An error is the first one that is not
-// a row's fault; what was added before it stays.
+// a row's fault; what was added before it stays. It is a *FieldError if a table lacks a column.
 func (db *DB) ImportKamailio(ctx context.Context, from *DB) ([]Imported, error) {
 	var list []Imported
 	for _, t := range []struct {
 		table string
 		read  func(context.Context, *importer) error
 	}{
-		{"domain", importDomains}, {"subscriber", importSubscribers}, {"dbaliases", importAliases}, {"grp", importGroups},
+		{"domain", importDomains}, {"subscriber", importSubscribers}, {"dbaliases", importAliases}, {"aliases", importSerAliases}, {"grp", importGroups},
 		{"speed_dial", importSpeedDials}, {"dispatcher", importGateways}, {"address", importAddresses}, {"trusted", importTrusted},
 	} {
 		x := &importer{db: db, from: from, done: Imported{Table: t.table}}
@@ -92,9 +92,13 @@ func (x *importer) refuse(row, why string) {
 	}
 }
 
-// each reads rows of the other database and takes them one by one. One that cannot be read,
+// each reads rows of the other database, by columns as query has them, and takes them one by one. One that cannot be read,
 // for a NULL where there has to be a value above all, is refused; the others follow.
-func each[T any](ctx context.Context, x *importer, scan func(scanner) (T, error), query string, take func(T) (row string, err error)) error {
+func each[T any](ctx context.Context, x *importer, scan func(scanner) (T, error), columns []string, take func(T) (row string, err error)) error {
+	query, err := x.query(ctx, x.done.Table, columns...)
+	if err != nil {
+		return err
+	}
 	list, err := all(ctx, x.from.read, func(s scanner) (l foreignRow[T], _ error) {
 		c := &cautious{s: s}
 		l.value, l.fault = scan(c)
@@ -165,7 +169,7 @@ func (c *cautious) Scan(dest ...any) error {
 }
 
 func importDomains(ctx context.Context, x *importer) error {
-	return each(ctx, x, scanText, "SELECT domain FROM domain ORDER BY id", func(name string) (string, error) {
+	return each(ctx, x, scanText, []string{"domain"}, func(name string) (string, error) {
 		if canonical, err := aor.ParseDomain(name); err == nil {
 			name = canonical
 		} else {
@@ -182,8 +186,8 @@ func importSubscribers(ctx context.Context, x *importer) error {
 	scan := func(s scanner) (a account, err error) {
 		return a, s.Scan(&a.user, &a.domain, &a.password, &a.ha1, &a.ha1b)
 	}
-	const query = "SELECT username, domain, COALESCE(password, ''), COALESCE(ha1, ''), COALESCE(ha1b, '') FROM subscriber ORDER BY id"
-	return each(ctx, x, scan, query, func(a account) (string, error) {
+	columns := []string{"username", "domain", "password=''", "ha1=''", "ha1b=''"}
+	return each(ctx, x, scan, columns, func(a account) (string, error) {
 		row := a.user + "@" + a.domain
 		address, err := aor.New(a.user, a.domain)
 		switch {
@@ -216,27 +220,55 @@ func (t *Subscribers) createHashed(ctx context.Context, a aor.AOR, ha1, ha1b str
 }
 
 func importAliases(ctx context.Context, x *importer) error {
-	const query = "SELECT alias_username, alias_domain, username, domain FROM dbaliases ORDER BY id"
-	return each(ctx, x, scanAlias, query, func(pair [2]aor.AOR) (string, error) {
+	columns := []string{"alias_username", "alias_domain", "username", "domain"}
+	return each(ctx, x, scanAlias, columns, func(pair [2]aor.AOR) (string, error) {
 		row := fmt.Sprintf("%s@%s", pair[0].User, pair[0].Domain)
 		alias, err1 := aor.New(pair[0].User, pair[0].Domain)
 		target, err2 := aor.New(pair[1].User, pair[1].Domain)
 		if err1 != nil || err2 != nil {
 			return row, &FieldError{"alias", "or its target is no address"}
 		}
-		mine, err := x.db.Aliases.List(ctx, target)
-		if err != nil || slices.Contains(mine, alias) {
-			return row, orElse(err, ErrExists)
+		return row, x.alias(ctx, alias, target)
+	})
+}
+
+// alias adds an alias. That it is another one's here is the row's fault.
+func (x *importer) alias(ctx context.Context, alias, target aor.AOR) error {
+	mine, err := x.db.Aliases.List(ctx, target)
+	if err != nil || slices.Contains(mine, alias) {
+		return orElse(err, ErrExists)
+	}
+	if err = x.db.Aliases.Add(ctx, alias, target); errors.Is(err, ErrExists) {
+		err = &FieldError{"alias", "is here already, and not as one of " + target.String()}
+	}
+	return err
+}
+
+// serAlias is a row of aliases, a table like location: a user part that is "registered" at
+// the address of a user. "serctl alias add" wrote it.
+type serAlias struct{ user, domain, contact string }
+
+func importSerAliases(ctx context.Context, x *importer) error {
+	scan := func(s scanner) (p serAlias, err error) { return p, s.Scan(&p.user, &p.domain, &p.contact) }
+	return each(ctx, x, scan, []string{"username", "domain=''", "contact"}, func(p serAlias) (string, error) {
+		target, wrong := aor.Parse(p.contact, "")
+		if p.domain == "" {
+			p.domain = target.Domain // usrloc's use_domain 0: a name has no domain
 		}
-		if err = x.db.Aliases.Add(ctx, alias, target); errors.Is(err, ErrExists) {
-			err = &FieldError{"alias", "is here already, and not as one of " + target.String()}
+		row := p.user + "@" + p.domain
+		if wrong != nil {
+			return row, &FieldError{"contact", "is not the address of a user"}
 		}
-		return row, err
+		alias, err := aor.New(p.user, p.domain)
+		if err != nil {
+			return row, &FieldError{"username and domain", "are no address"}
+		}
+		return row, x.alias(ctx, alias, target)
 	})
 }
 
 func importGroups(ctx context.Context, x *importer) error {
-	return each(ctx, x, scanMember, "SELECT username, domain, grp FROM grp ORDER BY id", func(m member) (string, error) {
+	return each(ctx, x, scanMember, []string{"username", "domain", "grp"}, func(m member) (string, error) {
 		row := fmt.Sprintf("%s@%s in %s", m.user.User, m.user.Domain, m.group)
 		user, err := aor.New(m.user.User, m.user.Domain)
 		if err != nil {
@@ -251,7 +283,10 @@ func importGroups(ctx context.Context, x *importer) error {
 }
 
 func importSpeedDials(ctx context.Context, x *importer) error {
-	return each(ctx, x, scanSpeedDial, speedDialColumns+" ORDER BY id", func(d SpeedDial) (string, error) {
+	columns := []string{
+		"username", "domain", "sd_username|username_from_req_uri", "sd_domain|domain_from_req_uri", "new_uri|new_request_uri", "fname=''", "lname=''", "description=''",
+	}
+	return each(ctx, x, scanSpeedDial, columns, func(d SpeedDial) (string, error) {
 		row := fmt.Sprintf("%s@%s of %s@%s", d.Dialed.User, d.Dialed.Domain, d.Owner.User, d.Owner.Domain)
 		owner, err1 := aor.New(d.Owner.User, d.Owner.Domain)
 		dialed, err2 := aor.New(d.Dialed.User, d.Dialed.Domain)
@@ -268,7 +303,8 @@ func importGateways(ctx context.Context, x *importer) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, x, scanGateway, gatewayQuery, func(g Gateway) (string, error) {
+	columns := []string{"setid", "destination", "flags=0", "priority=0", "attrs=''", "description=''"}
+	return each(ctx, x, scanGateway, columns, func(g Gateway) (string, error) {
 		row := fmt.Sprintf("%s of set %d", g.URI, g.Set)
 		if slices.ContainsFunc(here, func(o Gateway) bool { return o.Set == g.Set && o.URI == g.URI }) {
 			return row, ErrExists
@@ -278,7 +314,7 @@ func importGateways(ctx context.Context, x *importer) error {
 }
 
 func importAddresses(ctx context.Context, x *importer) error {
-	return each(ctx, x, scanAddress, addressQuery, func(a Address) (string, error) {
+	return each(ctx, x, scanAddress, []string{"grp", "ip_addr", "mask", "port=0", "tag=''"}, func(a Address) (string, error) {
 		if _, err := netip.ParseAddr(a.IP); err == nil && a.Mask == 0 {
 			// Kamailio takes it for the network of all hosts; here it would be the one host.
 			return a.String(), &FieldError{"mask", "0 means every host there; who is meant has to be added by hand"}
@@ -292,7 +328,8 @@ func importTrusted(ctx context.Context, x *importer) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, x, scanTrusted, trustedQuery, func(p TrustedPeer) (string, error) {
+	columns := []string{"src_ip", "proto", "from_pattern=''", "ruri_pattern=''", "tag=''", "priority=0"}
+	return each(ctx, x, scanTrusted, columns, func(p TrustedPeer) (string, error) {
 		canonical, err := p.Canonical()
 		if err == nil && slices.Contains(here, canonical) {
 			err = ErrExists

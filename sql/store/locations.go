@@ -98,6 +98,9 @@ var permanent = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 type LocationOp struct {
 	Delete  bool
 	Binding Binding // only RUID counts if Delete
+	// Known, of a deletion, spares a row that has been modified after it, as by another
+	// proxy; zero spares none.
+	Known time.Time
 }
 
 // locationColumns are the columns of a Binding, its identity first.
@@ -112,6 +115,7 @@ const (
 	loadPage    = 1000
 	upsertChunk = 200
 	deleteChunk = 1000
+	knownChunk  = 200 // SQLite bounds the depth of a condition
 )
 
 // LoadAll calls fn for every row, expired ones too, until fn returns an error,
@@ -134,6 +138,26 @@ func (t *Locations) LoadAll(ctx context.Context, fn func(Binding) error) error {
 		}
 		last = rows[len(rows)-1].id
 	}
+}
+
+// LoadRows returns those rows of ruids that there are, expired ones too, in no order.
+func (t *Locations) LoadRows(ctx context.Context, ruids []string) ([]Binding, error) {
+	var list []Binding
+	for chunk := range slices.Chunk(ruids, deleteChunk) {
+		args := make([]any, len(chunk))
+		for i, ruid := range chunk {
+			args[i] = ruid
+		}
+		query := "SELECT id, " + strings.Join(locationColumns, ", ") + " FROM location WHERE ruid IN (" + placeholders(len(chunk)) + ")"
+		rows, err := all(ctx, t.db.read, scanLocation, query, args...)
+		if err != nil {
+			return nil, wrap(err, "load locations")
+		}
+		for i := range rows {
+			list = append(list, rows[i].binding)
+		}
+	}
+	return list, nil
 }
 
 type locationRow struct {
@@ -194,8 +218,8 @@ func orNull(s string) any {
 // that after a lost connection it may have been: apply it again. If
 // IsUnavailable(err) is false, at least one row was refused; split the batch.
 func (t *Locations) ApplyBatch(ctx context.Context, ops []LocationOp) error {
-	puts, ruids, err := lastOps(ops)
-	if err != nil || len(puts)+len(ruids) == 0 {
+	puts, ruids, known, err := lastOps(ops)
+	if err != nil || len(puts)+len(ruids)+len(known) == 0 {
 		return err
 	}
 	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -215,33 +239,43 @@ func (t *Locations) ApplyBatch(ctx context.Context, ops []LocationOp) error {
 				return err
 			}
 		}
+		for chunk := range slices.Chunk(known, 2*knownChunk) {
+			some := strings.TrimSuffix(strings.Repeat("ruid = ? AND last_modified <= ? OR ", len(chunk)/2), " OR ")
+			if _, err := tx.ExecContext(ctx, "DELETE FROM location WHERE "+some, chunk...); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	return wrap(err, "write locations")
 }
 
 // lastOps are the bindings to write and the RUIDs to delete, each in one
-// order, so that two writers do not wait for each other in a circle.
-func lastOps(ops []LocationOp) (puts []*Binding, ruids []any, err error) {
+// order, so that two writers do not wait for each other in a circle. In known each RUID
+// has the time after which its row is spared behind it.
+func lastOps(ops []LocationOp) (puts []*Binding, ruids, known []any, err error) {
 	last := make(map[string]int, len(ops))
 	for i := range ops {
 		b := &ops[i].Binding
 		if ops[i].Delete && !isRUID(b.RUID) {
-			return nil, nil, &FieldError{"ruid", "is not 1 to 64 ASCII characters without space"}
+			return nil, nil, nil, &FieldError{"ruid", "is not 1 to 64 ASCII characters without space"}
 		}
 		if !ops[i].Delete {
 			if err := b.Check(); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 		}
 		last[b.RUID] = i
 	}
 	for _, ruid := range slices.Sorted(maps.Keys(last)) {
-		if op := &ops[last[ruid]]; op.Delete {
+		switch op := &ops[last[ruid]]; {
+		case op.Delete && !op.Known.IsZero():
+			known = append(known, ruid, stamp(op.Known))
+		case op.Delete:
 			ruids = append(ruids, ruid)
-		} else {
+		default:
 			puts = append(puts, &op.Binding)
 		}
 	}
-	return puts, ruids, nil
+	return puts, ruids, known, nil
 }

@@ -101,6 +101,42 @@ func TestLocationsLastOpWins(t *testing.T) {
 	})
 }
 
+// TestLocationsKnown: a deletion spares a row that is younger than what its sender knows.
+func TestLocationsKnown(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		var ops, deletes []store.LocationOp
+		want := map[string]store.Binding{}
+		for i := range 2*200 + 3 {
+			b := newBinding(fmt.Sprintf("ruid-%d", i), alice)
+			b.LastModified = start.Add(time.Duration(i%3) * time.Second)
+			ops = append(ops, store.LocationOp{Binding: b})
+			deletes = append(deletes, store.LocationOp{Delete: true, Binding: store.Binding{RUID: b.RUID}, Known: start.Add(time.Second)})
+			if i%3 == 2 {
+				want[b.RUID] = b
+			}
+		}
+		ok(t, db.Locations.ApplyBatch(t.Context(), ops))
+		ok(t, db.Locations.ApplyBatch(t.Context(), deletes))
+		if diff := cmp.Diff(want, load(t, db)); diff != "" {
+			t.Errorf("LoadAll (-want +got):\n%s", diff)
+		}
+		rows, err := db.Locations.LoadRows(t.Context(), []string{"ruid-1", "ruid-2", "none", "' OR 1=1 --", "ruid-5"})
+		ok(t, err)
+		got := map[string]store.Binding{}
+		for _, b := range rows {
+			got[b.RUID] = b
+		}
+		if diff := cmp.Diff(map[string]store.Binding{"ruid-2": want["ruid-2"], "ruid-5": want["ruid-5"]}, got); diff != "" {
+			t.Errorf("LoadRows (-want +got):\n%s", diff)
+		}
+		rows, err = db.Locations.LoadRows(t.Context(), nil)
+		ok(t, err)
+		if len(rows) != 0 {
+			t.Errorf("nothing was asked for, %d rows came", len(rows))
+		}
+	})
+}
+
 // TestLocationsMany crosses every chunk and page.
 func TestLocationsMany(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {

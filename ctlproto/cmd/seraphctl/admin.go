@@ -34,8 +34,8 @@ func (a *app) adminAddCommand() *cobra.Command {
 	var privileges []string
 	cmd := &cobra.Command{
 		Use: "add USER[@DOMAIN]", Short: "Make a user an administrator",
-		Long: `Make a user an administrator, or give one more privileges. Without --privilege the user
-gets is_admin and change_privileges.
+		Long: `Make a user an administrator, or give one more privileges. Without --privilege
+the user gets is_admin and change_privileges.
 
 ` + privilegeHelp,
 		Args: arguments("admin add", "USER"),
@@ -106,8 +106,8 @@ func (a *app) adminRmCommand() *cobra.Command {
 	var privileges []string
 	cmd := &cobra.Command{
 		Use: "rm USER[@DOMAIN]", Short: "End a user's being an administrator",
-		Long: `Take all privileges from a user, or those that --privilege names. The user stays a user.
-The last one with is_admin cannot be removed.
+		Long: `Take all privileges from a user, or those that --privilege names. The user stays
+a user. The last one with is_admin cannot be removed.
 
 ` + privilegeHelp,
 		Args: arguments("admin rm", "USER"),

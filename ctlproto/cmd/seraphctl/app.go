@@ -107,6 +107,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 	flags.StringVarP(&a.output, "output", "o", outputTable, "`FORM` of the results: table, json or csv")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no headings, no confirmations")
 	root.SetVersionTemplate("seraphctl {{.Version}}\n")
+	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(a.addCommand(), a.passwdCommand(), a.rmCommand(), a.disableCommand(), a.enableCommand(), a.showCommand(),
 		a.domainCommand(), a.aliasCommand(), a.aclCommand(), a.addressCommand(), a.ruleCommand(), a.speedDialCommand(), a.adminCommand(), a.ulCommand(), a.onlineCommand(), a.dialCommand(), a.dlgCommand(),
@@ -119,6 +120,17 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 		cmd.RunE = groupRun(cmd) // a shell that it does not know is no reason for help
 	}
 	return root
+}
+
+// helpWidth is how wide the lines of a help text may be, in characters.
+const helpWidth = 80
+
+// usageTemplate is cobra's template with lines that fit a terminal.
+func usageTemplate(template string) string {
+	return strings.NewReplacer(
+		".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth),
+		"for more information about a command", "for more about a command",
+	).Replace(template)
 }
 
 // checkFlags refuses global flags that no command could use.

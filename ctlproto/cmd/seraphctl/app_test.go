@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -51,6 +52,28 @@ func TestHelp(t *testing.T) {
 	if out := d.must("rpc", "--help"); !strings.Contains(out, "seraphctl rpc ul.lookup location alice@example.org") {
 		t.Errorf("rpc --help:\n%s", out)
 	}
+}
+
+// TestHelpIsNarrow: no line of a help text is wider than a terminal of 80 columns. What
+// cobra says of the completion of each shell is its own.
+func TestHelpIsNarrow(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.InitDefaultHelpFlag()
+		text := cmd.UsageString()
+		if cmd.Parent() == nil || cmd.Parent().Name() != "completion" {
+			text = cmd.Long + "\n" + text
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			if n := utf8.RuneCountInString(line); n > helpWidth {
+				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), n, line)
+			}
+		}
+		for _, c := range cmd.Commands() {
+			visit(c)
+		}
+	}
+	visit((&app{}).root())
 }
 
 func TestFileInPlaceOfTheSocket(t *testing.T) {

@@ -15,11 +15,12 @@ import (
 func (a *app) importCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "import-kamailio URL",
-		Short: "Take over the users and tables of a Kamailio database",
-		Long: `Take over the rows of a Kamailio database: domains, users with their passwords' hashes, aliases,
-groups, speed dials, gateways (dispatcher), and the tables address and trusted. Rows that are here
-stay as they are, so that the command may be run again. Registrations come back when the phones
-register; old calls and stored messages are not taken.`,
+		Short: "Take over users and tables of Kamailio or SER 0.9",
+		Long: `Take over the rows of a database of Kamailio or SER 0.9: domains, users with
+their passwords' hashes, aliases (tables dbaliases and aliases), groups, speed
+dials, gateways (dispatcher), and the tables address and trusted. Rows that are
+here stay as they are, so that the command may be run again. Registrations come
+back when the phones register; old calls and stored messages are not taken.`,
 		Args: arguments("db import-kamailio", "URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.dbImport(cmd.Context(), args[0]) },
 	}

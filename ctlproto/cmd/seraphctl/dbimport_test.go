@@ -42,6 +42,7 @@ func TestImportKamailio(t *testing.T) {
 domain      3     1      1      1
 subscriber  6     2      0      4
 dbaliases   2     1      0      1
+aliases     -     -      -      -
 grp         2     1      0      1
 speed_dial  1     1      0      0
 dispatcher  2     1      0      1
@@ -80,7 +81,7 @@ seraphctl: address: 1 999.1.1.1/32:0: ip is neither an address nor a name of at 
 	var lines []importLine
 	decode(t, d.must("db", "import-kamailio", url, "-o", "json"), &lines)
 	for _, l := range lines {
-		if l.Added != 0 || l.There+len(l.Refused) != l.Read || l.Missing != (l.Table == "trusted") {
+		if l.Added != 0 || l.There+len(l.Refused) != l.Read || l.Missing != (l.Table == "trusted" || l.Table == "aliases") {
 			t.Errorf("the second time: %+v", l)
 		}
 	}
@@ -96,5 +97,9 @@ func TestImportKamailioRefused(t *testing.T) {
 	d.refuses(exitFailed, []string{"db", "import-kamailio", "sqlite:///nonexistent/kamailio.db"}, "there is no database /nonexistent/kamailio.db")
 	d.refuses(exitUnreachable, []string{"db", "import-kamailio", "mysql://u:pw@127.0.0.1:1/db"}, "mysql://u:***@127.0.0.1:1/db", "connection refused")
 	d.refuses(exitUsage, []string{"db", "import-kamailio", own}, "is our own database")
+	other := emptyDesk(t)
+	other.exec("CREATE TABLE domain (domain TEXT)")
+	other.exec("CREATE TABLE subscriber (id INTEGER, uid TEXT)")
+	d.refuses(exitFailed, []string{"db", "import-kamailio", "sqlite://" + filepath.Join(other.folder, "seraph.db")}, "table subscriber has no column username")
 	emptyDesk(t).refuses(exitFailed, []string{"db", "import-kamailio", own}, `make it with "seraphctl db migrate"`)
 }

@@ -21,9 +21,10 @@ func (a *app) dialCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dial CALLER CALLEE",
 		Short: "Connect two people: CALLER's phone rings first, then calls CALLEE",
-		Long: `Connect two people by click-to-dial: the phone of CALLER (a user of ours) rings; when it
-is answered, it is told to call CALLEE (any SIP or tel address). Each step is shown as it
-happens. Ctrl-C cancels. The exit code is 0 if both are connected.`,
+		Long: `Connect two people by click-to-dial: the phone of CALLER (a user of ours) rings;
+when it is answered, it is told to call CALLEE (any SIP or tel address). Each
+step is shown as it happens. Ctrl-C cancels. The exit code is 0 if both are
+connected.`,
 		Args: arguments("dial", "CALLER", "CALLEE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.dial(cmd.Context(), args[0], args[1], noWait)

@@ -14,7 +14,7 @@ import (
 func (a *app) disableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable USER[@DOMAIN]",
-		Short: "Close an account: it can neither register nor sign in; nothing is deleted",
+		Short: "Close an account: no registering, no signing in",
 		Args:  oneUser,
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.withUser(cmd.Context(), args[0], a.disable) },
 	}

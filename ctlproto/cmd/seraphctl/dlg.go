@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,9 @@ func (a *app) dlgEndCommand() *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
 		Use: "end CALL-ID | ENTRY:ID", Short: "Hang up a call on both sides",
-		Long: `Hang up a call on both sides. It is named by its Call-ID, or by the numbers in the column ID
-of "seraphctl dlg list". A call that nobody has answered yet is cancelled.`,
+		Long: `Hang up a call on both sides. It is named by its Call-ID, or by the numbers in
+the column ID of "seraphctl dlg list". A call that nobody has answered yet is
+cancelled.`,
 		Args: arguments("dlg end", "CALL-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := dialogNamed(args[0])
@@ -161,14 +163,32 @@ func (a *app) dlgEnd(ctx context.Context, p ctlproto.DlgEndParams) (err error) {
 	if err != nil {
 		return err
 	}
+	refused := refusedEnds(result)
 	if err := a.showEnded(result); err != nil || db == nil {
-		return err
+		return cmp.Or(err, refused)
 	}
 	object := p.CallID
 	if object == "" {
 		object = fmt.Sprintf("%d:%d", p.HEntry, p.HID)
 	}
-	return a.audit(ctx, db, store.Record{Action: "dlg.end", Object: object, After: fmt.Sprintf("%d ended, %d cancelled", len(result.Ended), result.Cancelled)})
+	after := fmt.Sprintf("%d ended, %d cancelled", len(result.Ended), result.Cancelled)
+	if refused != nil {
+		after += ", not all"
+	}
+	if err := a.audit(ctx, db, store.Record{Action: "dlg.end", Object: object, After: after}); err != nil {
+		return err
+	}
+	return refused
+}
+
+// refusedEnds is the error of a call that a side does not leave.
+func refusedEnds(r ctlproto.DlgEndResult) error {
+	for _, e := range r.Ended {
+		if !e.Caller.Gone() || !e.Callee.Gone() {
+			return errors.New("a side has refused to end the call, which may go on; the router tries again every minute, five times in all")
+		}
+	}
+	return nil
 }
 
 // showEnded says how each side took it.
@@ -180,7 +200,11 @@ func (a *app) showEnded(r ctlproto.DlgEndResult) error {
 		return nil
 	}
 	for _, e := range r.Ended {
-		if _, err := fmt.Fprintf(a.out, "the call %s is hung up: caller %s, callee %s\n", safe(e.CallID), safe(sipAnswer(e.Caller)), safe(sipAnswer(e.Callee))); err != nil {
+		what := "is hung up"
+		if !e.Caller.Gone() || !e.Callee.Gone() {
+			what = "is NOT hung up"
+		}
+		if _, err := fmt.Fprintf(a.out, "the call %s %s: caller %s, callee %s\n", safe(e.CallID), what, safe(sipAnswer(e.Caller)), safe(sipAnswer(e.Callee))); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,19 @@ func TestDlgEnd(t *testing.T) {
 	}
 }
 
+// TestDlgEndRefusedByAPhone: where a side refuses the BYE, the call is not said to be over.
+func TestDlgEndRefusedByAPhone(t *testing.T) {
+	d := newDesk(t)
+	d.withRouter(map[string]ctltest.Handler{"dlg.end": ctltest.Result(ctlproto.DlgEndResult{Ended: []ctlproto.DlgEnded{
+		{CallID: "abc", FromTag: "at", ToTag: "bt", Caller: ctlproto.DlgAnswer{Code: 481, Text: "Gone"}, Callee: ctlproto.DlgAnswer{Code: 407, Text: "Who"}}}})})
+	for _, more := range [][]string{nil, {"-q"}, {"-o", "json"}} {
+		d.refuses(exitFailed, append([]string{"dlg", "end", "abc"}, more...), "refused to end the call")
+	}
+	if rows := d.audited(); len(rows) != 3 || rows[0] != "olga|seraphctl|dlg.end|abc||1 ended, 0 cancelled, not all" {
+		t.Errorf("the audit says %q", rows)
+	}
+}
+
 func TestDlgEndRefused(t *testing.T) {
 	d := newDesk(t)
 	d.refuses(exitUsage, []string{"dlg", "end"}, "CALL-ID")

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -180,5 +184,38 @@ func TestRPCRecordsWhatItChanges(t *testing.T) {
 	want := []string{`olga|seraphctl|rpc|ul.rm||{"aor":"alice@example.org","extra":{"auth_secret":"***","ha1":"***"},"password":"***"}`}
 	if diff := cmp.Diff(want, d.audited()); diff != "" {
 		t.Errorf("audit:\n%s", diff)
+	}
+}
+
+// TestRPCWaitsForAPhone: the router is told of no end of the waiting where a phone rings, and of
+// one everywhere else.
+func TestRPCWaitsForAPhone(t *testing.T) {
+	for method, limited := range map[string]bool{ctlproto.MethodTmUacWaitBlock: false, ctlproto.MethodCoreVersion: true} {
+		d := newDesk(t)
+		d.socket = filepath.Join(d.folder, "ctl.sock")
+		l, err := net.Listen("unix", d.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := make(chan string, 1)
+		go func() {
+			defer l.Close()
+			nc, err := l.Accept()
+			if err != nil {
+				line <- err.Error()
+				return
+			}
+			defer nc.Close()
+			fmt.Fprintf(nc, `{"jsonrpc":"2.0","method":"hello","params":{"name":"seraph-proxy","version":"1","protocol":%d}}`+"\n", ctlproto.ProtocolVersion)
+			request, _ := bufio.NewReader(nc).ReadString('\n')
+			line <- request
+			fmt.Fprintln(nc, `{"jsonrpc":"2.0","id":1,"result":"done"}`)
+		}()
+		if out := d.must("rpc", method); out != "done\n" {
+			t.Errorf("%s: %q", method, out)
+		}
+		if request := <-line; strings.Contains(request, `"deadline"`) != limited {
+			t.Errorf("%s: sent %s", method, request)
+		}
 	}
 }

@@ -11,9 +11,10 @@ import (
 func (a *app) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man",
-		Short: "Print the manual page, seraphctl(1), made of the commands' own help",
-		Long:  "Print the manual page, seraphctl(1): \"seraphctl man | man -l -\" shows it, and a package installs it.",
-		Args:  arguments("man"),
+		Short: "Print the manual page, seraphctl(1), made of these helps",
+		Long: `Print the manual page, seraphctl(1): "seraphctl man | man -l -" shows it, and a
+package installs it.`,
+		Args: arguments("man"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprint(a.out, manual(cmd.Root()))
 			return err

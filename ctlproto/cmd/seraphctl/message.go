@@ -18,9 +18,10 @@ func (a *app) messageCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "message FROM TO TEXT",
 		Short: "Send a message in the name of a user",
-		Long: `Send a message (SIP MESSAGE) in the name of FROM, a user of ours, to TO, any SIP address.
-TEXT "-" is read from standard input. The exit code is 0 if a phone took the message or
-the message store keeps it. The audit records who wrote to whom, and not the text.`,
+		Long: `Send a message (SIP MESSAGE) in the name of FROM, a user of ours, to TO, any SIP
+address. TEXT "-" is read from standard input. The exit code is 0 if a phone
+took the message or the message store keeps it. The audit records who wrote to
+whom, and not the text.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 3 {
 				return usagef("message: put TEXT in quotes, so that it is one argument")

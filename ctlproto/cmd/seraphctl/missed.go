@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) missedCommand() *cobra.Command {
-	return a.historyCommand("missed", "List the calls that a user missed, or that anybody did, the newest first", a.missed)
+	return a.historyCommand("missed", "List the calls that a user or anybody missed, the newest first", a.missed)
 }
 
 func (a *app) missed(ctx context.Context, db *store.DB, who aor.AOR, q store.CallQuery) error {

@@ -210,7 +210,7 @@ func bodyText(m ctlproto.MsiloMessage) string {
 func (a *app) msiloRmCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "rm USER[@DOMAIN] ID…", Short: "Remove stored messages of a user, by the numbers that msilo show gives",
+		Use: "rm USER[@DOMAIN] ID…", Short: "Remove stored messages of a user, by the numbers of msilo show",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:

@@ -17,7 +17,7 @@ func (a *app) addressCommand() *cobra.Command {
 	var port int
 	var tag string
 	add := &cobra.Command{
-		Use: "add GROUP ADDRESS[/MASK]", Short: "Put a host, a network or a name into a group, for allow_source_address in the script",
+		Use: "add GROUP ADDRESS[/MASK]", Short: "Put a host, network or name into a group",
 		Args: arguments("address add", "GROUP", "ADDRESS"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNetwork(cmd.Context(), args, port, tag, a.addressAdd)

@@ -17,8 +17,8 @@ func (a *app) pingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ping URI",
 		Short: "Ask a phone for a sign of life (SIP OPTIONS)",
-		Long: `Send OPTIONS through the router to a SIP address, such as a user's, and show the answer.
-The exit code is 0 if the answer is a success (2xx).`,
+		Long: `Send OPTIONS through the router to a SIP address, such as a user's, and show the
+answer. The exit code is 0 if the answer is a success (2xx).`,
 		Args: arguments("ping", "URI"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < time.Second {

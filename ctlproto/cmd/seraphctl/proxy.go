@@ -12,7 +12,12 @@ import (
 
 // connect opens the control socket.
 func (a *app) connect(ctx context.Context) (*ctlproto.Client, error) {
-	c, err := ctlproto.Dial(ctx, a.socket)
+	return a.connectBy(ctx, ctlproto.Dialer{})
+}
+
+// connectBy is connect with limits of the call's own.
+func (a *app) connectBy(ctx context.Context, d ctlproto.Dialer) (*ctlproto.Client, error) {
+	c, err := d.Dial(ctx, a.socket)
 	if err != nil {
 		return nil, a.unreachable(err)
 	}

@@ -21,9 +21,10 @@ func (a *app) rpcCommand() *cobra.Command {
 		Short: "Call a method of the control protocol",
 		Long: `Call a method of the control protocol and print its result.
 
-A PARAM is a JSON value, or else a string as it stands. NAME=VALUE gives a parameter
-by name; then all must be so. A single JSON object is taken for all parameters by name.
-Put a string that looks like JSON or like NAME=VALUE in JSON quotes: '"a=b"'.`,
+A PARAM is a JSON value, or else a string as it stands. NAME=VALUE gives a
+parameter by name; then all must be so. A single JSON object is taken for all
+parameters by name. Put a string that looks like JSON or like NAME=VALUE in JSON
+quotes: '"a=b"'.`,
 		Example: `  seraphctl rpc system.listMethods
   seraphctl rpc ul.lookup location alice@example.org
   seraphctl rpc ctd.dial caller=alice@example.org callee=sip:bob@example.org`,
@@ -54,7 +55,11 @@ func (a *app) rpc(ctx context.Context, method string, params json.RawMessage) er
 	if method == ctlproto.MethodEventSubscribe {
 		return usagef("%s makes a connection a feed, which rpc cannot show", method)
 	}
-	c, err := a.connect(ctx)
+	var dialer ctlproto.Dialer
+	if method == ctlproto.MethodTmUacWaitBlock {
+		dialer.CallTimeout = -1 // a phone rings as long as the script lets it; Ctrl-C ends that
+	}
+	c, err := a.connectBy(ctx, dialer)
 	if err != nil {
 		return err
 	}

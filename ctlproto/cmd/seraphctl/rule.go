@@ -20,8 +20,10 @@ func (a *app) ruleCommand() *cobra.Command {
 	var off bool
 	add := &cobra.Command{
 		Use:   "add USER[@DOMAIN] KIND [TARGET|PATTERN]",
-		Short: "Set what becomes of a user's calls: forward them (always, busy, noanswer, offline) to TARGET, dnd, or block callers by PATTERN",
-		Args:  oneMore("rule add", "USER", "KIND"),
+		Short: "Set what becomes of a user's calls",
+		Long: `Set what becomes of a user's calls: forward them to TARGET (KIND always, busy,
+noanswer or offline), put none through (dnd), or block callers by PATTERN.`,
+		Args: oneMore("rule add", "USER", "KIND"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRule(cmd.Context(), args, func(ctx context.Context, db *store.DB, r store.CallRule) error {
 				r.Seconds, r.Enabled = seconds, !off
@@ -31,7 +33,7 @@ func (a *app) ruleCommand() *cobra.Command {
 	}
 	add.Flags().IntVar(&seconds, "seconds", 0, "`NUMBER` of seconds that a call rings before noanswer forwards it, 5 to 180; 20 if not given")
 	add.Flags().BoolVar(&off, "off", false, "keep the rule, not in force")
-	return group("rule", "What becomes of the calls to users: forwarded, refused, not put through", add,
+	return group("rule", "What becomes of the calls to users: forwarded, refused, blocked", add,
 		&cobra.Command{
 			Use: "rm USER[@DOMAIN] KIND [PATTERN]", Short: "Remove a rule", Args: oneMore("rule rm", "USER", "KIND"),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.withRule(cmd.Context(), args, a.ruleRm) },

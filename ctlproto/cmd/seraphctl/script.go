@@ -18,16 +18,16 @@ func (a *app) scriptCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "check FILE",
 			Short: `Check a script by the running router; "-" is standard input`,
-			Long: `Check a routing script by the running router, without loading it: with its modules and
-its version. Without a running router: seraph-proxy -c -f FILE.`,
+			Long: `Check a routing script by the running router, without loading it: with its
+modules and its version. Without a running router: seraph-proxy -c -f FILE.`,
 			Args: arguments("script check", "FILE"),
 			RunE: func(cmd *cobra.Command, args []string) error { return a.scriptCheck(cmd.Context(), args[0]) },
 		},
 		&cobra.Command{
 			Use:   "reload",
 			Short: "Let the running router read its script again",
-			Long: `Let the running router read its script again. What is under way goes on with the script
-that it began with. A script with faults leaves the old one in force.`,
+			Long: `Let the running router read its script again. What is under way goes on with the
+script that it began with. A script with faults leaves the old one in force.`,
 			Args: arguments("script reload"),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.scriptReload(cmd.Context()) },
 		})

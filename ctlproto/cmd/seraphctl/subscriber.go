@@ -172,8 +172,8 @@ func (a *app) rmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm USER[@DOMAIN]",
 		Short: "Remove a user with everything that is theirs",
-		Long: `Remove a user: credentials, profile, phone book, aliases, groups, stored messages,
-web sessions and registered contacts. It cannot be undone.`,
+		Long: `Remove a user: credentials, profile, phone book, aliases, groups, stored
+messages, web sessions and registered contacts. It cannot be undone.`,
 		Args: oneUser,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.withUser(cmd.Context(), args[0], a.rm) },
 	}

@@ -48,10 +48,10 @@ func (a *app) tmListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the transactions that are in memory, the oldest first",
-		Long: `List the transactions that are in memory, the oldest first, and the branches of each: where the
-request was sent, and how far it is there. A transaction that is over stays for half a minute,
-because it may have to repeat its answer; of an INVITE that was answered with 2xx the router keeps
-no text meanwhile.`,
+		Long: `List the transactions that are in memory, the oldest first, and the branches of
+each: where the request was sent, and how far it is there. A transaction that is
+over stays for half a minute, because it may have to repeat its answer; of an
+INVITE that was answered with 2xx the router keeps no text meanwhile.`,
 		Args: arguments("tm list"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.Limit < 1 || p.Limit > ctlproto.MaxTmList {

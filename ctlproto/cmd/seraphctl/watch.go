@@ -19,9 +19,11 @@ var topics = []string{ctlproto.TopicCall, ctlproto.TopicCtd, ctlproto.TopicDialo
 func (a *app) watchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch [TOPIC]…",
-		Short: "Show what happens, as it happens: " + strings.Join(topics, ", "),
-		Long: `Show what happens in the router, a line for each event, until Ctrl-C: registrations, calls,
-click-to-dial, stored messages, missed calls. Without a TOPIC, all of it.`,
+		Short: "Show what happens, as it happens",
+		Long: `Show what happens in the router, a line for each event, until Ctrl-C:
+registrations, calls, click-to-dial, stored messages, missed calls. Without a
+TOPIC, all of it. Topics:
+` + strings.Join(topics, ", ") + ".",
 		ValidArgs: topics,
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, topic := range args {

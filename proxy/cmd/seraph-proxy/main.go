@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"seraph/proxy/internal/daemon"
+	"seraph/proxy/internal/script"
 )
 
 // version is set by the Makefile.
@@ -32,10 +33,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // options is the command line.
 type options struct {
 	daemon.Config
-	check   bool
-	dump    bool
-	level   string
-	version bool
+	check     bool
+	dump      bool
+	level     string
+	megabytes int64
+	version   bool
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -51,6 +53,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.Control, "ctl", "", "path of the control socket (default: the script's unix_sock, else /run/seraph/ctl.sock)")
 	f.StringArrayVar(&o.Listen, "listen", nil, "address to listen on, [udp:|tcp:]HOST[:PORT]; may be given again (default: the script's, else 0.0.0.0:5060)")
 	f.StringVar(&o.Advertise, "advertise", "", "HOST[:PORT] by which others reach this proxy, where it is not the address it listens on")
+	f.Int64VarP(&o.megabytes, "shm-mem", "m", 0, "megabytes that transactions and dialogs may hold; beyond it new requests get 503 (default: the script's shm_mem_size, else a third of the memory that the process may have, 4096 at most)")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.version, "version", false, "say the version and end")
 	f.Usage = func() {
@@ -62,6 +65,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("%q: there are no arguments, only options", f.Arg(0))
 	}
+	if f.Changed("shm-mem") && (o.megabytes < 1 || o.megabytes > script.MostMemory>>20) {
+		return o, fmt.Errorf("--shm-mem %d: want 1 to %d megabytes", o.megabytes, script.MostMemory>>20)
+	}
+	o.Memory = o.megabytes << 20
 	return o, nil
 }
 
@@ -85,13 +92,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, exitUsage, fmt.Errorf("--log-level %q: want debug, info, warn or error", o.level))
 	}
 	spareCollector()
-	o.Version, o.Level = version, &level
-	o.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: &level}))
+	limitMemory()
+	ignorePipe()
+	log := newLogWriter(stderr)
+	defer log.close()
+	o.Version, o.Level, o.LogLost = version, &level, log.Lost
+	o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: &level}))
 	if err := serve(o.Config); err != nil {
-		return complain(stderr, exitFail, err)
+		return complain(log, exitFail, err)
 	}
 	return exitOK
 }
+
+// ignorePipe makes a write to a standard error that nobody reads any more an error like
+// others; by default it ends the program.
+func ignorePipe() { signal.Ignore(syscall.SIGPIPE) }
 
 // gcPercent is how much the memory may grow before the collector runs, in percent of what
 // is in use. The relay makes no garbage; what grows is what transactions, contacts and
@@ -103,6 +118,17 @@ const gcPercent = 300
 func spareCollector() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// memoryLimit is the part of what the machine gives the process, in hundredths, up to which
+// the heap grows as gcPercent says. Beyond it the collector runs more often.
+const memoryLimit = 80
+
+// limitMemory sets memoryLimit, unless the environment says otherwise (GOMEMLIMIT).
+func limitMemory() {
+	if n := daemon.MachineMemory(); n > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(n / 100 * memoryLimit)
 	}
 }
 

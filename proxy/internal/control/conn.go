@@ -8,13 +8,11 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"seraph/ctlproto"
 )
-
-// callLimit bounds the context of every call.
-const callLimit = 30 * time.Second
 
 // conn is one connection. Its goroutines: serve reads, one for each request at
 // work (at most Limits.InFlight), and one that sends events once it is a feed.
@@ -27,6 +25,7 @@ type conn struct {
 	slots  chan struct{}  // a token for each request at work
 	calls  sync.WaitGroup // requests at work
 
+	used    atomic.Int64  // when it was last used, in Unix nanoseconds
 	writing chan struct{} // holds one token: whoever has it may write a line
 
 	subscribing sync.Mutex // held while a feed is opened
@@ -40,6 +39,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		slots: make(chan struct{}, s.cfg.Limits.InFlight), writing: make(chan struct{}, 1),
 	}
 	c.writing <- struct{}{}
+	c.used.Store(time.Now().UnixNano())
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
 }
@@ -85,7 +85,10 @@ func (c *conn) readRequests() {
 		c.calls.Add(1)
 		go func() {
 			defer c.calls.Done()
-			defer func() { <-c.slots }()
+			defer func() {
+				c.used.Store(time.Now().UnixNano())
+				<-c.slots
+			}()
 			c.answer(line)
 		}()
 	}
@@ -121,14 +124,18 @@ func (c *conn) answer(line []byte) {
 			"this connection is an event feed; call %s on another one", request.Method))
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, callLimit)
-	defer cancel()
-	result, err := c.server.call(ctx, request)
-	if large, ok := result.(*largeResult); ok {
-		defer large.release()
-		result = large.raw
+	result, err := c.server.call(c.ctx, caller{gone: c.gone}, request)
+	undelivered := func() {}
+	switch r := result.(type) {
+	case *largeResult:
+		defer r.release()
+		result = r.raw
+	case *pendingResult:
+		result, undelivered = r.result, r.hangUp
 	}
-	c.reply(request, result, err)
+	if !c.reply(request, result, err) {
+		undelivered()
+	}
 }
 
 // late reports whether whoever made a request has stopped waiting for it. Such a one said
@@ -137,30 +144,28 @@ func late(request ctlproto.Request) bool {
 	return request.Deadline > 0 && time.Now().UnixMilli() > request.Deadline
 }
 
-// reply sends the outcome of a request, unless it was a notification.
-func (c *conn) reply(request ctlproto.Request, result any, err *ctlproto.Error) {
+// reply sends the outcome of a request, unless it was a notification. It reports
+// whether that went out.
+func (c *conn) reply(request ctlproto.Request, result any, err *ctlproto.Error) bool {
 	if request.ID == nil {
-		return
+		return true
 	}
 	if err != nil {
-		_ = c.writeLine(encodeError(request.ID, err))
-		return
+		return c.writeLine(encodeError(request.ID, err)) == nil
 	}
 	raw, ok := result.(json.RawMessage)
 	if !ok {
 		var failure error
 		if raw, failure = json.Marshal(result); failure != nil {
 			c.server.cfg.Log.Error("control: result cannot be encoded", "method", request.Method, "error", failure)
-			_ = c.writeLine(encodeError(request.ID, internalError()))
-			return
+			return c.writeLine(encodeError(request.ID, internalError())) == nil
 		}
 	}
 	head, tail := resultEnvelope(request.ID)
 	if len(head)+len(raw)+len(tail) > c.server.cfg.Limits.Reply {
-		_ = c.writeLine(encodeError(request.ID, tooLarge()))
-		return
+		return c.writeLine(encodeError(request.ID, tooLarge())) == nil
 	}
-	_ = c.writeLine(head, raw, tail)
+	return c.writeLine(head, raw, tail) == nil
 }
 
 // writeLine writes the parts of one line, LF included. If that fails or takes

@@ -18,6 +18,7 @@ import (
 // what it does with them.
 type handler struct {
 	names []string
+	waits bool // for somebody's final response
 	run   func(ctx context.Context, p *params) (any, error)
 }
 
@@ -84,7 +85,7 @@ func (s *Server) addMethods() {
 	}
 	if s.cfg.Uac != nil && s.cfg.Requests != nil {
 		worded := []string{"method", "ruri", "nexthop", "socket", "headers", "body"}
-		add(ctlproto.MethodTmUacWaitBlock, s.uacWait, worded...)
+		s.methods[ctlproto.MethodTmUacWaitBlock] = handler{names: worded, waits: true, run: s.uacWait}
 		add(ctlproto.MethodTmUacStart, s.uacStart, worded...)
 	}
 	if s.cfg.Script != nil {
@@ -125,8 +126,9 @@ func (s *Server) addReloads() {
 	}
 }
 
-// call finds the method of a request and runs it.
-func (s *Server) call(ctx context.Context, request ctlproto.Request) (result any, refusal *ctlproto.Error) {
+// call finds the method of a request and runs it, for at most callLimit or, where it
+// waits for a phone, as wait has it.
+func (s *Server) call(ctx context.Context, from caller, request ctlproto.Request) (result any, refusal *ctlproto.Error) {
 	method, ok := s.methods[request.Method]
 	if !ok {
 		return nil, s.unknownMethod(request.Method)
@@ -138,14 +140,37 @@ func (s *Server) call(ctx context.Context, request ctlproto.Request) (result any
 		}
 	}()
 	p := parseParams(request.Params, method.names...)
+	p.domains = s.domains
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	result, err := method.run(ctx, p)
+	result, err := s.run(ctx, from, method, p)
 	if err != nil {
 		return nil, s.refusal(request.Method, err)
 	}
 	return result, nil
+}
+
+func (s *Server) run(ctx context.Context, from caller, method handler, p *params) (any, error) {
+	if method.waits {
+		ctx, end, err := s.wait(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+		return method.run(ctx, p)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	return method.run(ctx, p)
+}
+
+// domains are those that the router serves, sorted.
+func (s *Server) domains() []string {
+	if s.cfg.DomainList == nil {
+		return nil
+	}
+	return s.cfg.DomainList.Domains()
 }
 
 // refusal is what a caller learns of an error: a *ctlproto.Error as it is, and
@@ -154,8 +179,12 @@ func (s *Server) refusal(method string, err error) *ctlproto.Error {
 	if own, ok := errors.AsType[*ctlproto.Error](err); ok {
 		return own
 	}
+	if errors.Is(err, context.Canceled) { // the caller has left, or the router stops
+		s.cfg.Log.Info("control: method given up", "method", method, "error", err)
+		return ctlproto.Errorf(ctlproto.CodeUnavailable, "%s was given up before there was an answer", method)
+	}
 	s.cfg.Log.Error("control: method failed", "method", method, "error", err)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return ctlproto.Errorf(ctlproto.CodeUnavailable, "%s took too long and was given up", method)
 	}
 	return internalError()

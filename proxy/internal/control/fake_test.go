@@ -26,6 +26,8 @@ type fakeProxy struct {
 	broken   error // what Add, Flush, Reload … fail with
 	done     []string
 	gate     chan struct{} // Cancel waits here, if not nil
+	rings    chan struct{} // a request's answer waits here, if not nil
+	serves   []string      // the domains, nil = example.net and example.org
 }
 
 func newFakeProxy() *fakeProxy {
@@ -38,6 +40,19 @@ func newFakeProxy() *fakeProxy {
 func (f *fakeProxy) put(address string, contacts ...ctlproto.Contact) {
 	f.contacts[address] = contacts
 	f.order = append(f.order, address)
+}
+
+// times counts what was done.
+func (f *fakeProxy) times(what string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, did := range f.done {
+		if strings.HasPrefix(did, what) {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *fakeProxy) did(what string) error {
@@ -212,7 +227,12 @@ func (f *fakeProxy) Forget(user aor.AOR) { _ = f.did("forget " + user.String()) 
 
 func (f *fakeProxy) Reload(context.Context) error { return f.did("reload") }
 
-func (f *fakeProxy) Domains() []string { return []string{"example.net", "example.org"} }
+func (f *fakeProxy) Domains() []string {
+	if f.serves != nil {
+		return f.serves
+	}
+	return []string{"example.net", "example.org"}
+}
 
 // config is a Config with everything in it.
 // enabled knows everybody but ghost.

@@ -9,10 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // FIFOConfig is where a FIFO is and where it answers.
@@ -154,28 +152,51 @@ func (f *FIFO) Serve() {
 		f.calls.Add(1)
 		go func() {
 			defer f.calls.Done()
-			defer func() { <-f.slots }()
-			f.answer(q)
+			idle := sync.OnceFunc(func() { <-f.slots })
+			defer idle()
+			f.answer(q, idle)
 		}()
 	}
 }
 
-// answer runs one request and writes the reply.
-func (f *FIFO) answer(q fifoRequest) {
-	ctx, cancel := context.WithTimeout(f.ctx, callLimit)
-	defer cancel()
-	var name string
-	var reply []byte
+// fifoReply is what the caller reads; hangUp, if not nil, is for the case that nobody does.
+type fifoReply struct {
+	text   []byte
+	hangUp func()
+}
+
+// answer runs one request and writes the reply. idle gives back its place among those at
+// work: one that waits for a phone must not keep others from being read.
+func (f *FIFO) answer(q fifoRequest, idle func()) {
+	var object jsonRequest
+	name := q.reply
 	if q.object != nil {
-		name, reply = f.jsonCall(ctx, q.object)
-	} else {
-		name, reply = q.reply, f.serCall(ctx, q)
+		if err := object.readJSON(q.object); err != nil {
+			f.cfg.Log.Warn("FIFO: request is no JSON", "error", err)
+			return
+		}
+		name = object.Reply
 	}
-	if name == "" || reply == nil {
+	pipe := &replyPipe{dir: f.cfg.ReplyDir, name: name}
+	defer pipe.close()
+	from := caller{idle: idle}
+	if name != "" {
+		from.gone = pipe.gone
+	}
+	var reply fifoReply
+	if q.object != nil {
+		reply = f.jsonCall(f.ctx, from, &object)
+	} else {
+		reply = f.serCall(f.ctx, from, q)
+	}
+	if name == "" || reply.text == nil {
 		return // the caller wants no answer
 	}
-	if err := f.write(name, reply); err != nil {
+	if err := pipe.write(f.ctx, reply.text); err != nil {
 		f.cfg.Log.Warn("FIFO: reply not delivered", "reply_name", shorten(name), "error", err)
+		if reply.hangUp != nil {
+			reply.hangUp()
+		}
 	}
 }
 
@@ -185,59 +206,11 @@ func (f *FIFO) run(ctx context.Context, method string, args ...string) (any, err
 	if err != nil {
 		return nil, err
 	}
-	result, refusal := f.server.invoke(ctx, method, raw)
+	result, refusal := f.server.invoke(ctx, caller{}, method, raw)
 	if refusal != nil {
 		return nil, refusal
 	}
 	return result, nil
-}
-
-// How a reply is delivered: the caller may open its pipe a little later than it
-// writes the request.
-const (
-	replyTries   = 4
-	replyPause   = 80 * time.Millisecond
-	replyTimeout = 10 * time.Second
-)
-
-// write opens the caller's pipe and writes. A name that could lead out of the folder
-// and whatever is no pipe with one name is refused: the folder may be anybody's.
-func (f *FIFO) write(name string, reply []byte) error {
-	if name == "" || len(name) > 128 || strings.ContainsAny(name, "./\\\x00") {
-		return errors.New("the name has a character that is not allowed, or is too long")
-	}
-	path := filepath.Join(f.cfg.ReplyDir, name)
-	var file *os.File
-	var err error
-	for try := range replyTries {
-		if try > 0 {
-			select {
-			case <-time.After(replyPause):
-			case <-f.ctx.Done():
-				return f.ctx.Err()
-			}
-		}
-		file, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-		if err == nil || !errors.Is(err, syscall.ENXIO) && !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); info.Mode().Type() != fs.ModeNamedPipe || !ok || stat.Nlink != 1 {
-		return errors.New("the reply's file is no FIFO of its own")
-	}
-	if err := file.SetWriteDeadline(time.Now().Add(replyTimeout)); err != nil {
-		return err
-	}
-	_, err = file.Write(reply)
-	return err
 }
 
 // Close ends Serve, waits for the requests at work and removes the pipe, unless it is

@@ -17,25 +17,31 @@ const (
 	fifoUnavailable = 503
 )
 
-// jsonCall runs a request of Kamailio's framing and returns the name of the caller's
-// pipe and the reply, nil if none can be made.
-func (f *FIFO) jsonCall(ctx context.Context, object []byte) (name string, reply []byte) {
-	var q struct {
-		Method string          `json:"method"`
-		Params json.RawMessage `json:"params"`
-		Reply  string          `json:"reply_name"`
-		ID     json.RawMessage `json:"id"`
-	}
-	if err := json.Unmarshal(lenientJSON(object), &q); err != nil {
-		f.cfg.Log.Warn("FIFO: request is no JSON", "error", err)
-		return "", nil
+// jsonRequest is a request of Kamailio's framing.
+type jsonRequest struct {
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Reply  string          `json:"reply_name"` // of the caller's pipe
+	ID     json.RawMessage `json:"id"`
+}
+
+// readJSON reads the object of a request.
+func (q *jsonRequest) readJSON(object []byte) error {
+	if err := json.Unmarshal(lenientJSON(object), q); err != nil {
+		return err
 	}
 	if q.ID != nil && !goodID(q.ID) {
 		q.ID = nil
 	}
-	result, refusal := f.server.invoke(ctx, q.Method, byOrder(q.Params))
-	if q.Reply == "" {
-		return "", nil
+	return nil
+}
+
+// jsonCall runs a request of Kamailio's framing; without a text no reply can be made.
+func (f *FIFO) jsonCall(ctx context.Context, from caller, q *jsonRequest) fifoReply {
+	result, refusal := f.server.invoke(ctx, from, q.Method, byOrder(q.Params))
+	var hangUp func()
+	if pending, ok := result.(*pendingResult); ok {
+		result, hangUp = pending.result, pending.hangUp
 	}
 	members := []jsonMember{{"jsonrpc", json.RawMessage(`"2.0"`)}}
 	if refusal != nil {
@@ -46,22 +52,22 @@ func (f *FIFO) jsonCall(ctx context.Context, object []byte) (name string, reply 
 		raw, err := json.Marshal(result)
 		if err != nil {
 			f.cfg.Log.Error("FIFO: result cannot be encoded", "method", q.Method, "error", err)
-			return "", nil
+			return fifoReply{}
 		}
 		members = append(members, jsonMember{"result", raw})
 	}
 	if q.ID != nil {
 		members = append(members, jsonMember{"id", q.ID})
 	}
-	return q.Reply, appendPretty(nil, members)
+	return fifoReply{appendPretty(nil, members), hangUp}
 }
 
 // invoke is call with a result that is complete, whatever its size.
-func (s *Server) invoke(ctx context.Context, method string, params json.RawMessage) (any, *ctlproto.Error) {
+func (s *Server) invoke(ctx context.Context, from caller, method string, params json.RawMessage) (any, *ctlproto.Error) {
 	if method == ctlproto.MethodEventSubscribe {
 		return nil, ctlproto.Errorf(ctlproto.CodeRefused, "%s wants a connection: use the control socket", method)
 	}
-	result, refusal := s.call(ctx, ctlproto.Request{Method: method, Params: params})
+	result, refusal := s.call(ctx, from, ctlproto.Request{Method: method, Params: params})
 	if large, ok := result.(*largeResult); ok {
 		large.release()
 		return large.raw, refusal

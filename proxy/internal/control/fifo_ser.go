@@ -27,6 +27,7 @@ type serReply struct {
 	code   int    // 0 = 200
 	reason string // "" = ok
 	text   string // whole lines
+	hangUp func() // what to do if it cannot be delivered, nil = nothing
 }
 
 var errDump = errors.New("the dump is larger than a reply may be")
@@ -54,14 +55,11 @@ func serCommands() map[string]serCommand {
 	}
 }
 
-// serCall runs a command and returns the reply, nil if the caller wants none.
-func (f *FIFO) serCall(ctx context.Context, q fifoRequest) []byte {
-	reply, err := f.serRun(ctx, q)
+// serCall runs a command.
+func (f *FIFO) serCall(ctx context.Context, from caller, q fifoRequest) fifoReply {
+	reply, err := f.serRun(ctx, from, q)
 	if err != nil {
 		reply = f.serRefusal(err)
-	}
-	if q.reply == "" {
-		return nil
 	}
 	if reply.code == 0 {
 		reply.code = 200
@@ -69,12 +67,12 @@ func (f *FIFO) serCall(ctx context.Context, q fifoRequest) []byte {
 	if reply.reason == "" {
 		reply.reason = "ok"
 	}
-	return fmt.Appendf(nil, "%d %s\n%s", reply.code, reply.reason, reply.text)
+	return fifoReply{fmt.Appendf(nil, "%d %s\n%s", reply.code, reply.reason, reply.text), reply.hangUp}
 }
 
-func (f *FIFO) serRun(ctx context.Context, q fifoRequest) (serReply, error) {
+func (f *FIFO) serRun(ctx context.Context, from caller, q fifoRequest) (serReply, error) {
 	if q.command == "t_uac_dlg" {
-		return f.serDialog(ctx, q)
+		return f.serDialog(ctx, from, q)
 	}
 	command, ok := serCommands()[q.command]
 	if !ok {
@@ -91,6 +89,9 @@ func (f *FIFO) serRefusal(err error) serReply {
 	if e, ok := errors.AsType[*ctlproto.Error](err); ok {
 		code, message := kamailioError("", e)
 		return serReply{code: code, reason: printable(message)}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return serReply{code: fifoUnavailable, reason: "given up before there was an answer"}
 	}
 	f.cfg.Log.Error("FIFO: command failed", "error", err)
 	return serReply{code: 500, reason: "the proxy's log has the reason"}

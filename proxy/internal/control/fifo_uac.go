@@ -13,17 +13,22 @@ import (
 // serDialog is t_uac_dlg: a request in the caller's own words, within a dialog that an
 // earlier one made or outside any. The reply has, below the status line, the remote
 // target, the next hop, the route set and the response's headers, "." for what is
-// missing.
-func (f *FIFO) serDialog(ctx context.Context, q fifoRequest) (serReply, error) {
+// missing. When the waiting ends before that, an INVITE is cancelled.
+func (f *FIFO) serDialog(ctx context.Context, from caller, q fifoRequest) (serReply, error) {
 	r := UacRequest{Method: q.args[0], URI: q.args[1], Headers: q.headers, Body: q.body}
 	if err := f.server.sendable(&r, q.args[2], "."); err != nil {
 		return serReply{}, err
 	}
-	wait, err := f.server.cfg.Requests.Request(r)
+	ctx, end, err := f.server.wait(ctx, from)
 	if err != nil {
 		return serReply{}, err
 	}
-	answer, err := wait(ctx)
+	defer end()
+	sent, err := f.server.cfg.Requests.Request(r)
+	if err != nil {
+		return serReply{}, err
+	}
+	answer, err := sent.Wait(ctx)
 	if err != nil {
 		return serReply{}, err
 	}
@@ -34,7 +39,7 @@ func (f *FIFO) serDialog(ctx context.Context, q fifoRequest) (serReply, error) {
 	if len(answer.Routes) > 0 {
 		route = "Route: " + strings.Join(answer.Routes, ", ")
 	}
-	return serReply{code: answer.Status, reason: printable(answer.Reason),
+	return serReply{code: answer.Status, reason: printable(answer.Reason), hangUp: sent.HangUp,
 		text: target + "\n" + target + "\n" + route + "\n" + strings.ReplaceAll(answer.Headers, "\r\n", "\n")}, nil
 }
 
@@ -50,7 +55,7 @@ func (s *Server) sendable(r *UacRequest, nextHop, socket string) error {
 			return ctlproto.InvalidParam(name, fmt.Sprintf("want %q: requests go where the routing script sends them", "."))
 		}
 	}
-	uri, err := aor.CanonicalTarget(r.URI, "")
+	uri, err := orDomains(aor.CanonicalTarget, r.URI, s.domains())
 	if err != nil {
 		return ctlproto.InvalidParam("ruri", err.Error())
 	}

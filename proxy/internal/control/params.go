@@ -27,6 +27,7 @@ type params struct {
 	values  map[string]json.RawMessage
 	rest    []json.RawMessage // by order: what follows the named ones
 	problem *ctlproto.Error
+	domains func() []string // those that the router serves, sorted; nil = none
 }
 
 // parseParams matches raw with the names that a method knows. A last name that
@@ -157,17 +158,57 @@ func (p *params) required(name string, limit int) string {
 	return s
 }
 
-// address reads a required address of record.
+// address reads a required address of record. A bare name is a user of the only domain
+// that the router serves.
 func (p *params) address(name string) aor.AOR {
 	s := p.required(name, maxText)
 	if p.problem != nil {
 		return aor.AOR{}
 	}
-	a, err := aor.Parse(s, "")
+	a, err := p.parseAddress(s)
 	if err != nil {
 		p.wrong(name, err.Error())
 	}
 	return a
+}
+
+// onlyOne is the domain of bare names: the only one of those that the router serves.
+func onlyOne(domains []string) string {
+	if len(domains) == 1 {
+		return domains[0]
+	}
+	return ""
+}
+
+func (p *params) parseAddress(s string) (aor.AOR, error) {
+	var list []string
+	if p.domains != nil {
+		list = p.domains()
+	}
+	return orDomains(aor.Parse, s, list)
+}
+
+// orDomains parses a text whose domain may be left out if the router serves just one. If it
+// serves several, the error names them.
+func orDomains[T any](parse func(s, domain string) (T, error), s string, list []string) (T, error) {
+	a, err := parse(s, onlyOne(list))
+	if err == nil || len(list) < 2 {
+		return a, err
+	}
+	if _, other := parse(s, list[0]); other != nil {
+		return a, err // it is not the domain that is missing
+	}
+	name := shorten(s)
+	return a, fmt.Errorf("%q has no domain, and the router serves several; write %s@DOMAIN with one of: %s", name, name, someOf(list))
+}
+
+// someOf names the first ones of a list.
+func someOf(list []string) string {
+	const most = 8
+	if len(list) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+	}
+	return strings.Join(list, ", ")
 }
 
 // number reads an optional number, or a string that holds one.

@@ -17,10 +17,11 @@ func (s *Server) presenceGet(ctx context.Context, p *params) (any, error) {
 	if p.err() == nil && asked == nil {
 		p.wrong("addresses", "missing")
 	}
+	domain := onlyOne(s.domains())
 	var viewer aor.AOR
 	if name := p.line("viewer", maxText); name != "" {
 		var err error
-		if viewer, err = aor.Parse(name, ""); err != nil {
+		if viewer, err = p.parseAddress(name); err != nil {
 			p.wrong("viewer", err.Error())
 		}
 	}
@@ -34,7 +35,7 @@ func (s *Server) presenceGet(ctx context.Context, p *params) (any, error) {
 		if _, double := presence[name]; double {
 			continue
 		}
-		address, err := aor.Parse(name, "")
+		address, err := aor.Parse(name, domain)
 		switch {
 		case err == nil:
 			addresses, names = append(addresses, address), append(names, name)

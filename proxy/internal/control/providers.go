@@ -125,12 +125,21 @@ type UacReply struct {
 	Headers string   // lines, ending in CRLF
 }
 
+// UacPending is a request that has been sent.
+type UacPending interface {
+	// Wait waits for the final response, at most once. When ctx ends first, it does
+	// as HangUp.
+	Wait(ctx context.Context) (UacReply, error)
+	// HangUp ends the call that an INVITE has begun: with CANCEL, or with BYE if it was
+	// or is answered. Of other requests it changes nothing.
+	HangUp()
+}
+
 // Requests sends requests that others have worded, as SER's t_uac_dlg did.
 type Requests interface {
-	// Request sends r, within the dialog that its Call-ID and tags name if they do;
-	// wait, called at most once, waits for the final response. CodeInvalidParams if
-	// it cannot be sent.
-	Request(r UacRequest) (wait func(context.Context) (UacReply, error), err error)
+	// Request sends r, within the dialog that its Call-ID and tags name if they do.
+	// CodeInvalidParams if it cannot be sent.
+	Request(r UacRequest) (UacPending, error)
 	// CancelRequest cancels an INVITE of Request; false if there is none that rings.
 	CancelRequest(callID string, seq uint32) bool
 	// HostPort is the address under which the router is reached.

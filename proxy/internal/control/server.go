@@ -64,6 +64,7 @@ type Config struct {
 type Limits struct {
 	Connections  int           // open at once; 64
 	InFlight     int           // requests at work for each connection; 32
+	Waits        int           // requests that wait for a phone's final response, of all callers; 128
 	QueuedEvents int           // waiting for each feed; 1024
 	QueuedBytes  int           // the same in bytes; 4 MiB
 	Reply        int           // bytes of one; ctlproto.MaxReply, which is the most
@@ -78,6 +79,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	orInt(&l.Connections, 64)
 	orInt(&l.InFlight, 32)
+	orInt(&l.Waits, 128)
 	orInt(&l.QueuedEvents, 1024)
 	orInt(&l.QueuedBytes, 4<<20)
 	orInt(&l.Reply, ctlproto.MaxReply)
@@ -94,9 +96,13 @@ type Server struct {
 	methods map[string]handler
 	names   []string      // of the methods, sorted
 	dumps   chan struct{} // tokens: large replies in the making
+	waits   chan struct{} // tokens: requests that wait for a phone
 
 	ctx    context.Context // ends when the server is closed for good
 	cancel context.CancelFunc
+	// stopping ends when Shutdown begins: a phone is not waited for then.
+	stopping context.Context
+	stop     context.CancelFunc
 
 	feeds feeds
 
@@ -127,10 +133,11 @@ func New(cfg Config) *Server {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	s := &Server{
-		cfg: cfg, started: cfg.Now(), dumps: make(chan struct{}, maxDumps),
+		cfg: cfg, started: cfg.Now(), dumps: make(chan struct{}, maxDumps), waits: make(chan struct{}, cfg.Limits.Waits),
 		listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.stopping, s.stop = context.WithCancel(s.ctx)
 	s.feeds.limits = cfg.Limits
 	s.addMethods()
 	return s
@@ -201,7 +208,7 @@ func (s *Server) admit(nc net.Conn) (*conn, *ctlproto.Error) {
 	switch {
 	case s.closing:
 		return nil, ctlproto.Errorf(ctlproto.CodeUnavailable, "%s is shutting down", s.cfg.Name)
-	case len(s.conns) >= s.cfg.Limits.Connections:
+	case len(s.conns) >= s.cfg.Limits.Connections && !s.makeRoom():
 		return nil, ctlproto.Errorf(ctlproto.CodeBusy, "%d control connections are open, no more are possible", len(s.conns))
 	}
 	c := newConn(s, nc)
@@ -217,12 +224,13 @@ func (s *Server) leave(c *conn) {
 	delete(s.conns, c)
 }
 
-// Shutdown closes the listeners, reads no more requests, lets those at work and
-// the queued events go out, and returns when all connections have ended. When
+// Shutdown closes the listeners, reads no more requests, ends what waits for a phone,
+// lets the requests at work and the queued events go out, and returns when all connections have ended. When
 // ctx ends first it cuts them off and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
+	s.stop()
 	for l := range s.listeners {
 		l.Close()
 	}

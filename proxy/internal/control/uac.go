@@ -9,7 +9,8 @@ import (
 // maxUacHeaders is the length in bytes of the headers that a caller may give.
 const maxUacHeaders = 4096
 
-// uacWait sends a request and waits for its final response. Where no header names a
+// uacWait sends a request and waits for its final response. When the waiting ends
+// before that, an INVITE is cancelled. Where no header names a
 // sender, it is the router, and only OPTIONS can be sent.
 func (s *Server) uacWait(ctx context.Context, p *params) (any, error) {
 	r, err := s.wordedParams(p)
@@ -19,12 +20,15 @@ func (s *Server) uacWait(ctx context.Context, p *params) (any, error) {
 	if r.Headers == "" || r.Headers == "." {
 		return s.uacOptions(ctx, r)
 	}
-	wait, err := s.cfg.Requests.Request(r)
+	sent, err := s.cfg.Requests.Request(r)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := wait(ctx)
-	return ctlproto.TmUacReply{Code: answer.Status, Text: answer.Reason}, err
+	answer, err := sent.Wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &pendingResult{ctlproto.TmUacReply{Code: answer.Status, Text: answer.Reason}, sent.HangUp}, nil
 }
 
 // optionsMethod is SIP's, which HTTP has taken over.

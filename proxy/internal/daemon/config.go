@@ -47,7 +47,12 @@ type Config struct {
 	// Advertise is a HOST[:PORT] that stands in Via, Record-Route and Contact for
 	// every address of Listen that names none itself.
 	Advertise string
-	Log       *slog.Logger
+	// Memory is what transactions and dialogs may hold, in bytes; 0 is the script's word,
+	// else a part of what the process may have.
+	Memory int64
+	Log    *slog.Logger
+	// LogLost is how many lines of the log are lost; nil for none.
+	LogLost func() uint64
 	// Level is the log's, which the script may change; nil for a fixed one.
 	Level *slog.LevelVar
 }

@@ -52,8 +52,9 @@ type Daemon struct {
 	db      *store.DB
 	modules *modules.Set
 	program *script.Program
-	// reloading is held while program changes.
+	// reloading is held while program and inForce change.
 	reloading sync.Mutex
+	inForce   inForce
 	agent     *ua.Agent
 	engine    *relay.Engine
 	layer     *transport.Layer
@@ -105,12 +106,13 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.agent = ua.New(ua.Config{Name: "Seraph " + d.cfg.Version, Log: d.log})
 	d.modules = modules.New(modules.Config{
-		Log: d.log, DB: d.db, NonceKey: secret.key("nonce"), GRUUKey: secret.key("gruu"), Journal: filepath.Join(d.cfg.State, "journal"), Agent: d.agent,
+		Log: d.log, DB: d.db, NonceKey: secret.key("nonce"), GRUUKey: secret.key("gruu"), Journal: filepath.Join(d.cfg.State, "journal"), Accounts: filepath.Join(d.cfg.State, "accounts"), Agent: d.agent,
 		Sockets: d.sockets, Publish: d.publish, Wanted: d.wanted,
 	})
 	if d.program, err = d.compile(); err != nil {
 		return err
 	}
+	d.inForce.start = d.program
 	d.adopt(d.program.Globals())
 	if err := d.adoptTLS(d.program.Globals()); err != nil {
 		return err
@@ -161,7 +163,7 @@ func (d *Daemon) bind(secret secret) error {
 	}
 	timers := d.modules.Tm.Settings()
 	d.engine = relay.New(relay.Config{
-		Txn:    txn.Config{T1: timers.T1, T2: timers.T2, FrTimer: timers.FrTimer},
+		Txn:    txn.Config{T1: timers.T1, T2: timers.T2, FrTimer: timers.FrTimer, Memory: d.memory()},
 		TimerC: timers.FrInvTimer, Key: secret.key("record-route"),
 		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
 		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Dialogs: d.modules.Dialog, Hooks: d.program, Log: d.log,
@@ -257,20 +259,6 @@ func (d *Daemon) Wait(ctx context.Context) error {
 			err = errors.New("it was closed")
 		}
 		return fmt.Errorf("control socket: %w", err)
-	}
-}
-
-// Reload reads the script, domains, aliases and groups again.
-func (d *Daemon) Reload(ctx context.Context) {
-	d.reloadScript()
-	for name, r := range map[string]control.Reloader{
-		"tls": d.modules.TLS, "domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
-		"permissions": d.modules.Guards.Permissions, "userblock": d.modules.Calls.Userblock,
-		"speeddial": d.modules.Calls.Speeddial, "dispatcher": d.modules.Calls.Dispatcher,
-	} {
-		if err := r.Reload(ctx); err != nil {
-			d.log.Warn("reload failed, the old content stays", "module", name, "error", err)
-		}
 	}
 }
 

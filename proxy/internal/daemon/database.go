@@ -55,7 +55,10 @@ func await[T any](outer context.Context, log *slog.Logger, what string, f func(c
 	defer cancel()
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		v, err := f(ctx)
-		if err == nil || !store.IsUnavailable(err) {
+		switch {
+		case store.IsBroken(err):
+			return v, fmt.Errorf("%s: the database's file is damaged; put a copy of it back, or move it away to begin with an empty one: %w", what, err)
+		case err == nil, !store.IsUnavailable(err):
 			return v, err
 		}
 		log.Warn("waiting for the database", "for", what, "error", err)

@@ -208,10 +208,15 @@ func giveUp(alice, bob *phone, lines ...string) {
 func talk(alice, bob *phone) {
 	alice.start("INVITE", bobURI(), "talk", "")
 	bob.answer(bob.expect("INVITE"), 200)
+	endTalk(alice, bob)
+}
+
+// endTalk is the rest of such a call, whoever has answered it.
+func endTalk(alice, bob *phone) {
 	ok := alice.expect("SIP/2.0 200")
 	route := "Route: " + string(ok.HeaderValue(sip.HdrRecordRoute))
 	to := "To: <" + bobURI() + ">;tag=" + toTag(ok)
-	target := fmt.Sprintf("sip:bob@127.0.0.1:%d", bob.port())
+	target := fmt.Sprintf("sip:%s@127.0.0.1:%d", bob.user, bob.port())
 	alice.send(alice.request("ACK", target, "talk", 2, "", to, route))
 	bob.expect("ACK")
 	alice.send(alice.request("BYE", target, "talk", 3, "", to, route))

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/control"
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/script"
 )
@@ -17,8 +20,8 @@ var live = []string{"alias", "debug", "max_while_loops"}
 
 // ReloadScript reads the script again and lets later requests run through it. What is
 // under way goes on with the script that it began with. A script with problems, which
-// the ScriptError lists, leaves the old one in force. waiting names what has changed
-// beside the routes and takes effect at the next start only.
+// the ScriptError lists, leaves the old one in force. waiting names what is, beside the
+// routes, not as the script says until the next start.
 func (d *Daemon) ReloadScript() (waiting []string, err error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
@@ -37,10 +40,10 @@ func (d *Daemon) ReloadScript() (waiting []string, err error) {
 	if len(problems) > 0 {
 		return nil, ScriptError(problems)
 	}
-	waiting, err = d.take(p.Since(d.program))
-	if err != nil {
+	if err := d.take(p); err != nil {
 		return nil, err
 	}
+	waiting = d.inForce.waiting(p, d.isLive)
 	d.adopt(p.Globals())
 	d.engine.SetHooks(p)
 	d.program = p
@@ -85,30 +88,35 @@ func (d *Daemon) mayLoad(p *script.Program) error {
 	return nil
 }
 
-// take applies what can change while the router works, and names the rest.
-func (d *Daemon) take(c script.Changes) (waiting []string, err error) {
-	for _, name := range c.Settings {
-		if !slices.Contains(live, name) {
-			waiting = append(waiting, name)
-		}
+// take applies what can change while the router works.
+func (d *Daemon) take(p *script.Program) error {
+	c := p.Since(d.program)
+	for _, m := range c.Loaded { // compiling has set its parameters
+		d.inForce.loaded(m, p)
 	}
-	for _, p := range c.Params {
-		i := slices.IndexFunc(c.Loaded, func(m module.Module) bool { return m.Name() == p.Module })
-		if i >= 0 {
-			continue // it is new, and compiling has set it
+	for _, x := range c.Params {
+		if slices.ContainsFunc(c.Loaded, func(m module.Module) bool { return m.Name() == x.Module }) {
+			continue
 		}
-		done, err := d.setLive(p)
+		done, err := d.setLive(x)
 		if err != nil {
-			return nil, fmt.Errorf("parameter %s of %s: %w", p.Name, p.Module, err)
+			return fmt.Errorf("parameter %s of %s: %w", x.Name, x.Module, err)
 		}
-		if !done {
-			waiting = append(waiting, p.Module+"."+p.Name)
+		if done {
+			d.inForce.setLive(x)
 		}
 	}
-	for _, p := range c.Gone { // what it would be without the script, its module alone knows
-		waiting = append(waiting, p.Module+"."+p.Name)
+	return nil
+}
+
+// isLive reports whether a module takes a parameter while it works.
+func (d *Daemon) isLive(p script.Param) bool {
+	for _, m := range d.modules.All() {
+		if m.Name() == p.Module {
+			return slices.ContainsFunc(m.Params(), func(x module.Param) bool { return x.Name == p.Name && x.Live })
+		}
 	}
-	return waiting, nil
+	return false
 }
 
 // setLive sets a parameter that may change while its module works.
@@ -124,6 +132,31 @@ func (d *Daemon) setLive(p script.Param) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Reload reads the script, the certificates, and the tables of the database again.
+func (d *Daemon) Reload(ctx context.Context) {
+	d.reloadScript()
+	reloadAll(ctx, d.log, map[string]control.Reloader{"tls": d.modules.TLS})
+	reloadAll(ctx, d.log, map[string]control.Reloader{
+		"domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
+		"permissions": d.modules.Guards.Permissions, "userblock": d.modules.Calls.Userblock,
+		"speeddial": d.modules.Calls.Speeddial, "dispatcher": d.modules.Calls.Dispatcher,
+	})
+}
+
+// reloadAll lets modules read their content again, all at once: with a database that does
+// not answer each takes seconds.
+func reloadAll(ctx context.Context, log *slog.Logger, list map[string]control.Reloader) {
+	var all sync.WaitGroup
+	for name, r := range list {
+		all.Go(func() {
+			if err := r.Reload(ctx); err != nil {
+				log.Warn("reload failed, the old content stays", "module", name, "error", err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // reloadScript is ReloadScript for SIGHUP.

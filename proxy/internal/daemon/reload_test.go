@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,8 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/control"
 	"seraph/proxy/internal/sip"
 )
 
@@ -152,8 +156,17 @@ func TestReloadNamesWhatWaits(t *testing.T) {
 	if timers := s.d.modules.Tm.Settings(); timers.FrTimer != 0 {
 		t.Errorf("fr_timer became %v while the router works", timers.FrTimer)
 	}
-	if waiting, err := s.d.ReloadScript(); err != nil || len(waiting) > 0 {
+	// They wait until the next start, however often the script is read again.
+	if waiting, err := s.d.ReloadScript(); err != nil || strings.Join(waiting, " ") != "udp_workers tm.fr_timer usrloc.db_mode" {
 		t.Errorf("the same script again: %v, waiting %q", err, waiting)
+	}
+	s.write("new", "modparam(\"tm\", \"fr_timer\", 8)")
+	if waiting, err := s.d.ReloadScript(); err != nil || strings.Join(waiting, " ") != "tm.fr_timer" {
+		t.Errorf("what is in force again, but for one: %v, waiting %q", err, waiting)
+	}
+	s.write("old", "")
+	if waiting, err := s.d.ReloadScript(); err != nil || len(waiting) > 0 {
+		t.Errorf("the script of the start: %v, waiting %q", err, waiting)
 	}
 }
 
@@ -174,6 +187,8 @@ func TestReloadOfLiveParameter(t *testing.T) {
 		{"loadmodule \"maxfwd.so\"\nmodparam(\"maxfwd\", \"max_limit\", 20)", "20", ""},
 		{"loadmodule \"maxfwd.so\"\nmodparam(\"maxfwd\", \"max_limit\", 30)", "30", ""},
 		{`loadmodule "maxfwd.so"`, "30", "maxfwd.max_limit"},
+		{`loadmodule "maxfwd.so"`, "30", "maxfwd.max_limit"}, // still
+		{"loadmodule \"maxfwd.so\"\nmodparam(\"maxfwd\", \"max_limit\", 30)", "30", ""},
 	} {
 		s.write("new", x.settings)
 		text, err := os.ReadFile(s.cfg.Script)
@@ -192,6 +207,50 @@ func TestReloadOfLiveParameter(t *testing.T) {
 			t.Errorf("%s: Max-Forwards is %s, want %s", x.settings, got, x.want)
 		}
 	}
+}
+
+// TestReloadOfLaterModule: of a module that only a reload has loaded, what that said is in
+// force, and another value waits.
+func TestReloadOfLaterModule(t *testing.T) {
+	s := newReloadStand(t)
+	for i, x := range []struct{ settings, waiting string }{
+		{"loadmodule \"rr.so\"\nmodparam(\"rr\", \"enable_full_lr\", 1)", ""},
+		{"loadmodule \"rr.so\"\nmodparam(\"rr\", \"enable_full_lr\", 0)", "rr.enable_full_lr"},
+		{"loadmodule \"rr.so\"\nmodparam(\"rr\", \"enable_full_lr\", 0)\ntcp_max_connections=50", "tcp_max_connections rr.enable_full_lr"},
+		{"loadmodule \"rr.so\"\nmodparam(\"rr\", \"enable_full_lr\", 1)", ""},
+		{`loadmodule "rr.so"`, "rr.enable_full_lr"},
+	} {
+		s.write("new", x.settings)
+		waiting, err := s.d.ReloadScript()
+		if got := strings.Join(waiting, " "); err != nil || got != x.waiting {
+			t.Errorf("%d: waiting are %q, error %v", i, got, err)
+		}
+	}
+}
+
+// slowReloader takes five seconds, as with a database that does not answer.
+type slowReloader struct{ err error }
+
+func (r slowReloader) Reload(context.Context) error {
+	time.Sleep(5 * time.Second)
+	return r.err
+}
+
+// TestReloadAtOnce: the modules do not wait for each other.
+func TestReloadAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		start := time.Now()
+		reloadAll(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), map[string]control.Reloader{
+			"one": slowReloader{}, "two": slowReloader{errors.New("it is away")}, "three": slowReloader{},
+		})
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("the reload took %v", took)
+		}
+		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "module=two error=\"it is away\"") {
+			t.Errorf("the log is %s", log.String())
+		}
+	})
 }
 
 // TestScriptReloadMethod: script.reload of the control socket and seraphctl.

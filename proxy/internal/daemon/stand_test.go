@@ -38,7 +38,7 @@ func newStand(t testing.TB, script string, users ...string) *stand {
 	s := &stand{t: t, url: "sqlite://" + filepath.Join(dir, "seraph.db")}
 	addUsers(t, s.url, users...)
 	s.cfg = Config{
-		Version: "test", DB: s.url, State: dir, Control: filepath.Join(sockets, "ctl"), Listen: []string{"udp:127.0.0.1:0"},
+		Version: "test", DB: s.url, State: dir, Control: filepath.Join(sockets, "ctl"), Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"},
 		Log: slog.New(slog.DiscardHandler),
 	}
 	if script != "" {

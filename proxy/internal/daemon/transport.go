@@ -17,6 +17,8 @@ func (d *Daemon) transportConfig(listen []transport.Listen) transport.Config {
 		Origins: d.modules.WebSocket.Origins(), PingInterval: d.modules.WebSocket.Keepalive(),
 		MaxConns: g.Streams.MaxConns, ConnectTimeout: g.Streams.ConnectTimeout,
 		WriteTimeout: g.Streams.SendTimeout, IdleTimeout: g.Streams.Lifetime,
+		MaxConnsPerSource: g.Streams.MaxPerSource, MaxHandshakesPerSource: d.modules.TLS.HandshakesPerSource(),
+		StrangerTimeout: g.Streams.StrangerLifetime, Trusted: d.modules.Guards.Permissions.Listed, Needed: d.modules.Dialog.Flows,
 	}
 }
 

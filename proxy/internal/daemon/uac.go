@@ -21,15 +21,21 @@ func (u uac) Options(ctx context.Context, uri string) (int, string, error) {
 
 // Request implements control.Requests. Who sends it is the router, whatever From says:
 // whoever may speak to the control socket is an operator.
-func (u uac) Request(r control.UacRequest) (func(context.Context) (control.UacReply, error), error) {
+func (u uac) Request(r control.UacRequest) (control.UacPending, error) {
 	sent, err := u.agent.Request(ua.Worded{Method: r.Method, URI: r.URI, Headers: r.Headers, Body: []byte(dotless(r.Body))})
 	if err != nil {
 		return nil, u.refusal(err)
 	}
-	return func(ctx context.Context) (control.UacReply, error) {
-		answer, err := sent.Wait(ctx)
-		return control.UacReply(answer), err
-	}, nil
+	return pending{sent}, nil
+}
+
+// pending implements control.UacPending; HangUp is the agent's.
+type pending struct{ *ua.Requested }
+
+// Wait implements control.UacPending.
+func (p pending) Wait(ctx context.Context) (control.UacReply, error) {
+	answer, err := p.Requested.Wait(ctx)
+	return control.UacReply(answer), err
 }
 
 // dotless is a body; one dot is Kamailio's way to say that there is none.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -374,6 +375,61 @@ func TestConfiguration(t *testing.T) {
 	if _, err := none.Lookup(t.Context(), "gw.example.org", A); !errors.Is(err, ErrNoServer) {
 		t.Errorf("without a server: %v", err)
 	}
+}
+
+// folder makes a folder of at least so many bytes: what can be looked at and not read.
+func folder(t *testing.T, path string, size int) os.FileInfo {
+	t.Helper()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() >= int64(size) {
+			return info
+		}
+		if err := os.WriteFile(filepath.Join(path, fmt.Sprint("a-long-name-", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("the folder does not grow")
+	return nil
+}
+
+// TestFilesThatCannotBeReadYet are read as soon as they can be, changed or not.
+func TestFilesThatCannotBeReadYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		conf, hosts := filepath.Join(dir, "resolv.conf"), filepath.Join(dir, "hosts")
+		contents := map[string]string{conf: "nameserver 192.0.2.53\n", hosts: "192.0.2.7 phone.lan\n"}
+		before := map[string]time.Time{}
+		for path, text := range contents {
+			info := folder(t, path, len(text))
+			contents[path] = text + strings.Repeat("#", int(info.Size())-len(text))
+			before[path] = info.ModTime()
+		}
+		c := asking(t, func(cfg *Config) { cfg.ResolvConf, cfg.Hosts = conf, hosts })
+		time.Sleep(2 * lookAgain)
+		phone := question{"phone.lan", A}
+		if got := c.conf.read(&c.cfg).servers; len(got) > 0 || len(c.hosts.lookup(hosts, phone)) > 0 {
+			t.Fatalf("a folder was read: %q", got)
+		}
+		for path, text := range contents {
+			if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, before[path], before[path])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * lookAgain)
+		if got := c.conf.read(&c.cfg).servers; !cmp.Equal(got, []string{"192.0.2.53:53"}) {
+			t.Errorf("servers %q", got)
+		}
+		if got := c.hosts.lookup(hosts, phone); len(got) != 1 {
+			t.Errorf("addresses %v", got)
+		}
+	})
 }
 
 // FuzzHosts: no host table makes trouble.

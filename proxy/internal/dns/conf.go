@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"os"
@@ -40,27 +41,31 @@ type file struct {
 	size            int64
 }
 
-// news reports whether the file at path is another than before, at most once each
-// lookAgain.
-func (f *file) news(path string) bool {
+// news gives the state of the file at path if that is another than the one that was read last;
+// it looks at most once each lookAgain. What could not be read stays news: the reader calls read
+// when he has it.
+func (f *file) news(path string) (info os.FileInfo, ok bool) {
 	if time.Since(f.looked) < lookAgain {
-		return false
+		return nil, false
 	}
 	f.looked = time.Now()
 	info, err := os.Stat(path)
 	if err != nil || info.ModTime().Equal(f.changed) && info.Size() == f.size {
-		return false
+		return nil, false
 	}
-	f.changed, f.size = info.ModTime(), info.Size()
-	return true
+	return info, true
 }
+
+// read notes which state of the file is known.
+func (f *file) read(info os.FileInfo) { f.changed, f.size = info.ModTime(), info.Size() }
 
 // read returns the servers in force.
 func (c *conf) read(cfg *Config) servers {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.file.news(cfg.ResolvConf) {
-		if f, err := wire.ClientConfigFromFile(cfg.ResolvConf); err == nil {
+	if info, ok := c.file.news(cfg.ResolvConf); ok {
+		if f, err := readConf(cfg.ResolvConf); err == nil {
+			c.file.read(info)
 			c.now = servers{search: f.Search[:min(len(f.Search), maxSearch)]}
 			for _, s := range f.Servers[:min(len(f.Servers), maxServers)] {
 				c.now.servers = append(c.now.servers, net.JoinHostPort(s, f.Port))
@@ -72,6 +77,15 @@ func (c *conf) read(cfg *Config) servers {
 		now.servers = cfg.Servers
 	}
 	return now
+}
+
+// readConf reads resolv.conf. The library passes over errors of reading.
+func readConf(path string) (*wire.ClientConfig, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ClientConfigFromReader(bytes.NewReader(text))
 }
 
 // hosts is the host table.
@@ -88,8 +102,9 @@ func (h *hosts) lookup(path string, q question) []netip.Addr {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.file.news(path) && h.file.size <= maxHosts {
+	if info, ok := h.file.news(path); ok && info.Size() <= maxHosts {
 		if text, err := os.ReadFile(path); err == nil {
+			h.file.read(info)
 			h.names = parseHosts(string(text))
 		}
 	}

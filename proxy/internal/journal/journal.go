@@ -239,6 +239,9 @@ func (j *Journal) total() int64 {
 	return n
 }
 
+// Most is the bound of Size, in bytes.
+func (j *Journal) Most() int64 { return j.most }
+
 // Size is the size of all segments in bytes.
 func (j *Journal) Size() int64 {
 	j.mu.Lock()

@@ -14,13 +14,30 @@ type part struct {
 	v    *Variable
 }
 
+// Errors are all that is wrong with a text; each is a message of its own.
+type Errors []error
+
+// maxErrors is how many of them are told of one text.
+const maxErrors = 20
+
+// Error is the messages in one.
+func (e Errors) Error() string {
+	texts := make([]string, len(e))
+	for i, err := range e {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
 // ParseFormat cuts a text into its parts: $name and $(name) are variables, $$ is a
 // dollar sign, and so is a dollar sign before anything that begins no name. Where
-// there is no variable the format is nil and literal is the text.
+// there is no variable the format is nil and literal is the text. An error is Errors, one for
+// each variable that is wrong.
 func ParseFormat(text string, s *Scope) (f *Format, literal string, err error) {
 	f = &Format{}
 	var b strings.Builder
 	found := false
+	var wrong Errors
 	for {
 		i := strings.IndexByte(text, '$')
 		if i < 0 || i == len(text)-1 {
@@ -40,7 +57,11 @@ func ParseFormat(text string, s *Scope) (f *Format, literal string, err error) {
 		}
 		v, n, err := ParseVariable(text, s)
 		if err != nil {
-			return nil, "", err
+			if len(wrong) < maxErrors {
+				wrong = append(wrong, err)
+			}
+			text = text[n:]
+			continue
 		}
 		if b.Len() > 0 {
 			f.parts = append(f.parts, part{text: b.String()})
@@ -50,6 +71,9 @@ func ParseFormat(text string, s *Scope) (f *Format, literal string, err error) {
 		text, found = text[n:], true
 	}
 	b.WriteString(text)
+	if len(wrong) > 0 {
+		return nil, "", wrong
+	}
 	if !found {
 		return nil, b.String(), nil
 	}

@@ -9,7 +9,8 @@ const MaxScriptVars = 256
 // One compilation has one.
 type Scope struct {
 	names []string
-	more  map[string]Var // those that modules bring
+	more  map[string]Var    // those that modules bring
+	other map[string]string // variables of modules that are not loaded, and whose they are
 }
 
 // Len is how many variables there are.

@@ -31,6 +31,24 @@ func (s *Scope) Add(list []Var) {
 	}
 }
 
+// Elsewhere notes the variables of a module that the script does not load.
+func (s *Scope) Elsewhere(module string, list []Var) {
+	if s.other == nil {
+		s.other = map[string]string{}
+	}
+	for _, v := range list {
+		s.other[v.Name] = module
+	}
+}
+
+// elsewhere is the module that is not loaded and has a variable; "" without one.
+func (s *Scope) elsewhere(name string) string {
+	if s == nil {
+		return ""
+	}
+	return s.other[name]
+}
+
 // moduleVariable finds a variable that a module brings; nil if there is none.
 func moduleVariable(name, arg string, s *Scope) (*Variable, error) {
 	if s == nil {

@@ -116,6 +116,9 @@ func ParseVariable(text string, s *Scope) (v *Variable, n int, err error) {
 	}
 	name, arg, has := strings.Cut(inner, "(")
 	if has {
+		if end := closing(inner, len(name)); end < len(inner) && (inner[end] == '{' || inner[end] == '[') {
+			return nil, n, noTransformations(inner[:end])
+		}
 		if !strings.HasSuffix(arg, ")") {
 			return nil, n, variableForm(name)
 		}
@@ -142,14 +145,22 @@ func variableForm(name string) error {
 	return fmt.Errorf("$%s is not closed", cutTo(name, 40))
 }
 
+// noTransformations refuses what stands behind a variable.
+func noTransformations(variable string) error {
+	return fmt.Errorf("transformations and indexes are not supported: write $%s", cutTo(variable, 40))
+}
+
 func newVariable(name, arg string, has bool, s *Scope) (*Variable, error) {
 	if i := strings.IndexAny(name, "{["); i >= 0 {
-		return nil, fmt.Errorf("transformations and indexes are not supported: write $%s", cutTo(name[:i], 40))
+		return nil, noTransformations(name[:i])
 	}
 	if v, err := moduleVariable(name, arg, s); v != nil || err != nil {
 		return v, err
 	}
 	d, ok := variables[name]
+	if owner := s.elsewhere(name); !ok && owner != "" {
+		return nil, fmt.Errorf("$%s is a variable of module %s, which is not loaded", name, owner)
+	}
 	if !ok {
 		return nil, fmt.Errorf("there is no variable $%s%s", cutTo(name, 40), meant(name))
 	}

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"seraph/proxy/internal/sip"
-	"seraph/proxy/internal/transport"
 )
 
 // uriPart takes a part of a URI.
@@ -116,29 +115,27 @@ func port(a netip.AddrPort) Value {
 	return Number(int64(a.Port()))
 }
 
-// moved forgets where lookup had found the phone: the URI leads elsewhere now.
-func (c *Ctx) moved() { c.Main.Next, c.Main.Flow = nil, transport.Flow{} }
-
 // setURI is $ru = …
 func setURI(c *Ctx, _ *Variable, x Value) bool {
 	if x.Kind != TextValue || c.SetURI(x.Str) != nil {
 		return false
 	}
-	c.moved()
-	c.Main.Given = false
+	c.Moved()
+	c.Main.Given, c.Main.Phone = false, false
 	return true
 }
 
 // setNext is $du = …; null removes it.
 func setNext(c *Ctx, _ *Variable, x Value) bool {
 	if x.Kind == NullValue {
-		c.moved()
+		c.SetNext(nil)
 		return true
 	}
 	if x.Kind != TextValue || sip.ParseURI(x.Str, &c.uri) != nil || len(c.uri.Host) == 0 {
 		return false
 	}
-	c.Main.Next, c.Main.Flow, c.Main.Given = c.Keep(x.Str), transport.Flow{}, false
+	c.SetNext(c.Keep(x.Str))
+	c.Main.Given, c.Main.Phone = false, false
 	return true
 }
 
@@ -153,7 +150,7 @@ func setHost(c *Ctx, _ *Variable, x Value) bool {
 	if len(host) == 0 || !c.rewrite(uriChange{host: host}) {
 		return false
 	}
-	c.Main.Given = false
+	c.Main.Given, c.Main.Phone = false, false
 	return true
 }
 
@@ -202,7 +199,7 @@ func (c *Ctx) rewrite(x uriChange) bool {
 		return false
 	}
 	if moved {
-		c.moved()
+		c.Moved()
 	}
 	return true
 }

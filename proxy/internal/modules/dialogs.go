@@ -3,6 +3,8 @@ package modules
 import (
 	"seraph/proxy/internal/modules/acc"
 	"seraph/proxy/internal/modules/dialog"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/ua"
 )
 
 // dialogs is what module dialog needs. Without a user agent or a database it gets a nil
@@ -15,6 +17,9 @@ func dialogs(cfg Config, s *Set) dialog.Config {
 	}
 	if cfg.Agent != nil {
 		c.Sender = cfg.Agent
+		c.Credentials = func(method string, asked *ua.Challenge, tried int) (string, bool) {
+			return s.Calls.Uac.Answer(method, &relay.Challenge{URI: []byte(asked.URI), Addr: asked.Addr, Lines: []byte(asked.Lines)}, tried)
+		}
 	}
 	return c
 }
@@ -22,6 +27,6 @@ func dialogs(cfg Config, s *Set) dialog.Config {
 func talk(a *dialog.Account) acc.Talk {
 	return acc.Talk{
 		CallID: a.CallID, FromTag: a.FromTag, ToTag: a.ToTag, FromURI: a.FromURI, Display: a.Display, TargetURI: a.TargetURI,
-		Caller: a.Caller, Callee: a.Callee, Began: a.Began, Answered: a.Answered, Ended: a.Ended, HungUpBy: a.HungUpBy,
+		Caller: a.Caller, Callee: a.Callee, Began: a.Began, Answered: a.Answered, Ended: a.Ended, HungUpBy: a.HungUpBy, ByRouter: a.ByRouter,
 	}
 }

@@ -49,6 +49,8 @@ type Config struct {
 	GRUUKey []byte
 	// Journal is the folder of the registrations that the database did not take in time.
 	Journal string
+	// Accounts is the folder of the accounts that the database did not take before the end.
+	Accounts string
 	// ServerID goes into each binding.
 	ServerID int32
 	// Agent is the router's own user agent.
@@ -97,8 +99,8 @@ func New(cfg Config) *Set {
 		Group:  group.New(group.Config{Log: cfg.Log, Load: loadGroups(cfg.DB)}),
 		Tm:     tm.New(tm.Config{}),
 		TLS:    tlsmod.New(tlsmod.Config{Log: cfg.Log, Sockets: cfg.Sockets}), WebSocket: websocket.New(),
-		Acc: acc.New(accounting(cfg)),
 	}
+	s.Acc = acc.New(accounting(cfg, func(callID, fromTag, toTag []byte) bool { return s.Dialog.Up(callID, fromTag, toTag) }))
 	s.Usrloc = usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
 		Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID, Journal: cfg.Journal, Released: func(aor string) { s.Msilo.Released(aor) }})
 	s.Msilo = msilo.New(msilo.Config{Silo: silo(cfg.DB), Sender: cfg.Agent, Locations: s.Usrloc.Table(), Alias: s.Alias.Resolve,
@@ -149,13 +151,14 @@ func silo(db *store.DB) msilo.Silo {
 	return db.Silo
 }
 
-func accounting(cfg Config) acc.Config {
-	c := acc.Config{Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log}
+func accounting(cfg Config, up func(callID, fromTag, toTag []byte) bool) acc.Config {
+	c := acc.Config{Up: up, Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log}
 	if cfg.DB == nil {
 		return c
 	}
 	c.Accounting, c.Calls = cfg.DB.Accounting, cfg.DB.Calls
 	c.Subscribers = subscribers(cfg.DB)
+	c.Journal = cfg.Accounts
 	return c
 }
 

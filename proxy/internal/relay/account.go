@@ -30,8 +30,23 @@ func (c *Call) Request() []byte {
 // Began is when an INVITE came in; it is noted where there is an accountant.
 func (c *Call) Began() time.Time { return c.began }
 
-// Callee is the canonical address that lookup looked for first, empty without one.
+// Callee is the canonical address of who is called, see Request.Callee, and of who has
+// answered if the call was forwarded; empty without one.
 func (c *Call) Callee() []byte { return c.callee }
+
+// Callee is who was called when the branch was sent; empty if nobody was looked up.
+func (b *Branch) Callee() []byte { return b.callee }
+
+// Forwarded says that the one who was called has the call forwarded: whom lookup looks for
+// next is the callee.
+func (r *Request) Forwarded() { r.forwarded = true }
+
+// Seek notes that lookup looks for an address.
+func (r *Request) Seek(address []byte) {
+	if r.Callee == nil || r.forwarded {
+		r.Callee, r.forwarded = r.Keep(address), false
+	}
+}
 
 // Flags are the script's.
 func (c *Call) Flags() uint32 { return c.flags }
@@ -50,8 +65,12 @@ func (c *Call) Elsewhere() bool { return c.cancelled && c.elsewhere }
 // remember keeps in the call what the accounts want to know of the request.
 func (r *Request) remember(c *Call) {
 	c.flags = r.Flags
-	if len(c.callee) == 0 {
+	switch {
+	case len(r.Callee) == 0 || bytes.Equal(c.callee, r.Callee):
+	case len(c.callee) == 0:
 		c.callee = append(c.calleeRoom[:0], r.Callee...)
+	default: // branches have the one before
+		c.callee = bytes.Clone(r.Callee)
 	}
 	if len(r.Auth.User)+len(r.Auth.Domain) <= len(c.authRoom) {
 		u := copy(c.authRoom[:], r.Auth.User)
@@ -69,14 +88,23 @@ func (c *Call) account(status int, reply []byte) {
 	a.Ended(c, status, reply)
 }
 
-var reasonCause = []byte("cause=200")
-
-// completedElsewhere reads the Reason line of a CANCEL.
-func completedElsewhere(reason []byte) bool {
-	i := bytes.Index(reason, reasonCause)
-	if i < 0 {
-		return false
+// completedElsewhere reads the Reason lines of a CANCEL. A cause of another protocol than SIP
+// has its own meaning (RFC 3326 §2): Q.850 knows none of 200.
+func completedElsewhere(lines []byte) bool {
+	for _, fold := range [...]string{"\r\n ", "\r\n\t"} {
+		lines = bytes.ReplaceAll(lines, []byte(fold), []byte(" "))
 	}
-	rest := reason[i+len(reasonCause):]
-	return len(rest) == 0 || rest[0] < '0' || rest[0] > '9'
+	for line := range bytes.Lines(lines) {
+		_, list, _ := bytes.Cut(bytes.TrimSpace(line), []byte{':'})
+		for len(list) > 0 {
+			n := sip.NextValue(list)
+			protocol, params, _ := bytes.Cut(list[:n], []byte{';'})
+			cause, _ := sip.Param(params, "cause")
+			if sip.EqualFold(bytes.TrimSpace(protocol), "SIP") && string(cause) == "200" {
+				return true
+			}
+			list = list[min(n+1, len(list)):]
+		}
+	}
+	return false
 }

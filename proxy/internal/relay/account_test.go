@@ -86,7 +86,13 @@ func TestAccountantHearsAnswerOnce(t *testing.T) {
 func TestAccountantHearsWhyGivenUp(t *testing.T) {
 	for line, elsewhere := range map[string]bool{
 		`Reason: SIP;cause=200;text="Call completed elsewhere"`: true,
+		`Reason: Q.850;cause=26, sip ; text="x" ; cause=200`:    true,
 		`Reason: SIP ;cause=2000`:                               false,
+		"Reason: Q.850;cause=26,\r\n SIP\r\n\t;cause=200":       true,
+		`Reason: Q.850;cause=200`:                               false,
+		`Reason: Q.850;cause=200, SIP;cause=487`:                false,
+		`Reason: SIP;text="a, SIP;cause=200"`:                   false,
+		`Reason: SIP;text="SIP;cause=200`:                       false,
 		`Reason: SIP;cause=487`:                                 false,
 		`Subject: cause=200`:                                    false,
 	} {

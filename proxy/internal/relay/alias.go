@@ -14,8 +14,9 @@ import (
 var aliasParam = []byte(";alias")
 
 // TCPAlias lets what goes to a port of the sender's host, its Via's if port is 0, take the
-// connection that the request came over (SER's force_tcp_alias). False if it came over
-// none, or if another connection goes there already.
+// connection that the request came over (SER's force_tcp_alias). Over TLS that is so for the
+// domains that the sender's certificate proves. False if it came over no connection, if it
+// proves nothing, or if another connection goes there already.
 func (r *Request) TCPAlias(port uint16) bool {
 	if port == 0 {
 		v, err := r.Msg.Via()
@@ -30,8 +31,9 @@ func (r *Request) TCPAlias(port uint16) bool {
 }
 
 // acceptAlias honours the parameter alias of a Via (RFC 5923 §5): of a peer whose
-// certificate was verified, or of everybody where the operator says so. Whoever shares an
-// address with another host could otherwise have that one's calls sent to himself.
+// certificate was verified, for whom that proves, or over TCP of everybody where the operator
+// says so. Whoever shares an address with another host could otherwise have that one's calls
+// sent to himself.
 func (e *Engine) acceptAlias(r *Request) {
 	if p := r.From.Proto; p != transport.TCP && p != transport.TLS {
 		return

@@ -25,6 +25,8 @@ type Reach struct {
 	// NoGateway says that a gateway must not get it: it is for another target than the other
 	// end has named.
 	NoGateway bool
+	// Led says that the request goes to the other end, so that its answer tells of the dialog.
+	Led bool
 }
 
 // endMark is a hash of a host's address, which the seal of a Record-Route bears: it does
@@ -36,8 +38,8 @@ type bounds struct {
 	set   bool // false: any
 	reach Reach
 	ends  [2]endMark // by the Route
-	// named says that a gateway which the Route names has named the target, too; of an INVITE
-	// nothing else lets it there.
+	// named says that a gateway which the Route names has named the target, too, and that the
+	// Route leads to no other one; of an INVITE nothing else lets it there.
 	named bool
 }
 

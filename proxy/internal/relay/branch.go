@@ -20,11 +20,14 @@ type Branch struct {
 	fr, frInv  time.Duration // how long it may be silent, and ring; 0 for the general ones
 	spare      *spareWay     // nil until DNS has found a place
 	group      uint32        // the phone's, where it has more flows
+	phone      bool          // it leads to one: Target.Phone
 	names      *[2]name      // renamed headers of its own; nil for most branches
+	callee     []byte        // the call's, when it was sent
 	cancelling bool
 	heard      bool // a provisional response has come
 	rang       bool // … and it was not 100, which says nothing of the phone
 	rangOut    bool // Timer C cancelled it
+	late       bool // it counts as failed; see lapse
 	isBest     bool
 	uri        []byte // the Request-URI that it was sent with
 	hop        []byte // the URI that it was sent to, empty where that is uri
@@ -42,8 +45,9 @@ type cancel struct {
 func (e *Engine) takeBranch(c *Call) *Branch {
 	b := e.branches.Take()
 	b.call = c
-	b.cancelling, b.heard, b.rang, b.rangOut, b.isBest = false, false, false, false, false
-	b.fr, b.frInv, b.group, b.names = 0, 0, 0, nil
+	b.cancelling, b.heard, b.rang, b.rangOut, b.late, b.isBest = false, false, false, false, false, false
+	b.fr, b.frInv, b.group, b.phone, b.names = 0, 0, 0, false, nil
+	b.callee = nil
 	if b.spare != nil {
 		b.spare.at = transport.Hop{}
 	}
@@ -81,6 +85,8 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 		if c.answered && (c.method != sip.INVITE || c.server.Status() >= 300) {
 			return // too late: something else was answered, and the observer told of it
 		}
+		c.noteRegistered(m.Status)
+		c.callee = b.callee
 		c.forward(b, m, from, w)
 		c.cancelBranches(w, elsewhere)
 		c.dropRequest()
@@ -95,7 +101,7 @@ func (b *Branch) provisional(m *sip.Message, from transport.Flow, w *transport.W
 	b.heard = true
 	b.rang = b.rang || m.Status > 100
 	if c.method == sip.INVITE {
-		if b.cancelling {
+		if b.cancelling || b.late {
 			if !b.cancelSent() {
 				b.sendCancel(w)
 			}
@@ -103,7 +109,7 @@ func (b *Branch) provisional(m *sip.Message, from transport.Flow, w *transport.W
 			b.timerC.Arm(b.ringTime())
 		}
 	}
-	if m.Status > 100 && !c.answered {
+	if m.Status > 100 && !c.answered && !b.late {
 		c.forward(b, m, from, w)
 	}
 }
@@ -151,6 +157,7 @@ func (c *Call) replyRoute(r *Request, b *Branch, m *sip.Message) bool {
 	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
 	keep := r.routed().Reply(r, c.onReply)
 	c.keep(r)
+	c.flags = r.Flags
 	r.Call, r.branch = nil, nil
 	return keep
 }
@@ -158,7 +165,7 @@ func (c *Call) replyRoute(r *Request, b *Branch, m *sip.Message) bool {
 // final handles a response that is not a 2xx.
 func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 	c := b.call
-	if c.answered {
+	if c.answered || b.late {
 		return
 	}
 	r := w.Scratch().(*Request)
@@ -184,7 +191,7 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 	if m.Status >= 600 {
 		c.cancelBranches(w, nil)
 	}
-	if better(m.Status, c.best.status) {
+	if better(m.Status, c.best.rank()) {
 		for _, o := range c.branches {
 			o.isBest = o == b
 		}
@@ -274,15 +281,23 @@ func rank(status int) int {
 
 // Failed handles a branch that got no final response (RFC 3261 §16.8, §16.9).
 func (b *Branch) Failed(_ *txn.Client, err error, out txn.Out) {
-	status := 503
+	b.timerC.Disarm()
+	status := b.lost()
 	if errors.Is(err, txn.ErrTimeout) {
 		status = 408
+		b.lapse()
+	}
+	if !b.heard {
+		b.block()
 	}
 	if b.mayGoOn(status) && (b.goOn(out) || b.otherFlow(out)) {
-		b.timerC.Disarm()
 		return
 	}
 	b.failed(status, out)
+	if b.late && b.call.answered { // nobody waits, and nothing has come in all the time
+		b.timerC.Disarm()
+		b.client.GiveUp()
+	}
 }
 
 // mayGoOn reports whether another place may be tried: nothing was heard of this one, and
@@ -311,32 +326,40 @@ func (b *Branch) ringTime() time.Duration {
 
 func (b *Branch) failed(status int, out txn.Out) {
 	c := b.call
-	b.timerC.Disarm()
 	if c.answered {
 		return
 	}
 	c.timedOut = c.timedOut || status == 408
-	if better(status, c.best.status) {
-		c.dropBest()
-		c.best.status = status
-	}
+	c.noteUnreached(status)
 	c.settle(out)
 }
 
 // Expired is Timer C: the branch rang too long, or stays silent after its
 // CANCEL (RFC 3261 §16.8). Of a MESSAGE it is messageWait.
 func (b *Branch) Expired(_ *txn.Timer, out txn.Out) {
+	if b.late {
+		b.outlive()
+		return
+	}
 	if !b.client.Pending() {
 		return
 	}
 	if !b.cancelling && b.client.Provisional() && b.call.method == sip.INVITE {
 		b.cancelling, b.rangOut = true, true
 		b.sendCancel(out)
-		b.timerC.Arm(64 * b.call.engine.txns.Config().T1)
+		b.timerC.Arm(b.cancelWait())
 		return
 	}
-	b.client.GiveUp()
-	if b.call.method == sip.INVITE && b.mayGoOn(408) && b.goOn(out) {
+	if b.call.method != sip.INVITE {
+		b.client.GiveUp()
+		if !b.heard {
+			b.block()
+		}
+		b.failed(408, out)
+		return
+	}
+	b.lapse()
+	if !b.cancelling && b.mayGoOn(408) && b.goOn(out) { // one that was given up says nothing of its place
 		return
 	}
 	b.failed(408, out)

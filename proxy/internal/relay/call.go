@@ -27,7 +27,9 @@ type Call struct {
 	hooks              Hooks  // the script that it runs through
 	kept               []byte // what the script keeps with it
 	onFailure, onReply int
-	onBranch           int
+	start              contacts // one, or none: see keepStart
+	startRoom          [1]Target
+	startText          [192]byte
 	flags              uint32
 	auth               Identity
 	authRoom           [128]byte
@@ -79,6 +81,7 @@ const maxFailures = 256
 type best struct {
 	status int
 	msg    *txn.Buffer // the response as received; nil for one of ours
+	lost   bool        // status is noConnection, which nobody has said
 }
 
 // NewTransaction enters the request in the transaction table (SER's t_newtran).
@@ -87,7 +90,8 @@ func (r *Request) NewTransaction() error {
 		return nil
 	}
 	e := r.Engine
-	if e.txns.Full() {
+	if r.full() {
+		r.refuseFull()
 		return ErrOverload
 	}
 	r.stamp()
@@ -269,6 +273,9 @@ func (c *Call) runFailure(w *transport.Worker, route int) {
 		request = e.txns.Buffers.Copy(c.req.B)
 	}
 	ok := c.restore(r, w, request)
+	if ok {
+		c.startAgain(r)
+	}
 	r.Final = c.best.status
 	c.Unlock()
 	if ok {
@@ -304,7 +311,7 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
-	r.OnReply, r.OnBranch = c.onReply, c.onBranch
+	r.OnReply = c.onReply
 	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
 	r.fr, r.frInv = c.fr, c.frInv
 	c.names.restoreTo(r)
@@ -422,15 +429,17 @@ func (e *Engine) takeCall() *Call {
 	c := e.calls.Take()
 	if c.engine == nil {
 		c.engine, c.branches = e, c.room[:0]
+		c.start = contacts{list: c.startRoom[:0], text: c.startText[:0]}
 		return c
 	}
-	c.onFailure, c.onReply, c.onBranch, c.flags = 0, 0, 0, 0
+	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
 	c.seal, c.byInitiator = Seal{}, false
 	c.tracked, c.tagCount, c.bounds = false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
 	c.flows = nil
 	c.later.clear()
+	c.start.clear()
 	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false
 	c.callee = nil
 	c.failure = failureIdle

@@ -11,8 +11,8 @@ import (
 )
 
 // ErrOverlong says that an INVITE has a Call-ID, tag or address that is longer than the
-// dialog table keeps.
-var ErrOverlong = errors.New("Call-ID, tag or From address is too long")
+// dialog table keeps, or a CSeq that leaves no number for the BYE.
+var ErrOverlong = errors.New("Call-ID, tag, From address or CSeq is too long")
 
 // ErrNoDialog says that a request belongs to a dialog that is over, or that it goes
 // where its dialog does not lead.
@@ -63,7 +63,7 @@ type SealKind byte
 const (
 	SealTracked   SealKind = 't' // of an INVITE; the dialog table knows it
 	SealUntracked SealKind = 'u' // of an INVITE that the table has no room for
-	SealOther     SealKind = 's' // of another request, a SUBSCRIBE or REFER
+	SealOther     SealKind = 's' // of a SUBSCRIBE or REFER, which make dialogs of their own
 )
 
 func (k SealKind) known() bool { return k == SealTracked || k == SealUntracked || k == SealOther }
@@ -75,6 +75,36 @@ func (r *Request) Seal() Seal { return r.seal }
 // NextRoute is the Route after ours, a URI; nil if the request goes to its
 // Request-URI.
 func (r *Request) NextRoute() []byte { return r.nextRoute }
+
+// Loose reports whether no strict router stands in the rest of the Route. Its entry, which is
+// the sender's word, becomes the Request-URI (RFC 3261 §16.6 step 6), here or further on.
+func (r *Request) Loose() bool {
+	if r.nextRoute == nil {
+		return true
+	}
+	begun := false
+	for values := r.Msg.Values(sip.HdrRoute); ; {
+		value := values.Next()
+		if value == nil {
+			return begun
+		}
+		var a sip.NameAddr
+		var u sip.URI
+		if sip.ParseNameAddr(value, &a) != nil || len(a.URI) == 0 || sip.ParseURI(a.URI, &u) != nil {
+			return false
+		}
+		if begun = begun || &a.URI[0] == &r.nextRoute[0]; !begun {
+			continue // ours
+		}
+		if _, lr := u.Param("lr"); !lr {
+			return false
+		}
+	}
+}
+
+// Led reports whether the dialog table has found that a request within a dialog goes to the
+// other end.
+func (c *Call) Led() bool { return c.bounds.reach.Led }
 
 // InDialog reports whether the request came along a Route of ours, within a dialog.
 func (c *Call) InDialog() bool { return c.inDialog }
@@ -89,12 +119,18 @@ func (e *Engine) OurRoute(value []byte) bool {
 	return sip.ParseNameAddr(value, &a) == nil && sip.ParseURI(a.URI, &u) == nil && e.ourRoute(&u)
 }
 
-// sealKind is the kind of the Record-Route of a request that is written now.
+// sealKind is the kind of the Record-Route of a request that is written now. 0: the request
+// makes no dialog (RFC 3261 §12.1, RFC 6665 §4.1, RFC 3515 §2.4.4), and gets none. Phones copy
+// it into the 200 to any request, and whoever asked one whether it is there (OPTIONS) would
+// have a way to it for what a subscription allows.
 func (r *Request) sealKind() SealKind {
+	m := r.Msg.Method
 	switch {
 	case r.InDialog && r.seal.Kind.known():
 		return r.seal.Kind
-	case r.Msg.Method != sip.INVITE:
+	case !opensDialog(m):
+		return 0
+	case m != sip.INVITE:
 		return SealOther
 	case r.Call != nil && r.Call.tracked:
 		return SealTracked
@@ -131,7 +167,7 @@ func (r *Request) within() error {
 	if r.route == inFailure {
 		return nil
 	}
-	r.bounds = bounds{set: true, ends: r.seal.ends, named: r.vouchedFor || r.Msg.Method != sip.INVITE}
+	r.bounds = bounds{set: true, ends: r.seal.ends, named: r.Msg.Method != sip.INVITE || r.vouchedFor && r.Loose()}
 	d := r.Engine.cfg.Dialogs
 	if d == nil {
 		return nil

@@ -142,6 +142,7 @@ func New(cfg Config) *Engine {
 	cfg.Names = cfg.Names.withDefaults()
 	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed(), sourceWaits: maxSourceWaits}
 	cfg.Txn.Fault, cfg.Txn.Idle = e.fault, e.trim
+	cfg.Txn.Memory = e.withMemory(cfg.Txn.Memory)
 	e.txns = txn.New(cfg.Txn)
 	e.failures = make(chan struct{}, maxFailures)
 	if len(cfg.Key) > 0 {
@@ -305,6 +306,9 @@ func (e *Engine) Receive(w *transport.Worker, msg []byte, from transport.Flow) {
 	}
 	r.reset(w, &r.own, from)
 	e.request(r)
+	if from.Conn != 0 {
+		r.noteSender(w)
+	}
 	r.finishCall()
 }
 

@@ -96,9 +96,7 @@ func (b *Branch) goOn(out txn.Out) bool {
 	if s == nil {
 		return false
 	}
-	if s.at.Proto != transport.ProtoNone {
-		e.resolver.Block(s.at)
-	}
+	b.block()
 	if s.again == nil || s.n == 0 || b.cancelling || c.answered || c.cancelled || e.draining.Load() {
 		return false
 	}
@@ -117,6 +115,14 @@ func (b *Branch) goOn(out txn.Out) bool {
 		e.resolver.Block(hop)
 	}
 	return false
+}
+
+// block remembers that the place of the branch has failed, for the requests after it, whether
+// or not this one has time left for another place.
+func (b *Branch) block() {
+	if s := b.spare; s != nil && s.at.Proto != transport.ProtoNone {
+		b.call.engine.resolver.Block(s.at)
+	}
 }
 
 // resend sends what b sent once more, to another place; the new branch takes over what
@@ -142,7 +148,8 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	if n.client.Start(c.method, f, r.scratch, out) != nil {
 		return false
 	}
-	n.fr, n.frInv, n.names = b.fr, b.frInv, b.names
+	n.fr, n.frInv, n.phone, n.names = b.fr, b.frInv, b.phone, b.names
+	n.callee = b.callee
 	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
 	n.spare, b.spare = s, n.spare
 	s.at = hop

@@ -100,7 +100,7 @@ func TestNextPlace(t *testing.T) {
 					t.Error("both places got the same branch")
 				}
 				if value(one, sip.HdrCallID) != value(two, sip.HdrCallID) || value(one, sip.HdrCSeq) != value(two, sip.HdrCSeq) ||
-					two.Header(sip.HdrRecordRoute) == nil || two.Next(two.Header(sip.HdrVia)) == nil {
+					(two.Header(sip.HdrRecordRoute) != nil) != (method == "INVITE") || two.Next(two.Header(sip.HdrVia)) == nil {
 					t.Errorf("the second place got\n%s", two.Buf)
 				}
 				phones[1].answer(two, 200, "bt")
@@ -149,6 +149,32 @@ func TestNextPlaceIsRemembered(t *testing.T) {
 	alice.ack("two")
 	phones[0].nothing("INVITE", 20*time.Millisecond)
 	b.empty()
+}
+
+// TestSilentPlaceIsRemembered: nobody waits any more for the answer to a request that is no
+// INVITE when the place has been silent for too long, but the next one begins elsewhere.
+func TestSilentPlaceIsRemembered(t *testing.T) {
+	for name, armed := range map[string]int{"given up": 0, "a failure route waits": 1} {
+		t.Run(name, func(t *testing.T) {
+			b, alice, phones := prepare(t, 2, fast)
+			b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+			relay := b.hooks.request
+			b.hooks.request = func(r *Request) { r.OnFailure = armed; relay(r) }
+			b.hooks.failure = func(r *Request, _ int) { _ = r.Reply(&sip.Reply{Status: 480}) }
+			b.start()
+			alice.request("MESSAGE", "sip:bob@example.org", "one", 1, "z9hG4bKone", "")
+			phones[0].expect("MESSAGE")
+			b.empty()
+			alice.request("MESSAGE", "sip:bob@example.org", "two", 1, "z9hG4bKtwo", "")
+			m := phones[1].expect("MESSAGE")
+			if got := value(m, sip.HdrCallID); got != "two" {
+				t.Errorf("the second place got %s", got)
+			}
+			phones[1].answer(m, 200, "bt")
+			alice.expect("SIP/2.0 200")
+			b.empty()
+		})
+	}
 }
 
 // TestRefusedConnection: where nobody listens the next place has its turn, over another

@@ -45,8 +45,8 @@ type FailedFlow struct {
 // the phone has answered 430 (RFC 5626 §5.3, §11).
 func (b *Branch) noteFlow() {
 	c := b.call
-	if f := c.engine.cfg.FlowFailed; f != nil && b.group != 0 && len(c.callee) > 0 {
-		f(&FailedFlow{AoR: c.callee, URI: b.uri, Hop: b.hop, Flow: b.client.Flow(), Group: b.group, Began: c.began})
+	if f := c.engine.cfg.FlowFailed; f != nil && b.group != 0 && len(b.callee) > 0 {
+		f(&FailedFlow{AoR: b.callee, URI: b.uri, Hop: b.hop, Flow: b.client.Flow(), Group: b.group, Began: c.began})
 	}
 }
 
@@ -87,6 +87,7 @@ func (b *Branch) otherFlow(out txn.Out) bool {
 		t := c.flows[i]
 		c.flows = slices.Delete(c.flows, i, i+1)
 		if r.onFlow(&t, out) {
+			c.branches[len(c.branches)-1].callee = b.callee
 			return true
 		}
 	}
@@ -102,7 +103,7 @@ func (r *Request) onFlow(t *Target, out txn.Out) bool {
 	n := r.Engine.takeBranch(c)
 	c.branches = append(c.branches, n)
 	c.retries++
-	n.fr, n.frInv, n.group = c.fr, c.frInv, t.Group
+	n.fr, n.frInv, n.group, n.phone = c.fr, c.frInv, t.Group, t.Phone
 	n.uri, n.hop = append(n.uri, t.URI...), append(n.hop, r.hopOf(t)...)
 	id := n.client.Prepare(r.Engine.txns, &c.Cell, n)
 	r.scratch = r.appendBranch(r.scratch[:0], t, w.flow, txn.StatefulMark, id)

@@ -23,14 +23,27 @@ var ErrFlowFailed = errors.New("the flow is gone")
 // it was named, and a MAC over both and over what the token is for (RFC 5626 §5.2). The
 // MAC keeps others from naming flows. It is no proof of who holds it: everybody on the way
 // of a call can read it. So a Record-Route's token counts only as part of an entry whose
-// seal fits the dialog, and a Path's only for a sender that the script trusts.
+// seal fits the dialog, and a Path's only for a sender that the script trusts. One of
+// Record-Route says whose flow it is, since it is for the other end only: a phone whose port
+// has changed would have its requests sent to where it was, and whoever ends a call could
+// have his BYE sent to himself.
 const (
 	flowMAC   = 12
 	flowPlain = 1 + 2 + 8 + 8 + 2*(16+2) + 4
 	flowSize  = flowPlain + flowMAC
 	flowTime  = flowPlain - 4
 	flowText  = (flowSize*8 + 5) / 6 // its length in a URI
+
+	// initiatorBit, beside the transport, says that the flow is that of the dialog's initiator.
+	initiatorBit = 0x80
 )
+
+// flowToken is what a flow token says.
+type flowToken struct {
+	flow       transport.Flow
+	alive      bool // the flow may still be there: see parseFlowToken
+	initiators bool // it is that of the dialog's initiator; false for a Path
+}
 
 // tokenUse is what a flow token is for. One is never good for the other.
 type tokenUse byte
@@ -43,12 +56,15 @@ const (
 // AppendFlowToken appends the token of a flow for a Path of ours. The token of a
 // connection ends with the process, as the connection does, and each with RouteLife.
 func (e *Engine) AppendFlowToken(dst []byte, f transport.Flow) []byte {
-	return e.appendToken(dst, pathUse, f, time.Now())
+	return e.appendToken(dst, pathUse, f, false, time.Now())
 }
 
-func (e *Engine) appendToken(dst []byte, use tokenUse, f transport.Flow, at time.Time) []byte {
+func (e *Engine) appendToken(dst []byte, use tokenUse, f transport.Flow, initiators bool, at time.Time) []byte {
 	var b [flowSize]byte
 	b[0] = byte(f.Proto)
+	if initiators {
+		b[0] |= initiatorBit
+	}
 	binary.BigEndian.PutUint16(b[1:], f.Socket)
 	binary.BigEndian.PutUint64(b[3:], f.Conn)
 	if f.Proto.Stream() {
@@ -84,30 +100,32 @@ func (e *Engine) flowSum(dst []byte, use tokenUse, plain []byte) {
 
 // parseFlowToken reads a token of ours; alive says that its flow is one of this
 // process, and that it was not given too long ago.
-func (e *Engine) parseFlowToken(text []byte, use tokenUse) (f transport.Flow, alive, ok bool) {
+func (e *Engine) parseFlowToken(text []byte, use tokenUse) (t flowToken, ok bool) {
 	var b, want [flowSize]byte
 	if len(text) != flowText {
-		return f, false, false
+		return t, false
 	}
 	if n, err := base64.RawURLEncoding.Decode(b[:], text); err != nil || n != flowSize {
-		return f, false, false
+		return t, false
 	}
 	e.flowSum(want[flowPlain:], use, b[:flowPlain])
 	if subtle.ConstantTimeCompare(want[flowPlain:], b[flowPlain:]) != 1 {
-		return f, false, false
+		return t, false
 	}
-	f = transport.Flow{
-		Proto: transport.Proto(b[0]), Socket: binary.BigEndian.Uint16(b[1:]), Conn: binary.BigEndian.Uint64(b[3:]),
+	t.initiators = b[0]&initiatorBit != 0
+	t.flow = transport.Flow{
+		Proto: transport.Proto(b[0] &^ initiatorBit), Socket: binary.BigEndian.Uint16(b[1:]), Conn: binary.BigEndian.Uint64(b[3:]),
 		Local: addrOf(b[19:]), Remote: addrOf(b[37:]),
 	}
-	alive = !f.Proto.Stream() || binary.BigEndian.Uint64(b[11:]) == e.life()
+	f := &t.flow
+	t.alive = !f.Proto.Stream() || binary.BigEndian.Uint64(b[11:]) == e.life()
 	if int(f.Socket) >= len(e.sockets) || e.sockets[f.Socket].Proto != f.Proto {
-		alive = false // the sockets of before a restart were others
+		t.alive = false // the sockets of before a restart were others
 	}
 	if !e.fresh(time.Unix(int64(binary.BigEndian.Uint32(b[flowTime:])), 0), e.Now()) {
-		alive = false
+		t.alive = false
 	}
-	return f, alive, true
+	return t, true
 }
 
 // fresh reports whether what was given at a time is still good.
@@ -129,23 +147,37 @@ func useOf(u *sip.URI) tokenUse {
 	return pathUse
 }
 
-// takeFlow follows a Route of ours that bears a token: to its flow, unless the request
-// came on it. Then it is the phone's own, on its way out (RFC 5626 §5.3.1). It does not
-// where the token proves nothing: one of Record-Route wants its seal proven within a
+// takeFlow follows a Route of ours that bears a token: to its flow, unless that is the
+// sender's own, on its way out (RFC 5626 §5.3.1). A token of Record-Route says whose it is,
+// and the port of a phone may change; of a Path it is the flow that the request came on. It does
+// not where the token proves nothing: one of Record-Route wants its seal proven within a
 // dialog, one of Path a script that trusts the sender of a request outside of dialogs.
 func (r *Request) takeFlow(u *sip.URI, proven, within bool) {
 	use := useOf(u)
 	if use == routeUse && !(proven && within) || use == pathUse && (within || !r.followsPath) {
 		return
 	}
-	f, alive, ok := r.Engine.parseFlowToken(u.User, use)
-	if !ok || alive && f == r.From {
+	t, ok := r.Engine.parseFlowToken(u.User, use)
+	switch {
+	case !ok || use == pathUse && t.alive && t.flow == r.From:
+		return
+	case use == routeUse && t.initiators == r.byInitiator:
+		r.ownFlow = t.flow
 		return
 	}
 	r.viaFlow = true
-	if r.flowGone = !alive || !r.Engine.layer.Usable(f); !r.flowGone {
-		r.Main.Flow = f
+	if r.flowGone = !t.alive || !r.Engine.layer.Usable(t.flow); !r.flowGone {
+		r.Main.Flow, r.routeFlow = t.flow, t.flow
 	}
+}
+
+// RouteFlow is the flow that the request goes to because a Route of ours names it; the zero
+// Flow if it does not.
+func (r *Request) RouteFlow() transport.Flow {
+	if r.Main.Flow != r.routeFlow {
+		return transport.Flow{} // lookup has said where it goes
+	}
+	return r.routeFlow
 }
 
 // keepsFlow reports whether the sender of a request that begins a dialog wants to be

@@ -34,16 +34,16 @@ func TestFlowToken(t *testing.T) {
 		alive, then bool // now, and after a restart
 	}{{"UDP", udp, true, true}, {"IPv6", six, true, true}, {"TCP", tcp, true, false}, {"no socket", gone, false, false}, {"socket of another kind", wrong, false, false}} {
 		token := b.engine.AppendFlowToken(nil, c.flow)
-		if f, alive, ok := b.engine.parseFlowToken(token, pathUse); !ok || f != c.flow || alive != c.alive {
-			t.Errorf("%s: read is %v, alive %v, ours %v", c.name, f, alive, ok)
+		if got, ok := b.engine.parseFlowToken(token, pathUse); !ok || got.flow != c.flow || got.alive != c.alive || got.initiators {
+			t.Errorf("%s: read is %+v, ours %v", c.name, got, ok)
 		}
-		if _, _, ok := b.engine.parseFlowToken(token, routeUse); ok {
+		if _, ok := b.engine.parseFlowToken(token, routeUse); ok {
 			t.Errorf("%s: the token of a Path is taken for one of Record-Route", c.name)
 		}
-		if _, alive, ok := later.engine.parseFlowToken(token, pathUse); !ok || alive != c.then {
-			t.Errorf("%s after a restart: alive %v, ours %v", c.name, alive, ok)
+		if got, ok := later.engine.parseFlowToken(token, pathUse); !ok || got.alive != c.then {
+			t.Errorf("%s after a restart: alive %v, ours %v", c.name, got.alive, ok)
 		}
-		if _, _, ok := stranger.engine.parseFlowToken(token, pathUse); ok {
+		if _, ok := stranger.engine.parseFlowToken(token, pathUse); ok {
 			t.Errorf("%s: another router takes it for its own", c.name)
 		}
 		for i := range token {
@@ -51,8 +51,8 @@ func TestFlowToken(t *testing.T) {
 			if forged[i] ^= 1; forged[i] == '.' || forged[i] == '@' {
 				continue
 			}
-			if f, _, ok := b.engine.parseFlowToken(forged, pathUse); ok && f != c.flow {
-				t.Errorf("%s: with byte %d changed it leads to %v", c.name, i, f)
+			if got, ok := b.engine.parseFlowToken(forged, pathUse); ok && got.flow != c.flow {
+				t.Errorf("%s: with byte %d changed it leads to %v", c.name, i, got.flow)
 			}
 		}
 	}
@@ -91,8 +91,8 @@ func FuzzFlowToken(f *testing.F) {
 	b := newBench(f, &hooks{})
 	f.Add(bytes.Repeat([]byte("A"), flowText))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if flow, _, ok := b.engine.parseFlowToken(text, pathUse); ok {
-			t.Errorf("%q leads to %v", text, flow)
+		if got, ok := b.engine.parseFlowToken(text, pathUse); ok {
+			t.Errorf("%q leads to %v", text, got.flow)
 		}
 	})
 }
@@ -151,7 +151,7 @@ func TestFlowRoute(t *testing.T) {
 	send("MESSAGE", "<sip:"+token+"@"+b.addr.String()+";lr;ob>", "")
 	caller.expect("SIP/2.0 403")
 	trusted.Store(true)
-	old := string(b.engine.appendToken(nil, pathUse, flow, time.Now().Add(-b.engine.cfg.RouteLife-time.Minute)))
+	old := string(b.engine.appendToken(nil, pathUse, flow, false, time.Now().Add(-b.engine.cfg.RouteLife-time.Minute)))
 	send("MESSAGE", "<sip:"+old+"@"+b.addr.String()+";lr;ob>", "")
 	caller.expect("SIP/2.0 430")
 	victim.nothing("MESSAGE", 50*time.Millisecond)

@@ -22,7 +22,7 @@ const resolveTimeout = 4 * time.Second
 // without a transaction.
 func (r *Request) Relay() error {
 	if r.Msg.Method == sip.ACK {
-		return r.forwardStateless(&r.Main)
+		return r.relayACK()
 	}
 	if err := r.guard(&r.Main); err != nil {
 		return err
@@ -32,6 +32,9 @@ func (r *Request) Relay() error {
 	}
 	if err := r.NewTransaction(); err != nil {
 		return err
+	}
+	if r.firstTarget() > len(r.More) {
+		return ErrNothingNew
 	}
 	r.stamp()
 	c := r.Call
@@ -67,7 +70,23 @@ func (r *Request) Relay() error {
 		return err
 	}
 	c.trying(r)
-	return r.start(c)
+	if err := r.start(c); err != nil {
+		return err
+	}
+	r.sentOn()
+	return nil
+}
+
+// relayACK sends an ACK on, once.
+func (r *Request) relayACK() error {
+	if r.AsSent() {
+		return ErrNothingNew
+	}
+	if err := r.forwardStateless(&r.Main); err != nil {
+		return err
+	}
+	r.sentOn()
+	return nil
 }
 
 // target returns the i-th target: 0 is Main, the others are More.
@@ -87,7 +106,7 @@ func (r *Request) reachAll() (n int, err error) {
 	first := r.firstTarget()
 	for i := 0; i <= len(r.More); i++ {
 		w := &r.ways[i]
-		if w.flow = (transport.Flow{}); i < first || r.isDropped(i) {
+		if w.flow, w.gone = (transport.Flow{}), false; i < first || r.isDropped(i) {
 			continue
 		}
 		e := r.reach(r.target(i), w)
@@ -95,8 +114,10 @@ func (r *Request) reachAll() (n int, err error) {
 			e = r.bind(w)
 		}
 		if e != nil {
-			w.flow = transport.Flow{}
-			err = e
+			w.flow, err = transport.Flow{}, e
+			if w.gone = noPhone(r.target(i), e); w.gone {
+				n++
+			}
 			continue
 		}
 		n++
@@ -104,13 +125,11 @@ func (r *Request) reachAll() (n int, err error) {
 	return n, err
 }
 
-// firstTarget is 0, but in a failure route, where only what is new is sent: Main
-// has failed already unless the script changed it, and is the pattern of what
-// append_branch added.
+// firstTarget is 0, but in a failure route and after a Relay before, where only what is
+// new is sent: Main was sent already unless the script changed it, and is the pattern of
+// what append_branch added.
 func (r *Request) firstTarget() int {
-	received := r.Msg.RequestURI()
-	failed := len(r.Main.URI) == len(received) && &r.Main.URI[0] == &received[0] && r.Main.Next == nil && r.Main.Flow.IsZero()
-	if r.route == inFailure && (failed || len(r.More) > 0) {
+	if r.last.URI != nil && (len(r.More) > 0 || r.AsSent()) {
 		return 1
 	}
 	return 0
@@ -118,7 +137,8 @@ func (r *Request) firstTarget() int {
 
 // freeze keeps in the call what failure and reply routes start from.
 func (r *Request) freeze(c *Call) {
-	c.onFailure, c.onReply, c.onBranch = r.OnFailure, r.OnReply, r.OnBranch
+	c.onFailure, c.onReply = r.OnFailure, r.OnReply
+	c.keepStart(r)
 	c.keep(r)
 	r.remember(c)
 	if r.Local != nil {
@@ -141,16 +161,19 @@ var errLost = errors.New("no connection to the target")
 // start sends the branches. A target that nobody is found at counts as a branch that
 // failed (RFC 3261 §16.9); any other error of the only targets is the caller's to answer.
 func (r *Request) start(c *Call) error {
-	sent, unreached := 0, false
+	sent, unreached := 0, 0
 	var err error
 	for i := 0; i <= len(r.More); i++ {
 		w := &r.ways[i]
+		if w.gone {
+			unreached = noConnection
+		}
 		if w.flow.IsZero() {
 			continue
 		}
 		b := r.Engine.takeBranch(c)
-		b.fr, b.frInv = r.fr, r.frInv
-		b.uri, b.group = append(b.uri, r.target(i).URI...), r.target(i).Group
+		b.fr, b.frInv, b.callee = r.fr, r.frInv, c.callee
+		b.uri, b.group, b.phone = append(b.uri, r.target(i).URI...), r.target(i).Group, r.target(i).Phone
 		b.hop = append(b.hop, r.hopOf(r.target(i))...)
 		c.branches = append(c.branches, b)
 		r.ownEdits(i)
@@ -162,13 +185,18 @@ func (r *Request) start(c *Call) error {
 			continue
 		}
 		if err != nil {
-			unreached = unreached || errors.Is(err, errLost)
+			switch {
+			case noPhone(r.target(i), err):
+				unreached = noConnection
+			case errors.Is(err, errLost) && unreached == 0:
+				unreached = 503
+			}
 			continue
 		}
 		sent++
 		b.arm()
 	}
-	if sent == 0 && !unreached {
+	if sent == 0 && unreached == 0 {
 		return err
 	}
 	c.relayed = true
@@ -178,9 +206,8 @@ func (r *Request) start(c *Call) error {
 	if r.authorized {
 		c.dropAnswered()
 	}
-	if unreached && better(503, c.best.status) {
-		c.dropBest()
-		c.best.status = 503
+	if unreached != 0 {
+		c.noteUnreached(unreached)
 	}
 	if sent == 0 {
 		c.settle(r.out())
@@ -203,6 +230,9 @@ func (r *Request) guard(t *Target) error {
 	}
 	if r.flowGone && !r.Found { // lookup knows a new way to a phone that gave its GRUU
 		return ErrFlowFailed
+	}
+	if r.InDialog && r.unreadRoute {
+		return ErrForeignRoute // who gets the request may read it, and follow it
 	}
 	if r.InDialog {
 		return r.within()
@@ -258,8 +288,8 @@ func (r *Request) appendTop(dst []byte, t *Target, f transport.Flow, mark byte, 
 	return dst
 }
 
-// opensDialog reports whether a request of the router's own user agent may begin a
-// dialog, whose later requests pass here without the script's asking.
+// opensDialog reports whether a request may begin a dialog. The later requests of those that
+// the router's own user agent begins pass here without the script's asking.
 func opensDialog(m sip.Method) bool {
 	return m == sip.INVITE || m == sip.SUBSCRIBE || m == sip.REFER
 }

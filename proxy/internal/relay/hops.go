@@ -18,6 +18,7 @@ type way struct {
 	at    transport.Hop // where flow leads; the zero Hop for a target's own flow
 	found bool          // by DNS
 	named bool          // so, and the URI leaves the transport open
+	gone  bool          // there is no connection to a phone, and none can be opened
 	// domain is whom the peer of a TLS connection has to speak for.
 	domain string
 	next   int // the first place of hops that is left

@@ -94,8 +94,11 @@ func text4(m *sip.Message) (callID, from, to, cseq string) {
 
 // where writes the other end of a flow as "udp:192.0.2.7:5060", nothing of no flow.
 func where(f transport.Flow) string {
-	if f.IsZero() {
+	switch {
+	case f.IsZero():
 		return ""
+	case f.Proto == transport.Local:
+		return f.Proto.String()
 	}
 	return f.Proto.String() + ":" + f.Remote.String()
 }

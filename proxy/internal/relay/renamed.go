@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"slices"
 
 	"seraph/proxy/internal/sip"
@@ -203,6 +204,67 @@ func (c *Call) putBack(m *sip.Message) {
 	if sip.ParseNameAddr(c.names.values[To], &a) == nil {
 		rewrite(m, sip.HdrTo, AppendNameAddr(nil, &a))
 	}
+}
+
+// NamesUnknown is what Call.RouteNames says of a renamed dialog whose Route it has not seen.
+const NamesUnknown = 1
+
+// RouteNames is a hash of what the Route of a request within a dialog keeps of renamed headers;
+// 0 for nothing. Every Route that was given for the same Call-ID and From tag is genuine, so the
+// dialog table compares it with what Call.RouteNames has said.
+func (r *Request) RouteNames() uint64 {
+	return r.Engine.hashNames(r.names[From].sealed, r.names[To].sealed)
+}
+
+// RouteNames are hashes of what our Record-Route in an answer keeps of renamed headers; 0 for
+// nothing. There are two where the INVITE has passed more than once (again), each with its own.
+func (c *Call) RouteNames(m *sip.Message, again bool) (list [2]uint64) {
+	if c.names == nil && !again {
+		return list
+	}
+	n := 0
+	for values := m.Values(sip.HdrRecordRoute); ; {
+		value := values.Next()
+		if value == nil {
+			break
+		}
+		var a sip.NameAddr
+		var u sip.URI
+		if sip.ParseNameAddr(value, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !c.engine.ourRoute(&u) {
+			continue
+		}
+		seal, _, ok := c.engine.readSeal(&u, c.engine.Now())
+		if !ok {
+			continue
+		}
+		switch h := c.engine.hashNames(seal.names[From], seal.names[To]); {
+		case n > 0 && (h == list[0] || h == list[n-1]):
+		case n == len(list):
+			list[1] = NamesUnknown // of a third pass
+		default:
+			list[n] = h
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		list = [2]uint64{NamesUnknown, NamesUnknown}
+	case 1:
+		list[1] = list[0]
+	}
+	return list
+}
+
+func (e *Engine) hashNames(from, to []byte) uint64 {
+	if from == nil && to == nil {
+		return 0
+	}
+	var h maphash.Hash
+	h.SetSeed(e.tagSeed)
+	_, _ = h.Write(from)
+	_ = h.WriteByte(';')
+	_, _ = h.Write(to)
+	return max(NamesUnknown+1, h.Sum64())
 }
 
 // nameCipher makes the cipher of the engine's key.

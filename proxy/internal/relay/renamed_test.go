@@ -147,8 +147,8 @@ func TestRenamedIsNotInherited(t *testing.T) {
 	}
 	b.start()
 	for _, callID := range []string{"renamed", "plain", "renamed", "plain"} {
-		alice.request("OPTIONS", "sip:bob@example.org", callID, 1, callID+time.Now().Format("150405.000000000"), "")
-		got := bob.expect("OPTIONS")
+		alice.request("SUBSCRIBE", "sip:bob@example.org", callID, 1, callID+time.Now().Format("150405.000000000"), "")
+		got := bob.expect("SUBSCRIBE")
 		want := map[string]string{"renamed": "sip:other@example.org", "plain": "sip:bob@example.org"}[callID]
 		if uri := uriOf(t, got, To); uri != want || strings.Contains(value(got, sip.HdrRecordRoute), "vst=") != (callID == "renamed") {
 			t.Errorf("%s: To %s along %s", callID, uri, value(got, sip.HdrRecordRoute))

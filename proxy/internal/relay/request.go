@@ -27,9 +27,11 @@ var (
 
 // Target is where a branch goes (RFC 3261 §16.5).
 type Target struct {
-	URI  []byte         // the branch's Request-URI
-	Next []byte         // a URI to send to in place of URI (an outbound proxy, Path, alias); nil for none
-	Flow transport.Flow // where to send whatever the URIs say (a binding's flow); the zero Flow for none
+	URI  []byte // the branch's Request-URI
+	Next []byte // a URI to send to in place of URI (an outbound proxy, Path, alias); nil for none
+	// NextOf says whose word Next is.
+	NextOf NextOf
+	Flow   transport.Flow // where to send whatever the URIs say (a binding's flow); the zero Flow for none
 	// Extra is header lines that are the branch's own, each ending in CRLF; nil for none.
 	Extra []byte
 	// Route is the value of a Route header that is the branch's own, in front of
@@ -44,6 +46,9 @@ type Target struct {
 	// there: it must not lead to a gateway or to us. Whoever has the script's word for
 	// another place takes it back.
 	Given bool
+	// Phone says that lookup has found it: where there is no connection to it, nobody is
+	// there (480), while a server would be out of service.
+	Phone bool
 }
 
 // Identity is who sent a request, once that is known.
@@ -78,9 +83,10 @@ type Request struct {
 	// The routes armed for the transaction, as numbered by the script; 0 is none.
 	OnFailure, OnReply, OnBranch int
 
-	// Callee is the canonical address that lookup looked for, the first one if it was
-	// called more than once: who is called. It is nil before lookup.
-	Callee []byte
+	// Callee is the canonical address that lookup looked for: who is called. It is the first
+	// one if it was called more than once, see Seek. It is nil before lookup.
+	Callee    []byte
+	forwarded bool // Forwarded was called since
 	// Found says that lookup has found where that is.
 	Found bool
 	// Saved says that save has taken this REGISTER, be the change durable yet or not.
@@ -133,16 +139,21 @@ type Request struct {
 	stamped       bool
 	forceRPort    bool
 	routesDropped bool
-	followsPath   bool // FollowPath was called
-	viaFlow       bool // a Route of ours leads to a flow
-	flowGone      bool // … which is no more
-	recursed      bool // Redirects has added targets
-	authorized    bool // Authorize has added a target
-	hostsKnown    bool // hosts was asked for
-	byInitiator   bool // … of the dialog, by our Route
-	vouchedFor    bool // a gateway has named its target, by our Route
+	followsPath   bool           // FollowPath was called
+	viaFlow       bool           // a Route of ours leads to a flow
+	flowGone      bool           // … which is no more
+	routeFlow     transport.Flow // … and this is it
+	ownFlow       transport.Flow // what a Route of ours within a dialog says is the sender's
+	recursed      bool           // Redirects has added targets
+	authorized    bool           // Authorize has added a target
+	hostsKnown    bool           // hosts was asked for
+	byInitiator   bool           // … of the dialog, by our Route
+	unreadRoute   bool           // the Route after ours cannot be read
+	vouchedFor    bool           // a gateway has named its target, by our Route
 	later         contacts
 	flows         []Target // what AddFlow added
+	last          Target   // what AsSent compares with; without a URI before Relay
+	underway      bool     // Relay has sent the request on
 }
 
 type routeKind uint8
@@ -164,7 +175,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
 	r.ManageDialog = false
-	r.Callee, r.Found, r.Saved = nil, false, false
+	r.Callee, r.forwarded, r.Found, r.Saved = nil, false, false, false
 	r.Final, r.BranchIndex = 0, 0
 	r.Kept, r.hooks = r.Kept[:0], nil
 	r.forgetBranches()
@@ -173,10 +184,13 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.followsPath, r.viaFlow, r.flowGone = false, false, false
+	r.unreadRoute = false
+	r.routeFlow, r.ownFlow = transport.Flow{}, transport.Flow{}
 	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false
 	r.DropLoad()
 	r.later.clear()
 	r.flows = r.flows[:0]
+	r.last, r.underway = Target{}, false
 	r.arena.reset()
 	r.route = inRequest
 }
@@ -203,12 +217,6 @@ func (r *Request) SetURI(b []byte) error {
 	r.Main.URI = r.Keep(b)
 	r.parsed = nil
 	return nil
-}
-
-// RevertURI makes the Request-URI the received one again.
-func (r *Request) RevertURI() {
-	r.Main = Target{URI: r.Msg.RequestURI()}
-	r.parsed = nil
 }
 
 // URI parses the present Request-URI.

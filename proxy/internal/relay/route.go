@@ -32,17 +32,19 @@ const (
 )
 
 // RecordRoute asks for the requests of the dialog to pass here (SER's
-// record_route). The header is written for each branch, when its socket is known.
+// record_route). The header is written for each branch, when its socket is known, and into
+// a request that begins a dialog, or belongs to one.
 func (r *Request) RecordRoute() { r.RecordRouted = true }
 
 // appendRecordRoute writes our Record-Route: one value, or two where the request
 // leaves by another socket than it came in by, the outer one first.
 func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []byte {
+	kind := r.sealKind()
 	from, err := r.Msg.From()
-	if err != nil {
+	if kind == 0 || err != nil {
 		return dst
 	}
-	seal := routeSeal{kind: r.sealKind(), callID: r.Msg.CallID(), tag: from.Tag, at: r.now(), names: [2][]byte{r.names[From].sealed, r.names[To].sealed}}
+	seal := routeSeal{kind: kind, callID: r.Msg.CallID(), tag: from.Tag, at: r.now(), names: [2][]byte{r.names[From].sealed, r.names[To].sealed}}
 	if seal.at.Before(r.Engine.born) { // or it might be one of the process before
 		seal.at = r.Engine.born
 	}
@@ -59,16 +61,22 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if t.Group != 0 && !t.Flow.IsZero() || r.viaFlow {
 		out = f
 	}
-	if r.keepsFlow() {
+	switch {
+	case r.InDialog: // or whoever writes in the name of the other end would give himself its token
+		in = r.ownFlow
+	case r.keepsFlow():
 		in = r.From
 	}
+	ofInitiator := !r.InDialog || r.byInitiator
 	two = two || !out.IsZero() && !in.IsZero()
+	seal.initiators = !ofInitiator
 	if !two && out.IsZero() {
-		out = in
+		out, seal.initiators = in, ofInitiator
 	}
 	seal.farTag, seal.target = r.ownTarget()
 	dst = r.Engine.appendRoute(dst, f.Socket, r.wantsTLS(t), &seal, two, out)
 	if two {
+		seal.initiators = ofInitiator
 		dst = r.Engine.appendRoute(dst, r.From.Socket, isSIPS(r.Msg.RequestURI()), &seal, two, in)
 	}
 	return dst
@@ -83,6 +91,8 @@ type routeSeal struct {
 	names       [2][]byte // what Rename has sealed; nil for none
 
 	farTag, target []byte // see vouchParam; nil for none
+
+	initiators bool // the entry leads to the flow of the dialog's initiator, if to any
 }
 
 // appendRoute appends one Record-Route; sips says that the request is for a sips URI
@@ -91,7 +101,7 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSe
 	var room [flowText]byte
 	var user []byte
 	if !flow.IsZero() {
-		user = e.appendToken(room[:0], routeUse, flow, seal.at)
+		user = e.appendToken(room[:0], routeUse, flow, seal.initiators, seal.at)
 	}
 	s := &e.sockets[socket]
 	if sips && s.Proto.Secure() { // TLS goes without saying there (RFC 5630 §3.1.4)
@@ -177,7 +187,7 @@ func (e *Engine) ourRoute(u *sip.URI) bool {
 		return false
 	}
 	if u.HasUser {
-		if _, _, ok := e.parseFlowToken(u.User, useOf(u)); !ok {
+		if _, ok := e.parseFlowToken(u.User, useOf(u)); !ok {
 			return false
 		}
 	}
@@ -206,7 +216,7 @@ func (r *Request) genuine(u *sip.URI) bool {
 		if subtle.ConstantTimeCompare(want[:], token) == 1 {
 			r.seal = Seal{Kind: seal.kind, Minted: seal.at, ends: seal.ends}
 			r.byInitiator = i == 0
-			r.vouchedFor = r.vouchedFor || r.vouched(u, token)
+			r.vouchedFor = r.vouched(u, token)
 			r.names[From].sealed, r.names[To].sealed = seal.names[From], seal.names[To]
 			return true
 		}
@@ -271,6 +281,7 @@ func (r *Request) LooseRoute() bool {
 			break
 		}
 		if sip.ParseNameAddr(value, &a) != nil || sip.ParseURI(a.URI, &u) != nil {
+			r.unreadRoute = true
 			break
 		}
 		if taken == 2 || !r.Engine.ourRoute(&u) {

@@ -122,6 +122,37 @@ func TestRouteOfOurs(t *testing.T) {
 	b.empty()
 }
 
+// TestRecordRouteOfDialogs: what makes no dialog gets no Record-Route, though the script asks
+// for one: a phone copies it into any 200, and whoever asked would have a way to the phone.
+// The later requests of a subscription go on.
+func TestRecordRouteOfDialogs(t *testing.T) {
+	b, alice, phones := setup(t, 1, fast)
+	bob := phones[0]
+	for method, want := range map[string]SealKind{
+		"INVITE": SealUntracked, "SUBSCRIBE": SealOther, "REFER": SealOther,
+		"OPTIONS": 0, "MESSAGE": 0, "NOTIFY": 0, "PUBLISH": 0, "INFO": 0, "UPDATE": 0, "PRACK": 0, "BYE": 0, "REGISTER": 0, "FOO": 0,
+	} {
+		alice.request(method, "sip:bob@example.org", "of-"+method, 1, "of-"+method, "")
+		got := bob.expect(method)
+		bob.answer(got, 200, "bt")
+		alice.expect("SIP/2.0 200")
+		route := value(got, sip.HdrRecordRoute)
+		var kind SealKind
+		if _, after, ok := strings.Cut(route, "srm="); ok {
+			kind = SealKind(after[0])
+		}
+		if kind != want || (route != "") != (want != 0) {
+			t.Errorf("%s gets Record-Route %q, want kind %q", method, route, want)
+		}
+		if want == SealOther {
+			bob.request("NOTIFY", alice.uri(), "of-"+method, 1, "notify-"+method, "at", "Route: "+route)
+			alice.answer(alice.expect("NOTIFY"), 200, "at")
+			bob.expect("SIP/2.0 200")
+		}
+	}
+	b.empty()
+}
+
 // TestRouteGrowsOld: an entry of a dialog that began longer than RouteLife ago is ours no
 // more, nor is one from the future.
 func TestRouteGrowsOld(t *testing.T) {
@@ -141,6 +172,31 @@ func TestRouteGrowsOld(t *testing.T) {
 		}
 		if got := r.genuine(&u); got != want {
 			t.Errorf("an entry %v old is ours: %v, want %v", age, got, want)
+		}
+	}
+}
+
+// TestLooseRest: a strict router anywhere in the rest of the Route is seen, in whichever line it
+// stands, and what cannot be read counts as one.
+func TestLooseRest(t *testing.T) {
+	for rest, want := range map[string]bool{
+		"": true, "Route: <sip:a@x;lr>\r\n": true, "Route: <sip:a@x;lr>, <sip:b@y;lr=on>\r\nRoute: <sip:z;lr>\r\n": true,
+		"Route: <sip:a@x>\r\n": false, "Route: <sip:a@x;lr>, <sip:b@y>\r\n": false, "Route: <sip:a@x;lr>\r\nRoute: <sip:b@y;LRx>\r\n": false,
+		"Route: <sip:a@x;lr>, <sip:b@y:99999;lr>\r\n": false, "Route: <sip:a@x>;lr\r\n": false, "Route: <sip:a@x;lr>\r\nRoute: <>\r\n": false,
+	} {
+		m := &sip.Message{}
+		if err := m.Parse([]byte("INFO sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP x\r\nFrom: <sip:a@b>;tag=at\r\nTo: <sip:b@c>;tag=bt\r\nCall-ID: i\r\nCSeq: 2 INFO\r\nRoute: <sip:ours;x>\r\n" + rest + "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		r := &Request{Msg: m}
+		values := m.Values(sip.HdrRoute)
+		values.Next() // ours
+		var a sip.NameAddr
+		if v := values.Next(); v != nil && sip.ParseNameAddr(v, &a) == nil {
+			r.nextRoute = a.URI
+		}
+		if got := r.Loose(); got != want {
+			t.Errorf("%q: %v", rest, got)
 		}
 	}
 }

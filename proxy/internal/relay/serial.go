@@ -186,6 +186,5 @@ func (b *Branch) giveUp(out txn.Out, reason []byte) {
 	if b.client.Provisional() {
 		b.sendCancel(out)
 	}
-	// A branch that stays silent after its CANCEL is given up after 64·T1.
-	b.timerC.Arm(64 * b.call.engine.txns.Config().T1)
+	b.timerC.Arm(b.cancelWait())
 }

@@ -13,6 +13,8 @@ type file struct {
 	loads     []load
 	modparams []modparam
 	routes    []*route
+	// foreign says that a word of it is none of SER 0.9's.
+	foreign bool
 }
 
 // global is a setting: name = values.

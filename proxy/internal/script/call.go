@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"fmt"
 
 	"seraph/proxy/internal/module"
@@ -13,7 +14,9 @@ func (k *compiler) call(c *call) node {
 	}
 	list := k.funcs[c.name]
 	if len(list) == 0 {
-		return k.unknown(c)
+		if list = k.unknown(c); len(list) == 0 {
+			return nil
+		}
 	}
 	f := list[0]
 	for _, other := range list {
@@ -29,11 +32,10 @@ func (k *compiler) call(c *call) node {
 		return nil
 	}
 	k.block.weight += callWeight
-	args := make([]module.Arg, len(c.args))
+	args, ok := make([]module.Arg, len(c.args)), true
+	k.use(c.pos, c.name, f.Routes, f.MayWait)
 	for i, a := range c.args {
-		if !k.argument(c, a, f.Dynamic) {
-			return nil
-		}
+		ok = k.argument(c, a, f.Dynamic) && ok
 		args[i] = module.Arg{Kind: module.String, Str: a.text, Num: a.num}
 		if a.number {
 			args[i].Kind = module.Int
@@ -42,16 +44,25 @@ func (k *compiler) call(c *call) node {
 			args[i].Scope = k.prog.scope
 		}
 	}
-	k.use(c.pos, c.name, f.Routes, f.MayWait)
-	if !k.arms(c, args) {
+	if !ok || !k.arms(c, args) {
 		return nil
 	}
 	var run module.Call
 	err := guarded(func() (err error) { run, err = f.Compile(args); return err })
 	if err != nil {
-		return k.wrong(argPos(c), "%s: %v", c.name, err)
+		return k.wrongCall(argPos(c), c, err)
 	}
 	return moduleCall(run)
+}
+
+// wrongCall reports what is wrong with an argument; of a text with several variables, each.
+func (k *compiler) wrongCall(at Pos, c *call, err error) node {
+	list := module.Errors{err}
+	_ = errors.As(err, &list)
+	for _, err := range list {
+		k.wrong(at, "%s: %v", c.name, err)
+	}
+	return nil
 }
 
 // guarded runs what a module does while a script is compiled. A fault in it is an
@@ -93,31 +104,45 @@ func (k *compiler) count(c *call, least, most int) bool {
 }
 
 // unknown says what might have been meant by a name that nothing has. A script that
-// expands to a million such names is answered as soon as one with one.
-func (k *compiler) unknown(c *call) node {
+// expands to a million such names is answered as soon as one with one. Functions of that
+// name in a module that is not loaded are the result: what else is wrong with the call is
+// then found all the same.
+func (k *compiler) unknown(c *call) []boundFunc {
 	if k.report.full {
 		return nil
 	}
-	text, ok := k.unknowns[c.name]
+	u, ok := k.unknowns[c.name]
 	if !ok {
-		text = k.meant(c.name)
+		u = k.meant(c.name)
 		if k.unknowns == nil {
-			k.unknowns = map[string]string{}
+			k.unknowns = map[string]unknown{}
 		}
-		k.unknowns[c.name] = text
+		k.unknowns[c.name] = u
 	}
-	return k.wrong(c.pos, "%s", text)
+	k.wrong(c.pos, "%s", u.text)
+	return u.funcs
 }
 
-// meant is what is said of a name that nothing has.
-func (k *compiler) meant(name string) string {
+// unknown is what is said of a name that nothing has, and what has it in a module that is
+// not loaded.
+type unknown struct {
+	text  string
+	funcs []boundFunc
+}
+
+func (k *compiler) meant(name string) unknown {
 	var names []string
 	for _, m := range k.known {
+		var u unknown
 		for _, f := range m.Funcs() {
 			if f.Name == name {
-				return fmt.Sprintf("%s is a function of module %s, which is not loaded", name, m.Name())
+				u.funcs = append(u.funcs, boundFunc{f, m})
 			}
 			names = append(names, f.Name)
+		}
+		if len(u.funcs) > 0 {
+			u.text = fmt.Sprintf("%s is a function of module %s, which is not loaded", name, m.Name())
+			return u
 		}
 	}
 	for name, cmd := range k.commands {
@@ -125,7 +150,7 @@ func (k *compiler) meant(name string) string {
 			names = append(names, name)
 		}
 	}
-	return fmt.Sprintf("there is no function %s%s", quoted(name), k.report.didYouMean(name, sorted(names)))
+	return unknown{text: fmt.Sprintf("there is no function %s%s", quoted(name), k.report.didYouMean(name, sorted(names)))}
 }
 
 // argument checks one argument. A variable in the text of a function that takes none

@@ -6,7 +6,6 @@ import (
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
-	"seraph/proxy/internal/transport"
 )
 
 // maxStrip is the largest number of characters that strip takes.
@@ -91,7 +90,7 @@ func (k *compiler) dynamic(c *call, v value) (text string, f *module.Format, ok 
 	}
 	f, text, err := module.ParseFormat(v.text, k.prog.scope)
 	if err != nil {
-		k.wrong(v.pos, "%s: %v", c.name, err)
+		k.wrongCall(v.pos, c, err)
 		return "", nil, false
 	}
 	return text, f, true
@@ -123,7 +122,8 @@ func rewritingText(name, text string) node {
 			if c.SetURI(uri) != nil {
 				return failed(c)
 			}
-			c.Main.Next, c.Main.Flow, c.Main.Given = nil, transport.Flow{}, false
+			c.Moved()
+			c.Main.Given, c.Main.Phone = false, false
 			return done(c)
 		}
 	case "rewritehost":
@@ -191,7 +191,8 @@ func rewriting(change func(*uriParts)) node {
 			return failed(c)
 		}
 		if moved {
-			c.Main.Next, c.Main.Flow, c.Main.Given = nil, transport.Flow{}, given
+			c.Moved()
+			c.Main.Given, c.Main.Phone = given, false
 		}
 		return done(c)
 	}

@@ -157,7 +157,7 @@ func (k *compiler) regexp(v value) *regexp.Regexp {
 		k.wrong(v.pos, "a script has at most %d regular expressions", maxRegexps)
 		return nil
 	}
-	re, err := regexp.Compile(ignoreCase + v.text)
+	re, err := module.Regexp(ignoreCase, v.text)
 	if err != nil {
 		reason := err.Error()
 		var e *syntax.Error

@@ -68,10 +68,11 @@ type compiler struct {
 	commands map[string]command
 	routes   map[string]*block // route[NAME]; "" is the main route
 	armed    map[module.Routes]armTable
-	block    *block            // the one that is being compiled
-	loops    int               // how many switches and loops are around what is being compiled
-	tries    int               // how many regular expressions were compiled
-	unknowns map[string]string // what was said of names that nothing has
+	block    *block             // the one that is being compiled
+	loops    int                // how many switches and loops are around what is being compiled
+	tries    int                // how many regular expressions were compiled
+	unknowns map[string]unknown // what was said of names that nothing has
+	drops    []blockDrop
 }
 
 // boundFunc is a function and the module that has it.
@@ -98,6 +99,7 @@ func (k *compiler) compile(f *file) {
 		b.run = k.statements(f.routes[i].body)
 	}
 	k.reach()
+	k.finishDrops(f)
 	k.prog.budget = maxSteps
 	for _, b := range k.blocks() {
 		k.prog.budget += b.weight

@@ -27,8 +27,11 @@ func refusedValue(log *slog.Logger, c *module.Ctx, v *module.Variable) {
 
 // leave compiles break, drop, return or exit.
 func (k *compiler) leave(s *leaveStmt) node {
-	if s.word == "break" && k.loops > 0 {
+	switch {
+	case s.word == "break" && k.loops > 0:
 		return constantly(broken)
+	case s.word == "drop":
+		return k.drop(s.pos)
 	}
 	if s.value == nil {
 		return leaving(s.word, s.code)

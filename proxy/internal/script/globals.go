@@ -35,6 +35,8 @@ type Globals struct {
 	AdvertisedAddress string
 	AdvertisedPort    int
 
+	// Memory is what transactions and dialogs may hold, in bytes, 0 if not set.
+	Memory int64
 	// MaxWhileLoops is how many rounds a loop may take, 0 if not set.
 	MaxWhileLoops int
 
@@ -52,10 +54,17 @@ type Globals struct {
 	LogLevel *slog.Level
 }
 
+// MostMemory bounds Globals.Memory, in bytes.
+const MostMemory = 1 << 40
+
 // Streams are the settings of connections; what is not set is 0.
 type Streams struct {
 	MaxConns                              int
 	ConnectTimeout, SendTimeout, Lifetime time.Duration
+	// MaxPerSource bounds the connections of one source.
+	MaxPerSource int
+	// StrangerLifetime is Lifetime for peers that have not proven anything.
+	StrangerLifetime time.Duration
 	// AcceptAliases says that the Via parameter alias of a request is honoured whoever
 	// sends it, as with SER.
 	AcceptAliases bool

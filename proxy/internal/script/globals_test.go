@@ -55,6 +55,7 @@ func TestGlobals(t *testing.T) {
 			}},
 		{"ours", `unix_sock = "/run/seraph/ctl.sock"; udp_workers = 2; disable_tcp = yes; debug = "1"`,
 			Globals{UnixSock: "/run/seraph/ctl.sock", UDPWorkers: 2, DisableTCP: true, LogLevel: &warn}},
+		{"memory", `shm_mem_size=64`, Globals{Memory: 64 << 20}},
 		{"FIFO", `fifo="/run/seraph/fifo" fifo_mode=0620 fifo_group="kamailio" fifo_dir="/var/tmp/"`,
 			Globals{FIFO: "/run/seraph/fifo", FIFOMode: 0o620, FIFOGroup: "kamailio", FIFODir: "/var/tmp/"}},
 		{"TLS and WebSockets", `port=5070 listen=tls:192.0.2.1 listen=wss:192.0.2.1:443 listen=ws:192.0.2.1 enable_tls=yes
@@ -64,6 +65,9 @@ func TestGlobals(t *testing.T) {
 		{"TLS off", `disable_tls=yes`, Globals{}},
 		{"connections", `tcp_max_connections=100 tcp_connect_timeout=3 tcp_send_timeout=4 tcp_connection_lifetime=120 tcp_accept_aliases=yes`,
 			Globals{Streams: Streams{MaxConns: 100, ConnectTimeout: 3 * time.Second, SendTimeout: 4 * time.Second, Lifetime: 2 * time.Minute, AcceptAliases: true}}},
+		{"strangers", `tcp_accept_iplimit=2000 tcp_stranger_lifetime=30`,
+			Globals{Streams: Streams{MaxPerSource: 2000, StrangerLifetime: 30 * time.Second}}},
+		{"no limit on a source", `tcp_accept_iplimit=0`, Globals{Streams: Streams{MaxPerSource: maxConns}}},
 		{"several in one line", `listen=udp:127.0.0.1:5060 tcp:127.0.0.1:5060 port=5062 listen=eth0`,
 			Globals{Listen: []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "eth0:5062"}, Port: 5062}},
 	} {

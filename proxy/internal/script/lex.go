@@ -46,6 +46,8 @@ type lexer struct {
 	at    int
 	line  int
 	start int // offset of the line's first byte
+	// marked says that a comment such as #!KAMAILIO was there.
+	marked bool
 }
 
 func newLexer(file *source, text string) lexer { return lexer{file: file, src: text, line: 1} }
@@ -116,6 +118,7 @@ func (l *lexer) skip(t *token) bool {
 			if l.directive(t, rest) {
 				return false
 			}
+			l.marked = l.marked || len(rest) > 2 && rest[:2] == "#!" && isLetter(rest[2])
 			l.toLineEnd()
 		case strings.HasPrefix(rest, "/*"):
 			end := strings.Index(rest[2:], "*/")

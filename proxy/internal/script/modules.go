@@ -54,6 +54,11 @@ func (k *compiler) load(list []load) {
 			k.prog.scope.Add(v.Vars())
 		}
 	}
+	for _, m := range k.known {
+		if v, ok := m.(module.VarModule); ok && !slices.Contains(k.prog.modules, m) {
+			k.prog.scope.Elsewhere(m.Name(), v.Vars())
+		}
+	}
 }
 
 // param finds a module's parameter.
@@ -88,6 +93,7 @@ func (k *compiler) modparam(s modparam) {
 			k.wrong(pos, "module %s is built in and has no parameters", name)
 		case k.moduleNamed(k.known, name) != nil:
 			k.wrong(pos, "module %s is not loaded: loadmodule %q comes before its modparam", name, name+".so")
+			k.setParam(k.moduleNamed(k.known, name), s)
 		default:
 			k.wrong(pos, "there is no module %s%s", quoted(name), k.report.didYouMean(name, k.loadedNames()))
 		}

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,7 @@ func parse(r *reader) *file {
 		p.top()
 		p.depth, p.lost = 0, false
 	}
+	p.file.foreign = r.foreign
 	return p.file
 }
 
@@ -371,10 +373,16 @@ func (p *parser) arg() (value, bool) {
 func (p *parser) num(t token) (value, bool) {
 	v := value{pos: t.pos, text: t.text, number: true}
 	base, text := 10, t.text
-	if len(text) > 2 && (text[1] == 'x' || text[1] == 'X') {
+	switch {
+	case len(text) > 2 && (text[1] == 'x' || text[1] == 'X'):
 		base, text = 16, text[2:]
+	case len(text) > 1 && text[0] == '0':
+		base = 8 // as in SER and Kamailio
 	}
 	n, err := strconv.ParseUint(text, base, 31)
+	if errors.Is(err, strconv.ErrSyntax) {
+		return v, p.fail(t.pos, "the number %s begins with 0, so it is octal, and has no digit 8 or 9", quoted(t.text))
+	}
 	if err != nil {
 		return v, p.fail(t.pos, "the number %s is too large", quoted(t.text))
 	}

@@ -12,24 +12,64 @@ func (p *parser) and() (expr, bool) {
 	return p.chain(p.unary, []string{"&&", "&", "and"}, func(list []expr) expr { return &conj{list} })
 }
 
+// chain reads operands with operators between them. Where one cannot be read, it goes on
+// with the next, so that all that is wrong with a condition is found; then the result is
+// false, and a *conj of what could be read, or nil.
 func (p *parser) chain(operand func() (expr, bool), ops []string, join func([]expr) expr) (expr, bool) {
-	first, ok := operand()
-	if !ok {
-		return nil, false
-	}
-	list := []expr{first}
-	for (p.tok.kind == tOp || p.tok.kind == tWord) && slices.Contains(ops, p.tok.text) {
-		p.take()
+	var list []expr
+	whole := true
+	for {
 		x, ok := operand()
 		if !ok {
-			return nil, false
+			whole = false
+			x = readable(x)
+			p.toOperator()
 		}
-		list = append(list, x)
+		if x != nil {
+			list = append(list, x)
+		}
+		if p.tok.kind != tOp && p.tok.kind != tWord || !slices.Contains(ops, p.tok.text) {
+			break
+		}
+		p.take()
 	}
-	if len(list) == 1 {
-		return first, true
+	switch {
+	case !whole && len(list) == 0:
+		return nil, false
+	case !whole:
+		return &conj{list}, false
+	case len(list) == 1:
+		return list[0], true
 	}
 	return join(list), true
+}
+
+// readable is what a chain has left of a condition that it could not read in full.
+func readable(x expr) expr {
+	if c, ok := x.(*conj); ok {
+		return c
+	}
+	return nil
+}
+
+// logical are the operators between conditions.
+var logical = []string{"&&", "||", "&", "|", "and", "or"}
+
+// toOperator passes to the next operator between conditions, or to what ends the condition or
+// the parentheses around it.
+func (p *parser) toOperator() {
+	for nested := 0; p.tok.kind != tEOF && !p.tok.is("{") && !p.tok.is("}") && !p.tok.is(";") && !p.startsRoute(); p.take() {
+		switch {
+		case p.tok.is("("):
+			nested++
+		case p.tok.is(")"):
+			if nested--; nested < 0 {
+				return
+			}
+		case nested == 0 && (p.tok.kind == tOp || p.tok.kind == tWord) && slices.Contains(logical, p.tok.text):
+			return
+		}
+	}
 }
 
 // unary reads a comparison, possibly negated.
@@ -44,7 +84,10 @@ func (p *parser) unary() (expr, bool) {
 	}
 	p.take()
 	x, ok := p.unary()
-	return &not{x}, ok
+	if !ok {
+		return readable(x), false
+	}
+	return &not{x}, true
 }
 
 // relation reads a value, or two that are compared.
@@ -161,7 +204,19 @@ func (p *parser) parenthesis() (expr, bool) {
 	}
 	p.take()
 	x, ok := p.or()
-	return x, ok && p.expect(")")
+	if ok && p.expect(")") {
+		return x, true
+	}
+	// What is between here and the parenthesis that closes this one is read, too.
+	list := []expr{x}
+	for p.toOperator(); (p.tok.kind == tOp || p.tok.kind == tWord) && slices.Contains(logical, p.tok.text); p.toOperator() {
+		p.take()
+		if x, _ := p.or(); x != nil {
+			list = append(list, x)
+		}
+	}
+	p.accept(")")
+	return &conj{slices.DeleteFunc(list, func(x expr) bool { return x == nil })}, false
 }
 
 // word reads a value of the message, or a call.

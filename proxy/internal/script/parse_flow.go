@@ -3,6 +3,9 @@ package script
 // assignment reads $name = value.
 func (p *parser) assignment() (stmt, bool) {
 	t := p.take()
+	if p.tok.is("[") && p.tok.glued {
+		return nil, p.fail(t.pos, "indexes are not supported: write %s", t.text)
+	}
 	if !p.tok.is("=") {
 		return nil, p.wrong("expected \"=\" after %s, before %s", t.text, p.tok)
 	}
@@ -25,7 +28,7 @@ func (p *parser) head(read func() (expr, bool)) (expr, bool) {
 		p.take()
 	}
 	if p.tok.is("{") {
-		return nil, true
+		return readable(x), true
 	}
 	p.syncStmt()
 	return nil, false

@@ -94,6 +94,8 @@ type reader struct {
 	substs []subst
 	tokens int
 	bytes  int
+	// foreign says that something was there that SER 0.9 does not know.
+	foreign bool
 }
 
 func newReader(path, text string, r *report, read func(string) ([]byte, error)) *reader {
@@ -109,6 +111,7 @@ func (d *reader) next() token {
 	for {
 		f := d.top()
 		t := f.next()
+		d.foreign = d.foreign || f.marked || t.isForeign()
 		switch t.kind {
 		case tEOF:
 			if len(d.stack) == 1 {
@@ -179,6 +182,7 @@ func (d *reader) expand(f *frame, t *token) bool {
 			return false // the parser says what is missing
 		}
 		f.lexer = l
+		d.foreign = true
 		name.pos.file = t.pos.file
 		d.include(t.text, name.text, name.pos)
 		return true
@@ -390,7 +394,7 @@ func (d *reader) substLine(word, line string, at Pos) {
 	if strings.Contains(pieces[2], "i") {
 		flags = ignoreCase
 	}
-	re, err := regexp.Compile(flags + pieces[0])
+	re, err := module.Regexp(flags, pieces[0])
 	if err != nil {
 		d.report.add(at, "#!%s: the regular expression is not well formed", word)
 		return

@@ -21,6 +21,9 @@ type Program struct {
 	scope   *module.Scope
 	budget  int // steps that one message may take
 
+	drops      bool // there is a drop
+	dropLeaves bool // … and it ends its route block only
+
 	main    *block
 	failure map[int]*block
 	reply   map[int]*block // 0 is the general one

@@ -154,19 +154,10 @@ func moduleCall(f module.Call) node {
 	}
 }
 
-// leaving is break, drop, return or exit.
+// leaving is break, return or exit.
 func leaving(word string, code int) node {
-	switch {
-	case word == "exit" || code == 0:
+	if word == "exit" || code == 0 {
 		return constantly(exit)
-	case word == "drop":
-		return func(c *module.Ctx) result {
-			if c.Route == module.ReplyRoute || c.Route == module.BranchRoute || c.Route == module.LocalRoute {
-				return dropped
-			}
-			c.ReturnCode = module.True
-			return leave
-		}
 	}
 	return func(c *module.Ctx) result {
 		c.ReturnCode = code

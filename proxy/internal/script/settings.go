@@ -54,6 +54,7 @@ var settings = func() map[string]setting {
 		"disable_tcp":        {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.DisableTCP = v.num != 0 }},
 		"udp_workers":        {kind: aNumber, set: (*compiler).setUDPWorkers},
 		"max_while_loops":    {kind: aNumber, set: (*compiler).setWhileLoops},
+		"shm_mem_size":       {kind: aNumber, set: (*compiler).setMemory},
 		"debug":              {kind: aNumber, set: (*compiler).setDebug},
 		"enable_tls":         {kind: aSwitch, set: (*compiler).setEnableTLS},
 		"disable_tls":        {kind: aSwitch, set: (*compiler).setDisableTLS},
@@ -66,6 +67,8 @@ var settings = func() map[string]setting {
 		"tcp_connect_timeout":     {kind: aNumber, set: (*compiler).setConnectTimeout},
 		"tcp_send_timeout":        {kind: aNumber, set: (*compiler).setSendTimeout},
 		"tcp_connection_lifetime": {kind: aNumber, set: (*compiler).setLifetime},
+		"tcp_accept_iplimit":      {kind: aNumber, set: (*compiler).setMaxPerSource},
+		"tcp_stranger_lifetime":   {kind: aNumber, set: (*compiler).setStrangerLifetime},
 		"tcp_accept_aliases":      {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.Streams.AcceptAliases = v.num != 0 }},
 	}
 	for kind, names := range map[settingKind]string{
@@ -267,6 +270,12 @@ func (k *compiler) setWhileLoops(v value) {
 	}
 }
 
+func (k *compiler) setMemory(v value) {
+	if k.inRange(v, "shm_mem_size", 1, MostMemory>>20) {
+		k.prog.globals.Memory = int64(v.num) << 20
+	}
+}
+
 func (k *compiler) setDebug(v value) {
 	level := slogLevel(v.num)
 	k.prog.globals.LogLevel = &level
@@ -288,9 +297,29 @@ func setTLS(key string) func(k *compiler, v value) {
 	}
 }
 
+// maxConns is the most that a limit on connections may be.
+const maxConns = 1 << 20
+
 func (k *compiler) setMaxConns(v value) {
-	if k.inRange(v, "tcp_max_connections", 1, 1<<20) {
+	if k.inRange(v, "tcp_max_connections", 1, maxConns) {
 		k.prog.globals.Streams.MaxConns = v.num
+	}
+}
+
+// setMaxPerSource takes 0, as Kamailio does, for no limit: then that on all connections is the
+// only one.
+func (k *compiler) setMaxPerSource(v value) {
+	if k.inRange(v, "tcp_accept_iplimit", 0, maxConns) {
+		k.prog.globals.Streams.MaxPerSource = v.num
+		if v.num == 0 {
+			k.prog.globals.Streams.MaxPerSource = maxConns
+		}
+	}
+}
+
+func (k *compiler) setStrangerLifetime(v value) {
+	if k.inRange(v, "tcp_stranger_lifetime", 5, 7*24*3600) {
+		k.prog.globals.Streams.StrangerLifetime = time.Duration(v.num) * time.Second
 	}
 }
 

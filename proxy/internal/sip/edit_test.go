@@ -236,7 +236,7 @@ func TestAppendReply(t *testing.T) {
 }
 
 // TestForwardedReply takes the top Via off, wherever it stands, and keeps what a reply
-// route has inserted beside it.
+// route has inserted beside it. The version goes on in capital letters.
 func TestForwardedReply(t *testing.T) {
 	const tail = "From: <sip:a@b>\r\nTo: <sip:c@d>\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n"
 	for _, c := range []struct {
@@ -253,13 +253,15 @@ func TestForwardedReply(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := parsed(t, "SIP/2.0 200 OK\r\n"+c.head+tail+"\r\nbody")
-			if c.edit != nil {
-				c.edit(m)
-			}
-			got, err := m.AppendForwardedReply(nil)
-			if want := "SIP/2.0 200 OK\r\n" + c.want + tail + "\r\nbody"; err != nil || string(got) != want {
-				t.Errorf("got  %q\nwant %q (%v)", got, want, err)
+			for _, version := range []string{"SIP/2.0", "sip/2.0", "Sip/2.0"} {
+				m := parsed(t, version+" 200 OK\r\n"+c.head+tail+"\r\nbody")
+				if c.edit != nil {
+					c.edit(m)
+				}
+				got, err := m.AppendForwardedReply([]byte("before"))
+				if want := "beforeSIP/2.0 200 OK\r\n" + c.want + tail + "\r\nbody"; err != nil || string(got) != want {
+					t.Errorf("got  %q\nwant %q (%v)", got, want, err)
+				}
 			}
 		})
 	}

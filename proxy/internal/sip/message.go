@@ -25,6 +25,7 @@ const (
 var (
 	ErrVersion       = errors.New("SIP version is not 2.0")
 	ErrStartLine     = errors.New("malformed start line")
+	ErrMethodCase    = errors.New("method is not in capital letters")
 	ErrLineEnd       = errors.New("line does not end in CRLF")
 	ErrHeader        = errors.New("malformed header line")
 	ErrTooManyHdrs   = errors.New("too many header lines")
@@ -90,7 +91,9 @@ func (m *Message) clear() {
 // an error what was read before it stays readable, so that a request whose Via
 // was understood can be answered. Parse demands CRLF line ends, a known version
 // and exactly one each of From, To, Call-ID and CSeq, and at least one Via
-// (RFC 3261 §8.1.1). Bytes after the body (RFC 3261 §18.3) are cut off.
+// (RFC 3261 §8.1.1); of a request also that the URI in From can be read, or nobody could
+// tell whether the sender claims to be one of ours. Bytes after the body (RFC 3261 §18.3)
+// are cut off.
 func (m *Message) Parse(buf []byte) error { return m.parse(buf, MaxHeaders, MaxSize) }
 
 // ParseOwn is Parse of a message that the router wrote from one that it took, which
@@ -167,6 +170,9 @@ func (m *Message) parseStartLine() (int, error) {
 	m.method = span{0, uint32(sp1)}
 	m.ruri = span{uint32(sp1 + 1), uint32(sp2)}
 	m.Method = ParseMethod(line[:sp1])
+	if m.Method == MethodOther && err == nil && miswritten(line[:sp1]) {
+		err = ErrMethodCase
+	}
 	return end + 2, err
 }
 
@@ -328,8 +334,12 @@ func (m *Message) checkMandatory() error {
 	} else if !bytes.Equal(c.MethodText, m.bytes(m.method)) {
 		return ErrCSeq
 	}
-	if _, err := m.From(); err != nil {
+	from, err := m.From()
+	if err != nil {
 		return err
+	}
+	if m.IsRequest && ParseURI(from.URI, &m.lazy.uri) != nil {
+		return ErrFrom
 	}
 	if _, err := m.To(); err != nil {
 		return err

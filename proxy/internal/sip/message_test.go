@@ -18,6 +18,11 @@ const rest = "From: <sip:a@example.org>;tag=1\nTo: <sip:b@example.org>\nCall-ID:
 
 const via = "Via: SIP/2.0/UDP a.example.org;branch=z9hG4bK1\n"
 
+// from is a request with another address in From.
+func from(address string) string {
+	return "OPTIONS sip:x SIP/2.0\n" + via + strings.Replace(rest, "<sip:a@example.org>", address, 1) + "\n"
+}
+
 // tortures are messages after the descriptions in RFC 4475, and others in their spirit;
 // want is nil for those that a proxy must understand.
 var tortures = []struct {
@@ -81,6 +86,25 @@ body`, nil},
 	{"a mandatory header is missing (3.3.1)", "OPTIONS sip:x SIP/2.0\nVia: SIP/2.0/UDP a\nCSeq: 1 OPTIONS\n\n", sip.ErrMissing},
 	{"headers that may stand once (3.3.8)", "OPTIONS sip:x SIP/2.0\n" + via + rest + "Call-ID: other\n\n", sip.ErrDuplicate},
 	{"two lengths (3.3.9)", "OPTIONS sip:x SIP/2.0\n" + via + rest + "Content-Length: 2\nContent-Length: 4\n\nabcd", sip.ErrContentLength},
+
+	{"known method in small letters", strings.ReplaceAll("OPTIONS sip:x SIP/2.0\n"+via+rest+"\n", "OPTIONS", "options"), sip.ErrMethodCase},
+	{"known method in letters of both sizes", strings.ReplaceAll("OPTIONS sip:x SIP/2.0\n"+via+rest+"\n", "OPTIONS", "Bye"), sip.ErrMethodCase},
+	{"unknown method in small letters", strings.ReplaceAll("OPTIONS sip:x SIP/2.0\n"+via+rest+"\n", "OPTIONS", "ping"), nil},
+	{"method that begins like a known one", strings.ReplaceAll("OPTIONS sip:x SIP/2.0\n"+via+rest+"\n", "OPTIONS", "byebye"), nil},
+	{"small letters and another version", strings.ReplaceAll("OPTIONS sip:x SIP/7.0\n"+via+rest+"\n", "OPTIONS", "bye"), sip.ErrVersion},
+	{"small letters in an answer", "SIP/2.0 200 OK\n" + via + strings.Replace(rest, "OPTIONS", "options", 1) + "\n", nil},
+
+	{"two @ in From", from("<sip:a@example.org@evil.example>"), sip.ErrFrom},
+	{"two @ in a bare From", from("sips:a@example.org@evil.example"), sip.ErrFrom},
+	{"escapes in the host of From", from("<sip:a@example%2Eorg>"), sip.ErrFrom},
+	{"From without a user before @", from("<sip:@example.org>"), sip.ErrFrom},
+	{"From without a scheme", from("<example.org>"), sip.ErrFrom},
+	{"escapes in the user of From", from("<sip:a%40example.org@evil.example>"), nil},
+	{"telephone number in From", from("<tel:+49301234>"), nil},
+	{"From of another scheme", from("<mailto:a@b@c>"), nil},
+	{"two @ in the From of an answer", strings.Replace(from("<sip:a@example.org@evil.example>"), "OPTIONS sip:x SIP/2.0", "SIP/2.0 200 OK", 1), nil},
+	{"two @ in To", strings.Replace(from("<sip:a@example.org>"), "b@example.org", "b@example.org@evil.example", 1), nil},
+	{"two @ in the R-URI", strings.Replace(from("<sip:a@example.org>"), "sip:x", "sip:b@example.org@evil.example", 1), nil},
 
 	{"nothing", "", sip.ErrLineEnd},
 	{"no version", "OPTIONS sip:x\n" + via + rest + "\n", sip.ErrStartLine},

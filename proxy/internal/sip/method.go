@@ -43,3 +43,15 @@ func ParseMethod(b []byte) Method {
 	}
 	return MethodOther
 }
+
+// miswritten reports whether a method that the router does not know is one that it knows but
+// for case: to RFC 3261 §7.1 another method, and to phones that ignore case the same. What
+// one end takes for a BYE and the router not is a call that is over and goes on in the accounts.
+func miswritten(b []byte) bool {
+	for _, name := range methodNames[1:] {
+		if EqualFold(b, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -135,7 +135,8 @@ func hostIs(host []byte, a netip.Addr) bool {
 }
 
 // AppendForwardedReply appends the response m without its topmost Via value, as
-// a proxy sends it on (RFC 3261 §16.7 step 3), edits applied.
+// a proxy sends it on (RFC 3261 §16.7 step 3), edits applied. Its version is written as it
+// should be: "sip/2.0" is the same (§7.1), and not every phone knows that.
 func (m *Message) AppendForwardedReply(dst []byte) ([]byte, error) {
 	v, err := m.Via()
 	if err != nil {
@@ -148,7 +149,9 @@ func (m *Message) AppendForwardedReply(dst []byte) ([]byte, error) {
 		cutFrom = v.Start
 		cutTo = v.End + uint32(NextValue(rest)) + 1
 	}
+	start := len(dst)
 	dst = m.AppendRange(dst, 0, cutFrom)
+	copy(dst[start:], version)
 	dst = m.appendInserted(dst, cutFrom) // what a reply route put before the Via
 	dst = m.AppendRange(dst, cutTo, m.headersEnd)
 	dst = m.appendAt(dst, m.headersEnd)

@@ -10,6 +10,7 @@ var (
 	ErrCSeq     = errors.New("malformed CSeq")
 	ErrVia      = errors.New("malformed Via")
 	ErrNameAddr = errors.New("malformed address")
+	ErrFrom     = errors.New("malformed URI in From")
 )
 
 // lazy holds the values that were asked for, parsed once a message.

@@ -37,7 +37,7 @@ func (l *Layer) admit(nc *net.TCPConn, socket uint16) {
 		Local:  addrPort(nc.LocalAddr()),
 		Remote: addrPort(nc.RemoteAddr()),
 	}, true)
-	if err := l.conns.addInbound(c); err != nil {
+	if err := l.enterInbound(c); err != nil {
 		l.stats.connsRefused.Add(1)
 		l.log.Debug("connection refused", "remote", c.flow.Remote, "error", err)
 		// A reset leaves no TIME_WAIT behind for each refusal.
@@ -57,6 +57,12 @@ func (l *Layer) admit(nc *net.TCPConn, socket uint16) {
 
 // connect opens the connection, sends what has queued meanwhile, and goes on to read.
 func (c *conn) connect() {
+	if c.overdue {
+		if err := c.l.makeRoom(c); err != nil {
+			c.terminate(err)
+			return
+		}
+	}
 	local := c.flow.Local.Addr()
 	d := net.Dialer{Timeout: c.l.cfg.ConnectTimeout, KeepAlive: keepAlive}
 	if !local.IsUnspecified() {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -34,6 +35,15 @@ type Config struct {
 	// MaxConnsPerSource bounds the accepted connections of one IPv4 address, or of one
 	// IPv6 /64 network. Default 256.
 	MaxConnsPerSource int
+
+	// Trusted tells the addresses whose connections are no strangers' and are not counted
+	// for their source; nil for none. It returns at once.
+	Trusted func(a netip.Addr) bool
+
+	// Needed tells every flow that a dialog goes by: a stranger's connection stays as long as
+	// it is one of them. It is asked when somebody has to go, at most once a second. nil for
+	// none.
+	Needed func(yield func(Flow))
 
 	// TLS chooses certificates; nil if nothing listens on TLS or WSS.
 	TLS Certificates
@@ -72,6 +82,11 @@ type Config struct {
 	// IdleTimeout ends a connection on which neither message nor keep-alive came for so
 	// long. Default 65 min: longer than the usual hour of a registration.
 	IdleTimeout time.Duration
+
+	// StrangerTimeout is IdleTimeout for a connection that its peer has opened without having
+	// proven anything (Prove), unless a request of its is on its way (Hold) or it is Needed.
+	// Default 2 min.
+	StrangerTimeout time.Duration
 
 	// MessageTimeout bounds the time from the first byte of a message on a stream to its
 	// last. Default 10 s.
@@ -134,6 +149,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"PingInterval", &c.PingInterval, time.Minute},
 		{"FirstTimeout", &c.FirstTimeout, time.Minute},
 		{"IdleTimeout", &c.IdleTimeout, 65 * time.Minute},
+		{"StrangerTimeout", &c.StrangerTimeout, 2 * time.Minute},
 		{"MessageTimeout", &c.MessageTimeout, 10 * time.Second},
 		{"WriteTimeout", &c.WriteTimeout, 10 * time.Second},
 	} {

@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"container/list"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -20,9 +22,18 @@ type conn struct {
 	l       *Layer
 	flow    Flow
 	inbound bool
-	alias   peer   // under which it is found too; guarded by the table
 	domain  string // whom the peer of our own TLS connection speaks for
 	shows   bool   // we have opened it, and have a certificate to show
+	overdue bool   // it has to make room in the table
+
+	stranger atomic.Bool  // its peer has proven nothing yet
+	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way
+
+	// Guarded by the table.
+	names       []peer        // as which it is found
+	ready       bool          // its handshakes are done, or it is our own
+	crowded     bool          // its source had no room for it
+	place, seat *list.Element // a stranger's, in the queue of all and of its source
 
 	// Reading.
 	buf        []byte // nil while nothing is unread: an idle connection holds no buffer
@@ -33,6 +44,8 @@ type conn struct {
 	active     time.Time // when something came last
 	begun      time.Time // when the unfinished message began; zero if none
 	proven     bool      // a message has been completed
+	stirred    time.Time // when a stranger was moved in the queues last
+	spared     time.Time // when a silent stranger was found to be needed
 	armed      time.Time // the read deadline that is set
 	readErr    error
 	fill       func(fd uintptr) bool
@@ -252,7 +265,7 @@ func (c *conn) malformed(w *Worker, head []byte, err error) {
 func (c *conn) read() error {
 	for {
 		if err := c.setDeadline(); err != nil {
-			if errors.Is(err, ErrIdle) && c.idlePing() {
+			if errors.Is(err, ErrIdle) && (c.idlePing() || c.spare()) {
 				continue
 			}
 			return err
@@ -260,6 +273,7 @@ func (c *conn) read() error {
 		err := c.fetch()
 		if err == nil {
 			c.active = time.Now()
+			c.stir()
 			if c.ws != nil {
 				c.ws.pinged = false
 			}
@@ -319,6 +333,12 @@ func (c *conn) setDeadline() error {
 	cfg := &c.l.cfg
 	idle := c.idleTimeout()
 	want, cause := c.active.Add(idle), ErrIdle
+	if c.stranger.Load() {
+		idle = min(idle, cfg.StrangerTimeout)
+		if rest := c.restUntil(); rest.Before(want) {
+			want = rest
+		}
+	}
 	if c.inbound && !c.proven {
 		want = c.opened.Add(cfg.FirstTimeout)
 	}

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"container/list"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -9,12 +11,17 @@ import (
 type peer struct {
 	proto  Proto
 	remote netip.AddrPort
-	// domain is whom the peer has proved to speak for, on TLS connections of our own: the
-	// host of another domain may have the same address (RFC 5923 §9).
+	// domain is whom the peer of a TLS connection has proved to speak for, whoever has opened
+	// it: the host of another domain may have the same address (RFC 5923 §9). Empty is the
+	// address itself.
 	domain string
 }
 
 func (c *conn) peer() peer { return peer{c.flow.Proto, c.flow.Remote, c.domain} }
+
+// overdraft is how many connections of our own may be entered in a full table at a time,
+// each until it has taken a stranger's place.
+const overdraft = 64
 
 // connTable holds every connection, by number and by remote address.
 type connTable struct {
@@ -24,8 +31,10 @@ type connTable struct {
 	lastID  uint64
 	byID    map[uint64]*conn
 	byPeer  map[peer]*conn
-	sources map[netip.Addr]int // accepted connections by sourceOf
-	closed  bool
+	sources map[netip.Addr]*crowd // by sourceOf
+	// strangers are those of all sources, the idlest first.
+	strangers list.List
+	closed    bool
 }
 
 func newConnTable(maxAll, maxSource int) *connTable {
@@ -33,7 +42,7 @@ func newConnTable(maxAll, maxSource int) *connTable {
 		maxAll: maxAll, maxSource: maxSource,
 		byID:    make(map[uint64]*conn),
 		byPeer:  make(map[peer]*conn),
-		sources: make(map[netip.Addr]int),
+		sources: make(map[netip.Addr]*crowd),
 	}
 }
 
@@ -66,23 +75,138 @@ func (t *connTable) byRemote(p peer) *conn {
 	return c
 }
 
-// addInbound enters an accepted connection and numbers it.
-func (t *connTable) addInbound(c *conn) error {
+// addInbound enters an accepted connection and numbers it. The limit on one source does not
+// count where exempt says so.
+func (t *connTable) addInbound(c *conn, exempt bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	source := sourceOf(c.flow.Remote.Addr())
 	if t.closed {
 		return ErrClosed
 	}
-	if len(t.byID) >= t.maxAll || t.sources[source] >= t.maxSource {
+	if c.crowded = !exempt && t.crowded(c); c.crowded || len(t.byID) >= t.maxAll {
 		return ErrTooManyConns
 	}
-	t.sources[source]++
 	t.enter(c)
 	return nil
 }
 
-// addOutbound enters c, unless there is one to that remote by now: then it returns that.
+// crowded reports whether c's source has all the connections that it may have. The table is
+// locked.
+func (t *connTable) crowded(c *conn) bool {
+	s := t.sources[sourceOf(c.flow.Remote.Addr())]
+	return s != nil && s.n >= t.maxSource
+}
+
+// replace is addInbound where there was no room: c takes the place of a stranger that may go,
+// of its own source where that has too many. That one is returned, no longer in the table.
+func (t *connTable) replace(c *conn, exempt bool, mayGo func(*conn) bool) (gone *conn, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, ErrClosed
+	}
+	from := &t.strangers
+	if c.crowded = !exempt && t.crowded(c); c.crowded {
+		from = &t.sources[sourceOf(c.flow.Remote.Addr())].strangers
+	}
+	if c.crowded || len(t.byID) >= t.maxAll {
+		if gone = t.idlest(from, mayGo); gone == nil {
+			return nil, ErrTooManyConns
+		}
+		t.drop(gone)
+	}
+	t.enter(c)
+	return gone, nil
+}
+
+// shrink takes the idlest stranger that may go out of a table that holds more than it may, and
+// returns it. False: there is none.
+func (t *connTable) shrink(mayGo func(*conn) bool) (gone *conn, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.byID) <= t.maxAll {
+		return nil, true
+	}
+	if gone = t.idlest(&t.strangers, mayGo); gone == nil {
+		return nil, false
+	}
+	t.drop(gone)
+	return gone, true
+}
+
+// idlest is the idlest stranger of a queue that may go, nil if none of the first maxLook may.
+// The table is locked.
+func (t *connTable) idlest(queue *list.List, mayGo func(*conn) bool) *conn {
+	for range min(queue.Len(), maxLook) {
+		c := queue.Front().Value.(*conn)
+		if mayGo(c) {
+			return c
+		}
+		t.back(c)
+	}
+	return nil
+}
+
+// back moves a stranger to the end of the queues. The table is locked.
+func (t *connTable) back(c *conn) {
+	if c.place != nil {
+		t.strangers.MoveToBack(c.place)
+		t.sources[sourceOf(c.flow.Remote.Addr())].strangers.MoveToBack(c.seat)
+	}
+}
+
+// stir is back, for a stranger that has spoken.
+func (t *connTable) stir(c *conn) {
+	t.mu.Lock()
+	t.back(c)
+	t.mu.Unlock()
+}
+
+// prove ends c's being a stranger.
+func (t *connTable) prove(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known(c)
+	t.own(c)
+}
+
+// known takes c out of the strangers. The table is locked.
+func (t *connTable) known(c *conn) {
+	c.stranger.Store(false)
+	if c.place == nil {
+		return
+	}
+	t.strangers.Remove(c.place)
+	t.sources[sourceOf(c.flow.Remote.Addr())].strangers.Remove(c.seat)
+	c.place, c.seat = nil, nil
+}
+
+// reach lets what goes to the very address of c's peer take c.
+func (t *connTable) reach(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.own(c)
+}
+
+// own is reach. The table is locked.
+func (t *connTable) own(c *conn) {
+	if t.byID[c.flow.Conn] == c && c.ready && !slices.Contains(c.names, c.peer()) {
+		t.name(c, c.peer())
+	}
+}
+
+// name lets c be found as key, unless an open connection of ours has that name. The table is
+// locked.
+func (t *connTable) name(c *conn, key peer) {
+	if other := t.byPeer[key]; other != nil && !other.inbound && c.inbound && !other.dead() {
+		return
+	}
+	t.byPeer[key] = c
+	c.names = append(c.names, key)
+}
+
+// addOutbound enters c, unless there is one to that remote by now: then it returns that. In a
+// full table c is overdue: it has to make room before it is opened.
 func (t *connTable) addOutbound(c *conn) (*conn, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,66 +216,118 @@ func (t *connTable) addOutbound(c *conn) (*conn, error) {
 	if other := t.byPeer[c.peer()]; other != nil && !other.dead() {
 		return other, nil
 	}
-	if len(t.byID) >= t.maxAll {
-		return nil, ErrTooManyConns
+	if n := len(t.byID); n >= t.maxAll {
+		if t.strangers.Len() == 0 || n >= t.maxAll+overdraft {
+			return nil, ErrTooManyConns
+		}
+		c.overdue = true
 	}
 	t.enter(c)
 	return c, nil
 }
 
+// enter numbers c and, where it can be used at once, lets others find it. The table is locked.
 func (t *connTable) enter(c *conn) {
 	t.lastID++
 	c.flow.Conn = t.lastID
 	t.byID[t.lastID] = c
-	if !c.inbound || !c.shaking {
-		t.byPeer[c.peer()] = c
+	if c.inbound {
+		key := sourceOf(c.flow.Remote.Addr())
+		s := t.sources[key]
+		if s == nil {
+			s = &crowd{}
+			t.sources[key] = s
+		}
+		s.n++
+		if c.stranger.Load() {
+			c.place, c.seat = t.strangers.PushBack(c), s.strangers.PushBack(c)
+		}
+	}
+	if c.ready = !c.inbound || !c.shaking; c.ready {
+		t.name(c, c.peer())
 	}
 }
 
-// publish lets others find an accepted connection whose handshakes are done.
-func (t *connTable) publish(c *conn) {
+// publish lets others find an accepted connection whose handshakes are done: over TLS for the
+// domains that its peer has proven, else for its address.
+func (t *connTable) publish(c *conn, domains []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.byID[c.flow.Conn] == c {
-		t.byPeer[c.peer()] = c
+	if t.byID[c.flow.Conn] != c {
+		return
+	}
+	c.ready = true
+	for _, domain := range domains {
+		t.name(c, peer{c.flow.Proto, c.flow.Remote, domain})
+	}
+	if c.flow.Proto != TLS || !c.stranger.Load() {
+		t.own(c)
 	}
 }
 
-// alias lets c be found for another port of the peer's too, unless an open connection has
-// that name. It has one alias at most.
-func (t *connTable) alias(c *conn, port uint16) bool {
+// alias lets c be found for another port of the peer's too, as each of the domains, unless an
+// open connection has that name. It has the aliases of one port at most.
+func (t *connTable) alias(c *conn, port uint16, domains []string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := c.peer()
-	key.remote = netip.AddrPortFrom(key.remote.Addr(), port)
 	if t.byID[c.flow.Conn] != c {
 		return false
 	}
-	if other := t.byPeer[key]; other != nil && !other.dead() {
-		return other == c
+	to := netip.AddrPortFrom(c.flow.Remote.Addr(), port)
+	var free []peer
+	found := false
+	for _, domain := range domains {
+		key := peer{c.flow.Proto, to, domain}
+		switch other := t.byPeer[key]; {
+		case other == c:
+			found = true
+		case other == nil || other.dead():
+			free = append(free, key)
+		}
 	}
-	if c.alias.remote.IsValid() && t.byPeer[c.alias] == c && c.alias != c.peer() {
-		delete(t.byPeer, c.alias)
+	if len(free) == 0 {
+		return found
 	}
-	c.alias = key
-	t.byPeer[key] = c
+	c.names = slices.DeleteFunc(c.names, func(key peer) bool {
+		old := key.remote != c.flow.Remote && key.remote != to
+		if old && t.byPeer[key] == c {
+			delete(t.byPeer, key)
+		}
+		return old
+	})
+	for _, key := range free {
+		t.name(c, key)
+	}
 	return true
 }
 
+// remove forgets a connection; again is nothing.
 func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.drop(c)
+}
+
+// drop is remove. The table is locked.
+func (t *connTable) drop(c *conn) {
+	if t.byID[c.flow.Conn] != c {
+		return
+	}
 	delete(t.byID, c.flow.Conn)
-	for _, key := range [...]peer{c.peer(), c.alias} {
+	for _, key := range c.names {
 		if t.byPeer[key] == c {
 			delete(t.byPeer, key)
 		}
 	}
-	if c.inbound {
-		source := sourceOf(c.flow.Remote.Addr())
-		if t.sources[source]--; t.sources[source] <= 0 {
-			delete(t.sources, source)
-		}
+	c.names = nil
+	if !c.inbound {
+		return
+	}
+	t.known(c)
+	key := sourceOf(c.flow.Remote.Addr())
+	s := t.sources[key]
+	if s.n--; s.n == 0 {
+		delete(t.sources, key)
 	}
 }
 

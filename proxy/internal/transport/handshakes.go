@@ -16,12 +16,12 @@ type handshakes struct {
 	sources map[netip.Addr]int
 }
 
-// enter takes a place; false if there is none.
-func (h *handshakes) enter(addr netip.Addr) bool {
+// enter takes a place; false if there is none, of all or, unless it is exempt, of the source.
+func (h *handshakes) enter(addr netip.Addr, exempt bool) bool {
 	source := sourceOf(addr)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.all >= h.maxAll || h.sources[source] >= h.maxSource {
+	if h.all >= h.maxAll || !exempt && h.sources[source] >= h.maxSource {
 		return false
 	}
 	h.all++

@@ -28,6 +28,9 @@ type Layer struct {
 	bufs        buffers
 	stats       counters
 	waiters     atomic.Int64
+	needs       needs
+
+	fullLog, crowdedLog, shakingLog, unprovenLog seldom
 
 	idleMu sync.Mutex
 	idle   []*Worker

@@ -22,6 +22,10 @@ type Certificates interface {
 	// Client is for a connection to remote, which speaks for domain: the host of the URI
 	// that led there (RFC 5922 §4), empty where that was an address.
 	Client(remote netip.AddrPort, domain string) *tls.Config
+	// Proven are the domains for which a connection that Client had to verify could lead to
+	// remote, by what the peer of an accepted connection has shown in its handshake; the empty
+	// one is the address itself. The bare certificate of anybody proves nothing.
+	Proven(remote netip.AddrPort, state tls.ConnectionState) []string
 }
 
 // wire is what TLS reads and writes: the socket itself during the handshake, which
@@ -82,8 +86,12 @@ func (c *conn) establish() error {
 	if err := c.raw.Read(readable); err != nil {
 		return err
 	}
-	if !c.l.handshaking.enter(c.flow.Remote.Addr()) {
+	if !c.l.handshaking.enter(c.flow.Remote.Addr(), c.l.trusts(c.flow.Remote.Addr())) {
 		c.l.stats.connsRefused.Add(1)
+		if c.l.shakingLog.upTo(1) {
+			c.l.log.Warn("too many handshakes at a time: new connections are refused", "source", sourceOf(c.flow.Remote.Addr()).String(),
+				"limit", c.l.cfg.MaxHandshakesPerSource, "in_all", c.l.cfg.MaxHandshakes, "setting", "tls: handshakes_per_source")
+		}
 		return ErrTooManyConns
 	}
 	defer c.l.handshaking.leave(c.flow.Remote.Addr())
@@ -105,9 +113,19 @@ func (c *conn) establish() error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	c.l.conns.publish(c)
+	var domains []string
+	if c.sec != nil && len(c.sec.ConnectionState().VerifiedChains) > 0 {
+		c.l.conns.prove(c)
+	}
+	if c.flow.Proto == TLS {
+		domains = c.proves(c.flow.Remote)
+	}
+	c.l.conns.publish(c, domains)
 	return nil
 }
+
+// maxUnproven is how many failures to connect by TLS the log tells of, a minute.
+const maxUnproven = 10
 
 // secure does our side of the TLS handshake of a connection that we opened.
 func (c *conn) secure() error {
@@ -121,6 +139,9 @@ func (c *conn) secure() error {
 	c.sec = tls.Client(wire{c.nc, c}, cfg)
 	if err := c.sec.Handshake(); err != nil {
 		c.l.stats.handshakesFailed.Add(1)
+		if c.l.unprovenLog.upTo(maxUnproven) {
+			c.l.log.Warn("no TLS connection to a server: its requests fail", "remote", c.flow.Remote, "domain", c.domain, "error", err)
+		}
 		return fmt.Errorf("TLS handshake with %v: %w", c.flow.Remote, err)
 	}
 	c.l.stats.handshakes.Add(1)

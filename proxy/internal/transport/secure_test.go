@@ -48,14 +48,21 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue makes a certificate for host names.
+// issue makes a certificate for host names and addresses.
 func (a *authority) issue(t *testing.T, names ...string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +86,24 @@ func (c certificates) Server(netip.AddrPort) *tls.Config { return c.server }
 
 func (c certificates) Client(_ netip.AddrPort, domain string) *tls.Config {
 	return &tls.Config{RootCAs: c.roots, ServerName: domain}
+}
+
+// Proven takes the DNS names of a verified certificate, and its addresses where one is remote's.
+func (c certificates) Proven(remote netip.AddrPort, state tls.ConnectionState) []string {
+	if len(state.VerifiedChains) == 0 {
+		return nil
+	}
+	leaf := state.PeerCertificates[0]
+	var domains []string
+	for _, name := range leaf.DNSNames {
+		domains = append(domains, strings.ToLower(name))
+	}
+	for _, ip := range leaf.IPAddresses {
+		if a, ok := netip.AddrFromSlice(ip); ok && a.Unmap() == remote.Addr() {
+			domains = append(domains, "")
+		}
+	}
+	return domains
 }
 
 // openTLS makes a layer with a certificate for example.org that listens on a TLS port.
@@ -387,31 +412,40 @@ func TestTLSOutbound(t *testing.T) {
 	}
 }
 
+// dialKnown is dialTLS with a certificate for these names; a numeric one is an address.
+func dialKnown(t *testing.T, l *Layer, a *authority, names ...string) *tls.Conn {
+	t.Helper()
+	c := tls.Client(dialTCP(t, l, 0), &tls.Config{RootCAs: a.pool, ServerName: "example.org", Certificates: []tls.Certificate{a.issue(t, names...)}})
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // TestAlias: what goes to the port that a peer names in Via takes the connection that it
-// has opened.
+// has opened, as far as its certificate proves who it is.
 func TestAlias(t *testing.T) {
 	receive, got := collect()
 	l, a := openTLS(t, Config{}, &handler{receive: receive}, "tls:127.0.0.1:0", "tcp:127.0.0.1:0", "ws:127.0.0.1:0")
-	c := dialTLS(t, l, 0, a)
+	c := dialKnown(t, l, a, "peer.example", "Second.example")
 	write(t, c, request("a", ""))
 	f := next(t, got).from
-	if l.PeerCertificate(f) {
-		t.Error("a peer without a certificate counts as verified")
-	}
 	other := netip.AddrPortFrom(f.Remote.Addr(), 5061)
 	for range 2 { // the second time it is there
 		if !l.Alias(f, 5061) {
 			t.Error("no alias")
 		}
 	}
-	if g, err := l.FlowTo(TLS, other, NoSocket); err != nil || g != f {
-		t.Errorf("to the alias leads %v, %v", g, err)
+	for domain, want := range map[string]bool{"peer.example": true, "second.example": true, "third.example": false, "": false} {
+		if g, err := l.FlowToDomain(TLS, other, NoSocket, domain); err != nil || (g == f) != want {
+			t.Errorf("to the alias as %q leads %v, %v", domain, g, err)
+		}
 	}
 	if l.Alias(f, 0) || l.Alias(Flow{Proto: UDP, Remote: other}, 5061) || l.Alias(Flow{Proto: TLS, Conn: 999}, 5061) {
 		t.Error("an alias of nothing")
 	}
 
-	second := dialTLS(t, l, 0, a)
+	second := dialKnown(t, l, a, "peer.example")
 	write(t, second, request("b", ""))
 	g := next(t, got).from
 	if l.Alias(g, 5061) {
@@ -421,21 +455,77 @@ func TestAlias(t *testing.T) {
 		t.Error("no alias for the second connection")
 	}
 	for port, want := range map[uint16]bool{5071: false, 5072: true} {
-		if has := l.conns.byRemote(peer{TLS, netip.AddrPortFrom(g.Remote.Addr(), port), ""}) != nil; has != want {
+		if has := l.conns.byRemote(peer{TLS, netip.AddrPortFrom(g.Remote.Addr(), port), "peer.example"}) != nil; has != want {
 			t.Errorf("port %d leads to the connection: %v", port, has)
 		}
 	}
 	_ = c.Close()
-	eventually(t, "the connection is gone", func() bool { return !l.Usable(f) && l.Stats().Conns == 1 })
+	eventually(t, "the connection is gone", func() bool { return !l.Usable(f) })
 	if !l.Alias(g, 5061) {
 		t.Error("the alias outlives its connection")
 	}
+}
 
-	config := &tls.Config{RootCAs: a.pool, ServerName: "example.org", Certificates: []tls.Certificate{a.clientCertificate(t)}}
-	known := tls.Client(dialTCP(t, l, 0), config)
-	write(t, known, request("c", ""))
-	if !l.PeerCertificate(next(t, got).from) {
+// TestAliasProvesNothing: a peer without a certificate has no alias over TLS, and one whose
+// certificate bears its address has that.
+func TestAliasProvesNothing(t *testing.T) {
+	receive, got := collect()
+	l, a := openTLS(t, Config{}, &handler{receive: receive}, "tls:127.0.0.1:0")
+	write(t, dialTLS(t, l, 0, a), request("a", ""))
+	bare := next(t, got).from
+	if l.PeerCertificate(bare) {
+		t.Error("a peer without a certificate counts as verified")
+	}
+	if l.Alias(bare, 5061) {
+		t.Error("a peer without a certificate has an alias")
+	}
+	write(t, dialKnown(t, l, a, "127.0.0.1"), request("b", ""))
+	f := next(t, got).from
+	if !l.PeerCertificate(f) || !l.Alias(f, 5061) {
 		t.Error("a verified certificate does not count")
+	}
+	if g, err := l.FlowTo(TLS, netip.AddrPortFrom(f.Remote.Addr(), 5061), NoSocket); err != nil || g != f {
+		t.Errorf("to the address that the certificate bears leads %v, %v", g, err)
+	}
+}
+
+// TestConnectionOfAPeer: what goes to the very address of a TLS connection that its peer has
+// opened takes it for the domain that its certificate proves, and for the bare address where
+// the peer has shown who he is, or a request of his is under way.
+func TestConnectionOfAPeer(t *testing.T) {
+	receive, got := collect()
+	l, a := openTLS(t, Config{}, &handler{receive: func(w *Worker, msg []byte, from Flow) {
+		if bytes.Contains(msg, []byte("hold")) {
+			w.Hold(from, time.Hour)
+		}
+		if bytes.Contains(msg, []byte("prove")) {
+			w.Prove(from)
+		}
+		receive(w, msg, from)
+	}}, "tls:127.0.0.1:0")
+	for _, c := range []struct {
+		name, said string
+		names      []string // of the certificate
+		want       map[string]bool
+	}{
+		{"a stranger", "a", nil, map[string]bool{"": false, "peer.example": false}},
+		{"a phone", "prove", nil, map[string]bool{"": true, "peer.example": false}},
+		{"a caller", "hold", nil, map[string]bool{"": true, "peer.example": false}},
+		{"a proxy", "a", []string{"peer.example"}, map[string]bool{"": true, "peer.example": true, "third.example": false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conn := dialTLS(t, l, 0, a)
+			if c.names != nil {
+				conn = dialKnown(t, l, a, c.names...)
+			}
+			write(t, conn, request(c.said, ""))
+			f := next(t, got).from
+			for domain, want := range c.want {
+				if is := l.conns.byRemote(peer{TLS, f.Remote, domain}) != nil; is != want {
+					t.Errorf("found as %q: %v", domain, is)
+				}
+			}
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ type counters struct {
 	udpReceived, udpSent, udpDropped          atomic.Uint64
 	streamReceived, streamSent, streamDropped atomic.Uint64
 	connsAccepted, connsOpened, connsRefused  atomic.Uint64
+	connsReplaced                             atomic.Uint64
 	handshakes, handshakesFailed              atomic.Uint64
 	stunAnswered, stunDropped                 atomic.Uint64
 }
@@ -22,6 +23,7 @@ type Stats struct {
 	ConnsAccepted    uint64
 	ConnsOpened      uint64 // connections of our own making
 	ConnsRefused     uint64 // beyond a limit
+	ConnsReplaced    uint64 // of strangers, that gave their place to others
 	Handshakes       uint64 // TLS and WebSocket, done
 	HandshakesFailed uint64
 	StunAnswered     uint64
@@ -43,6 +45,7 @@ func (l *Layer) Stats() Stats {
 		ConnsAccepted:    s.connsAccepted.Load(),
 		ConnsOpened:      s.connsOpened.Load(),
 		ConnsRefused:     s.connsRefused.Load(),
+		ConnsReplaced:    s.connsReplaced.Load(),
 		Handshakes:       s.handshakes.Load(),
 		HandshakesFailed: s.handshakesFailed.Load(),
 		StunAnswered:     s.stunAnswered.Load(),

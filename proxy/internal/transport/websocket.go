@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -28,7 +29,7 @@ type webSocket struct {
 	fragmented bool // a message has begun and its last frame is to come
 	pinged     bool // we have asked whether the peer is there
 	head       [ws.MaxHeaderSize]byte
-	code       ws.StatusCode // with which we close
+	code       atomic.Uint32 // ws.StatusCode, with which we close
 	closed     bool          // our close frame is written; guarded by seal
 }
 
@@ -67,7 +68,8 @@ func (c *conn) upgrade() error {
 	if err != nil {
 		return err
 	}
-	c.ws = &webSocket{code: ws.StatusGoingAway}
+	c.ws = &webSocket{}
+	c.ws.code.Store(uint32(ws.StatusGoingAway))
 	return nil
 }
 
@@ -87,11 +89,11 @@ func (c *conn) wsMessage() ([]byte, error) {
 	for {
 		head, n, err := w.header(c.buf[c.start+w.next : c.end])
 		if err != nil {
-			w.code = ws.StatusProtocolError
+			w.code.Store(uint32(ws.StatusProtocolError))
 			return nil, err
 		}
 		if n > 0 && head.Length > int64(c.l.cfg.MaxMessage-ws.MaxHeaderSize-w.joined-n) {
-			w.code = ws.StatusMessageTooBig
+			w.code.Store(uint32(ws.StatusMessageTooBig))
 			return nil, ErrTooLarge
 		}
 		end := w.next + n + int(head.Length)
@@ -187,10 +189,44 @@ func (c *conn) control(op ws.OpCode, payload []byte) error {
 		}
 		c.flush()
 	case ws.OpClose:
-		c.ws.code = ws.StatusNormalClosure
-		return errHungUp
+		code, err := goodbye(payload)
+		c.ws.code.Store(uint32(code))
+		return err
 	}
 	return nil
+}
+
+// errBadClose: a close frame of the peer says what none may.
+var errBadClose = errors.New("WebSocket closed by a close frame against the protocol")
+
+// goodbye is with which code we answer the peer's close frame (RFC 6455 §5.5.1, §7.4), and how
+// that ends the connection.
+func goodbye(payload []byte) (ws.StatusCode, error) {
+	if len(payload) == 0 {
+		return ws.StatusNormalClosure, errHungUp
+	}
+	if len(payload) == 1 {
+		return ws.StatusProtocolError, errBadClose
+	}
+	switch code, reason := ws.ParseCloseFrameDataUnsafe(payload); {
+	case !mayStand(code):
+		return ws.StatusProtocolError, errBadClose
+	case !utf8.ValidString(reason):
+		return ws.StatusInvalidFramePayloadData, errBadClose
+	}
+	return ws.StatusNormalClosure, errHungUp
+}
+
+// mayStand reports whether a code may stand in a close frame: one that is defined, by the RFC or
+// in IANA's list (1012 to 1014), or free for libraries and applications.
+func mayStand(code ws.StatusCode) bool {
+	switch {
+	case code.IsProtocolReserved(), code == ws.StatusNoMeaningYet:
+		return false
+	case code >= 1000 && code <= 1014:
+		return true
+	}
+	return code.IsApplicationSpec() || code.IsPrivateSpec()
 }
 
 // nextFrame is message for a WebSocket. What is no more than line ends is a keep-alive, a
@@ -270,5 +306,5 @@ func (c *conn) writeClose() {
 		return
 	}
 	c.ws.closed = true
-	_ = c.writeFrame(ws.OpClose, ws.NewCloseFrameBody(c.ws.code, ""))
+	_ = c.writeFrame(ws.OpClose, ws.NewCloseFrameBody(ws.StatusCode(c.ws.code.Load()), ""))
 }

@@ -208,6 +208,15 @@ func TestWebSocketFaults(t *testing.T) {
 		{"a message that does not end", frame(text, "OPTIONS "), Config{MessageTimeout: 100 * time.Millisecond}, ws.StatusGoingAway, ErrSlowMessage},
 		{"half a frame header", "\x81", Config{MessageTimeout: 100 * time.Millisecond}, ws.StatusGoingAway, ErrSlowMessage},
 		{"keep-alives and no message", frame(final|ping, ""), Config{FirstTimeout: 100 * time.Millisecond}, ws.StatusGoingAway, ErrIdle},
+		{"a close frame of one byte", frame(final|hangup, "\x03"), Config{}, ws.StatusProtocolError, errBadClose},
+		{"a close frame with a code that none may send", frame(final|hangup, "\x03\xed"), Config{}, ws.StatusProtocolError, errBadClose},
+		{"a close frame with a code below 1000", frame(final|hangup, "\x03\xe7"), Config{}, ws.StatusProtocolError, errBadClose},
+		{"a close frame with a code that nobody knows", frame(final|hangup, "\x07\xd0"), Config{}, ws.StatusProtocolError, errBadClose},
+		{"a close frame with a reason that is no text", frame(final|hangup, "\x03\xe8\xff"), Config{}, ws.StatusInvalidFramePayloadData, errBadClose},
+		{"a close frame in order", frame(final|hangup, "\x03\xe8bye"), Config{}, ws.StatusNormalClosure, errHungUp},
+		{"a close frame of an application", frame(final|hangup, "\x0f\xa0"), Config{}, ws.StatusNormalClosure, errHungUp},
+		{"a close frame of a server that restarts", frame(final|hangup, "\x03\xf4"), Config{}, ws.StatusNormalClosure, errHungUp},
+		{"a close frame without a code", frame(final|hangup, ""), Config{}, ws.StatusNormalClosure, errHungUp},
 		{"pings unanswered", hello, Config{PingInterval: 50 * time.Millisecond, HandshakeTimeout: 300 * time.Millisecond}, ws.StatusGoingAway, ErrIdle},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,10 @@
 package txn
 
-import "seraph/proxy/internal/transport"
+import (
+	"sync/atomic"
+
+	"seraph/proxy/internal/transport"
+)
 
 // Buffer is right-sized memory for one message. It comes from a free list and
 // goes back to it.
@@ -21,6 +25,27 @@ const keepFree = 256
 // Buffers is a set of free lists.
 type Buffers struct {
 	lists [len(bufferSizes)]Pool[Buffer]
+	less  [len(bufferSizes)]int // how many fewer than maxFree of each size may be idle
+	large atomic.Int64          // bytes of those that are larger than the largest size
+}
+
+// bound bounds what may be idle by a part of what may be in use, in bytes; 0 is no bound.
+func (p *Buffers) bound(most int64) {
+	if most <= 0 {
+		return
+	}
+	for i, size := range bufferSizes {
+		p.less[i] = max(maxFree[i]-int(max(most/idleShare/int64(size), 1)), 0)
+	}
+}
+
+// held is what is in use, in bytes.
+func (p *Buffers) held() int64 {
+	n := p.large.Load()
+	for i, size := range bufferSizes {
+		n += p.lists[i].InUse() * int64(size)
+	}
+	return n
 }
 
 // Copy returns a buffer that holds a copy of b.
@@ -35,12 +60,18 @@ func (p *Buffers) Copy(b []byte) *Buffer {
 			return x
 		}
 	}
-	return &Buffer{B: append([]byte(nil), b...), class: -1}
+	x := &Buffer{B: append([]byte(nil), b...), class: -1}
+	p.large.Add(int64(cap(x.B)))
+	return x
 }
 
 // Give takes a buffer back; nil is allowed.
 func (p *Buffers) Give(x *Buffer) {
-	if x == nil || x.class < 0 {
+	if x == nil {
+		return
+	}
+	if x.class < 0 {
+		p.large.Add(-int64(cap(x.B)))
 		return
 	}
 	if transport.Poison {
@@ -50,7 +81,7 @@ func (p *Buffers) Give(x *Buffer) {
 		}
 	}
 	x.B = x.B[:0]
-	p.lists[x.class].GiveUpTo(maxFree[x.class], x)
+	p.lists[x.class].GiveUpTo(maxFree[x.class]-p.less[x.class], x)
 }
 
 // trim forgets peaks.

@@ -39,6 +39,9 @@ func (t *Table) Init(c *Cell, hash uint64, o Owner) {
 	c.refs.Store(1)
 }
 
+// Owner is whose memory the cell is. The caller holds a reference.
+func (c *Cell) Owner() Owner { return c.owner }
+
 // Lock takes the cell's lock.
 func (c *Cell) Lock() { c.mu.Lock() }
 

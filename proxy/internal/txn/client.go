@@ -18,7 +18,7 @@ type ClientUser interface {
 	// further 2xx to an INVITE.
 	Response(c *Client, m *sip.Message, from transport.Flow, w *transport.Worker)
 	// Failed says that no final response will come: ErrTimeout, or the error of
-	// the connection.
+	// the connection. After ErrTimeout the transaction ends, unless Lapse is called.
 	Failed(c *Client, err error, out Out)
 }
 
@@ -28,6 +28,7 @@ const (
 	clientIdle clientState = iota
 	clientCalling
 	clientProceeding
+	clientLapsed // not waited for any longer, but heard should it answer
 	clientCompleted
 	clientAccepted
 	clientDone
@@ -43,6 +44,7 @@ type Client struct {
 
 	method sip.Method
 	state  clientState
+	lapses bool // Lapse was called
 	flow   transport.Flow
 	sent   *Buffer // the request; after a final reply to an INVITE, its ACK
 	a      time.Duration
@@ -184,6 +186,9 @@ func (x *Client) receive(m *sip.Message, from transport.Flow, w *transport.Worke
 }
 
 func (x *Client) provisional(m *sip.Message, from transport.Flow, w *transport.Worker) {
+	if x.state == clientLapsed && x.user != nil {
+		x.user.Response(x, m, from, w)
+	}
 	if !x.Pending() {
 		return
 	}
@@ -301,6 +306,22 @@ func (x *Client) GiveUp() {
 	}
 }
 
+// Lapse says that the final response of an INVITE is not waited for any longer, but taken
+// if it comes: nothing is sent again, and the transaction stays until GiveUp or such a
+// response. The cell is locked.
+func (x *Client) Lapse() {
+	if x.Pending() || x.state == clientLapsed {
+		x.lapse()
+		x.lapses = true
+	}
+}
+
+func (x *Client) lapse() {
+	x.state = clientLapsed
+	x.retransmit.Disarm()
+	x.end.Disarm()
+}
+
 func (x *Client) drop() {
 	x.table.Buffers.Give(x.sent)
 	x.sent = nil
@@ -338,11 +359,17 @@ func (x *Client) Expired(t *Timer, out Out) {
 }
 
 func (x *Client) timeout(out Out) {
-	pending := x.Pending()
-	x.finish()
-	if pending && x.user != nil {
-		x.user.Failed(x, ErrTimeout, out)
+	if !x.Pending() || x.user == nil {
+		x.finish()
+		return
 	}
+	defer func() {
+		if !x.lapses { // nor if the user's code has a fault
+			x.finish()
+		}
+	}()
+	x.lapse()
+	x.user.Failed(x, ErrTimeout, out)
 }
 
 // streams finds the transactions of a connection when it breaks.

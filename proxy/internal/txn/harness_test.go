@@ -87,6 +87,7 @@ type owner struct {
 	released atomic.Int32
 	unlocked int
 	heard    []string
+	lapses   bool // it calls Lapse when it has heard that time is over
 	on       func(status int)
 }
 
@@ -105,7 +106,12 @@ func (o *owner) Response(_ *Client, m *sip.Message, _ transport.Flow, _ *transpo
 	}
 }
 
-func (o *owner) Failed(_ *Client, err error, _ Out) { o.heard = append(o.heard, err.Error()) }
+func (o *owner) Failed(c *Client, err error, _ Out) {
+	o.heard = append(o.heard, err.Error())
+	if o.lapses {
+		c.Lapse()
+	}
+}
 
 // gone wants the last reference to have gone, once.
 func (o *owner) gone() {

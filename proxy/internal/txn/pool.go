@@ -3,6 +3,7 @@ package txn
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // blockLength is how many records a pool asks of the collector at once. One by one they
@@ -16,12 +17,14 @@ type Pool[T any] struct {
 	free  []*T
 	low   int // the fewest there were since the last Trim
 	block []T // what nobody has had yet
+	inUse atomic.Int64
 }
 
 // Take returns a record as it was given back, or a zero one.
 func (p *Pool[T]) Take() *T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.inUse.Add(1)
 	if last := len(p.free) - 1; last >= 0 {
 		x := p.free[last]
 		p.free = p.free[:last]
@@ -43,11 +46,15 @@ func (p *Pool[T]) Give(x *T) { p.GiveUpTo(math.MaxInt, x) }
 // GiveUpTo takes a record back unless most are idle: then it is left to the collector.
 func (p *Pool[T]) GiveUpTo(most int, x *T) {
 	p.mu.Lock()
+	p.inUse.Add(-1)
 	if len(p.free) < most {
 		p.free = append(p.free, x)
 	}
 	p.mu.Unlock()
 }
+
+// InUse is how many have been taken and not given back.
+func (p *Pool[T]) InUse() int64 { return p.inUse.Load() }
 
 // Idle is how many records have been given back and not been taken since.
 func (p *Pool[T]) Idle() int {

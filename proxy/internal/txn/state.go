@@ -15,8 +15,8 @@ func (x *Server) LastReply() []byte {
 	return x.last.B
 }
 
-// State names the state of the transaction as RFC 3261 §17.1 and RFC 6026 §7.2 do. The
-// cell is locked.
+// State names the state of the transaction as RFC 3261 §17.1 and RFC 6026 §7.2 do, or
+// "given up" after Lapse. The cell is locked.
 func (x *Client) State() string {
-	return [...]string{"idle", "calling", "proceeding", "completed", "accepted", "terminated"}[x.state]
+	return [...]string{"idle", "calling", "proceeding", "given up", "completed", "accepted", "terminated"}[x.state]
 }

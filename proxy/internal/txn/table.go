@@ -32,6 +32,8 @@ type Config struct {
 	FrTimer time.Duration
 	// Max bounds the cells of the table, 1,000,000.
 	Max int64
+	// Memory bounds what they hold.
+	Memory Memory
 	// Fault is told of a panic in the owner's code on a goroutine of the table's, which
 	// goes on after it; the cell is not locked. Without it the panic goes on.
 	Fault func(o Owner, fault any, stack []byte)
@@ -63,6 +65,7 @@ type Table struct {
 	Buffers Buffers
 
 	servers, clients atomic.Int64
+	budget           budget
 	streams          streams
 }
 
@@ -85,6 +88,7 @@ func New(cfg Config) *Table {
 		t.shards[i].clients = make([]*Client, buckets)
 	}
 	t.streams.m = map[uint64]*Client{}
+	t.Buffers.bound(t.cfg.Memory.Max)
 	return t
 }
 
@@ -93,9 +97,6 @@ func (t *Table) Config() Config { return t.cfg }
 
 // Current returns the number of server and client transactions in the table.
 func (t *Table) Current() (servers, clients int64) { return t.servers.Load(), t.clients.Load() }
-
-// Full reports whether no further request is to be taken.
-func (t *Table) Full() bool { return t.servers.Load() >= t.cfg.Max }
 
 // idleInterval is how often half of the memory that nobody has needed meanwhile is given
 // back: what a peak has left is gone in ten minutes, and no lull of a minute costs anything.
@@ -143,6 +144,7 @@ func (t *Table) Run(ctx context.Context, out Out) {
 		if now-trimmed >= int64(idleInterval/Tick) {
 			trimmed = now
 			t.Buffers.trim()
+			t.look()
 			if t.cfg.Idle != nil {
 				t.cfg.Idle()
 			}
@@ -241,6 +243,15 @@ func (t *Table) findClient(id uint64, cancel bool) *Client {
 			x.cell.Ref()
 			return x
 		}
+	}
+	return nil
+}
+
+// CellOf returns the cell of the client transaction with an id, referred to; nil if there is
+// none.
+func (t *Table) CellOf(id uint64) *Cell {
+	if x := t.findClient(id, false); x != nil {
+		return x.cell
 	}
 	return nil
 }

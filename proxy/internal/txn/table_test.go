@@ -98,8 +98,8 @@ func TestTableGrows(t *testing.T) {
 			o.Unref()
 			clients = append(clients, o)
 		}
-		if s, c := b.table.Current(); s != n || c != n || !b.table.Full() {
-			t.Fatalf("%d and %d transactions, full: %v", s, c, b.table.Full())
+		if s, c := b.table.Current(); s != n || c != n || !b.table.Full(false) {
+			t.Fatalf("%d and %d transactions, full: %v", s, c, b.table.Full(false))
 		}
 		for i := range n {
 			if !b.repeat(servers[i]) {

@@ -110,12 +110,12 @@ func (d *dialog) take(m *sip.Message, rsp Responder, rep *sip.Reply) {
 		d.takeInvite(m, rsp, rep)
 	case sip.OPTIONS:
 		rep.Status = 200
-		rep.Extra = []byte(allow + "Accept: " + sdpType + ", message/sipfrag\r\n")
+		rep.Extra = []byte(d.call.allow() + "Accept: " + sdpType + ", message/sipfrag\r\n")
 	case sip.INFO:
 		d.takeInfo(m, rsp, rep)
 	default:
 		rep.Status = 405
-		rep.Extra = []byte(allow)
+		rep.Extra = []byte(d.call.allow())
 	}
 }
 

@@ -71,8 +71,20 @@ func canWrite(uri string) bool {
 	return strings.IndexFunc(uri, func(r rune) bool { return r >= utf8.RuneSelf || r <= ' ' || r == '\\' }) < 0
 }
 
-// allow is what the agent takes within a dialog.
-const allow = "Allow: INVITE, ACK, CANCEL, BYE, NOTIFY, OPTIONS\r\n"
+// What the agent takes within a dialog: between two calls that are joined, or are to be,
+// it passes INFO on, by which many phones send DTMF if the other end allows it.
+const (
+	allowAlone  = "Allow: INVITE, ACK, CANCEL, BYE, NOTIFY, OPTIONS\r\n"
+	allowJoined = "Allow: INVITE, ACK, CANCEL, BYE, NOTIFY, OPTIONS, INFO\r\n"
+)
+
+// allow is the call's Allow line. One that begins without an offer is to be joined.
+func (c *Call) allow() string {
+	if c.peer != nil || c.invite.Offerless {
+		return allowJoined
+	}
+	return allowAlone
+}
 
 // appendInvite writes the INVITE.
 func (c *Call) appendInvite(dst []byte) []byte {
@@ -86,7 +98,7 @@ func (c *Call) appendInvite(dst []byte) []byte {
 	dst = append(dst, ";branch="+sip.MagicCookie+userPrefix+random(12)+"\r\nMax-Forwards: 70\r\nFrom: "...)
 	dst = append(dst, c.fromValue()+"\r\nTo: <"+p.To+">\r\nCall-ID: "+c.callID+"\r\nCSeq: 1 INVITE\r\n"...)
 	dst = c.appendContact(dst)
-	dst = append(dst, "User-Agent: "+c.agent.cfg.Name+"\r\n"+allow+"Supported: norefersub\r\n"...)
+	dst = append(dst, "User-Agent: "+c.agent.cfg.Name+"\r\n"+c.allow()+"Supported: norefersub\r\n"...)
 	if p.AutoAnswer {
 		host := string(c.agent.socket.HostPort)
 		dst = append(dst, "Call-Info: <sip:"+host+">;answer-after=0\r\n"+

@@ -81,7 +81,7 @@ func (d *dialog) keep(m *sip.Message, rsp Responder) *forwarded {
 	f := &forwarded{seq: cseq.Number}
 	ok := sip.Reply{Status: 200, RecordRoute: m.Method == sip.INVITE}
 	if m.Method == sip.INVITE {
-		ok.Extra = append(d.call.appendContact(nil), allow...)
+		ok.Extra = append(d.call.appendContact(nil), d.call.allow()...)
 	}
 	f.head, f.flow = rsp.Append(nil, &ok)
 	if f.later = rsp.Later(); f.later == nil {
@@ -150,9 +150,15 @@ const maxInfo = 4 << 10
 // takeInfo passes an INFO on to the joined call's phone; where there is none it is 405.
 func (d *dialog) takeInfo(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	c, peer := d.call, d.call.peer
-	if peer == nil || d.leg != legUp || len(m.Body()) > maxInfo {
+	switch {
+	case peer == nil:
 		rep.Status = 405
-		rep.Extra = []byte(allow)
+		rep.Extra = []byte(allowAlone)
+		return
+	case d.leg != legUp:
+		return // 481
+	case len(m.Body()) > maxInfo:
+		rep.Status = 413
 		return
 	}
 	f := d.keep(m, rsp)

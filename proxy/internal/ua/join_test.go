@@ -215,9 +215,15 @@ func TestJoinedInfo(t *testing.T) {
 		if rec.last.status != 200 {
 			t.Errorf("alice got %d", rec.last.status)
 		}
+		if got := s.receive(alice, inDialog{method: "OPTIONS", cseq: 6}); got.msg == nil || !strings.Contains(value(got.msg, sip.HdrAllow), "INFO") {
+			t.Errorf("OPTIONS is answered %+v", got)
+		}
+		if got := s.receive(alice, inDialog{method: "INFO", cseq: 7, body: strings.Repeat("5", maxInfo+1)}); got.status != 413 {
+			t.Errorf("an INFO too large got %d", got.status)
+		}
 		bob.Hangup()
 		s.bye()
-		info.cseq = 6
+		info.cseq = 8
 		if got := s.receive(alice, info); got.status != 481 {
 			t.Errorf("with bob gone it got %d", got.status)
 		}

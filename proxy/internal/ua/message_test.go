@@ -42,10 +42,10 @@ func TestMessage(t *testing.T) {
 		status int
 		want   Answer
 	}{
-		{"a phone takes it", phoneFlow, true, 200, Answer{200, "OK", true, true}},
-		{"the script stores it", transport.Flow{}, false, 202, Answer{202, "Accepted", false, false}},
-		{"a gateway takes it", phoneFlow, false, 200, Answer{200, "OK", false, true}},
-		{"a phone refuses it", phoneFlow, true, 415, Answer{415, "Unsupported Media Type", true, true}},
+		{"a phone takes it", phoneFlow, true, 200, Answer{Status: 200, Reason: "OK", Bound: true, Relayed: true}},
+		{"the script stores it", transport.Flow{}, false, 202, Answer{Status: 202, Reason: "Accepted", Bound: false, Relayed: false}},
+		{"a gateway takes it", phoneFlow, false, 200, Answer{Status: 200, Reason: "OK", Bound: false, Relayed: true}},
+		{"a phone refuses it", phoneFlow, true, 415, Answer{Status: 415, Reason: "Unsupported Media Type", Bound: true, Relayed: true}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			run(t, Config{}, func(s *stand) {

@@ -125,10 +125,10 @@ func (c *Call) reinvite(sdp []byte, done func(answer)) error {
 	}
 	d.localSeq++
 	r := &reoffer{seq: d.localSeq, open: true}
-	what := content{headers: allow}
+	what := content{headers: c.allow()}
 	if sdp != nil {
 		what = described(c.relabel(sdp))
-		what.headers += allow
+		what.headers += allowJoined // it is the other phone's
 		r.ack = &content{}
 	}
 	d.reoffer = r

@@ -38,7 +38,7 @@ func (d *dialog) takeInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	d.refreshTarget(m)
 	cseq, _ := m.CSeq()
 	ok := sip.Reply{Status: 200, ContentType: sdpType, Body: body, RecordRoute: true}
-	ok.Extra = append(d.call.appendContact(nil), allow+"Supported: norefersub\r\n"...)
+	ok.Extra = append(d.call.appendContact(nil), d.call.allow()+"Supported: norefersub\r\n"...)
 	msg, flow := rsp.Append(nil, &ok)
 	d.repeat(&reinviteReply{seq: cseq.Number, msg: msg, flow: flow})
 	*rep = ok

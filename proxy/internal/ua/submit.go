@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync/atomic"
 
 	"seraph/proxy/internal/sip"
@@ -20,6 +21,18 @@ type Answer struct {
 	// Relayed says that another element has answered. Without it, nobody has, or
 	// the script answers by itself.
 	Relayed bool
+	// Challenge is what a 401 or 407 to a Within asks for.
+	Challenge Challenge
+}
+
+// Challenge is what a request was challenged with.
+type Challenge struct {
+	// URI is the Request-URI that the request was sent with, and Addr the address that it was
+	// sent to. By what name that was found does not count: who is hung up has chosen it.
+	URI  string
+	Addr netip.AddrPort
+	// Lines are the WWW-Authenticate and Proxy-Authenticate lines, each ending in CRLF.
+	Lines string
 }
 
 // outside is a request outside any dialog, as ask sends it.

@@ -34,6 +34,7 @@ type Within struct {
 type foreign struct {
 	txn.Cell
 	client txn.Client
+	uri    string // the Request-URI
 	final  chan Answer
 	failed chan error
 }
@@ -49,10 +50,23 @@ func (r *foreign) Response(_ *txn.Client, m *sip.Message, _ transport.Flow, _ *t
 	if m.Status < 200 {
 		return
 	}
+	answer := Answer{Status: m.Status, Reason: cleanText(m.Reason()), Relayed: true}
+	if m.Status == 401 || m.Status == 407 {
+		answer.Challenge = Challenge{URI: r.uri, Addr: r.client.Flow().Remote, Lines: challengeLines(m)}
+	}
 	select {
-	case r.final <- Answer{Status: m.Status, Reason: cleanText(m.Reason()), Relayed: true}:
+	case r.final <- answer:
 	default:
 	}
+}
+
+func challengeLines(m *sip.Message) (lines string) {
+	for _, id := range [...]sip.HeaderID{sip.HdrWWWAuthenticate, sip.HdrProxyAuthenticate} {
+		for h := m.Header(id); h != nil; h = m.Next(h) {
+			lines += string(m.Buf[h.Start:h.End])
+		}
+	}
+	return lines
 }
 
 // Failed takes a time-out or the end of the connection.
@@ -110,6 +124,7 @@ func (a *Agent) start(r *foreign, w *Within) error {
 	}
 	a.table.Init(&r.Cell, rand.Uint64(), r)
 	defer r.Unref()
+	r.uri = uri
 	try := func(f transport.Flow) error {
 		r.Lock()
 		defer r.Unlock()

@@ -85,6 +85,24 @@ func TestSendWithin(t *testing.T) {
 	})
 }
 
+// TestSendWithinChallenged: the answer tells what a gateway asks for, and where the request went.
+func TestSendWithinChallenged(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		done := s.sending(s.t.Context(), bye())
+		p := s.lastSent()
+		m := &sip.Message{}
+		if err := m.Parse(p.msg.AppendReply(nil, &sip.Reply{Status: 407, Extra: []byte("Contact: <sip:x@192.0.2.1>\r\nProxy-Authenticate: Digest realm=\"r\"\r\nWWW-Authenticate: Digest realm=\"s\"\r\n")})); err != nil {
+			t.Fatal(err)
+		}
+		s.table.Response(m, p.flow, nil)
+		got := <-done
+		want := Challenge{URI: "sip:bob@10.0.0.8:5060", Addr: phoneFlow.Remote, Lines: "WWW-Authenticate: Digest realm=\"s\"\r\nProxy-Authenticate: Digest realm=\"r\"\r\n"}
+		if got.err != nil || got.Status != 407 || got.Challenge != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	})
+}
+
 // TestSendWithinByRoutes: the route set is followed, loose or strict, and a flow that is
 // gone is replaced by the target.
 func TestSendWithinByRoutes(t *testing.T) {

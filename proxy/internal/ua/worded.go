@@ -2,7 +2,6 @@ package ua
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,19 +28,6 @@ type Worded struct {
 	// Headers are header lines, ending in LF or CRLF.
 	Headers string
 	Body    []byte
-}
-
-// Reply is the final response to a Worded.
-type Reply struct {
-	Status int
-	Reason string
-	// Target is the URI in its Contact, empty if it has none.
-	Target string
-	// Routes are the route set that it makes (RFC 3261 §12.1.2), as name-addr.
-	Routes []string
-	// Headers are its header lines, as they came or, where the script has answered,
-	// as they would have gone out.
-	Headers string
 }
 
 // maxWorded bounds the headers and the body of a Worded, in bytes each.
@@ -80,32 +66,20 @@ func (a *Agent) Request(p Worded) (*Requested, error) {
 	if err != nil {
 		return nil, err
 	}
+	sent := &Requested{reply: w.reply}
 	user, domain := optionsUser, a.socket.AdvertisedHost
 	switch {
 	case w.toTag != "":
 		err = a.within(w)
 	case w.method == "INVITE":
-		err = a.begin(p.URI, w, user, domain)
+		sent.call, err = a.begin(p.URI, w, user, domain)
 	default:
 		err = a.outside(p.URI, w, user, domain)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Requested{w.reply}, nil
-}
-
-// Requested is a request that has been sent.
-type Requested struct{ reply chan []byte }
-
-// Wait waits for the final response, once; the error holds that of ctx.
-func (r *Requested) Wait(ctx context.Context) (Reply, error) {
-	select {
-	case msg := <-r.reply:
-		return readReply(msg)
-	case <-ctx.Done():
-		return Reply{}, fmt.Errorf("no answer: %w", ctx.Err())
-	}
+	return sent, nil
 }
 
 // read takes a Worded apart.
@@ -200,20 +174,19 @@ func (w *worded) complete() error {
 }
 
 // begin sends an INVITE.
-func (a *Agent) begin(uri string, w *worded, user, domain string) error {
+func (a *Agent) begin(uri string, w *worded, user, domain string) (*Call, error) {
 	var from sip.NameAddr
 	if err := sip.ParseNameAddr([]byte(w.from), &from); err != nil {
-		return err
+		return nil, err
 	}
 	if a.callOf(w) != nil {
-		return ErrUsed
+		return nil, ErrUsed
 	}
-	_, err := a.Invite(Invite{To: uri, From: string(from.URI), User: user, Domain: domain, worded: w}, func(e Event) {
+	return a.Invite(Invite{To: uri, From: string(from.URI), User: user, Domain: domain, Timeout: maxRing, worded: w}, func(e Event) {
 		if e.Kind == Failed { // without a response, else this is one too many
 			w.final(localReply(e))
 		}
 	})
-	return err
 }
 
 // localReply is the response that nobody sent to an INVITE that ended without one.
@@ -343,53 +316,4 @@ func (a *Agent) HostPort() string {
 		return ""
 	}
 	return string(a.socket.HostPort)
-}
-
-// CancelRequest cancels the INVITE of a Request that has no final response; false if
-// there is none with this Call-ID and CSeq.
-func (a *Agent) CancelRequest(callID string, seq uint32) bool {
-	a.mu.Lock()
-	var found *Call
-	for _, c := range a.calls {
-		if w := c.invite.worded; w != nil && c.callID == callID && w.seq == seq {
-			found = c
-		}
-	}
-	a.mu.Unlock()
-	if found == nil {
-		return false
-	}
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	if !found.inviting || found.cancelled {
-		return false
-	}
-	found.cancel()
-	return true
-}
-
-// readReply reads a final response.
-func readReply(msg []byte) (Reply, error) {
-	var m sip.Message
-	if err := m.Parse(msg); err != nil {
-		// One of those made above has a status line only.
-		var r Reply
-		line, _, _ := strings.Cut(string(msg), "\r\n")
-		if _, err := fmt.Sscanf(line, "SIP/2.0 %d", &r.Status); err != nil {
-			return Reply{}, errors.Join(ErrBadAnswer, err)
-		}
-		r.Reason = cleanText([]byte(line[min(len(line), len("SIP/2.0 200 ")):]))
-		return r, nil
-	}
-	r := Reply{Status: m.Status, Reason: cleanText(m.Reason())}
-	values := m.Values(sip.HdrContact)
-	var contact sip.NameAddr
-	if v := values.Next(); v != nil && sip.ParseNameAddr(v, &contact) == nil && canWrite(string(contact.URI)) {
-		r.Target = string(contact.URI)
-	}
-	r.Routes, _ = routeSet(&m)
-	_, rest, _ := bytes.Cut(msg, []byte("\r\n"))
-	head, _, _ := bytes.Cut(rest, []byte("\r\n\r\n"))
-	r.Headers = string(head) + "\r\n"
-	return r, nil
 }

@@ -41,10 +41,15 @@ type Config struct {
 	Calls      Calls
 	// Subscribers says which of the addresses are subscribers.
 	Subscribers func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
+	// Up reports whether a call is still up in the table of dialogs; nil for no table.
+	Up func(callID, fromTag, toTag []byte) bool
 	// Publish sends an event to who listens, and Wanted says whether anybody does;
 	// nil for no events.
 	Publish func(topic string, data any)
 	Wanted  func(topic string) bool
+	// Journal is the folder of the rows that the database has not taken when the program
+	// ends; empty: they are lost.
+	Journal string
 	Now     func() time.Time // nil: time.Now
 	Log     *slog.Logger     // nil: nothing is logged
 }
@@ -61,6 +66,7 @@ type Module struct {
 	queue   queue
 	writing sync.Mutex // held while a batch is written
 	again   bool       // what was put back may be written already; guarded by writing
+	kept    bool       // the journal has rows that are queued; of the writer's goroutine
 
 	written, missed, lost, foreignDropped, pruned atomic.Int64
 }

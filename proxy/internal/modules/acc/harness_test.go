@@ -201,17 +201,23 @@ func newBench(t *testing.T, script func(c *module.Ctx), params ...string) *bench
 			})
 		},
 	})
+	b.start(script, params...)
+	return b
+}
+
+// start gives the module its parameters and its router.
+func (b *bench) start(script func(c *module.Ctx), params ...string) {
+	b.t.Helper()
 	for _, p := range params {
 		name, value, _ := strings.Cut(p, " ")
-		if err := moduletest.Set(t, b.m, name, value); err != nil {
-			t.Fatal(err)
+		if err := moduletest.Set(b.t, b.m, name, value); err != nil {
+			b.t.Fatal(err)
 		}
 	}
 	if err := b.m.Init(); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	b.router = moduletest.New(t, &moduletest.Script{Request: script}, func(c *relay.Config) { c.Accountant = b.m })
-	return b
+	b.router = moduletest.New(b.t, &moduletest.Script{Request: script}, func(c *relay.Config) { c.Accountant = b.m })
 }
 
 // refusing is a script that refuses with a status once it has looked the callee up.

@@ -70,10 +70,26 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 		relayed: c.Relayed(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
 	if c.Method() == sip.BYE {
-		m.account(&e)
+		if status/100 != 2 || !m.goesOn(e.request) {
+			m.account(&e)
+		}
 		return
 	}
 	m.invite(&e, c.Elsewhere())
+}
+
+// goesOn reports whether a call is still up whose BYE was taken: one that may have been written by
+// who got it. The row of its end is made when that has come.
+func (m *Module) goesOn(bye *sip.Message) bool {
+	if m.cfg.Up == nil {
+		return false
+	}
+	from, err := bye.From()
+	if err != nil {
+		return false
+	}
+	to, err := bye.To()
+	return err == nil && m.cfg.Up(bye.CallID(), from.Tag, to.Tag)
 }
 
 // Refused takes a stateless final reply to an INVITE (relay.Accountant).

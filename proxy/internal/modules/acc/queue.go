@@ -61,8 +61,14 @@ func (q *queue) put(k kind, e *ending) bool {
 	return true
 }
 
-// maxRow is the largest size of a packed row in bytes: its numbers and ten texts.
-const maxRow = 19 + 10*(2+maxText)
+const (
+	// rowNumbers is the size of a packed row's numbers in bytes, and rowTexts how many texts
+	// follow them.
+	rowNumbers = 19
+	rowTexts   = 10
+	// maxRow is the largest size of a packed row in bytes.
+	maxRow = rowNumbers + rowTexts*(2+maxText)
+)
 
 // grow makes room for a row, twice as much as there is: append would do it in many
 // small steps.

@@ -15,14 +15,22 @@ type Talk struct {
 	Caller, Callee         []byte
 	Began, Answered, Ended time.Time
 	HungUpBy               string // store.HungUpCaller and so on
+	// ByRouter says that the BYEs were the router's own, which pass nowhere.
+	ByRouter bool
 }
 
 // Talk notes in call_log that a call was answered. Its length is not known until HungUp,
 // and stays so should the router end before.
 func (m *Module) Talk(t Talk) { m.putTalk(kindTalk, &t) }
 
-// HungUp notes when a call that was answered ended, and by whom.
-func (m *Module) HungUp(t Talk) { m.putTalk(kindHungUp, &t) }
+// HungUp notes when a call that was answered ended, and by whom. What the router has hung up
+// gets the row of a BYE in acc, unless a flag says which requests do.
+func (m *Module) HungUp(t Talk) {
+	if t.ByRouter && m.set.dbFlag == noFlag {
+		m.putTalk(kindAcc, &t)
+	}
+	m.putTalk(kindHungUp, &t)
+}
 
 func (m *Module) putTalk(k kind, t *Talk) {
 	if !m.on || len(t.Caller) == 0 && len(t.Callee) == 0 {
@@ -55,17 +63,21 @@ func (q *queue) putTalk(k kind, t *Talk) bool {
 }
 
 // appendTalk packs a row as appendRow does, with other things in some of its places: the
-// second time is when the call was answered or ended, and the text who hung up.
+// second time is when the call was answered or ended, and the text who hung up, in a row of acc
+// the reason.
 func appendTalk(dst []byte, k kind, t *Talk) []byte {
-	at := t.Answered
-	if k == kindHungUp {
+	at, method, why := t.Answered, "", t.HungUpBy
+	switch k {
+	case kindHungUp:
 		at = t.Ended
+	case kindAcc:
+		at, method, why = t.Ended, "BYE", "OK"
 	}
 	dst = append(dst, byte(k))
 	dst = binary.LittleEndian.AppendUint16(dst, 200)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.Began.UnixNano()))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(at.UnixNano()))
-	dst = appendText(dst, nil)
+	dst = appendString(dst, method)
 	dst = appendText(dst, t.CallID)
 	dst = appendText(dst, t.FromTag)
 	dst = appendText(dst, t.ToTag)
@@ -73,8 +85,14 @@ func appendTalk(dst []byte, k kind, t *Talk) []byte {
 	dst = appendText(dst, t.Display)
 	dst = appendText(dst, t.TargetURI)
 	dst = appendText(dst, t.Callee)
-	n := len(dst)
-	dst = append(append(dst, 0, 0), t.HungUpBy...)
-	binary.LittleEndian.PutUint16(dst[n:], uint16(len(dst)-n-2))
+	dst = appendString(dst, why)
+	if k == kindAcc {
+		return appendText(dst, nil) // it came from nowhere
+	}
 	return appendText(dst, t.Caller)
+}
+
+// appendString is appendText for a short text.
+func appendString(dst []byte, text string) []byte {
+	return append(binary.LittleEndian.AppendUint16(dst, uint16(len(text))), text...)
 }

@@ -29,6 +29,7 @@ func (m *Module) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	work.Go(func() { m.pruneAll(ctx) })
 	defer work.Wait()
+	m.readKept()
 	for {
 		select {
 		case <-ctx.Done():
@@ -39,14 +40,25 @@ func (m *Module) Run(ctx context.Context) {
 			return
 		}
 		m.flush(ctx)
+		m.forgetKept(ctx)
 	}
 }
 
 // Close writes what is still queued, after the last call. What the database does not
-// take before ctx ends is lost, and said to be.
+// take before ctx ends is kept for the next start. Where that is not possible it is lost,
+// and said to be.
 func (m *Module) Close(ctx context.Context) error {
 	m.flush(ctx)
+	m.forgetKept(ctx)
 	if n := m.queue.len(); n > 0 {
+		kept, err := m.keep()
+		if kept && err == nil {
+			m.cfg.Log.Warn("acc: rows are kept for the next start, the database does not take them", "rows", n, "folder", m.cfg.Journal)
+			return nil
+		}
+		if err != nil {
+			m.cfg.Log.Error("acc: rows cannot be kept", "error", err)
+		}
 		m.lost.Add(int64(n))
 		m.cfg.Log.Error("acc: rows are lost, the database does not take them", "lost", n)
 		return fmt.Errorf("acc: %d rows are lost: the database does not take them", n)

@@ -125,5 +125,6 @@ func (m *Module) lookup(c *module.Ctx) int {
 	if !ok || c.SetURI(to.uri) != nil {
 		return module.False
 	}
+	c.Moved()
 	return module.True
 }

@@ -24,7 +24,7 @@ func TestCheckIdentity(t *testing.T) {
 		{"other domain", "<sip:alice@example.com>", "<sip:alice@example.org.uk>", "alice", "example.org", -1, -1},
 		{"joined differently", "<sip:alic@example.org>", "<sip:alice@xample.org>", "alice", "example.org", -1, -1},
 		{"no user", "<sip:example.org>", "<tel:+4930>", "alice", "example.org", -1, -1},
-		{"nonsense", "<nonsense>", "<sip:>", "alice", "example.org", -1, -1},
+		{"nonsense", "<nonsense:alice@example.org>", "<sip:>", "alice", "example.org", -1, -1},
 		{"nobody authenticated", "<sip:alice@example.org>", "<sip:alice@example.org>", "", "", -1, -1},
 	} {
 		text := strings.Replace(moduletest.Request("INVITE", "sip:bob@example.org", "To: "+c.to), `"Alice" <sip:alice@example.org>`, c.from, 1)

@@ -39,6 +39,9 @@ func (s *stand) connected(id string) ctlproto.CtdStatus {
 	if got := string(invite.HeaderValue(sip.HdrFrom)); !strings.HasPrefix(got, "<sip:alice@example.org>;tag=") || len(invite.Body()) != 0 {
 		s.t.Errorf("bob got %q", invite.Buf)
 	}
+	if first := string(s.alice.invite.HeaderValue(sip.HdrAllow)); strings.Contains(first, "INFO") {
+		s.t.Errorf("alone it allows %s", first)
+	}
 	s.bob.invite = invite
 	s.bob.answer(invite, 180)
 	s.want(ctlproto.CtdRingingThem)
@@ -46,6 +49,11 @@ func (s *stand) connected(id string) ctlproto.CtdStatus {
 	reinvite := s.alice.expect("INVITE sip:alice@10.9.8.7:5060")
 	if !strings.Contains(string(reinvite.Body()), "m=audio 4000 RTP/AVP 0") {
 		s.t.Errorf("the offer to alice: %q", reinvite.Buf)
+	}
+	for _, m := range []*sip.Message{invite, reinvite} { // a phone sends DTMF by INFO only where that is allowed
+		if allow := string(m.HeaderValue(sip.HdrAllow)); !strings.Contains(allow, "INFO") || !strings.Contains(allow, "BYE") {
+			s.t.Errorf("joined it allows %q", allow)
+		}
 	}
 	s.alice.answerSDP(reinvite, aliceSDP)
 	s.alice.expect("ACK")

@@ -23,7 +23,7 @@ func TestRingingPhoneObeysNobody(t *testing.T) {
 		}
 	}
 	n := 100
-	for _, method := range []string{"SUBSCRIBE", "REFER", "NOTIFY", "notify", "PUBLISH", "MESSAGE", "OPTIONS", "PING"} {
+	for _, method := range []string{"SUBSCRIBE", "REFER", "NOTIFY", "PUBLISH", "MESSAGE", "OPTIONS", "PING"} {
 		for _, event := range []string{"check-sync;reboot=true", "talk", "refer", "telephone-event"} {
 			n++
 			for end, sent := range both(method, n, "Event: "+event) {

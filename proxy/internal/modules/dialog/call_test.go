@@ -3,6 +3,8 @@ package dialog_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -132,9 +134,7 @@ func TestNotTracked(t *testing.T) {
 // TestFull: what does not fit is relayed and counted, from its INVITE to its BYE.
 func TestFull(t *testing.T) {
 	o := newOffice(t, "max_dialogs 16")
-	for i := range 16 {
-		o.invites("fill-" + string(rune('a'+i)))
-	}
+	o.fills(16)
 	c := o.invites("over")
 	o.wantStates("full", 16, 0, 0, 0)
 	c.up()
@@ -153,37 +153,56 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestDialogBroken: 481 and 408 end a dialog; the BYE that follows still passes.
+// TestDialogBroken: at 481 and 408 the router hangs up both ends, and the call is over then, in
+// the accounts, too; where it may not, the call is over at once, and the phone's BYE still passes.
 func TestDialogBroken(t *testing.T) {
 	for name, c := range map[string]struct {
 		method string
 		status int
 		over   bool
+		by     string
 	}{
-		"481 to a re-INVITE": {"INVITE", 481, true}, "408 to a re-INVITE": {"INVITE", 408, true}, "481 to an INFO": {"INFO", 481, true},
-		"488 to a re-INVITE": {"INVITE", 488, false}, "500 to an INFO": {"INFO", 500, false}, "481 to the BYE": {"BYE", 481, true},
-		"401 to the BYE": {"BYE", 401, false}, "407 to the BYE": {"BYE", 407, false},
+		"481 to a re-INVITE": {"INVITE", 481, true, "router"}, "408 to a re-INVITE": {"INVITE", 408, true, "router"}, "481 to an INFO": {"INFO", 481, true, "router"},
+		"488 to a re-INVITE": {method: "INVITE", status: 488}, "500 to an INFO": {method: "INFO", status: 500}, "481 to the BYE": {"BYE", 481, true, "caller"},
+		"401 to the BYE": {method: "BYE", status: 401}, "407 to the BYE": {method: "BYE", status: 407},
 	} {
-		t.Run(name, func(t *testing.T) {
-			o := newOffice(t)
-			call := o.invites("b").up()
-			call.reply(bob, call.the(c.method+" ", call.request(c.method, "sip:bob@192.0.2.8", 2, "bt")), c.status)
-			if c.over {
-				o.wantBusy("broken", "")
-				o.wantStates("broken", 0, 0, 0, 0)
-			} else {
-				o.wantStates("goes on", 0, 0, 0, 1)
-			}
-			if c.method == "BYE" && c.over {
-				o.wantNothingLeft()
-				return
-			}
-			call.hangsUp(3)
-			o.wantNothingLeft()
-			if len(o.talks) != 2 {
-				t.Errorf("the accounts say %q", o.talks)
-			}
-		})
+		for _, params := range [][]string{nil, {"timeout_bye 0"}} {
+			t.Run(name+join(params), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					o := newOffice(t, params...)
+					stop := o.run()
+					call := o.invites("b").up()
+					call.reply(bob, call.the(c.method+" ", call.request(c.method, "sip:bob@192.0.2.8", 2, "bt")), c.status)
+					time.Sleep(2 * time.Second)
+					stop()
+					byes := 0
+					if c.over {
+						o.wantBusy("broken", "")
+						o.wantStates("broken", 0, 0, 0, 0)
+					} else {
+						o.wantStates("goes on", 0, 0, 0, 1)
+					}
+					switch {
+					case c.over && params == nil:
+						byes = 2
+						o.refuses("its own BYE", call.request("BYE", "sip:bob@192.0.2.8", 3, "bt"))
+						if len(o.talks) != 2 || !contains(o.talks[1], c.by) {
+							t.Errorf("the accounts say %q", o.talks)
+						}
+					case c.over && c.method == "BYE":
+					default:
+						call.hangsUp(3)
+					}
+					if lines := o.sender.lines(); len(lines) != byes {
+						t.Errorf("the router has sent %q", lines)
+					}
+					o.wantNothingLeft()
+					if len(o.talks) != 2 {
+						t.Errorf("the accounts say %q", o.talks)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -29,6 +29,9 @@ type Sender interface {
 type Config struct {
 	// Sender hangs up and asks whether a phone is still there; nil for neither.
 	Sender Sender
+	// Credentials gives the header line that answers a challenge to such a request, which was
+	// answered tried times before; false for none. nil for no credentials.
+	Credentials func(method string, asked *ua.Challenge, tried int) (line string, ok bool)
 	// Local reports whether a domain is one of ours; nil for none.
 	Local func(domain []byte) bool
 	// Sockets are the listening sockets, once there are any.
@@ -56,6 +59,7 @@ type Account struct {
 	Caller, Callee         []byte
 	Began, Answered, Ended time.Time
 	HungUpBy               string // store.HungUpCaller and so on; "" until it has ended, or unknown
+	ByRouter               bool   // the router has hung up both ends
 }
 
 // Who ended a call, as the accounts have it.
@@ -86,7 +90,8 @@ type Module struct {
 	work    sync.WaitGroup // requests of our own under way
 	over    chan struct{}  // closed when they are to end
 	endOnce sync.Once
-	working chan struct{} // a place for each that nobody waits for
+	places  places // of those that nobody waits for
+	turn    int    // the shard that the sweep begins with
 
 	tracked, refused, expired, rejected, lost atomic.Int64
 }
@@ -102,9 +107,9 @@ func New(cfg Config) *Module {
 	if cfg.Started.IsZero() {
 		cfg.Started = cfg.Now()
 	}
-	m := &Module{cfg: cfg, set: defaults(), events: make(chan ctlproto.DialogEvent, maxEvents), working: make(chan struct{}, 64), over: make(chan struct{})}
+	m := &Module{cfg: cfg, set: defaults(), events: make(chan ctlproto.DialogEvent, maxEvents), over: make(chan struct{})}
 	m.table.seed = maphash.MakeSeed()
-	m.busy.seed = m.table.seed
+	m.busy.seed, m.places.seed = m.table.seed, m.table.seed
 	return m
 }
 
@@ -127,8 +132,23 @@ func (m *Module) Init() error {
 // Busy reports whether a call of an address of ours is up. The address is canonical.
 func (m *Module) Busy(address string) bool { return m.busy.has(address) }
 
+// Up reports whether a call is up, whoever of the two has sent what the tags are of.
+func (m *Module) Up(callID, fromTag, toTag []byte) bool {
+	if !m.on.Load() {
+		return false
+	}
+	hash := m.table.hash(callID)
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	d, _ := s.find(hash, callID, fromTag, toTag)
+	return d != nil && d.state.up()
+}
+
 // Run publishes events, and ends what is over by time, until ctx ends.
 func (m *Module) Run(ctx context.Context) {
+	var news sync.WaitGroup
+	news.Go(func() { m.publish(ctx) }) // they wait for no phone
+	defer news.Wait()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -137,12 +157,22 @@ func (m *Module) Run(ctx context.Context) {
 			m.endOnce.Do(func() { close(m.over) })
 			m.work.Wait()
 			return
-		case e := <-m.events:
-			m.cfg.Publish(ctlproto.TopicDialog, e)
 		case <-tick.C:
 			now := m.cfg.Now()
-			m.sweep(ctx, now)
+			m.sweep(now)
 			m.probe(ctx, now)
+		}
+	}
+}
+
+// publish publishes events until ctx ends.
+func (m *Module) publish(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-m.events:
+			m.cfg.Publish(ctlproto.TopicDialog, e)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 type sides struct {
 	ctlproto.DlgEnded
 	toCaller, toCallee ua.Within
+	placed             bool // it has a place of its own, with both hosts
 }
 
 // End hangs up the dialogs that p names: by BYE to both sides, or, where nobody has
@@ -83,7 +84,7 @@ func (m *Module) pickShard(s *shard, p ctlproto.DlgEndParams) (up []*sides, earl
 	for _, head := range s.buckets {
 		for d := head; d != nil; d = d.next {
 			switch {
-			case d.state == deleted || !m.named(d, p):
+			case d.state == deleted || d.ending || !m.named(d, p):
 			case d.state.up():
 				up = append(up, m.leave(s, d))
 			case !slices.ContainsFunc(early, func(k txn.Key) bool { return k == d.key }):
@@ -105,19 +106,27 @@ func (m *Module) named(d *dialog, p ctlproto.DlgEndParams) bool {
 	return string(d.callID) == p.CallID && (p.FromTag == "" || string(d.caller.tag) == p.FromTag) && (p.ToTag == "" || string(d.callee.tag) == p.ToTag)
 }
 
-// leave ends a dialog that is up, on the router's account, and returns the BYEs for it.
-// The record stays until they are answered.
+// leave has nothing pass any more within a dialog that is up, and returns the BYEs for it. The
+// call is over once they are answered: see settle.
 func (m *Module) leave(s *shard, d *dialog) *sides {
-	m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
-	d.ending = true
-	s.due(d, m.cfg.Now().Add(2*byeTime))
+	d.ending, d.left = true, m.cfg.Now()
+	s.due(d, d.left.Add(2*byeTime))
 	x := &sides{
 		DlgEnded: ctlproto.DlgEnded{CallID: text(d.callID), FromTag: text(d.caller.tag), ToTag: text(d.callee.tag)},
 		toCaller: d.request(sip.BYE, false), toCallee: d.request(sip.BYE, true),
 	}
-	x.toCaller.CSeq++
-	x.toCallee.CSeq++
+	next := uint32(d.tries)*seqsPerTry + 1
+	x.toCaller.CSeq += next
+	x.toCallee.CSeq += next
 	return x
+}
+
+// overAt is when a call that ends now was over: what the router has hung up, when it did so.
+func (d *dialog) overAt(now time.Time) time.Time {
+	if d.ending {
+		return d.left
+	}
+	return now
 }
 
 // request is what a request to one side of a dialog is made of, as if the other side had
@@ -139,11 +148,11 @@ func (d *dialog) request(method sip.Method, toCallee bool) ua.Within {
 	return w
 }
 
-// hangUp sends the BYEs of a dialog that leave has ended, and forgets it.
+// hangUp sends the BYEs of a dialog that leave has picked, and says how they were answered.
 func (m *Module) hangUp(x *sides, reason string) ctlproto.DlgEnded {
 	header := "Reason: SIP;cause=200;text=\"" + reason + "\"\r\n"
 	x.toCaller.Headers, x.toCallee.Headers = header, header
-	ctx, cancel := context.WithTimeout(context.Background(), byeTime)
+	ctx, cancel := context.WithCancel(context.Background())
 	m.work.Go(func() { // who stops the router does not wait for phones that say nothing
 		select {
 		case <-m.over:
@@ -153,16 +162,65 @@ func (m *Module) hangUp(x *sides, reason string) ctlproto.DlgEnded {
 	})
 	defer cancel()
 	callee := make(chan ctlproto.DlgAnswer, 1)
-	m.work.Go(func() { callee <- m.send(ctx, x.toCallee) })
-	x.Caller = m.send(ctx, x.toCaller)
+	m.work.Go(func() { callee <- m.bye(ctx, x, &x.toCallee) })
+	x.Caller = m.bye(ctx, x, &x.toCaller)
 	x.Callee = <-callee
-	m.forget(x.toCaller.CallID, x.toCallee.FromTag, x.toCallee.ToTag)
+	if x.placed {
+		m.places.leave()
+	}
+	m.settle(x)
 	return x.DlgEnded
 }
 
-// send sends a request and says how it was answered.
+// bye sends one BYE, and gives the place of its host back.
+func (m *Module) bye(ctx context.Context, x *sides, w *ua.Within) ctlproto.DlgAnswer {
+	patience := byeTime
+	if x.placed {
+		patience = m.places.patience(hostOf(w))
+		defer m.places.heard(hostOf(w))
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return m.send(ctx, *w)
+}
+
+// Bounds of how a call is hung up that is not let go.
+const (
+	// maxTries is how often both ends are sent a BYE, and tryAgain the time between.
+	maxTries = 5
+	tryAgain = time.Minute
+	// seqsPerTry is how many numbers one of them may use up: a challenge is answered by another
+	// request (RFC 3261 §22.2).
+	seqsPerTry = 4
+	// maxCSeq is the highest number that a phone may use: those of the router follow, and
+	// have to be below 2^31 (RFC 3261 §8.1.1.5).
+	maxCSeq = 1<<31 - 1 - seqsPerTry*(maxTries+1)
+)
+
+// uncountable reports whether no number is left for the router after a request within a dialog: it
+// could not hang up in the name of who sends that.
+func uncountable(msg *sip.Message) bool {
+	cseq, err := msg.CSeq()
+	return err != nil || cseq.Number > maxCSeq && msg.Method != sip.ACK
+}
+
+// send sends a request and says how it was answered. The challenge of a gateway to a BYE is
+// answered where there is a credential for it.
 func (m *Module) send(ctx context.Context, w ua.Within) ctlproto.DlgAnswer {
+	headers := w.Headers
 	answer, err := m.cfg.Sender.SendWithin(ctx, w)
+	for tried := range seqsPerTry - 1 {
+		if err != nil || answer.Status != 401 && answer.Status != 407 || w.Method != sip.BYE || m.cfg.Credentials == nil {
+			break
+		}
+		line, ok := m.cfg.Credentials(w.Method.String(), &answer.Challenge, tried)
+		if !ok {
+			break
+		}
+		w.CSeq++
+		w.Headers = headers + line
+		answer, err = m.cfg.Sender.SendWithin(ctx, w)
+	}
 	if err != nil {
 		m.cfg.Log.Info("request within a dialog was not answered", "method", w.Method.String(), "call_id", w.CallID, "error", err)
 		if errors.Is(err, ua.ErrNoWay) || errors.Is(err, ua.ErrBadAddress) {
@@ -173,22 +231,38 @@ func (m *Module) send(ctx context.Context, w ua.Within) ctlproto.DlgAnswer {
 	return ctlproto.DlgAnswer{Code: answer.Status, Text: answer.Reason}
 }
 
-// forget takes a dialog out.
-func (m *Module) forget(callID, fromTag, toTag string) {
-	hash := m.table.hash([]byte(callID))
+// settle takes a dialog out that both ends have left. An end that has refused the BYE may still
+// be in the call, at a gateway at somebody's cost: then the call goes on, also in the
+// accounts, and is hung up again a minute later.
+func (m *Module) settle(x *sides) {
+	callID := []byte(x.toCaller.CallID)
+	hash := m.table.hash(callID)
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
-	if d, _ := s.find(hash, []byte(callID), []byte(fromTag), []byte(toTag)); d != nil {
-		m.finish(s, d, byRouter)
-		m.table.remove(s, d)
+	d, _ := s.find(hash, callID, []byte(x.toCallee.FromTag), []byte(x.toCallee.ToTag))
+	if d == nil || !d.ending {
+		return
 	}
+	gone := x.Caller.Gone() && x.Callee.Gone()
+	if d.tries++; gone || d.tries >= maxTries {
+		if !gone {
+			m.cfg.Log.Error("a call cannot be hung up and may go on", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code)
+		}
+		m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
+		m.table.remove(s, d)
+		return
+	}
+	m.cfg.Log.Warn("a call is not hung up yet: an end has refused", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code, "again_in", tryAgain)
+	d.ending, d.closing = false, true
+	s.due(d, m.cfg.Now().Add(tryAgain))
 }
 
-// sweep ends what is over by time.
-func (m *Module) sweep(ctx context.Context, now time.Time) {
+// sweep ends what is over by time. It waits for nobody.
+func (m *Module) sweep(now time.Time) {
+	m.turn++ // where there are no places for all, none is the first for ever
 	for i := range m.table.shards {
-		for _, x := range m.sweepShard(&m.table.shards[i], now) {
-			m.inBackground(ctx, func() { m.hangUp(x, "Call too old") })
+		for _, x := range m.sweepShard(&m.table.shards[(i+m.turn)%shards], now) {
+			m.work.Go(func() { m.hangUp(x, "Call too old") })
 		}
 	}
 }
@@ -208,10 +282,10 @@ func (m *Module) sweepShard(s *shard, now time.Time) (over []*sides) {
 			case d.lingers:
 			case now.Before(d.deadline):
 				s.due(d, d.deadline)
-			case d.state.up() && m.set.timeoutBye && m.cfg.Sender != nil:
-				m.expired.Add(1)
-				m.cfg.Log.Info("a call is over by time", "call_id", text(d.callID), "answered", d.answered, "acknowledged", d.state == confirmed)
-				over = append(over, m.leave(s, d))
+			case d.state.up() && !d.ending && (m.set.timeoutBye || d.tries > 0) && m.cfg.Sender != nil:
+				if x := m.tooOld(s, d); x != nil {
+					over = append(over, x)
+				}
 			default:
 				m.drop(s, d)
 			}
@@ -221,24 +295,30 @@ func (m *Module) sweepShard(s *shard, now time.Time) (over []*sides) {
 	return over
 }
 
+// tooOld is leave for a call whose time is over; nil where it has to wait for a place.
+func (m *Module) tooOld(s *shard, d *dialog) *sides {
+	if !m.places.take(d.caller.flow.Remote.Addr(), d.callee.flow.Remote.Addr()) {
+		s.due(d, d.deadline)
+		return nil
+	}
+	if d.tries == 0 {
+		m.expired.Add(1)
+	}
+	m.cfg.Log.Info("a call is over by time", "call_id", text(d.callID), "answered", d.answered, "acknowledged", d.state == confirmed)
+	x := m.leave(s, d)
+	x.placed = true
+	return x
+}
+
 // drop takes a dialog out whose time is over.
 func (m *Module) drop(s *shard, d *dialog) {
+	if d.inside && d.state == early {
+		m.upInside(s, d)
+		return
+	}
 	if d.state != deleted && !d.unlisted {
 		m.expired.Add(1)
 	}
 	m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
 	m.table.remove(s, d)
-}
-
-// inBackground runs f once there is a place for it. The end of ctx leaves it out: the
-// phones' own timers end the call.
-func (m *Module) inBackground(ctx context.Context, f func()) {
-	select {
-	case m.working <- struct{}{}:
-		m.work.Go(func() {
-			defer func() { <-m.working }()
-			f()
-		})
-	case <-ctx.Done():
-	}
 }

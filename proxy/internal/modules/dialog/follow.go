@@ -2,7 +2,6 @@ package dialog
 
 import (
 	"bytes"
-	"net/netip"
 	"time"
 
 	"seraph/ctlproto"
@@ -30,24 +29,27 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 		return false, err
 	}
 	callID := r.Msg.CallID()
-	if len(callID) > maxCallID || len(from.Tag) > maxTag || len(from.URI) > maxURI {
+	if len(callID) > maxCallID || len(from.Tag) > maxTag || len(from.URI) > maxURI || cseq.Number > maxCSeq {
 		m.refused.Add(1)
 		return false, m.unlessLax(relay.ErrOverlong)
 	}
 	hash := m.table.hash(callID)
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
-	for d := *s.bucket(hash); d != nil; d = d.next {
-		if !d.state.up() && d.state != deleted && d.invite == cseq.Number && bytes.Equal(d.callID, callID) && bytes.Equal(d.caller.tag, from.Tag) {
-			d.again = true
-			if load := r.HandLoad(); load != nil {
-				d.carry(load)
-			}
-			return true, nil
-		}
+	if m.cameBack(s, hash, r, c, from.Tag, cseq.Number) {
+		return true, nil
 	}
-	unlisted := !m.wants(r)
-	d, full := m.table.take(s, hash, callID, unlisted)
+	var room [512]byte
+	address := m.ofOurs(room[:0], r.Auth)
+	owner, unlisted := m.table.slot(address, r.From.Remote.Addr()), !m.wants(r)
+	if m.table.crowded(owner) {
+		m.refused.Add(1)
+		if len(address) > 0 { // or his calls could be in no list as he likes
+			return false, m.unlessLax(relay.ErrOverload)
+		}
+		return false, nil
+	}
+	d, full := m.table.take(s, hash, callID, unlisted, owner)
 	if d == nil {
 		m.refused.Add(1)
 		if full {
@@ -57,7 +59,8 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	}
 	d.invite, d.key = cseq.Number, c.Key()
 	d.carry(r.HandLoad())
-	m.fill(d, r.Msg, r.From, r.Auth, r.Callee)
+	d.went = r.Goes()
+	m.fill(d, r.Msg, r.From, address, r.Callee)
 	s.due(d, d.began.Add(m.set.earlyTimeout))
 	if !unlisted {
 		m.tracked.Add(1)
@@ -82,8 +85,9 @@ func (m *Module) wants(r *relay.Request) bool {
 	return m.set.flag == noFlag && !m.narrowed.Load()
 }
 
-// fill takes what the INVITE tells. callee is the address that was looked up.
-func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, who relay.Identity, callee []byte) {
+// fill takes what the INVITE tells. caller is the address that he has proven, callee the one that
+// was looked up.
+func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, caller, callee []byte) {
 	d.began = m.cfg.Now()
 	if a, err := msg.From(); err == nil {
 		d.caller.uri, d.caller.tag = put(d.caller.uri, a.URI), put(d.caller.tag, a.Tag)
@@ -101,19 +105,19 @@ func (m *Module) fill(d *dialog, msg *sip.Message, from transport.Flow, who rela
 		d.caller.meet(msg, true)
 	}
 	d.caller.flow, d.caller.home = from, m.homeOf(from)
-	m.prove(d, who)
-	d.callee.aor = put(d.callee.aor, callee)
+	d.caller.aor, d.callee.aor = put(d.caller.aor, caller), put(d.callee.aor, callee)
 }
 
-// prove notes who the caller has proven to be, if he is one of ours.
-func (m *Module) prove(d *dialog, who relay.Identity) {
+// ofOurs appends the address that somebody has proven to have; nil if that is none of ours.
+func (m *Module) ofOurs(dst []byte, who relay.Identity) []byte {
 	if len(who.User) == 0 || m.cfg.Local != nil && !m.cfg.Local(who.Domain) {
-		return
+		return nil
 	}
-	var room [512]byte
-	if address, err := aor.AppendCanonical(room[:0], who.User, who.Domain); err == nil {
-		d.caller.aor = put(d.caller.aor, address)
+	address, err := aor.AppendCanonical(dst, who.User, who.Domain)
+	if err != nil {
+		return nil
 	}
+	return address
 }
 
 // Replied takes a response that goes up (relay.Dialogs). The answers to an INVITE tell of its
@@ -144,7 +148,7 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 	}
 	d, _ := s.find(hash, msg.CallID(), from.Tag, to.Tag)
 	if d == nil {
-		d = m.fork(s, hash, c, msg, from.Tag, to.Tag)
+		d = m.fork(s, hash, c, b, msg, from.Tag, to.Tag)
 	}
 	if d != nil && d.again && d.branch != 0 && d.branch != b.ID() {
 		d.passes(b.SentTo(), msg)
@@ -153,7 +157,11 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 		return // a second pass of the same response, if anything
 	}
 	if d.branch == 0 {
-		d.branch, d.callee.home, d.callee.sent = b.ID(), m.homeOf(flow), b.SentTo()
+		d.names = [...]uint64{relay.NamesUnknown, relay.NamesUnknown}
+		d.branch, d.pass, d.callee.home, d.callee.sent = b.ID(), c.Key(), m.homeOf(flow), b.SentTo()
+		if callee := b.Callee(); len(callee) > 0 { // another one's, where the call was forwarded
+			d.callee.aor = put(d.callee.aor, callee)
+		}
 	}
 	if d.branch == b.ID() { // nobody else knows the branch of our Via
 		d.caller.show(from.URI)
@@ -161,12 +169,15 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 		d.callee.beyond(msg, m.ourRoute)
 		d.callee.meet(msg, true)
 		d.callee.flow = flow
+		if n := c.RouteNames(msg, d.again); n[0] != relay.NamesUnknown {
+			d.names = n
+		}
 	}
 	if d.key != c.Key() && d.branch != b.ID() {
 		return
 	}
 	now := m.cfg.Now()
-	if msg.Status < 200 {
+	if msg.Status < 200 || !m.answers(d, c) {
 		s.become(d, early)
 		s.due(d, now.Add(m.set.earlyTimeout))
 		return
@@ -175,22 +186,6 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 	if c.Local() != nil { // its ACK does not pass the relay
 		s.become(d, confirmed)
 		s.due(d, d.expires)
-	}
-}
-
-// passes notes the host of a router between two passes of the INVITE: the To tag has come by it.
-func (d *dialog) passes(host netip.Addr, msg *sip.Message) {
-	if cseq, err := msg.CSeq(); err != nil || cseq.Number != d.invite {
-		return
-	}
-	for i, a := range d.between {
-		if a == host {
-			return
-		}
-		if !a.IsValid() {
-			d.between[i] = host
-			return
-		}
 	}
 }
 
@@ -207,58 +202,6 @@ func (m *Module) HungUp(callID, fromTag, toTag, by string) {
 }
 
 func (m *Module) ourRoute(value []byte) bool { return m.ours != nil && m.ours(value) }
-
-// fork finds the record for a To tag that is new: the one without a tag, or a copy of a
-// sibling's, or, where the INVITE's first dialog is over already, what the call still
-// knows.
-func (m *Module) fork(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fromTag, toTag []byte) *dialog {
-	var base, sibling *dialog
-	cseq, err := msg.CSeq()
-	if err != nil {
-		return nil
-	}
-	for d := *s.bucket(hash); d != nil; d = d.next {
-		if !bytes.Equal(d.callID, msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) || d.key != c.Key() && !(d.again && d.invite == cseq.Number) {
-			continue
-		}
-		if len(d.callee.tag) == 0 {
-			base = d
-		} else {
-			sibling = d
-		}
-	}
-	if base == nil {
-		if len(msg.CallID()) > maxCallID || len(fromTag) > maxTag {
-			return nil
-		}
-		unlisted, id := m.set.flag != noFlag || m.narrowed.Load(), uint32(0)
-		if sibling != nil {
-			unlisted, id = sibling.unlisted, sibling.id
-		}
-		if base, _ = m.table.take(s, hash, msg.CallID(), unlisted); base == nil {
-			m.refused.Add(1)
-			return nil
-		}
-		if !unlisted {
-			m.tracked.Add(1)
-		}
-		base.key = c.Key()
-		if sibling != nil && sibling.id == id { // or it has made room
-			base.key, base.invite, base.began, base.again = sibling.key, sibling.invite, sibling.began, sibling.again
-			base.display, base.target = put(base.display, sibling.display), put(base.target, sibling.target)
-			base.caller.copyFrom(&sibling.caller)
-			base.callee.uri, base.callee.aor = put(base.callee.uri, sibling.callee.uri), put(base.callee.aor, sibling.callee.aor)
-		} else {
-			m.fill(base, msg, c.Source(), c.Identity(), c.Callee())
-			base.invite = base.caller.cseq
-		}
-	}
-	if base.key != c.Key() {
-		m.prove(base, c.Identity()) // or a second pass would be a call of nobody's
-	}
-	base.callee.tag = put(base.callee.tag, toTag)
-	return base
-}
 
 // confirm makes a dialog a call that is up. The other branches have lost.
 func (m *Module) confirm(s *shard, d *dialog, msg *sip.Message, now time.Time) {
@@ -288,20 +231,27 @@ func (m *Module) confirm(s *shard, d *dialog, msg *sip.Message, now time.Time) {
 }
 
 // renew sets when the session is over: what the phones agreed on (RFC 4028), else the
-// parameter.
+// parameter. What the router is to hang up it hangs up all the same.
 func (m *Module) renew(s *shard, d *dialog, msg *sip.Message, now time.Time) {
 	life := m.set.defaultTimeout
 	if n, ok := sessionExpires(msg); ok {
 		life = min(life, time.Duration(n)*time.Second+grace)
 	}
-	d.expires, d.hungUpBy = now.Add(life), ""
-	if d.state == confirmed {
+	d.expires = now.Add(life)
+	if d.closing {
+		return // who has sent a BYE that proves nothing cannot take it back
+	}
+	d.hungUpBy = ""
+	if d.state == confirmed && !d.ending {
 		s.due(d, d.expires)
 	}
 }
 
-// sessionExpires reads the header of that name, short x.
+// sessionExpires reads the header of that name, short x. Without a message there is none.
 func sessionExpires(msg *sip.Message) (uint32, bool) {
+	if msg == nil {
+		return 0, false
+	}
 	h := msg.Named("Session-Expires")
 	if h == nil {
 		h = msg.Named("x")

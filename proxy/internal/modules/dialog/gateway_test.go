@@ -1,7 +1,6 @@
 package dialog_test
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -93,8 +92,8 @@ func TestGatewayCallOfBefore(t *testing.T) {
 		} {
 			t.Run(name+" "+where, func(t *testing.T) {
 				before := newOffice(t, "max_dialogs 16")
-				for i := 0; where == "with no room" && i < 16; i++ {
-					before.invites(fmt.Sprint("other", i))
+				if where == "with no room" {
+					before.fills(16)
 				}
 				x := begin(before)
 				o := after(before)

@@ -45,20 +45,35 @@ type phones struct {
 	mu      sync.Mutex
 	sent    []ua.Within
 	answers map[string]int // by "METHOD To-tag"; 200 otherwise, 0 is silence
+	// authorized are those to requests with credentials, and silent says, after it has waited,
+	// whether nobody answers.
+	authorized map[string]int
+	silent     func(ctx context.Context, w ua.Within) bool
 }
 
-func (p *phones) SendWithin(_ context.Context, w ua.Within) (ua.Answer, error) {
+func (p *phones) SendWithin(ctx context.Context, w ua.Within) (ua.Answer, error) {
+	if p.silent != nil && p.silent(ctx, w) {
+		return ua.Answer{}, ctx.Err()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, w)
-	status, ok := p.answers[w.Method.String()+" "+w.ToTag]
+	name := w.Method.String() + " " + w.ToTag
+	status, ok := p.answers[name]
+	if granted, has := p.authorized[name]; has && strings.Contains(w.Headers, "Authorization:") {
+		status, ok = granted, true
+	}
 	switch {
 	case !ok:
 		return ua.Answer{Status: 200, Reason: "OK"}, nil
 	case status == 0:
 		return ua.Answer{}, errors.New("no answer")
 	}
-	return ua.Answer{Status: status, Reason: "As told"}, nil
+	answer := ua.Answer{Status: status, Reason: "As told"}
+	if status == 407 {
+		answer.Challenge.Lines = "the challenge"
+	}
+	return answer, nil
 }
 
 // lines are what was sent, in one line each, and are forgotten.
@@ -85,14 +100,21 @@ func newOffice(t *testing.T, params ...string) *office {
 // newOfficeAt is newOffice for a process that began so many minutes from now.
 func newOfficeAt(t *testing.T, minutes int, params ...string) *office {
 	t.Helper()
+	started := time.Now().Add(time.Duration(minutes) * time.Minute)
+	return newOfficeWith(t, func(c *dialog.Config) { c.Started = started }, params...)
+}
+
+// newOfficeWith is newOffice with another configuration.
+func newOfficeWith(t *testing.T, change func(c *dialog.Config), params ...string) *office {
+	t.Helper()
 	o := &office{t: t, sender: &phones{answers: map[string]int{}}}
 	note := func(list *[]string, text string) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		*list = append(*list, text)
 	}
-	o.m = dialog.New(dialog.Config{
-		Started: time.Now().Add(time.Duration(minutes) * time.Minute), Sender: o.sender, Local: func(d []byte) bool { return string(d) == "example.org" },
+	cfg := dialog.Config{
+		Started: time.Now().Add(-time.Minute), Sender: o.sender, Local: func(d []byte) bool { return string(d) == "example.org" },
 		Wanted: func(topic string) bool { return topic == ctlproto.TopicDialog },
 		Publish: func(_ string, data any) {
 			e := data.(ctlproto.DialogEvent)
@@ -104,7 +126,9 @@ func newOfficeAt(t *testing.T, minutes int, params ...string) *office {
 		Ended: func(a *dialog.Account) {
 			note(&o.talks, fmt.Sprintf("ended %s %s after %s by %q", a.CallID, a.ToTag, a.Ended.Sub(a.Answered), a.HungUpBy))
 		},
-	})
+	}
+	change(&cfg)
+	o.m = dialog.New(cfg)
 	for _, p := range params {
 		name, value, _ := strings.Cut(p, " ")
 		if err := moduletest.Set(t, o.m, name, value); err != nil {
@@ -184,6 +208,15 @@ func (o *office) invites(id string, lines ...string) *call {
 	text = strings.NewReplacer("call-1\n", id+"\n", "z9hG4bK-INVITE", "z9hG4bK-INVITE-"+id).Replace(text)
 	c.invite = c.the("INVITE ", o.router.Receive(alice, text))
 	return c
+}
+
+// fills has n strangers, each of them from another host, call bob.
+func (o *office) fills(n int) {
+	o.t.Helper()
+	for i := range n {
+		text := strings.Replace((&call{}).fresh(fmt.Sprint("full-", i)), "X-User: alice\n", "", 1)
+		o.the("INVITE ", o.router.Receive(fmt.Sprintf("udp:198.18.0.%d:5060", i), text))
+	}
 }
 
 // the is the first of the packets that begins with start.

@@ -36,6 +36,11 @@ func (p *party) isHome(f transport.Flow) bool {
 	return len(p.routes) > 0 && f.Remote.Addr() == p.home.Remote.Addr()
 }
 
+// isOn reports whether a flow leads to the party: it is its home, or what it last came on.
+func (p *party) isOn(f transport.Flow) bool {
+	return p.isHome(f) || f.Remote == p.flow.Remote && f.Conn == p.flow.Conn && f.Proto == p.flow.Proto
+}
+
 // isFrom reports whether an address is the host of the party's home, or the one that it
 // has named there as its target.
 func (p *party) isFrom(a netip.Addr) bool {
@@ -60,5 +65,5 @@ func (p *party) owns(f transport.Flow, other *party) bool {
 // more than once, nobody can say where one pass of a request leads.
 func (d *dialog) proven(c *relay.Call, byCaller bool) bool {
 	sender, to := d.ends(byCaller)
-	return !d.again && !to.moved.IsValid() && sender.owns(c.Source(), to)
+	return c.Led() && !d.again && !to.moved.IsValid() && sender.owns(c.Source(), to)
 }

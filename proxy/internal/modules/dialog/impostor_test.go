@@ -228,7 +228,7 @@ func TestFoundWithinDialog(t *testing.T) {
 			c := o.invites("gruu")
 			want := x.once
 			if twice {
-				o.the("INVITE ", o.router.Receive(alice, strings.Replace(c.fresh("gruu"), "z9hG4bK-INVITE-gruu", "z9hG4bK-twin", 1)))
+				c.comesBack(alice, bob)
 				want = x.twice
 			}
 			c.answers(bob, 180, "bt", "Contact: <"+x.contact+">")
@@ -301,9 +301,18 @@ func TestOtherFlowIsBound(t *testing.T) {
 // TestTwinINVITE: an INVITE that is sent twice has no dialog that leads elsewhere at the hosts
 // of the call.
 func TestTwinINVITE(t *testing.T) {
+	for name, again := range map[string]func(c *call) *call{
+		"the same":  func(c *call) *call { return c.twin(alice, 1, bob) },
+		"sent back": func(c *call) *call { return c.comesBack(alice, bob) },
+	} {
+		t.Run(name, func(t *testing.T) { twinINVITE(t, again) })
+	}
+}
+
+func twinINVITE(t *testing.T, again func(c *call) *call) {
 	o := newOffice(t)
 	c := o.invites("twin")
-	o.the("INVITE ", o.router.Receive(alice, strings.Replace(c.fresh("twin"), "z9hG4bK-INVITE-twin", "z9hG4bK-twin", 1)))
+	x := again(c)
 	c.answers(bob, 200, "bt")
 	for i, uri := range []string{"sip:0900@192.0.2.8", "sip:bob@192.0.2.8:5062", "sip:carol@192.0.2.8"} {
 		for j, method := range anyMethod {
@@ -312,6 +321,7 @@ func TestTwinINVITE(t *testing.T) {
 	}
 	c.the("ACK ", c.request("ACK", bobContact, 1, "bt"))
 	c.hangsUp(90)
+	x.answers(bob, 487, "bt")
 	o.wantNothingLeft()
 }
 

@@ -50,20 +50,21 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	d, byCaller := s.find(hash, r.Msg.CallID(), from.Tag, to.Tag)
 	ok := true
 	switch {
-	case d != nil && d.ending:
+	case d != nil && (d.ending || uncountable(r.Msg)):
 		ok = false
 	case !m.set.strict:
 		if d != nil {
 			reach = d.reach(r, byCaller, false)
+			reach.Led = d.leads(r, byCaller).ok
 		}
 		reach.Anywhere, reach.Known = true, false
 	case d == nil:
-		ok = m.beyondUs(r)
+		ok = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), from.Tag, to.Tag))
 	default:
 		lead := d.leads(r, byCaller)
 		reach = d.reach(r, byCaller, lead.sure)
-		reach.NoGateway = !lead.at
-		ok = lead.ok && m.permits(d, r.Msg, byCaller)
+		reach.NoGateway, reach.Led = !lead.at, lead.ok
+		ok = lead.ok && d.bears(r) && m.permits(d, r.Msg, byCaller)
 	}
 	if !ok {
 		m.rejected.Add(1)
@@ -73,6 +74,14 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		m.note(s, d, r.Msg, byCaller, r.From)
 	}
 	return reach, nil
+}
+
+// bears reports whether a request bears the dialog's own Route, as to renamed headers: the Route of
+// another call with its Call-ID and From tag would show the other end another caller. Where an
+// INVITE has passed here more than once, each pass has its own.
+func (d *dialog) bears(r *relay.Request) bool {
+	got := r.RouteNames()
+	return got == d.names[0] || got == d.names[1] || d.names[1] == relay.NamesUnknown
 }
 
 // reach is where a request within a dialog that is up may be sent, beside that it has to
@@ -127,12 +136,13 @@ func (d *dialog) ends(byCaller bool) (sender, to *party) {
 
 // beyondUs decides about a dialog that is not in the table: one that never was there, or
 // was in the table of the process before this one, goes on between the hosts that the
-// relay finds in the Route.
-func (m *Module) beyondUs(r *relay.Request) bool {
+// relay finds in the Route. lost says that the table has had no room for an answer to its INVITE.
+func (m *Module) beyondUs(r *relay.Request, lost bool) bool {
 	seal, now := r.Seal(), m.cfg.Now()
 	switch {
 	case seal.Kind == relay.SealOther: // of a subscription, which is for nothing else
 		return r.Msg.Method == sip.SUBSCRIBE || r.Msg.Method == sip.NOTIFY
+	case seal.Kind == relay.SealTracked && lost:
 	case seal.Kind == relay.SealTracked && seal.Minted.After(m.cfg.Started):
 		return false // it is over
 	case seal.Kind == relay.SealTracked:
@@ -167,7 +177,9 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 	case msg.Method == sip.ACK:
 		if byCaller && d.state == unacked && cseq.Number == d.invite {
 			s.become(d, confirmed)
-			s.due(d, d.expires)
+			if !d.closing {
+				s.due(d, d.expires)
+			}
 		}
 		return
 	case cseq.Number > sender.cseq:
@@ -183,7 +195,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 			m.noteEvent(sender, msg)
 		}
 	case sip.BYE:
-		if d.lingers {
+		if d.lingers || d.state <= early { // what rings is ended by its INVITE
 			return
 		}
 		if owned {
@@ -191,6 +203,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 		}
 		if owned || m.set.timeoutBye { // or the record would end, and the call not
 			s.due(d, earlier(d.deadline, m.cfg.Now().Add(byeTime)))
+			d.closing = d.closing || m.set.timeoutBye && d.state.up()
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (t *table) linger(s *shard, d *dialog, now time.Time) {
 	if s.ended.n >= maxLingering {
 		t.remove(s, s.ended.first)
 	}
-	t.used.Add(-1)
+	t.use(d.owner, -1)
 	d.lingers = true
 	s.ended.wait(d, now)
 }

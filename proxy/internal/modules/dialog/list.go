@@ -5,6 +5,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 // text copies what a stranger wrote as printable text.
@@ -78,6 +79,10 @@ func (m *Module) describeParty(p *party) ctlproto.DialogParty {
 		AoR: text(p.aor), Tag: text(p.tag), Contact: text(p.contact), CSeq: p.cseq, RouteSet: text(p.routes),
 	}
 	if p.flow.IsZero() || m.cfg.Sockets == nil {
+		return x
+	}
+	if p.flow.Proto == transport.Local { // the router's own end of a call
+		x.Remote = p.flow.Proto.String()
 		return x
 	}
 	x.Remote = p.flow.Proto.String() + ":" + p.flow.Remote.String()

@@ -33,6 +33,7 @@ func (m *Module) Moved(r *relay.Request, c *relay.Call) {
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if d.state <= early && d.invite == cseq.Number && bytes.Equal(d.callID, r.Msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) && (d.key == c.Key() || d.again) {
 			d.carry(r.HandLoad()) // the first one has it, the others none
+			d.went = r.Goes()
 		}
 	}
 }

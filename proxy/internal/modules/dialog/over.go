@@ -20,8 +20,11 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 	}
 	switch c.Method() {
 	case sip.BYE:
+		if d.state <= early {
+			return // it may be answered yet, and is then a call like others; its INVITE ends it
+		}
 		answerer.heard = owned || d.again && answerer.heard
-		if answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
+		if c.Led() && answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
 			m.end(s, d, who(byCaller), d.owes())
 		}
 	case sip.INVITE, sip.UPDATE:
@@ -35,11 +38,11 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 	}
 }
 
-// end is finish for a dialog that the phones have ended. One that was not up may be answered
-// yet; of one that owes nothing no trace is kept.
+// end is finish for a dialog that the phones have ended. Of one that owes nothing no trace is
+// kept.
 func (m *Module) end(s *shard, d *dialog, hungUpBy string, owes bool) {
 	m.finish(s, d, hungUpBy)
-	if d.state != deleted || !owes && !d.lingers {
+	if !owes && !d.lingers {
 		m.table.remove(s, d)
 		return
 	}
@@ -59,6 +62,11 @@ func who(caller bool) string {
 // breaks reports whether a reply says that the other end knows of no call any more. To other
 // methods a 481 is about what they ask for (RFC 5057 §5.1), and who may choose a request
 // can choose one that is not answered.
+//
+// No reply but a 2xx to BYE proves that the other end has let go: who writes a request can write
+// it so that it is not taken, in one datagram that is too large, with two tags. So the router
+// then hangs up both ends itself, at once, and the call is over in the accounts when they have
+// answered.
 func breaks(method sip.Method, status int) bool {
 	switch method {
 	case sip.INVITE, sip.UPDATE:
@@ -82,7 +90,7 @@ func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
 	m.busy.drop(d.callee.aor)
 	if m.cfg.Ended != nil {
 		s.fillAccount(d)
-		s.account.Ended, s.account.HungUpBy = m.cfg.Now(), hungUpBy
+		s.account.Ended, s.account.HungUpBy, s.account.ByRouter = d.overAt(m.cfg.Now()), hungUpBy, d.ending
 		m.cfg.Ended(&s.account)
 	}
 	m.tell(d, ctlproto.DialogEnded, hungUpBy)
@@ -120,21 +128,24 @@ func (m *Module) Over(c *relay.Call, status int) {
 	if !c.InDialog() {
 		for d := *s.bucket(hash); d != nil; {
 			next := d.next
-			if d.state <= early && d.key == c.Key() {
-				m.table.remove(s, d)
+			if d.state <= early {
+				m.passOver(s, d, c.Key())
 			}
 			d = next
 		}
 		return
 	}
 	d, byCaller := s.find(hash, msg.CallID(), from.Tag, to.Tag)
+	bye := c.Method() == sip.BYE && status == 481
 	switch {
 	case d == nil || d.ending || !d.proven(c, byCaller):
-	case c.Method() == sip.BYE && status == 481:
+	case d.state.up() && (bye || breaks(c.Method(), status)) && m.set.timeoutBye && m.cfg.Sender != nil:
+		d.closing = true
+		s.due(d, m.cfg.Now())
+	case d.state <= early: // see within
+	case bye:
 		m.end(s, d, who(byCaller), d.owes())
 	case breaks(c.Method(), status) && d.state.up():
 		m.end(s, d, "", true) // the phones say BYE yet
-	case breaks(c.Method(), status) && d.state != deleted:
-		s.due(d, m.cfg.Now().Add(lingering))
 	}
 }

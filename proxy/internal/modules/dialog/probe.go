@@ -18,7 +18,7 @@ func (m *Module) probe(ctx context.Context, now time.Time) {
 	}
 	for i := range m.table.shards {
 		for _, x := range m.probeShard(&m.table.shards[i], now) {
-			m.inBackground(ctx, func() { m.ask(ctx, x) })
+			m.work.Go(func() { m.ask(ctx, x) })
 		}
 	}
 }
@@ -31,8 +31,11 @@ func (m *Module) probeShard(s *shard, now time.Time) (due []*sides) {
 	}
 	for _, head := range s.buckets {
 		for d := head; d != nil; d = d.next {
-			if d.state != confirmed || d.unlisted || d.asking || now.Sub(d.asked) < m.set.kaTimer {
+			if d.state != confirmed || d.ending || d.unlisted || d.asking || now.Sub(d.asked) < m.set.kaTimer {
 				continue
+			}
+			if !m.places.take(d.caller.flow.Remote.Addr(), d.callee.flow.Remote.Addr()) {
+				continue // a second later
 			}
 			d.asking, d.asked = true, now
 			x := &sides{toCaller: d.request(sip.OPTIONS, false), toCallee: d.request(sip.OPTIONS, true)}
@@ -45,6 +48,9 @@ func (m *Module) probeShard(s *shard, now time.Time) (due []*sides) {
 
 // ask asks both sides. A process that ends asks nobody for what it will not use.
 func (m *Module) ask(ctx context.Context, x *sides) {
+	defer m.places.leave()
+	defer m.places.heard(hostOf(&x.toCaller))
+	defer m.places.heard(hostOf(&x.toCallee))
 	gone := func(a ctlproto.DlgAnswer) bool { return a.Code == 481 || a.Code == 408 }
 	over := gone(m.send(ctx, x.toCallee)) || gone(m.send(ctx, x.toCaller))
 	if ends := m.answeredFor(x, over && ctx.Err() == nil); ends != nil {
@@ -59,7 +65,7 @@ func (m *Module) answeredFor(x *sides, over bool) *sides {
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
 	d, _ := s.find(hash, callID, []byte(x.toCallee.FromTag), []byte(x.toCallee.ToTag))
-	if d == nil || !d.state.up() {
+	if d == nil || !d.state.up() || d.ending {
 		return nil
 	}
 	d.asking = false

@@ -35,8 +35,13 @@ const (
 	maxHops   = 16
 )
 
-// maxSame bounds the dialogs that share a Call-ID.
-const maxSame = 16
+const (
+	// maxSame bounds the dialogs that share a Call-ID.
+	maxSame = 16
+	// maxRinging bounds those of one branch of an INVITE that only ring: behind a phone, or another
+	// router, any number may. Those that were last heard are kept.
+	maxRinging = 8
+)
 
 // party is one end of a dialog.
 type party struct {
@@ -81,7 +86,9 @@ type dialog struct {
 	caller, callee party
 	invite         uint32  // CSeq of the INVITE
 	key            txn.Key // of its transaction
-	branch         uint64  // of that, which the To tag came by; 0 before there is one
+	branch         uint64  // which the To tag came by; 0 before there is one
+	pass           txn.Key // of the transaction of that branch
+	second         txn.Key // of the last pass of an INVITE that came back; key once that is over
 
 	began, answered time.Time
 	expires         time.Time // when it is over without a refresh
@@ -89,13 +96,22 @@ type dialog struct {
 	asked           time.Time // when the phones were last asked
 	asking          bool
 	hungUpBy        string        // who has said BYE, which is not answered yet
-	ending          bool          // by the router: nothing passes any more
+	ending          bool          // the router hangs up: nothing passes any more
+	left            time.Time     // when it has sent its BYEs
+	closing         bool          // the router is to hang up at deadline, whatever is agreed on meanwhile
+	tries           uint8         // how often it has
 	refreshed       bool          // an INVITE within it was answered, whose ACK may be on its way
 	lingers         bool          // it waits, between before and after, to be forgotten
 	rounds          uint8         // how often it has waited
 	again           bool          // the INVITE passed here more than once, with other routers in between
+	inside          bool          // the last pass was answered, and the caller does not know it yet
+	alone           bool          // the first pass is over: the last one is a call by itself
 	between         [2]netip.Addr // where these are
+	went            [4]netip.Addr // where its first pass was sent to
+	owner           uint16        // whose record it is: see table.owners
+	lost            bool          // an answer to its INVITE has no record: that goes by the seal
 	unlisted        bool          // the script does not want it tracked: it is held to its way, and that is all
+	names           [2]uint64     // relay's RouteNames: what its Route keeps of renamed headers
 	load            *relay.Load   // the gateway's, of which it is a call; nil for none
 }
 
@@ -136,6 +152,16 @@ func (p *party) emptied() party {
 		aor: empty(p.aor), uri: empty(p.uri), shown: empty(p.shown), tag: empty(p.tag),
 		contact: empty(p.contact), earlier: empty(p.earlier), routes: empty(p.routes),
 	}
+}
+
+// anew makes a dialog that only rings that of another To tag. The callee is who was called, and
+// nothing else is known of him.
+func (d *dialog) anew() *dialog {
+	p := d.callee
+	d.callee = p.emptied()
+	d.callee.uri, d.callee.aor = p.uri, p.aor
+	d.branch, d.pass, d.inside = 0, txn.Key{}, false
+	return d
 }
 
 // show notes the address that the callee has for a party.

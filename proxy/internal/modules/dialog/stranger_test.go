@@ -1,7 +1,6 @@
 package dialog_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -85,9 +84,7 @@ func TestUnlistedIsHeldToo(t *testing.T) {
 // methods of a call, and nowhere else.
 func TestCallWithoutRoom(t *testing.T) {
 	o := newOffice(t, "max_dialogs 16")
-	for i := range 16 {
-		o.invites(fmt.Sprintf("full-%d", i))
-	}
+	o.fills(16)
 	c := o.invites("more")
 	c.answers(bob, 200, "bt")
 	c.the("ACK ", c.request("ACK", bobContact, 1, "bt"))

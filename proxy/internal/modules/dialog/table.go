@@ -17,6 +17,7 @@ type table struct {
 	most   int64
 	used   atomic.Int64 // records in use
 	nextID atomic.Uint32
+	owners [1 << 12]atomic.Int32 // records in use by who they are for, in slots that callers may share
 	shards [shards]shard
 }
 
@@ -58,9 +59,25 @@ func (s *shard) bucket(hash uint64) **dialog {
 	return &s.buckets[hash/shards%uint64(len(s.buckets))]
 }
 
+// few is how many records everybody may have while there are any.
+const few = 8
+
+// crowded reports whether an owner has as many records as there are free, and more than a few:
+// the rest is the others'. So one alone may have half of the table, two a third each, and there is
+// room for everybody else.
+func (t *table) crowded(owner uint16) bool {
+	return int64(t.owners[owner].Load()) >= max(few, t.most-t.used.Load())
+}
+
+// use counts a record as used by its owner, or no more.
+func (t *table) use(owner uint16, n int64) int64 {
+	t.owners[owner].Add(int32(n))
+	return t.used.Add(n)
+}
+
 // take enters an empty record for a Call-ID; nil if there is no room, in all (full) or
 // for this Call-ID. The shard is locked.
-func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool) (d *dialog, full bool) {
+func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner uint16) (d *dialog, full bool) {
 	head := s.bucket(hash)
 	same := 0
 	var over *dialog
@@ -78,8 +95,8 @@ func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool) (d *di
 	case same >= maxSame:
 		return nil, false
 	}
-	if t.used.Add(1) > t.most {
-		t.used.Add(-1)
+	if t.use(owner, 1) > t.most {
+		t.use(owner, -1)
 		return nil, true
 	}
 	d = s.free
@@ -89,7 +106,7 @@ func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool) (d *di
 	} else {
 		d = &dialog{}
 	}
-	d.hash, d.id, d.unlisted = hash, t.nextID.Add(1), unlisted
+	d.hash, d.id, d.unlisted, d.owner = hash, t.nextID.Add(1), unlisted, owner
 	d.callID = put(d.callID, callID)
 	d.next, *head = *head, d
 	s.become(d, unconfirmed)
@@ -126,7 +143,7 @@ func (t *table) remove(s *shard, d *dialog) {
 		s.ended.leave(d)
 		d.lingers = false
 	} else {
-		t.used.Add(-1)
+		t.use(d.owner, -1)
 	}
 	d.reset()
 	if limit := int(t.most)/shards + 16; s.spare < limit {

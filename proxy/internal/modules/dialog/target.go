@@ -9,26 +9,33 @@ import (
 )
 
 // lead is what leads says of a request: whether it goes where its dialog does, whether the
-// other end itself has said so, and whether its Request-URI is the other end's target.
+// other end itself has said so, and whether who gets it acts on the other end's target.
 type lead struct{ ok, sure, at bool }
 
 // leads reports whether a request goes where its dialog does: along the other end's route
-// set, or without one to its remote target. Where an INVITE has passed here more than once,
-// each pass has its own next hop: the Route's two hosts are what it is held to.
+// set, or without one to its remote target, and on no flow but the other end's. Where an INVITE
+// has passed here more than once, each pass has its own next hop: the Route's two hosts are what
+// it is held to. The entry of a strict router becomes the Request-URI, here or further on, so it
+// has to be one of the route set, or it would be a target of the sender's own.
 func (d *dialog) leads(r *relay.Request, byCaller bool) (l lead) {
 	_, to := d.ends(byCaller)
 	next := r.NextRoute()
 	if to.cut && (!d.again || next == nil) {
 		return lead{}
 	}
+	if f := r.RouteFlow(); !f.IsZero() && !to.isOn(f) {
+		return lead{}
+	}
 	l.ok, l.sure = to.isAt(r.Msg.RequestURI())
 	l.at = l.ok || next != nil && to.hasNamed(r.Msg.RequestURI())
 	switch {
-	case d.again && next != nil:
-		l.ok, l.sure = true, false
-	case next != nil || len(to.routes) > 0:
-		l.ok = next != nil && to.isAlong(r.Msg, next)
-		l.sure = l.ok
+	case next == nil && (d.again || len(to.routes) == 0):
+	case next == nil:
+		return lead{}
+	case to.isAlong(r.Msg, next):
+		l.ok, l.sure = true, !d.again
+	default:
+		l.ok, l.sure = d.again && r.Loose(), false
 	}
 	return l
 }

@@ -26,6 +26,19 @@ func (c *call) twin(from string, cseq int, target string) *call {
 	return x
 }
 
+// comesBack is the INVITE of a call as another router sends it back, or who seems to be one, and
+// has it go to another target; further lines go with it. The change is to its text.
+func (c *call) comesBack(from, target string, change ...string) *call {
+	c.t.Helper()
+	c.targets = []string{target}
+	_, host, _ := strings.Cut(from, ":")
+	text := strings.Replace(string(c.invite.Buf), "Via:", "Via: SIP/2.0/UDP "+host+";branch=z9hG4bK-back-"+target+"\r\nVia:", 1)
+	text = strings.NewReplacer(append(change, "\r\n", "\n")...).Replace(text)
+	x := &call{office: c.office, id: c.id}
+	x.invite = c.the("INVITE ", c.router.Receive(from, text))
+	return x
+}
+
 // callsOut makes alice call a number by the gateway, which rings.
 func (o *office) callsOut(id string) *call {
 	o.t.Helper()
@@ -218,9 +231,9 @@ func TestFailureOfATwin(t *testing.T) {
 func TestBYEOfATwin(t *testing.T) {
 	o := newOffice(t)
 	c := o.callsOut("cheap")
-	x := c.twin(alice, 1, carol)
+	x := c.comesBack(alice, carol)
 	x.answers(carol, 183, "ct")
-	mine := x.routes
+	mine := "Route: " + ourEntry(t, x) + "\n"
 	c.answers(gw, 200, "bt", "Contact: <"+gwContact+">")
 	c.the("ACK ", c.request("ACK", gwContact, 1, "bt"))
 	for i, status := range []int{200, 481} {

@@ -39,10 +39,6 @@ const (
 // and the gateways' ids, four bytes each, the one tried last first.
 const lined = "ds:lined"
 
-// ruri is the AVP with the Request-URI as the script had it when it picked a gateway; in
-// a failure route it is the received one again.
-const ruri = "ds:ruri"
-
 // compileSelect compiles ds_select_dst(set, algorithm[, limit]).
 func (m *Module) compileSelect(to mode) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
@@ -98,9 +94,6 @@ func (m *Module) lineUp(c *module.Ctx, set, algorithm, limit int, to mode) int {
 	if len(order) == 4 {
 		m.exhausted.Add(1)
 		return module.False
-	}
-	if received := c.Msg.RequestURI(); len(c.Main.URI) > 0 && &c.Main.URI[0] != &received[0] {
-		c.SetAVP(ruri, module.Text(c.Main.URI))
 	}
 	return m.use(c, g, order, to)
 }
@@ -244,11 +237,6 @@ func (m *Module) compileNext(to mode) func([]module.Arg) (module.Call, error) {
 		if g == nil {
 			return module.False
 		}
-		if received := c.Msg.RequestURI(); len(c.Main.URI) > 0 && &c.Main.URI[0] == &received[0] {
-			if v := c.AVP(ruri); v.Kind == module.TextValue && c.SetURI(v.Str) != nil {
-				return module.False
-			}
-		}
 		// The first is the one that was tried.
 		return m.use(c, g, append(order[:4:4], order[min(8, len(order)):]...), to)
 	})
@@ -313,7 +301,7 @@ func (d *destination) direct(c *module.Ctx, to mode) bool {
 // target is the gateway as a target of the request.
 func (d *destination) target(c *module.Ctx, to mode) (relay.Target, bool) {
 	if to == toNextHop {
-		return relay.Target{URI: c.Main.URI, Next: c.Keep(d.uri), Q: c.Main.Q}, true
+		return relay.Target{URI: c.Main.URI, Next: c.Keep(d.uri), NextOf: relay.NextScript, Q: c.Main.Q}, true
 	}
 	u, err := c.URI()
 	if err != nil {

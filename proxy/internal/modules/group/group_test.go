@@ -77,6 +77,8 @@ func TestIsUserIn(t *testing.T) {
 		{"Request-URI", "local", "sip:", none, -1},
 		{"Credentials", "ld", "sip:x@y", none, -1},
 		{"Credentials", "ld", "sip:x@y", known("dora", "example.org"), 1},
+		{"credentials", "ld", "sip:x@y", known("dora", "example.org"), 1},
+		{"credentials", "ld", "sip:x@y", known("dora", "example.com"), -1},
 		{"Credentials", "ld", "sip:x@y", known("dora", "example.com"), -1},
 	} {
 		ctx := moduletest.Message(t, moduletest.Request("INVITE", c.uri))
@@ -135,7 +137,7 @@ func TestBadArguments(t *testing.T) {
 	}
 	for _, c := range []struct{ who, group, want string }{
 		{"Contact", "ld", `"Contact" is none of "From", "To", "Request-URI" and "Credentials"`},
-		{"from", "ld", `"from" is none of "From", "To", "Request-URI" and "Credentials"`},
+		{"froms", "ld", `"froms" is none of "From", "To", "Request-URI" and "Credentials"`},
 		{"From", "", "the name of a group has 1 to 64 characters"},
 		{"From", strings.Repeat("x", 65), "the name of a group has 1 to 64 characters"},
 		{"From", "a b", `the name of a group has letters, digits, "-", "_" and "." only, not ' '`},

@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"strings"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
@@ -27,11 +28,11 @@ const (
 	inCredentials
 )
 
-var places = map[string]who{"From": inFrom, "To": inTo, "Request-URI": inRequestURI, "Credentials": inCredentials}
+var places = map[string]who{"from": inFrom, "to": inTo, "request-uri": inRequestURI, "credentials": inCredentials}
 
 // compileIsUserIn compiles is_user_in(who, group).
 func (m *Module) compileIsUserIn(args []module.Arg) (module.Call, error) {
-	place, ok := places[args[0].Str]
+	place, ok := places[strings.ToLower(args[0].Str)] // SER's scripts write it in any case
 	if !ok {
 		return nil, fmt.Errorf("%q is none of \"From\", \"To\", \"Request-URI\" and \"Credentials\"", args[0].Str)
 	}

@@ -15,7 +15,8 @@ const (
 	maxItems  = 1 << 24
 )
 
-// parseTable reads the definition of a table: "name=>attribute=value;…".
+// parseTable reads the definition of a table: "name=>attribute=value;…". Where attributes are
+// bad, there is a table beside the error.
 func parseTable(s string) (*table, error) {
 	name, attributes, _ := strings.Cut(s, "=>")
 	name = strings.TrimSpace(name)
@@ -23,14 +24,18 @@ func parseTable(s string) (*table, error) {
 		return nil, fmt.Errorf("table %q is not of the form name=>attribute=value;…", s)
 	}
 	t := newTable(name)
+	var wrong module.Errors
 	for a := range strings.SplitSeq(attributes, ";") {
 		if a = strings.TrimSpace(a); a == "" {
 			continue
 		}
 		key, value, _ := strings.Cut(a, "=")
 		if err := t.attribute(strings.TrimSpace(key), strings.TrimSpace(value)); err != nil {
-			return nil, fmt.Errorf("table %s: %w", name, err)
+			wrong = append(wrong, fmt.Errorf("table %s: %w", name, err))
 		}
+	}
+	if len(wrong) > 0 {
+		return t, wrong
 	}
 	return t, nil
 }

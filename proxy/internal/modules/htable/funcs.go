@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 
 	"seraph/proxy/internal/module"
@@ -90,7 +89,7 @@ func (m *Module) compileRemoveRE(of subject) func([]module.Arg) (module.Call, er
 		if err != nil {
 			return nil, err
 		}
-		re, err := regexp.Compile(expression)
+		re, err := module.Regexp("", expression)
 		if err != nil {
 			return nil, fmt.Errorf("the expression: %w", err)
 		}
@@ -167,11 +166,11 @@ func comparison(op, literal string, variable bool) (func(text []byte) func(got [
 func matching(literal string, variable bool) (func(text []byte) func(got []byte) bool, error) {
 	if variable {
 		return func(text []byte) func([]byte) bool {
-			re, err := regexp.Compile(string(text))
+			re, err := module.Regexp("", string(text))
 			return func(got []byte) bool { return err == nil && re.Match(got) }
 		}, nil
 	}
-	re, err := regexp.Compile(literal)
+	re, err := module.Regexp("", literal)
 	if err != nil {
 		return nil, fmt.Errorf("the expression: %w", err)
 	}

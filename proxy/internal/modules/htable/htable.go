@@ -57,15 +57,15 @@ const maxTables = 64
 func (m *Module) define(s string, _ int) error {
 	t, err := parseTable(s)
 	switch {
-	case err != nil:
+	case t == nil:
 		return err
 	case m.table(t.name) != nil:
 		return fmt.Errorf("there is a table %q already", t.name)
 	case len(m.tables) == maxTables:
 		return fmt.Errorf("there are %d tables already", maxTables)
 	}
-	m.tables = append(m.tables, t)
-	return nil
+	m.tables = append(m.tables, t) // with a bad attribute too: what names it is not wrong
+	return err
 }
 
 // table returns the table called name, nil if there is none.

@@ -404,3 +404,14 @@ func FuzzDefine(f *testing.F) {
 		}
 	})
 }
+
+// TestBadAttributeLeavesTheTable: what names a table with a bad attribute is not wrong, and each
+// bad attribute is told.
+func TestBadAttributeLeavesTheTable(t *testing.T) {
+	m := htable.New(htable.Config{})
+	err := moduletest.Set(t, m, "htable", "ban=>size=0;dbtable=x;autoexpire=5")
+	if err == nil || !strings.Contains(err.Error(), `size "0"`) || !strings.Contains(err.Error(), `"dbtable"`) {
+		t.Errorf("the error is %v", err)
+	}
+	moduletest.Compile(t, m, "sht_reset", "ban")
+}

@@ -57,15 +57,21 @@ func (m *Module) deliverAll(ctx context.Context) {
 
 // reachable counts the user's phones that take messages.
 func (m *Module) reachable(owner aor.AOR) int {
-	return m.cfg.Locations.Taking(owner.String(), methodMessage)
+	return m.reachableSince(owner, time.Time{})
+}
+
+// reachableSince counts those of them that have registered at that time or later.
+func (m *Module) reachableSince(owner aor.AOR, since time.Time) int {
+	return m.cfg.Locations.Taking(owner.String(), methodMessage, since)
 }
 
 // deliver sends what is stored for one user, in the order in which it came. What a
 // phone does not take now stays; see fate for what follows.
 func (m *Module) deliver(ctx context.Context, owner aor.AOR) {
 	var failed []int64 // in this pass
-	inRow := 0
-	for ctx.Err() == nil && len(failed) < maxStepped {
+	inRow, repeated := 0, 0
+next:
+	for ctx.Err() == nil && len(failed)+repeated < maxStepped {
 		at := m.owners.at(owner.String())
 		list, err := m.cfg.Silo.Pending(ctx, owner, chunk+len(failed), m.set.maxAttempts)
 		if err != nil {
@@ -88,6 +94,9 @@ func (m *Module) deliver(ctx context.Context, owner aor.AOR) {
 			switch m.deliverOne(ctx, s) {
 			case gone:
 				inRow = 0
+			case again:
+				repeated++
+				continue next
 			case stepOver:
 				failed = append(failed, s.ID)
 				if inRow++; inRow == 2 {
@@ -100,7 +109,7 @@ func (m *Module) deliver(ctx context.Context, owner aor.AOR) {
 	}
 }
 
-// maxStepped bounds the messages that one pass steps over.
+// maxStepped bounds the messages that one pass steps over or tries again.
 const maxStepped = chunk
 
 // fate is what became of a message, and what that means for the next one.
@@ -108,6 +117,7 @@ type fate uint8
 
 const (
 	gone     fate = iota // delivered, deleted or refused for good: the next one
+	again                // a phone has come meanwhile: the same one
 	stepOver             // it may be this one alone that fails: the next one, if that is not the second in a row
 	stop                 // no phone takes messages now
 )
@@ -131,7 +141,7 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 	if phones == 0 {
 		return stop
 	}
-	msg := m.message(s)
+	msg, began := m.message(s), m.cfg.Now()
 	m.own.add(msg.CallID)
 	defer m.own.remove(msg.CallID)
 	wait, cancel := context.WithTimeout(ctx, answerTimeout)
@@ -159,6 +169,8 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 		return stop
 	case refused:
 		return gone
+	case m.reachableSince(s.Owner, began) > 0:
+		return again // or those behind it would overtake it
 	case err == nil && answer.Bound && itsOwn(answer.Status), errors.Is(err, context.DeadlineExceeded):
 		return stepOver
 	}

@@ -229,6 +229,7 @@ func (x *table) Owners(context.Context) (list []aor.AOR, err error) {
 type locations struct {
 	mu      sync.Mutex
 	phones  int
+	came    time.Time // when they registered; the zero time: before all else
 	pending bool
 }
 
@@ -238,10 +239,27 @@ func (l *locations) Settled(string) bool {
 	return !l.pending
 }
 
-func (l *locations) Taking(string, uint32) int {
+func (l *locations) Taking(_ string, _ uint32, since time.Time) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.came.Before(since) {
+		return 0
+	}
 	return l.phones
+}
+
+// come makes bob register now.
+func (l *locations) come() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.came = time.Now()
+}
+
+// always makes bob register in every moment to come.
+func (l *locations) always() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.came = time.Now().Add(1000 * time.Hour)
 }
 
 func (l *locations) set(phones int, pending bool) {

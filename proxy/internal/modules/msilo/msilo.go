@@ -45,8 +45,9 @@ type Sender interface {
 type Locations interface {
 	// Settled reports whether no change of an address's contacts waits.
 	Settled(aor string) bool
-	// Taking counts the contacts that take one of these methods.
-	Taking(aor string, methods uint32) int
+	// Taking counts the contacts that take one of these methods and were registered, or
+	// refreshed, at that time or later; the zero time is before all of them.
+	Taking(aor string, methods uint32, since time.Time) int
 }
 
 // methodMessage is MESSAGE in the sets of methods that Locations knows.

@@ -74,6 +74,9 @@ func clip(text []byte) []byte { return text[:min(len(text), 80)] }
 func (o owner) uri(c *module.Ctx) ([]byte, error) {
 	switch o.from {
 	case ownerRequest:
+		if c.Route == module.FailureRoute && c.AsSent() {
+			return c.Msg.RequestURI(), nil // there it is the contact of the phone that did not take it
+		}
 		return c.Main.URI, nil
 	case ownerReceived:
 		return c.Msg.RequestURI(), nil

@@ -12,6 +12,7 @@ import (
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
 	"seraph/sql/store"
 )
 
@@ -81,12 +82,31 @@ func (m *Module) store(c *module.Ctx, whom owner) int {
 		m.reminders.set(msg.SendAt)
 		return module.True
 	}
-	// The phone may have come back since the script looked. In a failure route it has
-	// been tried just now.
-	if c.Route == module.RequestRoute && m.reachable(msg.Owner) > 0 {
-		m.dumps.start(msg.Owner)
-	}
+	m.deliverBack(c, msg.Owner)
 	return module.True
+}
+
+// deliverBack begins the delivery of what was stored just now if a phone has come back
+// since the script looked for one: nobody would begin it before the next REGISTER, and
+// later messages would go to the phone before it.
+func (m *Module) deliverBack(c *module.Ctx, owner aor.AOR) {
+	address := owner.String()
+	if !m.cfg.Locations.Settled(address) && m.dumps.expect(address) {
+		m.Released(address) // else when the change is durable
+		return
+	}
+	if m.reachableSince(owner, triedAt(c)) > 0 {
+		m.dumps.start(owner)
+	}
+}
+
+// triedAt is when the phones were looked for that have been tried in vain: in a failure
+// route only those count that have registered since. The zero time: none was tried.
+func triedAt(c *module.Ctx) time.Time {
+	if c.Route != module.FailureRoute || c.Call == nil {
+		return time.Time{}
+	}
+	return c.Call.Began()
 }
 
 // refuse counts a message that is not stored, and logs it: of strangers', who could send

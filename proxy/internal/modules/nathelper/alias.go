@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 )
@@ -209,7 +210,7 @@ func handleAlias(c *module.Ctx) int {
 	if proto != transport.UDP {
 		next = append(append(next, ";transport="...), proto.String()...)
 	}
-	c.Main.Next, c.Main.Flow = c.Keep(next), transport.Flow{}
+	c.Main.Next, c.Main.NextOf, c.Main.Flow = c.Keep(next), relay.NextFound, transport.Flow{}
 	return module.True
 }
 

@@ -183,8 +183,10 @@ func count(m *sip.Message) (n int) {
 // noCertificates is a setting of TLS that opens nothing.
 type noCertificates struct{}
 
-func (noCertificates) Server(netip.AddrPort) *tls.Config         { return nil }
-func (noCertificates) Client(netip.AddrPort, string) *tls.Config { return nil }
+func (noCertificates) Server(netip.AddrPort) *tls.Config { return nil }
+
+func (noCertificates) Proven(netip.AddrPort, tls.ConnectionState) []string { return nil }
+func (noCertificates) Client(netip.AddrPort, string) *tls.Config           { return nil }
 
 // TestAliasOfClosedTLS: the far end of a TLS connection that is closed is no address to
 // call; the far end of a WebSocket is nothing but its connection.

@@ -395,6 +395,17 @@ func (d *database) LoadAll(_ context.Context, fn func(store.Binding) error) erro
 	return nil
 }
 
+func (d *database) LoadRows(_ context.Context, ruids []string) (list []store.Binding, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ruid := range ruids {
+		if b, ok := d.rows[ruid]; ok {
+			list = append(list, b)
+		}
+	}
+	return list, nil
+}
+
 func (d *database) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -34,9 +34,7 @@ func (m *Module) lookup(c *module.Ctx) int {
 	case noGRUU:
 		return badGRUU
 	}
-	if r.Callee == nil {
-		r.Callee = r.Keep(s.reg.AoR)
-	}
+	r.Seek(s.reg.AoR)
 	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
 	// A call for a sips address goes to the phones on TLS. Where there is none, the relay
 	// refuses those that are there, and says why (RFC 5630 §5.3).
@@ -144,7 +142,7 @@ func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Bind
 		_ = r.AddTarget(t) // beyond MaxBranches the best ones are in
 		return
 	}
-	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags, Group: t.Group, Given: t.Given}
+	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags, Group: t.Group, Given: t.Given, Phone: t.Phone}
 }
 
 // hasFlow reports whether one of the bindings is a flow of b's phone that can be used.
@@ -227,7 +225,7 @@ func (m *Module) targetAoR(r *relay.Request, s *scratch) int {
 
 // target is where a binding is reached; its texts are the binding's.
 func target(r *relay.Request, b *usrloc.Binding) relay.Target {
-	t := relay.Target{URI: withoutHeaders(b.Contact()), Flow: b.Flow, Q: b.Q, Flags: b.CFlags}
+	t := relay.Target{URI: withoutHeaders(b.Contact()), Flow: b.Flow, Q: b.Q, Flags: b.CFlags, Phone: true}
 	if t.Q == usrloc.NoQ {
 		t.Q = 1000
 	}

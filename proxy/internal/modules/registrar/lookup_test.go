@@ -151,6 +151,7 @@ func TestLookupAfterFailure(t *testing.T) {
 			}
 		})
 		b.hooks.on(module.FailureRoute, func(c *module.Ctx) {
+			c.RevertURI()
 			if lookup(c) < 0 {
 				t.Error("lookup is false")
 			}

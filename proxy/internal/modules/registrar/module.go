@@ -39,7 +39,9 @@ type Module struct {
 	seal                                   cipher.AEAD  // of temporary GRUUs
 	seed                                   maphash.Seed // of groupOf
 
-	accepted, rejected, failedFlows atomic.Int64
+	ownMax bool // the operator has set max_contacts
+
+	accepted, rejected, failedFlows, displaced atomic.Int64
 }
 
 // New makes the module. It starts nothing.
@@ -69,7 +71,7 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("min_expires", &m.minExpires, 1, maxSeconds, "shortest life of a contact in seconds; less is answered 423 (default 60)"),
 		module.NumberParam("max_expires", &m.maxExpires, 0, maxSeconds, "longest life of a contact in seconds, 0 for no bound (default 3600)"),
 		module.NumberParam("default_q", &m.defaultQ, -1, 1000, "q of a contact without one, in thousandths; -1 leaves it without (default)"),
-		module.NumberParam("max_contacts", &m.maxContacts, 0, maxContactsMost, "contacts that one address may have, 0 for no bound (default 10)"),
+		m.maxContactsParam(),
 		module.NumberParam("retry_after", &m.retryAfter, 0, 86400, "seconds in the Retry-After of a 503, 0 for no such header (default 30)"),
 		module.SwitchParam("append_branches", &m.appendBranches, "lookup takes all contacts (1, default) or only the first"),
 		module.SwitchParam("method_filtering", &m.methodFiltering, "lookup leaves out phones that do not take the request's method (default 0)"),
@@ -105,6 +107,19 @@ func (m *Module) setReceivedParam(s string, _ int) error {
 	}
 	m.receivedParam = s
 	return nil
+}
+
+// maxContactsParam notes that the operator has set the bound.
+func (m *Module) maxContactsParam() module.Param {
+	p := module.NumberParam("max_contacts", &m.maxContacts, 0, maxContactsMost,
+		"contacts that one address may have, 0 for no bound (default 10, at which a new one takes the place of the one that expires first)")
+	set := p.Set
+	p.Set = func(s string, n int) error {
+		err := set(s, n)
+		m.ownMax = m.ownMax || err == nil
+		return err
+	}
+	return p
 }
 
 func setCaseSensitive(_ string, n int) error {
@@ -152,4 +167,5 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("registrar", "accepted_regs", m.accepted.Load())
 	yield("registrar", "rejected_regs", m.rejected.Load())
 	yield("registrar", "failed_flows", m.failedFlows.Load())
+	yield("registrar", "displaced_contacts", m.displaced.Load())
 }

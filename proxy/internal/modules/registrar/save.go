@@ -53,6 +53,9 @@ func (m *Module) save(r *relay.Request, flags int) int {
 	}
 	s.reg.Only = flags&saveOnly != 0 && len(s.reg.Contacts) > 0
 	res, err := m.table.Save(&s.reg, s.bindings[:0])
+	if errors.Is(err, usrloc.ErrTooManyContacts) {
+		res, err = m.saveInPlace(r, s)
+	}
 	if err != nil {
 		return m.failed(r, s, err, silent)
 	}

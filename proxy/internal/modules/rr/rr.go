@@ -50,7 +50,7 @@ func (m *Module) Funcs() []module.Func {
 	return []module.Func{
 		{Name: "record_route", Routes: module.RequestRoute | module.FailureRoute | module.BranchRoute,
 			Compile: module.NoArgs(recordRoute),
-			Doc:     "asks for the later requests of the dialog to pass here"},
+			Doc:     "asks for the later requests of the dialog that an INVITE, SUBSCRIBE or REFER makes to pass here"},
 		{Name: "loose_route", Routes: module.RequestRoute, Compile: module.NoArgs(looseRoute),
 			Doc: "takes our entries off the Route; true for a request within a dialog that passes here"},
 	}

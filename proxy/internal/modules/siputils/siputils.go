@@ -41,6 +41,8 @@ func (m *Module) Funcs() []module.Func {
 			Doc: "true if the authenticated user has this name"},
 		{Name: "uri_param", Min: 1, Max: 2, Routes: requests, Compile: compileURIParam,
 			Doc: "true if the Request-URI has a parameter, with a value if one is given"},
+		{Name: "tel2sip", Routes: module.RequestRoute | module.FailureRoute | module.LocalRoute, Compile: module.NoArgs(telToSIP),
+			Doc: "makes a SIP URI of From's domain of a telephone number in the Request-URI"},
 		{Name: "options_reply", Routes: module.RequestRoute, Compile: module.NoArgs(optionsReply),
 			Doc: "answers an OPTIONS that is meant for the router itself"},
 	}

@@ -46,7 +46,7 @@ func sendReply(args []module.Arg) (module.Call, error) {
 
 // replyError answers a request that the script could not deal with.
 func replyError(c *module.Ctx) int {
-	if c.Replied {
+	if c.Replied || c.Underway() {
 		return module.True
 	}
 	return answer(c, sip.Reply{Status: 500, Reason: "Something went wrong here, sorry"})

@@ -20,7 +20,7 @@ func body(m *sip.Message) []byte { return m.Body() }
 // match at every line.
 func compileSearch(part func(*sip.Message) []byte) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
-		re, err := regexp.Compile("(?im)" + args[0].Str)
+		re, err := module.Regexp("(?im)", args[0].Str)
 		if err != nil {
 			return nil, fmt.Errorf("bad regular expression: %w", err)
 		}

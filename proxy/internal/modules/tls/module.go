@@ -28,6 +28,7 @@ type Module struct {
 	path      string  // of the configuration file, "" for none
 	own       section // what modparam says: the default of servers and clients
 	handshake time.Duration
+	most      int // handshakes of one source at a time; 0 if not set
 	profiles  atomic.Pointer[profiles]
 }
 
@@ -49,6 +50,9 @@ func (m *Module) Name() string { return "tls" }
 
 // HandshakeTimeout is what the script sets, 0 if it does not.
 func (m *Module) HandshakeTimeout() time.Duration { return m.handshake }
+
+// HandshakesPerSource is what the script sets, 0 if it does not.
+func (m *Module) HandshakesPerSource() int { return m.most }
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
@@ -78,6 +82,7 @@ func (m *Module) Params() []module.Param {
 		yesNo("require_certificate", "1 to refuse peers without a certificate"),
 		yesNo("verify_depth", "how many certificates may stand between a peer's and the root"),
 		module.SecondsParam("handshake_timeout", &m.handshake, 1, 120, "seconds that a handshake may take, 10 if not set"),
+		module.NumberParam("handshakes_per_source", &m.most, 1, 1<<20, "handshakes of one source that may be under way, 64 if not set"),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // profile is a section with its files read.
@@ -39,6 +40,7 @@ func (m *Module) read() (*profiles, error) {
 		}
 	}
 	p := &profiles{}
+	var seen []string // certificates, which sections share
 	for _, client := range []bool{false, true} {
 		sections, err := withDefault(list, client, &m.own)
 		if err != nil {
@@ -48,6 +50,10 @@ func (m *Module) read() (*profiles, error) {
 			made, err := m.load(&sections[i])
 			if err != nil {
 				return nil, sections[i].explain(m.path, err)
+			}
+			if cert := made.certificate; cert != "" && !slices.Contains(seen, cert) {
+				seen = append(seen, cert)
+				m.lookAtTime(cert, made.config.Certificates[0].Leaf)
 			}
 			if client {
 				p.clients = append(p.clients, made)
@@ -151,6 +157,18 @@ func (m *Module) load(s *section) (*profile, error) {
 		return p, nil
 	}
 	return p, p.demand()
+}
+
+// lookAtTime warns of a certificate of ours that nobody believes: it stays what peers are shown,
+// so that those who do not look go on.
+func (m *Module) lookAtTime(path string, leaf *x509.Certificate) {
+	switch now := m.cfg.Now(); {
+	case leaf == nil:
+	case now.After(leaf.NotAfter):
+		m.cfg.Log.Warn("a certificate of ours has expired", "certificate", path, "expired", leaf.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(leaf.NotBefore):
+		m.cfg.Log.Warn("a certificate of ours is not valid yet", "certificate", path, "valid_from", leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
 }
 
 // loadCRL reads the lists of revoked certificates that a section looks peers up in. What it

@@ -3,9 +3,12 @@ package tlsmod
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/transport"
@@ -211,5 +214,73 @@ func TestNothingToShow(t *testing.T) {
 	f.check(m.Init())
 	if m.Server(anywhere) == nil {
 		t.Error("SER's settings do not count")
+	}
+}
+
+// TestProven: for whom a peer that has connected to us could answer, if we had to connect to him.
+func TestProven(t *testing.T) {
+	f := newFolder(t)
+	certs := map[string]tls.Certificate{
+		"dns":       f.issue("dns", "Example.org", "example.net"),
+		"uri":       f.issue("uri", "sip:example.org", "mail.example.com"),
+		"user":      f.issue("user", "sip:alice@example.org"),
+		"wild":      f.issue("wild", "*.example.org"),
+		"address":   f.issue("address", "192.0.2.10", "example.org"),
+		"elsewhere": f.issue("elsewhere", "192.0.2.11"),
+		"stranger":  newFolder(t).issue("stranger", "example.org", "192.0.2.10"),
+	}
+	for _, c := range []struct {
+		shown, text string
+		want        []string
+	}{
+		{"dns", "", []string{"example.org", "example.net"}},
+		{"uri", "", []string{"example.org"}},
+		{"user", "", nil},
+		{"wild", "", nil},
+		{"address", "", []string{"", "example.org"}},
+		{"elsewhere", "", nil},
+		{"stranger", "", nil},
+		{"", "", nil},
+		{"", "verify_certificate=no\n", []string{""}},
+		{"stranger", "verify_certificate=no\n", []string{""}},
+		{"dns", "verify_certificate=no\n", []string{"", "example.org", "example.net"}},
+		{"dns", "verify_depth=0\n", []string{"example.org", "example.net"}},
+		{"dns", "[client:192.0.2.10:5061]\nserver_name=example.net\n", []string{"", "example.org", "example.net"}}, // that is who this host has to be
+		{"dns", "[client:192.0.2.10]\nserver_name=example.com\n", nil},
+		{"dns", "[client:192.0.2.99]\nserver_name=example.com\n", []string{"example.org", "example.net"}},
+	} {
+		m := f.config("[server:default]\n[client:default]\nca_list=root.crt\n" + c.text)
+		f.check(m.Init())
+		server := &tls.Config{Certificates: []tls.Certificate{certs["dns"]}, ClientAuth: tls.RequestClientCert}
+		client := &tls.Config{InsecureSkipVerify: true}
+		if c.shown != "" {
+			client.Certificates = []tls.Certificate{certs[c.shown]}
+		}
+		if c.shown == "dns" {
+			server.ClientAuth, server.ClientCAs = tls.VerifyClientCertIfGiven, f.roots()
+		}
+		var state tls.ConnectionState
+		server.VerifyConnection = func(s tls.ConnectionState) error { state = s; return nil }
+		if _, err, refused := shake(t, server, client); err != nil || refused != nil {
+			t.Fatal(err, refused)
+		}
+		if got := m.Proven(anywhere, state); !slices.Equal(got, c.want) {
+			t.Errorf("%s with %q: %q, want %q", c.shown, c.text, got, c.want)
+		}
+	}
+}
+
+// TestCertificateOutOfTime: the log says so, once for all sections that show it.
+func TestCertificateOutOfTime(t *testing.T) {
+	f := newFolder(t)
+	f.issue("a", "example.org")
+	for when, want := range map[time.Duration]string{0: "", 2 * time.Hour: "expired", -2 * time.Hour: "not valid yet"} {
+		var log strings.Builder
+		m := f.config("[server:default]\ncertificate=a.crt\nprivate_key=a.key\n[server:192.0.2.10:5061]\nserver_name=example.org\n")
+		m.cfg.Log, m.cfg.Now = slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return time.Now().Add(when) }
+		f.check(m.Init())
+		if got := log.String(); want == "" && got != "" || strings.Count(got, "a.crt") != min(len(want), 1) || !strings.Contains(got, want) {
+			t.Errorf("after %v: %s", when, got)
+		}
 	}
 }

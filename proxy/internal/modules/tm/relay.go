@@ -1,6 +1,7 @@
 package tm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -71,11 +72,18 @@ func by(c *module.Ctx, t *relay.Target, param []byte) {
 	if u.Port != 0 {
 		next = sip.AppendUint(append(next, ':'), uint64(u.Port))
 	}
-	direct(t, c.Keep(append(next, param...)))
+	if next = append(next, param...); !bytes.Equal(next, t.Next) { // else a second call would look new
+		next = c.Keep(next)
+	} else {
+		next = t.Next
+	}
+	direct(t, next)
 }
 
 // direct sends a target's request to a fixed next hop.
-func direct(t *relay.Target, next []byte) { t.Next, t.Flow = next, transport.Flow{} }
+func direct(t *relay.Target, next []byte) {
+	t.Next, t.NextOf, t.Flow = next, relay.NextRelay, transport.Flow{}
+}
 
 // nextHop makes the URI of a host, a port and a transport.
 func nextHop(host string, portArg module.Arg, proto string) ([]byte, error) {
@@ -99,7 +107,8 @@ func nextHop(host string, portArg module.Arg, proto string) ([]byte, error) {
 
 // send is t_relay. What goes wrong in the request route is answered here, as SER
 // does, so that a sl_reply_error after it finds nothing to do. In a failure route
-// the reply that led there goes up instead.
+// the reply that led there goes up instead; where a t_relay before has sent the request on,
+// that of a branch.
 func send(c *module.Ctx) int {
 	err := c.Relay()
 	switch {
@@ -107,7 +116,7 @@ func send(c *module.Ctx) int {
 		return module.True
 	case errors.Is(err, relay.ErrNoTransaction):
 		return module.Stop // a copy of the request that another worker has taken
-	case c.Route == module.FailureRoute, errors.Is(err, relay.ErrAlreadyReplied):
+	case c.Route == module.FailureRoute, errors.Is(err, relay.ErrAlreadyReplied), c.Underway():
 		return module.False
 	}
 	rep := refusal(err)

@@ -275,9 +275,11 @@ func TestFailureRouteWithoutBranch(t *testing.T) {
 func TestSettings(t *testing.T) {
 	m := tm.New(tm.Config{})
 	for _, p := range []struct{ name, value, refusal string }{
-		{"fr_timer", "0", "0 is no number of seconds from 1 to 600 (SER's unit; Kamailio's is milliseconds)"},
-		{"fr_timer", "30000", "30000 is no number of seconds from 1 to 600 (SER's unit; Kamailio's is milliseconds)"},
-		{"fr_inv_timer", "120000", "120000 is no number of seconds from 1 to 3600 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_timer", "0", "0 is no number of seconds from 1 to 300 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_timer", "30000", "30000 is no number of seconds from 1 to 300 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_timer", "500", "500 is no number of seconds from 1 to 300 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_inv_timer", "3000", "3000 is no number of seconds from 1 to 900 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_inv_timer", "120000", "120000 is no number of seconds from 1 to 900 (SER's unit; Kamailio's is milliseconds)"},
 		{"retr_timer1", "9", "9 is no number of milliseconds from 10 to 5000"},
 		{"retr_timer2", "60001", "60001 is no number of milliseconds from 100 to 60000"},
 	} {

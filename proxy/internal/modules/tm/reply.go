@@ -3,7 +3,6 @@ package tm
 import (
 	"errors"
 	"fmt"
-	"regexp"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
@@ -45,7 +44,7 @@ func compileReply(args []module.Arg) (module.Call, error) {
 
 // compileCheckStatus compiles t_check_status(regex).
 func compileCheckStatus(args []module.Arg) (module.Call, error) {
-	re, err := regexp.Compile(args[0].Str)
+	re, err := module.Regexp("", args[0].Str)
 	if err != nil {
 		return nil, fmt.Errorf("bad regular expression: %w", err)
 	}

@@ -39,9 +39,9 @@ func (m *Module) Settings() Settings { return m.settings }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "fr_timer", Kind: module.Int, Set: seconds(&m.settings.FrTimer, 600),
+		{Name: "fr_timer", Kind: module.Int, Set: seconds(&m.settings.FrTimer, 300),
 			Doc: "seconds that a request waits for a first reply; 30 if not set, RFC 3261's 64*T1 being 32"},
-		{Name: "fr_inv_timer", Kind: module.Int, Set: seconds(&m.settings.FrInvTimer, 3600),
+		{Name: "fr_inv_timer", Kind: module.Int, Set: seconds(&m.settings.FrInvTimer, 900),
 			Doc: "seconds that an INVITE may ring; 180 if not set"},
 		{Name: "retr_timer1", Kind: module.Int, Set: milliseconds(&m.settings.T1, 10, 5000),
 			Doc: "milliseconds to the first retransmission, T1; 500 if not set"},
@@ -51,7 +51,8 @@ func (m *Module) Params() []module.Param {
 }
 
 // seconds sets a timer that SER counts in seconds. Kamailio counts the same in
-// milliseconds, and its usual values would be hours here.
+// milliseconds, and its values would be minutes or hours here: those that make sense there
+// are beyond what is taken.
 func seconds(to *time.Duration, most int) func(string, int) error {
 	return func(_ string, n int) error {
 		if n < 1 || n > most {

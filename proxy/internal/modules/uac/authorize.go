@@ -46,6 +46,19 @@ func (m *Module) authorize(c *module.Ctx) int {
 	return module.True
 }
 
+// Answer makes the header line with the credentials for a request of the router's own, which
+// was answered tried times before; false if there is none.
+func (m *Module) Answer(method string, asked *relay.Challenge, tried int) (line string, ok bool) {
+	text, why := m.answer([]byte(method), asked, int64(tried))
+	if why != "" {
+		m.refused.Add(1)
+		m.cfg.Log.Warn("a challenge is not answered", "from", asked.Addr.String(), "method", method, "reason", why)
+		return "", false
+	}
+	m.answered.Add(1)
+	return string(text), true
+}
+
 // answer makes the header line with the credentials, or says why there is none.
 func (m *Module) answer(method []byte, asked *relay.Challenge, tried int64) (line []byte, why string) {
 	if !m.serves(asked) {
@@ -85,6 +98,9 @@ func (m *Module) serves(asked *relay.Challenge) bool {
 	var u sip.URI
 	if len(m.hosts) == 0 || sip.ParseURI(asked.Hop, &u) != nil {
 		return false
+	}
+	if _, has := u.Param("maddr"); has {
+		return false // it went there, whatever the host is
 	}
 	return slices.ContainsFunc(m.hosts, func(h string) bool { return sip.EqualFold(u.Host, h) })
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/modules/tm"
 	"seraph/proxy/internal/modules/uac"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
@@ -221,12 +223,32 @@ func TestAnswerIsForOne(t *testing.T) {
 	}
 }
 
+// TestAnswer: for a request of the router's own a gateway gets the credential, thrice at most, and
+// nobody else does.
+func TestAnswer(t *testing.T) {
+	m := newModule(t, secrets[0], "auth_target 198.51.100.9", "auth_target gw.example")
+	ask := func(addr, nonce string, tried int) (string, bool) {
+		return m.Answer("BYE", &relay.Challenge{URI: []byte("sip:+49301@gw.example"), Addr: netip.MustParseAddrPort(addr),
+			Lines: []byte("Proxy-Authenticate: Digest realm=\"pstn.example\", nonce=\"" + nonce + "\"\r\n")}, tried)
+	}
+	line, ok := ask("198.51.100.9:5060", "n1", 0)
+	if !ok || !strings.HasPrefix(line, "Proxy-Authorization: Digest ") || !strings.HasSuffix(line, "\r\n") || !strings.Contains(line, `uri="sip:+49301@gw.example"`) || !strings.Contains(line, `nonce="n1"`) {
+		t.Errorf("%q, %v", line, ok)
+	}
+	if line, ok := ask("203.0.113.66:5060", "n1", 0); ok || line != "" {
+		t.Errorf("somebody else gets %q", line)
+	}
+	if line, ok := ask("198.51.100.9:5060", "n2", 1); ok || line != "" {
+		t.Errorf("who has refused it gets %q", line)
+	}
+}
+
 // TestHostTarget: a gateway that is known by name.
 func TestHostTarget(t *testing.T) {
 	m := newModule(t, secrets[0], "auth_target GW.example")
 	relays := tm.New(tm.Config{})
 	auth, send, arm := moduletest.Compile(t, m, "uac_auth"), moduletest.Compile(t, relays, "t_relay"), moduletest.Compile(t, relays, "t_on_failure", "1")
-	for hop, want := range map[string]string{"sip:gw.EXAMPLE": "INVITE", "sip:other.example": "SIP/2.0 407"} {
+	for hop, want := range map[string]string{"sip:gw.EXAMPLE": "INVITE", "sip:other.example": "SIP/2.0 407", "sip:gw.example;maddr=203.0.113.66": "SIP/2.0 407"} {
 		r := moduletest.New(t, &moduletest.Script{
 			Request: func(c *module.Ctx) {
 				arm(c)

@@ -297,6 +297,7 @@ func (m *Module) divert(c *module.Ctx, f *forward, owner []byte) bool {
 	if c.SetURI(uri) != nil {
 		return false
 	}
+	c.Forwarded()
 	_, silence := c.Timers() // how long it rings is the new owner's to say
 	c.ResetTimers()
 	c.SetTimers(0, silence)

@@ -16,6 +16,9 @@ func (w *writer) attempt(ctx context.Context, units []unit) error {
 		cancel()
 		switch {
 		case err == nil:
+			if err := w.takeBack(ctx, units, ops); err != nil {
+				return err
+			}
 		case store.IsUnavailable(err):
 			return err
 		case len(units) == 1:
@@ -62,7 +65,9 @@ func (t *Table) present(r *repair) store.LocationOp {
 			}
 		}
 	}
-	return remove(r.ruid)
+	op := remove(r.ruid)
+	op.Known = r.known
+	return op
 }
 
 func (w *writer) isClosed(k *Ticket) bool {

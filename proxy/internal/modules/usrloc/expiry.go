@@ -6,8 +6,8 @@ import "time"
 // the database.
 const pendingDelay = int64(time.Second / time.Millisecond)
 
-// sweep removes what has expired: from the table, from the database, and for
-// those who listen.
+// sweep removes what has expired: from the table, for those who listen, and from the
+// database unless another proxy has refreshed it there.
 func (t *Table) sweep() {
 	var gone []string
 	for i := range t.shards {
@@ -34,7 +34,7 @@ func (t *Table) sweepShard(sh *shard, gone []string) []string {
 		sh.tidy(e)
 		t.ended.Add(1)
 		if t.stored() {
-			t.writer.repair(e.aor, v.ruid())
+			t.writer.forget(e.aor, v.ruid(), v.Modified())
 		}
 		gone = append(gone, e.aor)
 	}

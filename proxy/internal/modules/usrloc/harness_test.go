@@ -56,7 +56,9 @@ func (d *database) ApplyBatch(ctx context.Context, ops []store.LocationOp) error
 	}
 	for _, op := range ops {
 		if op.Delete {
-			delete(d.rows, op.Binding.RUID)
+			if b := d.rows[op.Binding.RUID]; op.Known.IsZero() || b.LastModified.Unix() <= op.Known.Unix() {
+				delete(d.rows, op.Binding.RUID)
+			}
 			continue
 		}
 		d.rows[op.Binding.RUID] = op.Binding
@@ -80,6 +82,20 @@ func (d *database) LoadAll(_ context.Context, fn func(store.Binding) error) erro
 		}
 	}
 	return nil
+}
+
+func (d *database) LoadRows(_ context.Context, ruids []string) (list []store.Binding, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return nil, errors.New("connection refused")
+	}
+	for _, ruid := range ruids {
+		if b, ok := d.rows[ruid]; ok {
+			list = append(list, b)
+		}
+	}
+	return list, nil
 }
 
 func (d *database) set(change func(*database)) {

@@ -31,6 +31,8 @@ type keeper struct {
 	last      uint64         // the segment written last
 	second    int64          // of the youngest change in the journal, Unix seconds
 	kept      int64          // changes that were kept
+	records   int            // in the journal, since nothing or a compaction
+	compactAt int64          // the size from which it is compacted; 0 for half of the most
 }
 
 // holds reports whether the journal has something that the database has not.
@@ -74,6 +76,7 @@ func (w *writer) keepAll(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for w.keepGroup(false) {
+			w.compact()
 		}
 	}
 }
@@ -104,7 +107,7 @@ func (w *writer) keepGroup(final bool) bool {
 	w.mu.Lock()
 	for _, k := range tickets {
 		for _, v := range k.versions {
-			w.enterRepair(k.aor, v.ruid(), segment)
+			w.enterRepair(k.aor, v.ruid(), segment, time.Time{})
 		}
 	}
 	w.unhold(segment)
@@ -169,6 +172,9 @@ func (w *writer) kept(tickets []*Ticket, segment uint64) (settled, undone []*Tic
 	defer w.mu.Unlock()
 	back := !w.keep.failed.IsZero()
 	w.keep.failed, w.keep.writing, w.keep.last = time.Time{}, false, segment
+	for _, k := range tickets {
+		w.keep.records += len(k.versions)
+	}
 	w.keep.hold(segment)
 	for _, k := range tickets {
 		k.keeping = false
@@ -248,6 +254,9 @@ func (w *writer) dropSegments() {
 	lowest := ^uint64(0)
 	for s := range k.held {
 		lowest = min(lowest, s)
+	}
+	if len(k.held) == 0 && !k.writing {
+		k.records = 0
 	}
 	if k.writing {
 		lowest = min(lowest, k.last) // what is being written goes there, or behind it

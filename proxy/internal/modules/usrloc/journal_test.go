@@ -176,6 +176,68 @@ func TestJournalOff(t *testing.T) {
 	})
 }
 
+// TestJournalIsCompacted: phones that refresh while the database is away do not fill the
+// journal, however often; after a crash it says what they said last, and a removal stays one.
+func TestJournalIsCompacted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, folder := &database{}, filepath.Join(t.TempDir(), "journal")
+		m := newModule(t, d, kept(folder))
+		small, err := journal.Open(folder, journal.MinSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.table.writer.keep.log = small
+		stop := running(t, m)
+		left := registration(bob, "sip:left@h")
+		save(t, m, left)
+		time.Sleep(time.Second)
+		d.set(func(d *database) { d.away = true })
+		left.CSeq, left.Contacts[0].Expires = 2, 0
+		save(t, m, left)
+		var phones []*Registration
+		for i := range 6 {
+			phones = append(phones, registration(bob, fmt.Sprintf("sip:%d@h;%s", i, strings.Repeat("x", 400))))
+		}
+		most := int64(0)
+		for round := range 1000 {
+			for _, reg := range phones {
+				reg.CSeq = uint32(2 + round)
+				o := save(t, m, reg)
+				if round == 999 || round%100 == 0 {
+					time.Sleep(600 * time.Millisecond)
+					wantEnd(t, o, "durable")
+				}
+			}
+			time.Sleep(110 * time.Millisecond)
+			most = max(most, statistic(m, "journal_size"))
+		}
+		if most > journal.MinSize*3/4 || most < journal.MinSize/4 {
+			t.Errorf("the journal had up to %d bytes", most)
+		}
+		want := present(m, bob)
+		if n := strings.Count(want, " "); n != 5 {
+			t.Errorf("%d contacts", n+1)
+		}
+		rows := maps.Clone(d.rows)
+		again := newModule(t, &database{rows: rows}, kept(copyFolder(t, folder)))
+		loaded(t, again)
+		if got := present(again, bob); len(got) != len(want) || strings.Contains(got, "left") {
+			t.Errorf("after a crash %q, want %q", got, want)
+		}
+		for _, b := range again.Table().Lookup([]byte(bob), nil) {
+			if b.CSeq != 1001 {
+				t.Errorf("after a crash the CSeq is %d", b.CSeq)
+			}
+		}
+		d.set(func(d *database) { d.away = false })
+		time.Sleep(10 * time.Second)
+		if size := statistic(m, "journal_size"); size != 0 {
+			t.Errorf("the journal has %d bytes left", size)
+		}
+		stop()
+	})
+}
+
 // TestReplayNewerRow: the journal does not undo what the database learned later.
 func TestReplayNewerRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -287,6 +349,8 @@ type crashes struct {
 	m      *Module
 	stop   func()
 	deeds  map[string][]deed // by contact, in order
+
+	compactAt int64
 }
 
 // start makes a module of what is left on disk.
@@ -295,6 +359,7 @@ func (c *crashes) start() {
 	if err := c.m.Init(); err != nil {
 		c.rt.Fatal(err)
 	}
+	c.m.table.writer.keep.compactAt = c.compactAt
 	if err := c.m.Load(context.Background()); err != nil {
 		c.rt.Fatal(err)
 	}
@@ -364,7 +429,7 @@ func TestCrashes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) { // which is not asked for a deadline
 			c := &crashes{t: t, rt: rt, d: &database{rows: map[string]store.Binding{}, delay: 5 * time.Millisecond},
-				folder: t.TempDir(), deeds: map[string][]deed{}}
+				folder: t.TempDir(), deeds: map[string][]deed{}, compactAt: rapid.SampledFrom([]int64{0, 1, 2000}).Draw(rt, "compact at")}
 			c.start()
 			defer func() { c.stop() }()
 			contacts := []string{"sip:1@h", "sip:2@h", "sip:3@h"}

@@ -23,7 +23,7 @@ func (t *Table) load(ctx context.Context) error {
 		}
 		if !row.Expires.IsZero() && row.Expires.UnixMilli() <= now {
 			expired++
-			t.writer.repair(address, row.RUID)
+			t.writer.forget(address, row.RUID, row.LastModified)
 			return nil
 		}
 		loaded++

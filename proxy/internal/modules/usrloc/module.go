@@ -16,6 +16,7 @@ import (
 // Store is the database's table location, a *store.Locations.
 type Store interface {
 	LoadAll(ctx context.Context, fn func(store.Binding) error) error
+	LoadRows(ctx context.Context, ruids []string) ([]store.Binding, error)
 	ApplyBatch(ctx context.Context, ops []store.LocationOp) error
 }
 

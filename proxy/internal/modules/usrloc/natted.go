@@ -52,11 +52,11 @@ func (t *Table) drop(aor string, id rowID, modified int64) bool {
 		if v.id != id || v.modified != modified || v.pending || !v.counts(t.now()) {
 			continue
 		}
-		ruid := v.ruid()
+		ruid, known := v.ruid(), v.Modified()
 		sh.place(e, v, nil)
 		sh.tidy(e)
 		if t.stored() {
-			t.writer.repair(aor, ruid)
+			t.writer.forget(aor, ruid, known)
 		}
 		return true
 	}

@@ -57,6 +57,10 @@ type Registration struct {
 	Unordered bool
 	// MaxContacts bounds the contacts of the address; 0 for no bound.
 	MaxContacts int
+	// Yields says of a binding whether it gives way, the highest first, where there would
+	// be more than MaxContacts: 0 is never. Of equal ones the one that expires first goes.
+	// nil: none gives way. The table is locked meanwhile.
+	Yields func(b *Binding) int
 	// MaxAdded bounds those of them that ul.add made or that are permanent; 0 for no
 	// bound.
 	MaxAdded int

@@ -34,8 +34,9 @@ func (t *Table) replay() error {
 		count.applied++
 		touched[op.Binding.RUID] = true
 		w.mu.Lock()
+		w.keep.records++
 		w.keep.last, w.keep.second = segment, max(w.keep.second, op.Binding.LastModified.Unix())
-		w.enterRepair(address, op.Binding.RUID, segment)
+		w.enterRepair(address, op.Binding.RUID, segment, time.Time{})
 		w.mu.Unlock()
 		return nil
 	})

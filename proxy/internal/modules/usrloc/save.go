@@ -12,6 +12,8 @@ const maxVersions = 1024
 type Result struct {
 	Bindings []Binding // all of the address, as Lookup returns them
 	Change   Change
+	// Displaced is how many bindings gave way, see Registration.Yields.
+	Displaced int
 	// Ticket says how the change ends that waits for the database. nil: nothing
 	// waits. Then, if Change is not Fetched, the caller calls Announce when it
 	// has answered.
@@ -30,6 +32,7 @@ type plan struct {
 	room   [16]step
 	adds   int // bindings that there were not
 	drops  int
+	yields int  // of these, what gives way to others
 	repeat bool // part of it is a retransmission …
 	parked bool // … of what waits for the database
 }
@@ -63,7 +66,7 @@ func (t *Table) Save(reg *Registration, dst []Binding) (Result, error) {
 	if e == nil {
 		e = sh.enter(string(reg.AoR))
 	}
-	res := Result{Change: p.change()}
+	res := Result{Change: p.change(), Displaced: p.yields}
 	versions := t.apply(&p, sh, e, reg, now)
 	sh.tidy(e)
 	if t.durable {
@@ -237,7 +240,7 @@ func tooMany(more int, e *entry, reg *Registration, now int64) bool {
 
 // admit checks the limits.
 func (t *Table) admit(p *plan, e *entry, reg *Registration, now int64) error {
-	if p.adds > 0 && tooMany(p.adds-p.drops, e, reg, now) {
+	if p.adds > 0 && tooMany(p.adds-p.drops, e, reg, now) && !p.makeRoom(e, reg, now) {
 		return ErrTooManyContacts
 	}
 	if t.writer.back && t.writer.behind() {

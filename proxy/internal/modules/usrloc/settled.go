@@ -1,5 +1,7 @@
 package usrloc
 
+import "time"
+
 // Settled reports whether no change of the bindings of a canonical address waits for
 // the database.
 func (t *Table) Settled(aor string) bool {
@@ -19,9 +21,11 @@ func (t *Table) Settled(aor string) bool {
 }
 
 // Taking counts the bindings of a canonical address that were promised and take one
-// of the methods in the set (see Binding.Methods).
-func (t *Table) Taking(aor string, methods uint32) int {
+// of the methods in the set (see Binding.Methods), and were made or last refreshed at
+// since or later; the zero time counts all.
+func (t *Table) Taking(aor string, methods uint32, since time.Time) int {
 	now := t.now()
+	from := since.UnixMilli() // of the zero time, long before any binding
 	sh := t.shardOf(aor)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -31,7 +35,7 @@ func (t *Table) Taking(aor string, methods uint32) int {
 	}
 	n := 0
 	for _, head := range e.heads {
-		if v := head.settled(); v != nil && v.counts(now) && v.Methods&methods != 0 {
+		if v := head.settled(); v != nil && v.counts(now) && v.Methods&methods != 0 && v.modified >= from {
 			n++
 		}
 	}

@@ -50,8 +50,11 @@ type writer struct {
 // repair says that a row may differ from what the table says.
 type repair struct {
 	aor, ruid string
-	over      bool   // the database has taken or refused it
-	segment   uint64 // of the journal, whose record asks for it; 0 for none
+	// known is when the row was modified last, by what the table knew when it forgot the
+	// binding: a row that is younger is another proxy's word. Zero: it goes in any case.
+	known   time.Time
+	over    bool   // the database has taken or refused it
+	segment uint64 // of the journal, whose record asks for it; 0 for none
 }
 
 // unit is what the database takes whole or not at all: a ticket or a repair.
@@ -104,7 +107,18 @@ func (w *writer) enqueue(k *Ticket) {
 // repair makes a row what the table says.
 func (w *writer) repair(aor, ruid string) {
 	w.mu.Lock()
-	w.enterRepair(aor, ruid, 0)
+	w.enterRepair(aor, ruid, 0, time.Time{})
+	w.mu.Unlock()
+	if !w.back {
+		w.signal()
+	}
+}
+
+// forget is repair of the row of a binding that the table has dropped by itself, since it
+// has expired or its phone is silent. It stays if another proxy has refreshed it since.
+func (w *writer) forget(aor, ruid string, known time.Time) {
+	w.mu.Lock()
+	w.enterRepair(aor, ruid, 0, known)
 	w.mu.Unlock()
 	if !w.back {
 		w.signal()
@@ -113,11 +127,11 @@ func (w *writer) repair(aor, ruid string) {
 
 // enterRepair enters a repair that a segment of the journal asks for, or none. One
 // that waits for the same row already is part of it then.
-func (w *writer) enterRepair(aor, ruid string, segment uint64) {
+func (w *writer) enterRepair(aor, ruid string, segment uint64, known time.Time) {
 	if w.repairs == nil {
 		w.repairs = make(map[string]*repair)
 	}
-	r := &repair{aor: aor, ruid: ruid, segment: segment}
+	r := &repair{aor: aor, ruid: ruid, segment: segment, known: known}
 	w.keep.hold(segment)
 	if old := w.repairs[ruid]; old != nil {
 		w.inherit(r, old)
@@ -125,13 +139,19 @@ func (w *writer) enterRepair(aor, ruid string, segment uint64) {
 	w.repairs[ruid] = r
 }
 
-// inherit makes r stand for an older repair of the same row too.
+// inherit makes r stand for an older repair of the same row too. What the older one was
+// to put right is younger than what the table knew then.
 func (w *writer) inherit(r, old *repair) {
+	if old.known.IsZero() {
+		r.known = time.Time{}
+	}
+	segment := old.segment
+	old.segment = 0
 	if r.segment == 0 {
-		r.segment = old.segment
+		r.segment = segment
 		return
 	}
-	w.unhold(old.segment)
+	w.unhold(segment)
 }
 
 func (w *writer) signal() {
@@ -248,7 +268,9 @@ func (w *writer) land() {
 			open = append(open, u.ticket)
 		case u.repair == nil:
 		case u.repair.over:
-			w.unhold(u.repair.segment)
+			segment := u.repair.segment
+			u.repair.segment = 0
+			w.unhold(segment)
 		case w.repairs[u.repair.ruid] == nil:
 			w.repairs[u.repair.ruid] = u.repair
 		default:

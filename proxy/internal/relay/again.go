@@ -1,0 +1,111 @@
+package relay
+
+import (
+	"errors"
+
+	"seraph/proxy/internal/transport"
+)
+
+// ErrNothingNew says that Relay has sent the request on already, and that nothing was
+// added since.
+var ErrNothingNew = errors.New("the request was sent on already")
+
+// NextOf says whose word Target.Next is.
+type NextOf uint8
+
+const (
+	// NextFound is where something that looked the URI up (lookup, an alias, a GRUU) has
+	// found it: it goes when the URI leads elsewhere.
+	NextFound NextOf = iota
+	// NextScript is the script's own ($du, a gateway of its choice): it stays.
+	NextScript
+	// NextRelay is an argument of one t_relay.
+	NextRelay
+)
+
+// SetNext makes the request go to the URI next, which is kept as it is, in place of the
+// Request-URI, by the script's own word; nil takes any such word back.
+func (r *Request) SetNext(next []byte) {
+	r.forgetPlace()
+	r.Main.Next, r.Main.NextOf = next, NextFound
+	if next != nil {
+		r.Main.NextOf = NextScript
+	}
+}
+
+// Moved says that the Request-URI leads elsewhere now: the place that was found for the
+// one before does not count for it, a next hop of the script's does.
+func (r *Request) Moved() {
+	r.forgetPlace()
+	if r.Main.NextOf != NextScript {
+		r.Main.Next, r.Main.NextOf = nil, NextFound
+	}
+}
+
+// forgetPlace forgets the phone that was found: its flow, the others that it has, and the
+// proxies in front of it.
+func (r *Request) forgetPlace() {
+	r.Main.Flow, r.Main.Route, r.Main.Group = transport.Flow{}, nil, 0
+}
+
+// RevertURI makes the Request-URI the received one again.
+func (r *Request) RevertURI() {
+	next, of := r.Main.Next, r.Main.NextOf
+	r.Main = Target{URI: r.Msg.RequestURI()}
+	if of == NextScript {
+		r.Main.Next, r.Main.NextOf = next, of
+	}
+	r.parsed = nil
+}
+
+// AsSent reports whether Main was sent on as it is: by Relay, or, in a failure route, by
+// the request route, and unchanged since.
+func (r *Request) AsSent() bool {
+	last := &r.last
+	return last.URI != nil && same(last.URI, r.Main.URI) && same(last.Next, r.Main.Next) && last.Flow == r.Main.Flow
+}
+
+// same reports whether two texts are one in memory: what the script has written anew is
+// new, whatever it says.
+func same(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// Underway reports whether Relay has sent the request on in this run of the script: its
+// answer is the branches' to give.
+func (r *Request) Underway() bool { return r.underway }
+
+// sentOn notes that Main and More have been sent on.
+func (r *Request) sentOn() {
+	r.last, r.underway = r.Main, true
+	r.More = r.More[:0]
+	r.recursed, r.authorized = false, false
+}
+
+// keepStart keeps, where a failure route may follow, what the request route has made of
+// the Request-URI: failure routes begin with that (SER clones it with the message).
+func (c *Call) keepStart(r *Request) {
+	if r.route != inRequest || r.OnFailure == 0 || r.underway && len(c.start.list) > 0 {
+		return
+	}
+	c.start.set([]Target{r.Main})
+	if t := &c.start.list[0]; t.NextOf == NextRelay {
+		t.Next, t.NextOf = nil, NextFound
+	}
+}
+
+// startAgain makes Main what it was when the request route sent it on.
+func (c *Call) startAgain(r *Request) {
+	if len(c.start.list) > 0 {
+		t := c.start.list[0]
+		received := r.Msg.RequestURI()
+		if string(t.URI) == string(received) {
+			t.URI = received
+		} else {
+			t.URI = r.Keep(t.URI)
+		}
+		t.Next, t.Route = r.Keep(t.Next), r.Keep(t.Route)
+		r.Main, r.parsed = t, nil
+	}
+	r.last = r.Main
+}

@@ -1,0 +1,43 @@
+package relay
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
+)
+
+// TestPlaceGoesWithItsURI: where lookup, an alias or a GRUU has found a phone counts for that
+// Request-URI alone; the script's own next hop stays until the script takes it back.
+func TestPlaceGoesWithItsURI(t *testing.T) {
+	flow := transport.Flow{Proto: transport.TCP, Remote: netip.MustParseAddrPort("192.0.2.9:5062")}
+	phone := Target{URI: []byte("sip:bob@phone"), Next: []byte("sip:192.0.2.8"), Flow: flow, Route: []byte("<sip:edge;lr>"), Group: 7, Given: true, Q: 500}
+	m := &sip.Message{}
+	if err := m.Parse([]byte("OPTIONS sip:received SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	next := []byte("sip:sbc")
+	for _, x := range []struct {
+		name string
+		do   func(*Request)
+		want Target
+	}{
+		{"moved", func(r *Request) { r.Moved() }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"reverted", func(r *Request) { r.RevertURI() }, Target{URI: m.RequestURI()}},
+		{"a next hop", func(r *Request) { r.SetNext(next) }, Target{URI: phone.URI, Next: next, NextOf: NextScript, Given: true, Q: 500}},
+		{"a next hop, moved", func(r *Request) { r.SetNext(next); r.Moved() }, Target{URI: phone.URI, Next: next, NextOf: NextScript, Given: true, Q: 500}},
+		{"a next hop, reverted", func(r *Request) { r.SetNext(next); r.RevertURI() }, Target{URI: m.RequestURI(), Next: next, NextOf: NextScript}},
+		{"a next hop, taken back", func(r *Request) { r.SetNext(next); r.SetNext(nil) }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"of one t_relay, moved", func(r *Request) { r.Main.NextOf = NextRelay; r.Moved() }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"found after a next hop, moved", func(r *Request) { r.SetNext(next); r.Main = phone; r.Moved() }, Target{URI: phone.URI, Given: true, Q: 500}},
+	} {
+		r := &Request{Msg: m, Main: phone}
+		x.do(r)
+		if diff := cmp.Diff(x.want, r.Main, cmp.Comparer(func(a, b transport.Flow) bool { return a == b })); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", x.name, diff)
+		}
+	}
+}

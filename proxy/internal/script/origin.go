@@ -1,0 +1,91 @@
+package script
+
+import (
+	"slices"
+	"strings"
+
+	"seraph/proxy/internal/module"
+)
+
+// In SER `drop` ends the route block that it stands in; in OpenSER and Kamailio it ends the
+// script, and what a route was called to refuse is not served by the one that called it.
+// So it has SER's meaning only in a script in which nothing stands that SER 0.9 does not know.
+
+// foreignWords are words of OpenSER and Kamailio that SER 0.9 does not know.
+var foreignWords = []string{"exit", "return", "while", "switch", "request_route", "reply_route", "branch_route", "event_route"}
+
+// foreignModules are modules of theirs that SER 0.9 does not have.
+var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "ctl", "db_mysql", "db_sqlite", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
+	"mi_rpc", "pv", "sanity", "siputils", "tmx", "uac", "uac_redirect"}
+
+// isForeign reports whether a token is none of SER 0.9's.
+func (t *token) isForeign() bool {
+	switch t.kind {
+	case tVar, tDirective:
+		return true
+	case tWord:
+		return slices.Contains(foreignWords, t.text)
+	case tString:
+		return hasVariable(t.text)
+	}
+	return false
+}
+
+// hasVariable reports whether a text holds what reads as a pseudo-variable. The dollar sign
+// of a regular expression stands before no letter.
+func hasVariable(text string) bool {
+	for {
+		_, rest, found := strings.Cut(text, "$")
+		if !found {
+			return false
+		}
+		if rest = strings.TrimPrefix(rest, "("); rest != "" && isLetter(rest[0]) {
+			return true
+		}
+		text = rest
+	}
+}
+
+// isForeign reports whether a script shows that it is none of SER 0.9's.
+func (f *file) isForeign() bool {
+	return f.foreign ||
+		slices.ContainsFunc(f.loads, func(l load) bool { return slices.Contains(foreignModules, l.name()) }) ||
+		slices.ContainsFunc(f.routes, func(r *route) bool {
+			_, number := atoi(r.name)
+			return r.name != "" && !number
+		})
+}
+
+// drop compiles drop. Which meaning it has, the whole script shows.
+func (k *compiler) drop(at Pos) node {
+	k.drops = append(k.drops, blockDrop{k.block, at})
+	p := k.prog
+	return func(c *module.Ctx) result {
+		switch {
+		case c.Route == module.ReplyRoute || c.Route == module.BranchRoute || c.Route == module.LocalRoute:
+			return dropped
+		case p.dropLeaves:
+			c.ReturnCode = module.True
+			return leave
+		}
+		return exit
+	}
+}
+
+// blockDrop is a drop and where it stands.
+type blockDrop struct {
+	block *block
+	pos   Pos
+}
+
+// finishDrops settles what drop means. Where it ends a called block only, the log says so:
+// who meant more than that finds out here.
+func (k *compiler) finishDrops(f *file) {
+	k.prog.dropLeaves = !f.isForeign()
+	k.prog.drops = len(k.drops) > 0
+	for _, d := range k.drops {
+		if k.prog.dropLeaves && d.block.called && d.block.kind == module.RequestRoute {
+			k.log.Warn("drop ends this route block only, as in SER: exit ends the script", "route", d.block.title, "line", d.pos.Line)
+		}
+	}
+}

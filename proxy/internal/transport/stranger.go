@@ -1,0 +1,223 @@
+package transport
+
+import (
+	"container/list"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A stranger is a connection that its peer has opened without having proven anything yet: no
+// request of its was authenticated, no REGISTER saved, its certificate not verified, its
+// address none that the operator trusts. Strangers may be silent for less long than others,
+// and where the table is full, of all or of one source, a new connection takes the place of
+// the idlest of them that nothing goes by. What costs is done for strangers alone: a
+// connection that has proven somebody is asked for nothing more.
+
+const (
+	// restTime is how often a stranger that speaks is moved to the end of the queues, at
+	// most: so exactly they are kept.
+	restTime = time.Second
+	// maxLook bounds the strangers that are looked at for one that may go. Those that are
+	// needed go to the queue's end, so that others are looked at the next time.
+	maxLook = 64
+	// needsLife is how long it is believed which connections are needed.
+	needsLife = time.Second
+)
+
+// ErrReplaced ends a stranger's connection: another took its place in a full table.
+var ErrReplaced = errors.New("gave its place to another connection")
+
+// needs are the connections that dialogs go by, gathered when somebody has to go.
+type needs struct {
+	mu   sync.Mutex
+	at   time.Time
+	byID map[uint64]struct{}
+}
+
+// needed is the set of connections that dialogs go by, no older than needsLife. It asks
+// Config.Needed, so that no lock may be held.
+func (l *Layer) needed() map[uint64]struct{} {
+	if l.cfg.Needed == nil {
+		return nil
+	}
+	n := &l.needs
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now := time.Now(); now.Sub(n.at) >= needsLife {
+		set := make(map[uint64]struct{})
+		l.cfg.Needed(func(f Flow) {
+			if f.Conn != 0 {
+				set[f.Conn] = struct{}{}
+			}
+		})
+		n.at, n.byID = now, set
+	}
+	return n.byID
+}
+
+// mayGo tells of strangers whether they may lose their connection.
+func (l *Layer) mayGo() func(*conn) bool {
+	needed, now := l.needed(), l.Mono()
+	return func(c *conn) bool {
+		_, carries := needed[c.flow.Conn]
+		return !carries && now >= c.held.Load() && !l.trusts(c.flow.Remote.Addr())
+	}
+}
+
+// trusts reports whether the operator trusts an address.
+func (l *Layer) trusts(a netip.Addr) bool { return l.cfg.Trusted != nil && l.cfg.Trusted(a) }
+
+// Prove notes that the peer of a connection has shown who he is. It costs something once a
+// connection only.
+func (l *Layer) Prove(f Flow) {
+	if c := l.conns.byFlow(f); c != nil && c.stranger.Load() {
+		l.conns.prove(c)
+	}
+}
+
+// Prove is Layer.Prove for the flow that the message came on.
+func (w *Worker) Prove(f Flow) {
+	if c := w.stranger(f); c != nil {
+		c.l.conns.prove(c)
+	}
+}
+
+// Hold notes that a stranger's request is on its way, which takes no longer than d: as long
+// its connection is needed.
+func (w *Worker) Hold(f Flow, d time.Duration) {
+	c := w.stranger(f)
+	if c == nil {
+		return
+	}
+	if until := c.l.Mono() + int64(d); until > c.held.Load() {
+		c.held.Store(until)
+	}
+	c.l.conns.reach(c)
+}
+
+// stranger is the connection of a flow if it is a stranger's, else nil. The one that the
+// worker reads needs no looking up.
+func (w *Worker) stranger(f Flow) *conn {
+	c, ok := w.src.(*conn)
+	switch {
+	case ok && c.flow.Conn == f.Conn:
+	case w.l == nil || f.Conn == 0:
+		return nil
+	default:
+		c = w.l.conns.byFlow(f)
+	}
+	if c == nil || !c.stranger.Load() {
+		return nil
+	}
+	return c
+}
+
+// stir moves a stranger that has spoken to the end of the queues.
+func (c *conn) stir() {
+	if c.stranger.Load() && c.active.Sub(c.stirred) >= restTime {
+		c.stirred = c.active
+		c.l.conns.stir(c)
+	}
+}
+
+// spare lets a stranger that is needed be silent for longer, as long as others may.
+func (c *conn) spare() bool {
+	now := time.Now()
+	if !c.proven || !c.stranger.Load() || now.Sub(c.active) >= c.idleTimeout() || c.l.mayGo()(c) {
+		return false
+	}
+	c.spared = now
+	return true
+}
+
+// restUntil is when a stranger that stays silent has to go.
+func (c *conn) restUntil() time.Time {
+	since := c.active
+	if c.spared.After(since) {
+		since = c.spared
+	}
+	return since.Add(c.l.cfg.StrangerTimeout)
+}
+
+// enterInbound enters an accepted connection in the table, in the place of a stranger's where
+// there is no room.
+func (l *Layer) enterInbound(c *conn) error {
+	exempt := l.trusts(c.flow.Remote.Addr())
+	c.stranger.Store(!exempt)
+	err := l.conns.addInbound(c, exempt)
+	if !errors.Is(err, ErrTooManyConns) {
+		return err
+	}
+	gone, err := l.conns.replace(c, exempt, l.mayGo())
+	if gone != nil {
+		gone.leave()
+	}
+	if gone != nil || errors.Is(err, ErrTooManyConns) {
+		l.complain(c, err != nil)
+	}
+	return err
+}
+
+// makeRoom makes c, a connection of our own which was entered beyond the limit, fit.
+func (l *Layer) makeRoom(c *conn) error {
+	gone, ok := l.conns.shrink(l.mayGo())
+	if gone != nil {
+		gone.leave()
+	}
+	if gone != nil || !ok {
+		l.complain(c, !ok)
+	}
+	if !ok {
+		return ErrTooManyConns
+	}
+	return nil
+}
+
+// leave ends a connection that has lost its place in the table.
+func (c *conn) leave() {
+	c.l.stats.connsReplaced.Add(1)
+	c.farewell()
+	_ = c.close(ErrReplaced)
+}
+
+// seldom lets something be said a few times a minute.
+type seldom struct {
+	mu    sync.Mutex
+	since time.Time
+	said  int
+}
+
+// upTo reports whether it has been said less than n times in this minute.
+func (s *seldom) upTo(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); s.since.IsZero() || now.Sub(s.since) >= time.Minute {
+		s.since, s.said = now, 0
+	}
+	s.said++
+	return s.said <= n
+}
+
+// complain says that the table, or a source's share of it, is full for c, and which setting
+// says how much that is.
+func (l *Layer) complain(c *conn, refused bool) {
+	end := "idle connections of strangers give way to new ones"
+	if refused {
+		end = "new ones are refused"
+	}
+	switch {
+	case !c.crowded && l.fullLog.upTo(1):
+		l.log.Warn("there are as many connections as there may be: "+end, "limit", l.cfg.MaxConns, "setting", "tcp_max_connections")
+	case c.crowded && l.crowdedLog.upTo(1):
+		l.log.Warn("one source has as many connections as it may: "+end, "source", sourceOf(c.flow.Remote.Addr()).String(),
+			"limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
+	}
+}
+
+// crowd is what the table knows of one source.
+type crowd struct {
+	n         int       // connections that it has opened
+	strangers list.List // those of strangers, the idlest first
+}
