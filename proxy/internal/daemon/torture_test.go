@@ -188,8 +188,8 @@ func TestTortureReplies(t *testing.T) {
 			alice.expect("SIP/2.0 200")
 		}
 	}
-	for _, start := range []string{"SIP/2.0 4294967301 better not break the receiver", "SIP/2.0  200 OK", "SIP/2.0 99 OK", "SIP/7.0 200 OK"} {
-		alice.send(alice.request("OPTIONS", "sip:x@elsewhere.example", "bad-"+startOf([]byte(start)), 1, ""))
+	for i, start := range []string{"SIP/2.0 4294967301 better not break the receiver", "SIP/2.0  200 OK", "SIP/2.0 99 OK", "SIP/7.0 200 OK"} {
+		alice.send(alice.request("OPTIONS", "sip:x@elsewhere.example", fmt.Sprint("bad-", i), 1, ""))
 		req := callee.expect("OPTIONS ")
 		reply := req.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("t")})
 		_, rest, _ := bytes.Cut(reply, []byte("\r\n"))

@@ -100,7 +100,7 @@ func New(cfg Config) *Set {
 		Tm:     tm.New(tm.Config{}),
 		TLS:    tlsmod.New(tlsmod.Config{Log: cfg.Log, Sockets: cfg.Sockets}), WebSocket: websocket.New(),
 	}
-	s.Acc = acc.New(accounting(cfg, func(callID, fromTag, toTag []byte) bool { return s.Dialog.Up(callID, fromTag, toTag) }))
+	s.Acc = acc.New(accounting(cfg, func(callID, fromTag, toTag []byte) bool { return s.Dialog.Closes(callID, fromTag, toTag) }))
 	s.Usrloc = usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
 		Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID, Journal: cfg.Journal, Released: func(aor string) { s.Msilo.Released(aor) }})
 	s.Msilo = msilo.New(msilo.Config{Silo: silo(cfg.DB), Sender: cfg.Agent, Locations: s.Usrloc.Table(), Alias: s.Alias.Resolve,
@@ -151,8 +151,8 @@ func silo(db *store.DB) msilo.Silo {
 	return db.Silo
 }
 
-func accounting(cfg Config, up func(callID, fromTag, toTag []byte) bool) acc.Config {
-	c := acc.Config{Up: up, Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log}
+func accounting(cfg Config, closes func(callID, fromTag, toTag []byte) bool) acc.Config {
+	c := acc.Config{Closes: closes, Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log}
 	if cfg.DB == nil {
 		return c
 	}

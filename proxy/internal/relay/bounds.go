@@ -27,6 +27,9 @@ type Reach struct {
 	NoGateway bool
 	// Led says that the request goes to the other end, so that its answer tells of the dialog.
 	Led bool
+	// Sealed says that the table does not know the dialog, which may be up all the same: the
+	// Route alone tells of it.
+	Sealed bool
 }
 
 // endMark is a hash of a host's address, which the seal of a Record-Route bears: it does
@@ -37,7 +40,9 @@ type endMark uint32
 type bounds struct {
 	set   bool // false: any
 	reach Reach
-	ends  [2]endMark // by the Route
+	// near is where the end that sends the request was when the dialog began, by the Route, and
+	// far where the other one was: there the request may go.
+	near, far endMark
 	// named says that a gateway which the Route names has named the target, too, and that the
 	// Route leads to no other one; of an INVITE nothing else lets it there.
 	named bool
@@ -78,7 +83,7 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 		return false
 	}
 	m := e.mark(a)
-	return m != 0 && (m == b.ends[0] || m == b.ends[1])
+	return m != 0 && m == b.far
 }
 
 // bind keeps the way of a request within its bounds, and what lookup has found, too: whose

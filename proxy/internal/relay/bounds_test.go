@@ -75,9 +75,9 @@ func TestOpenBounds(t *testing.T) {
 		"a gateway":                       {bounds{}, gateway, false},
 		"a gateway, as a mapped address":  {bounds{}, addr("::ffff:192.0.2.1"), false},
 		"a gateway, from a phone":         {bounds{reach: Reach{Began: [4]netip.Addr{phone}}}, gateway, false},
-		"the gateway of the call":         {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}, named: true}, gateway, true},
-		"for what it has not named":       {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}}, gateway, false},
-		"another gateway":                 {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}}, other, false},
+		"the gateway of the call":         {bounds{near: e.mark(phone), far: e.mark(gateway), named: true}, gateway, true},
+		"for what it has not named":       {bounds{near: e.mark(phone), far: e.mark(gateway)}, gateway, false},
+		"another gateway":                 {bounds{near: e.mark(phone), far: e.mark(gateway)}, other, false},
 		"the gateway of the beginning":    {bounds{reach: Reach{Began: [4]netip.Addr{gateway}}}, gateway, true},
 		"a gateway that names another":    {bounds{reach: Reach{Began: [4]netip.Addr{{}, gateway}}}, other, true},
 		"the same, as a mapped address":   {bounds{reach: Reach{Began: [4]netip.Addr{addr("::ffff:192.0.2.1")}}}, other, true},
@@ -85,8 +85,8 @@ func TestOpenBounds(t *testing.T) {
 		"a gateway, where it was seen":    {bounds{reach: Reach{Seen: [2]netip.Addr{gateway}}}, gateway, false},
 		"another than it was seen at":     {bounds{reach: Reach{Seen: [2]netip.Addr{gateway}}}, other, false},
 		"the gateway, for another number": {bounds{reach: Reach{Began: [4]netip.Addr{gateway}, NoGateway: true}}, gateway, false},
-		"the same, by a Route":            {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}, reach: Reach{Known: true}}, gateway, false},
-		"the same by the Route":           {bounds{ends: [2]endMark{e.mark(phone), e.mark(gateway)}, reach: Reach{NoGateway: true}}, gateway, false},
+		"the same, by a Route":            {bounds{near: e.mark(phone), far: e.mark(gateway), reach: Reach{Known: true}}, gateway, false},
+		"the same by the Route":           {bounds{near: e.mark(phone), far: e.mark(gateway), reach: Reach{NoGateway: true}}, gateway, false},
 	} {
 		c.b.set, c.b.reach.Anywhere = true, true
 		if got := c.b.allows(e, c.to); got != c.want {
@@ -108,8 +108,8 @@ func TestFoundIsBound(t *testing.T) {
 	addr := netip.MustParseAddr
 	e := New(Config{Key: []byte("key")})
 	caller, callee, other := addr("192.0.2.7"), addr("192.0.2.8"), addr("192.0.2.9")
-	r := &Request{Engine: e, Found: true, bounds: bounds{set: true, ends: [2]endMark{e.mark(caller), e.mark(callee)}}}
-	for a, want := range map[netip.Addr]bool{caller: true, callee: true, other: false} {
+	r := &Request{Engine: e, Found: true, bounds: bounds{set: true, near: e.mark(caller), far: e.mark(callee)}}
+	for a, want := range map[netip.Addr]bool{caller: false, callee: true, other: false} {
 		if err := r.bind(&way{flow: transport.Flow{Remote: netip.AddrPortFrom(a, 5060)}}); err == nil != want {
 			t.Errorf("%s: %v", a, err)
 		}

@@ -44,6 +44,7 @@ type Call struct {
 	forceRPort         bool
 
 	tracked  bool // the dialog table knows the INVITE
+	managed  bool // the script has called dlg_manage for it
 	tagCount uint8
 	tags     [maxTags]uint64 // hashes of the To tags of the 2xx that went up
 
@@ -435,7 +436,7 @@ func (e *Engine) takeCall() *Call {
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
 	c.seal, c.byInitiator = Seal{}, false
-	c.tracked, c.tagCount, c.bounds = false, 0, bounds{}
+	c.tracked, c.managed, c.tagCount, c.bounds = false, false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
 	c.flows = nil
 	c.later.clear()

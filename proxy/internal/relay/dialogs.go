@@ -106,11 +106,40 @@ func (r *Request) Loose() bool {
 // other end.
 func (c *Call) Led() bool { return c.bounds.reach.Led }
 
+// ManagesDialog reports whether the script has called dlg_manage for a tracked INVITE.
+func (c *Call) ManagesDialog() bool { return c.managed }
+
+// BetweenEnds reports whether a request within a dialog came from the end that it names and went to
+// the other one, as far as that is known: the dialog table knows the dialog, or by the Route it came
+// from the one host and went to the other. Of a dialog of this process that the table does not know
+// (any more) nothing is known.
+func (c *Call) BetweenEnds() bool {
+	b := &c.bounds
+	switch {
+	case b.reach.Known || b.reach.Led:
+		return true
+	case !b.reach.Sealed || b.near == 0 || c.engine.mark(c.from.Remote.Addr()) != b.near:
+		return false
+	}
+	for _, x := range c.branches {
+		if c.engine.mark(x.SentTo()) != b.far {
+			return false
+		}
+	}
+	return true
+}
+
 // InDialog reports whether the request came along a Route of ours, within a dialog.
 func (c *Call) InDialog() bool { return c.inDialog }
 
 // Identity is who sent the request, if the script asked for a proof.
 func (c *Call) Identity() Identity { return c.auth }
+
+// IsGateway reports whether a host is a gateway; false as long as some gateway's address is not
+// known, and every host may be one.
+func (c *Call) IsGateway(a netip.Addr) bool {
+	return c.engine.cfg.Gateway != nil && c.engine.knowsGateways() && c.engine.isGateway(a.Unmap())
+}
 
 // OurRoute reports whether a value of Route or Record-Route was written here.
 func (e *Engine) OurRoute(value []byte) bool {
@@ -157,6 +186,7 @@ func (r *Request) track(c *Call) error {
 	if err != nil || to.Tag != nil {
 		return err
 	}
+	c.managed = r.ManageDialog
 	c.tracked, err = d.Begin(r, c)
 	return err
 }
@@ -167,9 +197,13 @@ func (r *Request) within() error {
 	if r.route == inFailure {
 		return nil
 	}
-	r.bounds = bounds{set: true, ends: r.seal.ends, named: r.Msg.Method != sip.INVITE || r.vouchedFor && r.Loose()}
+	r.bounds = bounds{set: true, near: r.seal.ends[1], far: r.seal.ends[0], named: r.Msg.Method != sip.INVITE || r.vouchedFor && r.Loose()}
+	if r.byInitiator {
+		r.bounds.near, r.bounds.far = r.bounds.far, r.bounds.near
+	}
 	d := r.Engine.cfg.Dialogs
 	if d == nil {
+		r.bounds.reach.Sealed = true
 		return nil
 	}
 	reach, err := d.Within(r)
@@ -177,8 +211,10 @@ func (r *Request) within() error {
 	return err
 }
 
-// maxTags bounds the 2xx with different To tags that make a dialog each.
-const maxTags = 8
+// maxTags bounds the 2xx with different To tags that make a dialog each: the dialog table has as many
+// records for a Call-ID. The ACK of one more does not pass, so that who has sent it hangs up (RFC 3261
+// §13.3.1.4).
+const maxTags = 16
 
 // noteReply tells the dialog table of a response that goes up.
 func (c *Call) noteReply(b *Branch, m *sip.Message, from transport.Flow) {

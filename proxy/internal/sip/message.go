@@ -325,6 +325,9 @@ func (m *Message) checkMandatory() error {
 			return ErrDuplicate
 		}
 	}
+	if hasControl(m.CallID()) {
+		return ErrCallID // it could not be written in one line by us, nor by others
+	}
 	c, err := m.CSeq()
 	if err != nil {
 		return err
@@ -346,6 +349,17 @@ func (m *Message) checkMandatory() error {
 	}
 	_, err = m.Via()
 	return err
+}
+
+// hasControl reports whether control characters stand in a text, line ends of a folded line
+// among them.
+func hasControl(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c == 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // MethodText returns the method as written.

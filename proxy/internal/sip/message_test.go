@@ -23,6 +23,20 @@ func from(address string) string {
 	return "OPTIONS sip:x SIP/2.0\n" + via + strings.Replace(rest, "<sip:a@example.org>", address, 1) + "\n"
 }
 
+// tagged is a request whose From has these parameters.
+func tagged(params string) string {
+	i := strings.Index(rest, "<sip:a@example.org>")
+	end := strings.IndexByte(rest[i:], '\n') + i
+	return "OPTIONS sip:x SIP/2.0\n" + via + rest[:i] + "<sip:a@example.org>" + params + rest[end:] + "\n"
+}
+
+// callID is a request with a Call-ID.
+func callID(id string) string {
+	i := strings.Index(rest, "Call-ID:")
+	end := strings.IndexByte(rest[i:], '\n') + i
+	return "OPTIONS sip:x SIP/2.0\n" + via + rest[:i] + "Call-ID: " + id + rest[end:] + "\n"
+}
+
 // tortures are messages after the descriptions in RFC 4475, and others in their spirit;
 // want is nil for those that a proxy must understand.
 var tortures = []struct {
@@ -93,6 +107,20 @@ body`, nil},
 	{"method that begins like a known one", strings.ReplaceAll("OPTIONS sip:x SIP/2.0\n"+via+rest+"\n", "OPTIONS", "byebye"), nil},
 	{"small letters and another version", strings.ReplaceAll("OPTIONS sip:x SIP/7.0\n"+via+rest+"\n", "OPTIONS", "bye"), sip.ErrVersion},
 	{"small letters in an answer", "SIP/2.0 200 OK\n" + via + strings.Replace(rest, "OPTIONS", "options", 1) + "\n", nil},
+
+	{"two tags in From", tagged(";tag=a;tag=b"), sip.ErrTag},
+	{"two tags in From, one in capitals", tagged(";x=1;TAG=a;y=\"\";tag=a"), sip.ErrTag},
+	{"a quoted tag", tagged(";tag=\"f;t\""), sip.ErrTag},
+	{"a quoted tag that is a token", tagged(";x=1;tag=\"ft\""), sip.ErrTag},
+	{"DEL in a tag", tagged(";tag=a\x7f"), sip.ErrTag},
+	{"TAB in a tag", tagged(";tag=a\tb;x=1"), sip.ErrTag},
+	{"two tags in To of an answer", "SIP/2.0 200 OK\n" + via + strings.Replace(rest, "<sip:b@example.org>", "<sip:b@example.org>;tag=a;tag=b", 1) + "\n", sip.ErrTag},
+	{"a tag in base64", tagged(";tag=aGk/+A==;x=\"tag=1;tag=2\""), nil},
+	{"no tag, of RFC 2543", tagged(""), nil},
+	{"TAB in Call-ID", callID("a\tb"), sip.ErrCallID},
+	{"DEL in Call-ID", callID("a\x7fb"), sip.ErrCallID},
+	{"folded Call-ID", callID("a\n b"), sip.ErrCallID},
+	{"Call-ID on a line of its own", callID("\n  ab"), nil},
 
 	{"two @ in From", from("<sip:a@example.org@evil.example>"), sip.ErrFrom},
 	{"two @ in a bare From", from("sips:a@example.org@evil.example"), sip.ErrFrom},

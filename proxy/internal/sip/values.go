@@ -11,6 +11,8 @@ var (
 	ErrVia      = errors.New("malformed Via")
 	ErrNameAddr = errors.New("malformed address")
 	ErrFrom     = errors.New("malformed URI in From")
+	ErrTag      = errors.New("malformed tag in From or To")
+	ErrCallID   = errors.New("malformed Call-ID")
 )
 
 // lazy holds the values that were asked for, parsed once a message.
@@ -190,9 +192,58 @@ func (m *Message) address(id HeaderID, bit uint8, a *NameAddr) (*NameAddr, error
 		if err := ParseNameAddr(m.HeaderValue(id), a); err != nil {
 			return nil, err
 		}
+		if !hasOneTag(a) {
+			return nil, ErrTag
+		}
 		m.lazy.have |= bit
 	}
 	return a, nil
+}
+
+const tagParam = "tag"
+
+// hasOneTag reports whether the parameters of From or To hold at most one tag, and one that
+// everybody reads alike: of two, some go by the first and some by the last, and a quoted one
+// (RFC 3261 §25.1 has tokens only) is something else without its quotes. Phones write more
+// than tokens, base64 for one, and these pass.
+func hasOneTag(a *NameAddr) bool {
+	if len(a.Params) == len(tagParam)+1+len(a.Tag) { // nothing else is there
+		return isTag(a.Tag)
+	}
+	seen := false
+	for rest := a.Params; len(rest) > 0; {
+		before := rest
+		var name, value []byte
+		name, value, rest = NextParam(rest)
+		if !EqualFold(name, tagParam) {
+			continue
+		}
+		if seen || !isTag(value) || bytes.IndexByte(before[:len(before)-len(rest)], '"') >= 0 {
+			return false
+		}
+		seen = true
+	}
+	return true
+}
+
+// notInTag are the characters that end a parameter, or are seen by nobody.
+var notInTag = func() (t [256]bool) {
+	for c := range ' ' + 1 {
+		t[c] = true
+	}
+	for _, c := range []byte("\",;<>\\\x7f") {
+		t[c] = true
+	}
+	return t
+}()
+
+func isTag(b []byte) bool {
+	for _, c := range b {
+		if notInTag[c] {
+			return false
+		}
+	}
+	return true
 }
 
 // URI parses the Request-URI as received.

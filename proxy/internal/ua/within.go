@@ -178,8 +178,16 @@ func (a *Agent) appendWithin(dst []byte, w *Within, uri string, routes []string,
 	for _, route := range routes {
 		dst = append(dst, "Route: "+route+"\r\n"...)
 	}
-	dst = append(dst, "Max-Forwards: 70\r\nFrom: <"+w.From+">;tag="+w.FromTag+"\r\nTo: <"+w.To+">;tag="+w.ToTag+
+	dst = append(dst, "Max-Forwards: 70\r\nFrom: <"+w.From+">"+tagged(w.FromTag)+"\r\nTo: <"+w.To+">"+tagged(w.ToTag)+
 		"\r\nCall-ID: "+w.CallID+"\r\nCSeq: "...)
 	dst = sip.AppendUint(dst, uint64(w.CSeq))
 	return append(dst, " "+name+"\r\nUser-Agent: "+a.cfg.Name+"\r\n"+w.Headers+"Content-Length: 0\r\n\r\n"...)
+}
+
+// tagged is the parameter of a tag; one of RFC 2543 has none (RFC 3261 §12.2.1.1).
+func tagged(tag string) string {
+	if tag == "" {
+		return ""
+	}
+	return ";tag=" + tag
 }

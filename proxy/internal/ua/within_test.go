@@ -175,3 +175,18 @@ func TestSendWithinFails(t *testing.T) {
 		t.Errorf("not attached: %v", err)
 	}
 }
+
+// TestWithinWithoutATag: an end of RFC 2543 has no tag, and gets a request without one, not
+// with an empty one.
+func TestWithinWithoutATag(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		done := s.sending(s.t.Context(), bye(func(w *Within) { w.FromTag = "" }))
+		p := s.lastSent()
+		text := string(p.msg.Buf)
+		if !strings.Contains(text, "From: <sip:alice@example.org>\r\n") || !strings.Contains(text, "To: <sip:bob@example.org>;tag=bt\r\n") {
+			t.Errorf("sent was\n%s", text)
+		}
+		s.respond(p, 200)
+		<-done
+	})
+}

@@ -41,8 +41,10 @@ type Config struct {
 	Calls      Calls
 	// Subscribers says which of the addresses are subscribers.
 	Subscribers func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
-	// Up reports whether a call is still up in the table of dialogs; nil for no table.
-	Up func(callID, fromTag, toTag []byte) bool
+	// Closes reports whether a BYE that was taken ends its call and gets the row of that, by the
+	// table of dialogs: it may have been written by who got it, or the row be there. It is asked once
+	// a BYE; nil for no table.
+	Closes func(callID, fromTag, toTag []byte) bool
 	// Publish sends an event to who listens, and Wanted says whether anybody does;
 	// nil for no events.
 	Publish func(topic string, data any)

@@ -13,16 +13,16 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
-// TestBYEOfACallThatGoesOn: a BYE that was taken makes a row only where the call is over.
-func TestBYEOfACallThatGoesOn(t *testing.T) {
+// TestBYEThatClosesNothing: a BYE that was taken makes a row only where the table of dialogs has it end the call.
+func TestBYEThatClosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, up := range []bool{true, false} {
+		for _, closes := range []bool{true, false} {
 			b := &bench{t: t, tables: &tables{}}
 			var asked []string
 			b.m = acc.New(acc.Config{Accounting: b.tables, Calls: b.tables, Subscribers: b.tables.subscribers,
-				Up: func(callID, fromTag, toTag []byte) bool {
+				Closes: func(callID, fromTag, toTag []byte) bool {
 					asked = append(asked, fmt.Sprintf("%s %s %s", callID, fromTag, toTag))
-					return up
+					return closes
 				}})
 			b.start(func(c *module.Ctx) {
 				c.Main.Flow = b.router.Flow("udp:192.0.2.8:5060")
@@ -40,8 +40,8 @@ func TestBYEOfACallThatGoesOn(t *testing.T) {
 			b.router.Receive("udp:192.0.2.8:5060", string(bye.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt")})))
 			time.Sleep(soon)
 			stop()
-			if n := len(b.seen().acc); n != map[bool]int{false: 1}[up] {
-				t.Errorf("the call is up: %v; %d rows", up, n)
+			if n := len(b.seen().acc); n != map[bool]int{true: 1}[closes] {
+				t.Errorf("it closes the call: %v; %d rows", closes, n)
 			}
 			if len(asked) != 1 || !strings.HasPrefix(asked[0], "call-1 at ") {
 				t.Errorf("asked was for %q", asked)
@@ -50,21 +50,26 @@ func TestBYEOfACallThatGoesOn(t *testing.T) {
 	})
 }
 
-// TestBYEOfTheRouter: what the router hangs up has the row of a BYE, unless a flag picks them.
+// TestBYEOfTheRouter: what the router hangs up has the row of a BYE, where a flag picks them if the
+// INVITE has it.
 func TestBYEOfTheRouter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for param, want := range map[string]int{"max_queue 1000": 1, "db_flag 3": 0} {
-			b := newBench(t, refusing(480), param)
+		for _, c := range []struct {
+			param string
+			flags uint32
+			want  int
+		}{{"max_queue 1000", 0, 1}, {"db_flag 3", 0, 0}, {"db_flag 3", 1 << 2, 0}, {"db_flag 3", 1 << 3, 1}, {"db_flag 0", 1, 1}} {
+			b := newBench(t, refusing(480), c.param)
 			stop := b.run()
 			x := talk("late", "alice@example.org", "bob@example.org", "sip:boss@example.org")
 			b.m.Talk(x)
-			x.ByRouter = true
+			x.ByRouter, x.Flags = true, c.flags
 			b.m.HungUp(x)
 			time.Sleep(soon)
 			stop()
 			rows := b.seen().acc
-			if len(rows) != want {
-				t.Fatalf("%s: rows %+v, want %d", param, rows, want)
+			if len(rows) != c.want {
+				t.Fatalf("%+v: rows %+v", c, rows)
 			}
 			for _, r := range rows {
 				if r.Method != "BYE" || r.CallID != "late" || r.FromTag != "at" || r.ToTag != "bt" || r.Code != 200 || r.Reason != "OK" || !r.Time.Equal(x.Ended) ||
@@ -75,6 +80,32 @@ func TestBYEOfTheRouter(t *testing.T) {
 			if len(b.seen().ends) != 1 {
 				t.Errorf("ends %+v", b.seen().ends)
 			}
+		}
+	})
+}
+
+// TestBYEOfAnUnlistedCall: so has one that is in no list, or nobody's of ours; the phones' own BYE
+// is no news of it.
+func TestBYEOfAnUnlistedCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, refusing(480))
+		stop := b.run()
+		x := talk("unlisted", "alice@example.org", "bob@example.org", "sip:boss@example.org")
+		x.Unlisted = true
+		b.m.HungUp(x)
+		x.ByRouter = true
+		b.m.HungUp(x)
+		y := talk("trunk", "", "", "sip:+4930@gateway.example")
+		y.ByRouter = true
+		b.m.HungUp(y)
+		time.Sleep(soon)
+		stop()
+		rows := b.seen().acc
+		if len(rows) != 2 || rows[0].CallID != "unlisted" || rows[1].CallID != "trunk" || rows[1].DstUser != "+4930" {
+			t.Errorf("rows %+v", rows)
+		}
+		if n := len(b.seen().ends); n != 0 {
+			t.Errorf("%d ends", n)
 		}
 	})
 }

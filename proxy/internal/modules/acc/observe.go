@@ -70,7 +70,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 		relayed: c.Relayed(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
 	if c.Method() == sip.BYE {
-		if status/100 != 2 || !m.goesOn(e.request) {
+		if status/100 != 2 || (!c.InDialog() || c.BetweenEnds()) && m.closes(e.request) {
 			m.account(&e)
 		}
 		return
@@ -78,18 +78,17 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	m.invite(&e, c.Elsewhere())
 }
 
-// goesOn reports whether a call is still up whose BYE was taken: one that may have been written by
-// who got it. The row of its end is made when that has come.
-func (m *Module) goesOn(bye *sip.Message) bool {
-	if m.cfg.Up == nil {
-		return false
+// closes reports whether a BYE that was taken makes the row of its call's end.
+func (m *Module) closes(bye *sip.Message) bool {
+	if m.cfg.Closes == nil {
+		return true
 	}
 	from, err := bye.From()
 	if err != nil {
-		return false
+		return true
 	}
 	to, err := bye.To()
-	return err == nil && m.cfg.Up(bye.CallID(), from.Tag, to.Tag)
+	return err != nil || m.cfg.Closes(bye.CallID(), from.Tag, to.Tag)
 }
 
 // Refused takes a stateless final reply to an INVITE (relay.Accountant).

@@ -15,8 +15,10 @@ type Talk struct {
 	Caller, Callee         []byte
 	Began, Answered, Ended time.Time
 	HungUpBy               string // store.HungUpCaller and so on
-	// ByRouter says that the BYEs were the router's own, which pass nowhere.
-	ByRouter bool
+	// ByRouter says that the BYEs were the router's own, which pass nowhere; Flags are the script's of
+	// the INVITE, whose row in acc goes by them, too. Unlisted says that there is none in call_log.
+	ByRouter, Unlisted bool
+	Flags              uint32
 }
 
 // Talk notes in call_log that a call was answered. Its length is not known until HungUp,
@@ -24,16 +26,19 @@ type Talk struct {
 func (m *Module) Talk(t Talk) { m.putTalk(kindTalk, &t) }
 
 // HungUp notes when a call that was answered ended, and by whom. What the router has hung up
-// gets the row of a BYE in acc, unless a flag says which requests do.
+// gets the row of a BYE in acc if the INVITE's flags pick it, whatever was said within the call: who is
+// in it chooses whose BYE ends it.
 func (m *Module) HungUp(t Talk) {
-	if t.ByRouter && m.set.dbFlag == noFlag {
+	if t.ByRouter && has(t.Flags, m.set.dbFlag) {
 		m.putTalk(kindAcc, &t)
 	}
-	m.putTalk(kindHungUp, &t)
+	if !t.Unlisted {
+		m.putTalk(kindHungUp, &t)
+	}
 }
 
 func (m *Module) putTalk(k kind, t *Talk) {
-	if !m.on || len(t.Caller) == 0 && len(t.Callee) == 0 {
+	if !m.on || k != kindAcc && len(t.Caller) == 0 && len(t.Callee) == 0 {
 		return
 	}
 	if m.queue.putTalk(k, t) {

@@ -58,6 +58,7 @@ func (m *Module) answers(d *dialog, c *relay.Call) bool {
 		d.inside = true
 		return false
 	}
+	d.own = d.key != c.Key()
 	d.caller.aor, d.callee.aor = put(d.caller.aor, caller), put(d.callee.aor, c.Callee())
 	msg := m.spare.take()
 	defer m.spare.give(msg)

@@ -60,6 +60,8 @@ type Account struct {
 	Began, Answered, Ended time.Time
 	HungUpBy               string // store.HungUpCaller and so on; "" until it has ended, or unknown
 	ByRouter               bool   // the router has hung up both ends
+	Unlisted               bool   // the script does not want it listed: only a BYE of the router's is told
+	Flags                  uint32 // the script's, of the INVITE
 }
 
 // Who ended a call, as the accounts have it.
@@ -131,18 +133,6 @@ func (m *Module) Init() error {
 
 // Busy reports whether a call of an address of ours is up. The address is canonical.
 func (m *Module) Busy(address string) bool { return m.busy.has(address) }
-
-// Up reports whether a call is up, whoever of the two has sent what the tags are of.
-func (m *Module) Up(callID, fromTag, toTag []byte) bool {
-	if !m.on.Load() {
-		return false
-	}
-	hash := m.table.hash(callID)
-	s := m.table.lock(hash)
-	defer s.mu.Unlock()
-	d, _ := s.find(hash, callID, fromTag, toTag)
-	return d != nil && d.state.up()
-}
 
 // Run publishes events, and ends what is over by time, until ctx ends.
 func (m *Module) Run(ctx context.Context) {

@@ -223,7 +223,10 @@ func (m *Module) send(ctx context.Context, w ua.Within) ctlproto.DlgAnswer {
 	}
 	if err != nil {
 		m.cfg.Log.Info("request within a dialog was not answered", "method", w.Method.String(), "call_id", w.CallID, "error", err)
-		if errors.Is(err, ua.ErrNoWay) || errors.Is(err, ua.ErrBadAddress) {
+		switch {
+		case errors.Is(err, ua.ErrBadAddress): // nobody was asked, so nobody is out of the call
+			return ctlproto.DlgAnswer{Code: 500, Text: "Not Sent"}
+		case errors.Is(err, ua.ErrNoWay):
 			return ctlproto.DlgAnswer{Text: "Not Sent"}
 		}
 		return ctlproto.DlgAnswer{Code: 408, Text: "No Answer"}
@@ -248,8 +251,7 @@ func (m *Module) settle(x *sides) {
 		if !gone {
 			m.cfg.Log.Error("a call cannot be hung up and may go on", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code)
 		}
-		m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
-		m.table.remove(s, d)
+		m.forget(s, d, cmp.Or(d.hungUpBy, byRouter))
 		return
 	}
 	m.cfg.Log.Warn("a call is not hung up yet: an end has refused", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code, "again_in", tryAgain)
@@ -320,5 +322,5 @@ func (m *Module) drop(s *shard, d *dialog) {
 		m.expired.Add(1)
 	}
 	m.finish(s, d, cmp.Or(d.hungUpBy, byRouter))
-	m.table.remove(s, d)
+	m.table.remove(s, d) // not forget, which may remove the next one of the sweep
 }

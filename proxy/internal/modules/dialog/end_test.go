@@ -24,7 +24,7 @@ func (o *office) dialogs() (list []ctlproto.Dialog) {
 // TestList: what the operator sees of a call, in Kamailio's shape.
 func TestList(t *testing.T) {
 	o := newOffice(t)
-	c := o.invites("seen\x01")
+	c := o.invites("seen")
 	if list := o.dialogs(); len(list) != 1 || list[0].State != ctlproto.DlgUnconfirmed || list[0].StartTS != 0 || list[0].CallID != "seen" {
 		t.Errorf("an INVITE is listed as %+v", list)
 	}

@@ -41,7 +41,8 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	}
 	var room [512]byte
 	address := m.ofOurs(room[:0], r.Auth)
-	owner, unlisted := m.table.slot(address, r.From.Remote.Addr()), !m.wants(r)
+	goes := r.Goes()
+	owner, unlisted := m.table.ownerOf(c, address, r.From.Remote.Addr(), goes[:]), !m.wants(r)
 	if m.table.crowded(owner) {
 		m.refused.Add(1)
 		if len(address) > 0 { // or his calls could be in no list as he likes
@@ -57,9 +58,9 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 		}
 		return false, m.unlessLax(relay.ErrOverload)
 	}
-	d.invite, d.key = cseq.Number, c.Key()
+	d.invite, d.key, d.flags = cseq.Number, c.Key(), r.Flags
 	d.carry(r.HandLoad())
-	d.went = r.Goes()
+	d.went = goes
 	m.fill(d, r.Msg, r.From, address, r.Callee)
 	s.due(d, d.began.Add(m.set.earlyTimeout))
 	if !unlisted {
@@ -79,10 +80,15 @@ func (m *Module) unlessLax(err error) error {
 
 // wants reports whether the script wants an INVITE tracked.
 func (m *Module) wants(r *relay.Request) bool {
-	if m.set.flag != noFlag && r.Flags>>m.set.flag&1 == 1 || r.ManageDialog {
-		return true
+	return r.ManageDialog || m.wantsFlagged(r.Flags)
+}
+
+// wantsFlagged is wants by the flags alone.
+func (m *Module) wantsFlagged(flags uint32) bool {
+	if m.set.flag == noFlag {
+		return !m.narrowed.Load()
 	}
-	return m.set.flag == noFlag && !m.narrowed.Load()
+	return flags>>m.set.flag&1 == 1
 }
 
 // fill takes what the INVITE tells. caller is the address that he has proven, callee the one that
@@ -182,6 +188,7 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 		s.due(d, now.Add(m.set.earlyTimeout))
 		return
 	}
+	d.flags = c.Flags()
 	m.confirm(s, d, msg, now)
 	if c.Local() != nil { // its ACK does not pass the relay
 		s.become(d, confirmed)

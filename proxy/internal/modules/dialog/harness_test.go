@@ -35,6 +35,7 @@ type office struct {
 	mu      sync.Mutex
 	events  []string
 	talks   []string
+	byes    []bool      // of each BYE that was answered with 2xx, whether it passed between the ends
 	targets []string    // where the next INVITE goes; bob if there is none
 	before  module.Call // a function of the module that the script begins with
 	result  *[]int      // what it returned
@@ -49,6 +50,7 @@ type phones struct {
 	// whether nobody answers.
 	authorized map[string]int
 	silent     func(ctx context.Context, w ua.Within) bool
+	fault      error // of everything that is to be sent; nil for none
 }
 
 func (p *phones) SendWithin(ctx context.Context, w ua.Within) (ua.Answer, error) {
@@ -58,6 +60,9 @@ func (p *phones) SendWithin(ctx context.Context, w ua.Within) (ua.Answer, error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, w)
+	if p.fault != nil {
+		return ua.Answer{}, p.fault
+	}
 	name := w.Method.String() + " " + w.ToTag
 	status, ok := p.answers[name]
 	if granted, has := p.authorized[name]; has && strings.Contains(w.Headers, "Authorization:") {
@@ -139,12 +144,23 @@ func newOfficeWith(t *testing.T, change func(c *dialog.Config), params ...string
 		t.Fatal(err)
 	}
 	o.router = moduletest.New(t, &moduletest.Script{Request: o.route}, func(c *relay.Config) {
-		c.Dialogs = o.m
+		c.Dialogs, c.Accountant = o.m, byes{&o.byes}
 		c.Gateway = func(a netip.Addr) bool { return a == gatewayAt || a == otherGatewayAt }
 	})
 	o.m.Attach(nil, o.router.Engine.OurRoute)
 	return o
 }
+
+// byes is an Accountant that notes what Call.BetweenEnds says of BYEs.
+type byes struct{ list *[]bool }
+
+func (x byes) Ended(c *relay.Call, status int, _ []byte) {
+	if c.Method() == sip.BYE && status/100 == 2 {
+		*x.list = append(*x.list, c.BetweenEnds())
+	}
+}
+
+func (x byes) Refused(*relay.Request, int, []byte) {}
 
 // route is the script.
 func (o *office) route(c *module.Ctx) {
@@ -210,12 +226,11 @@ func (o *office) invites(id string, lines ...string) *call {
 	return c
 }
 
-// fills has n strangers, each of them from another host, call bob.
+// fills has n users, each of them from another host, call bob.
 func (o *office) fills(n int) {
 	o.t.Helper()
 	for i := range n {
-		text := strings.Replace((&call{}).fresh(fmt.Sprint("full-", i)), "X-User: alice\n", "", 1)
-		o.the("INVITE ", o.router.Receive(fmt.Sprintf("udp:198.18.0.%d:5060", i), text))
+		o.the("INVITE ", o.invitesAs(fmt.Sprint("user", i), fmt.Sprintf("udp:198.18.0.%d:5060", i), fmt.Sprint("full-", i)))
 	}
 }
 

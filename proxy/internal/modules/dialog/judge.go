@@ -34,7 +34,7 @@ func (m *Module) Known(msg *sip.Message) bool {
 // Within judges a request within a dialog, and notes it (relay.Dialogs).
 func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	if !m.on.Load() {
-		return reach, nil
+		return relay.Reach{Sealed: true}, nil
 	}
 	from, err := r.Msg.From()
 	if err != nil {
@@ -50,16 +50,18 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	d, byCaller := s.find(hash, r.Msg.CallID(), from.Tag, to.Tag)
 	ok := true
 	switch {
-	case d != nil && (d.ending || uncountable(r.Msg)):
+	case d != nil && (d.ending || uncountable(r.Msg) || d.acksNothing(r.Msg, byCaller)):
 		ok = false
 	case !m.set.strict:
 		if d != nil {
 			reach = d.reach(r, byCaller, false)
 			reach.Led = d.leads(r, byCaller).ok
+		} else {
+			_, reach.Sealed = m.beyondUs(r, false)
 		}
 		reach.Anywhere, reach.Known = true, false
 	case d == nil:
-		ok = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), from.Tag, to.Tag))
+		ok, reach.Sealed = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), from.Tag, to.Tag, m.cfg.Now()))
 	default:
 		lead := d.leads(r, byCaller)
 		reach = d.reach(r, byCaller, lead.sure)
@@ -74,6 +76,18 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		m.note(s, d, r.Msg, byCaller, r.From)
 	}
 	return reach, nil
+}
+
+// acksNothing reports whether an ACK has a number that its sender has used for nothing yet (it has
+// its INVITE's, RFC 3261 §13.2.2.4): phones that count it would refuse each BYE after it, the
+// router's, too.
+func (d *dialog) acksNothing(msg *sip.Message, byCaller bool) bool {
+	if msg.Method != sip.ACK {
+		return false
+	}
+	sender, _ := d.ends(byCaller)
+	cseq, err := msg.CSeq()
+	return err != nil || cseq.Number > sender.cseq
 }
 
 // bears reports whether a request bears the dialog's own Route, as to renamed headers: the Route of
@@ -137,18 +151,22 @@ func (d *dialog) ends(byCaller bool) (sender, to *party) {
 // beyondUs decides about a dialog that is not in the table: one that never was there, or
 // was in the table of the process before this one, goes on between the hosts that the
 // relay finds in the Route. lost says that the table has had no room for an answer to its INVITE.
-func (m *Module) beyondUs(r *relay.Request, lost bool) bool {
-	seal, now := r.Seal(), m.cfg.Now()
+// sealed says that nobody but the Route knows of the call: where there is a record of another
+// answer to its INVITE, that is the call of the accounts.
+func (m *Module) beyondUs(r *relay.Request, lost bool) (passes, sealed bool) {
+	seal, now, method := r.Seal(), m.cfg.Now(), r.Msg.Method
+	if seal.Kind == relay.SealOther { // of a subscription, which is for nothing else
+		return method == sip.SUBSCRIBE || method == sip.NOTIFY, false
+	}
+	ours := seal.Kind == relay.SealTracked && seal.Minted.After(m.cfg.Started)
 	switch {
-	case seal.Kind == relay.SealOther: // of a subscription, which is for nothing else
-		return r.Msg.Method == sip.SUBSCRIBE || r.Msg.Method == sip.NOTIFY
-	case seal.Kind == relay.SealTracked && lost:
-	case seal.Kind == relay.SealTracked && seal.Minted.After(m.cfg.Started):
-		return false // it is over
-	case seal.Kind == relay.SealTracked:
+	case ours && !lost:
+		return false, false // it is over
+	case seal.Kind == relay.SealTracked && !ours:
 		now = m.cfg.Started
 	}
-	return now.Sub(seal.Minted) <= m.set.defaultTimeout && ofCall(r.Msg.Method)
+	passes = now.Sub(seal.Minted) <= m.set.defaultTimeout && ofCall(method)
+	return passes, passes && !ours
 }
 
 // ofCall reports whether a method is one that a call cannot do without.
@@ -195,7 +213,11 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 			m.noteEvent(sender, msg)
 		}
 	case sip.BYE:
-		if d.lingers || d.state <= early { // what rings is ended by its INVITE
+		if d.state <= early { // what rings is ended by its INVITE
+			return
+		}
+		d.byes = min(d.byes, 254) + 1
+		if d.lingers {
 			return
 		}
 		if owned {

@@ -27,11 +27,11 @@ type queue struct {
 	n           int
 }
 
-// owes reports whether something may follow the end of a dialog but a BYE that crosses the
-// other, which gets 481 and is content: the ACK of an INVITE that was answered, or news that
+// owes reports whether something may follow the end of a dialog but a BYE that is sent after the
+// other, which gets 481 and is content: the answer to one that crosses it, the ACK of an INVITE that was answered, or news that
 // somebody has asked for. Most calls owe nothing; to keep them all would cost 2 % of a call.
 func (d *dialog) owes() bool {
-	return d.state != confirmed || d.refreshed || d.caller.hasAsked() || d.callee.hasAsked()
+	return d.state != confirmed || d.refreshed || d.byes > 0 || d.caller.hasAsked() || d.callee.hasAsked()
 }
 
 // linger keeps a dialog that has ended for a while.
@@ -42,7 +42,7 @@ func (t *table) linger(s *shard, d *dialog, now time.Time) {
 	if s.ended.n >= maxLingering {
 		t.remove(s, s.ended.first)
 	}
-	t.use(d.owner, -1)
+	t.exit(d.owner)
 	d.lingers = true
 	s.ended.wait(d, now)
 }
@@ -79,8 +79,8 @@ func (q *queue) leave(d *dialog) {
 func (t *table) forgetEnded(s *shard, now time.Time) {
 	q := &s.ended
 	for d := q.first; d != nil && !now.Before(d.deadline); d = q.first {
-		d.rounds++
-		if d.rounds < askedRounds && (d.caller.hasAsked() || d.callee.hasAsked()) {
+		d.rounds = min(d.rounds+1, askedRounds)
+		if now.Before(d.lost) || d.rounds < askedRounds && (d.caller.hasAsked() || d.callee.hasAsked()) {
 			q.leave(d)
 			q.wait(d, now)
 			continue

@@ -20,11 +20,13 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 	}
 	switch c.Method() {
 	case sip.BYE:
+		d.byeAnswered()
 		if d.state <= early {
 			return // it may be answered yet, and is then a call like others; its INVITE ends it
 		}
 		answerer.heard = owned || d.again && answerer.heard
 		if c.Led() && answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
+			d.ending = false // the phones were first, whose BYE makes the row
 			m.end(s, d, who(byCaller), d.owes())
 		}
 	case sip.INVITE, sip.UPDATE:
@@ -42,7 +44,7 @@ func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, 
 // kept.
 func (m *Module) end(s *shard, d *dialog, hungUpBy string, owes bool) {
 	m.finish(s, d, hungUpBy)
-	if !owes && !d.lingers {
+	if !owes && !d.lingers && !m.cfg.Now().Before(d.lost) {
 		m.table.remove(s, d)
 		return
 	}
@@ -83,23 +85,72 @@ func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
 		return
 	}
 	s.become(d, deleted)
+	d.accounted = d.ending
 	if d.unlisted {
+		if d.ending && m.cfg.Ended != nil {
+			m.account(s, d, hungUpBy)
+		}
 		return
 	}
 	m.busy.drop(d.caller.aor)
 	m.busy.drop(d.callee.aor)
 	if m.cfg.Ended != nil {
-		s.fillAccount(d)
-		s.account.Ended, s.account.HungUpBy, s.account.ByRouter = d.overAt(m.cfg.Now()), hungUpBy, d.ending
-		m.cfg.Ended(&s.account)
+		m.account(s, d, hungUpBy)
 	}
 	m.tell(d, ctlproto.DialogEnded, hungUpBy)
+}
+
+// account tells the accounts that a call is over.
+func (m *Module) account(s *shard, d *dialog, hungUpBy string) {
+	s.fillAccount(d)
+	s.account.Ended, s.account.HungUpBy, s.account.ByRouter = d.overAt(m.cfg.Now()), hungUpBy, d.ending
+	m.cfg.Ended(&s.account)
+}
+
+// forget is finish for a dialog of which no more is to be known, but by the BYEs of the phones
+// that are on their way.
+func (m *Module) forget(s *shard, d *dialog, hungUpBy string) {
+	m.finish(s, d, hungUpBy)
+	d.ending = false
+	if d.lingers || d.byes == 0 && !m.cfg.Now().Before(d.lost) {
+		m.table.remove(s, d)
+		return
+	}
+	m.table.linger(s, d, m.cfg.Now())
+}
+
+// byeAnswered takes the answer to a BYE.
+func (d *dialog) byeAnswered() {
+	if d.byes > 0 {
+		d.byes--
+	}
+}
+
+// Closes reports whether a BYE that was answered with 2xx is the one that ends its call in the
+// accounts: not where the call goes on, nor where there was one already. So of two BYEs that cross, or
+// the router's and a phone's, one counts. It is to be asked once a BYE.
+func (m *Module) Closes(callID, fromTag, toTag []byte) bool {
+	if !m.on.Load() {
+		return true
+	}
+	hash := m.table.hash(callID)
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	d, _ := s.find(hash, callID, fromTag, toTag)
+	if d == nil {
+		return true
+	}
+	if d.state.up() || d.accounted {
+		return false
+	}
+	d.accounted = d.state == deleted
+	return true
 }
 
 func (s *shard) fillAccount(d *dialog) {
 	s.account = Account{
 		CallID: d.callID, FromTag: d.caller.tag, ToTag: d.callee.tag, FromURI: d.caller.uri, Display: d.display, TargetURI: d.target,
-		Caller: d.caller.aor, Callee: d.callee.aor, Began: d.began, Answered: d.answered,
+		Caller: d.caller.aor, Callee: d.callee.aor, Began: d.began, Answered: d.answered, Flags: d.flags, Unlisted: d.unlisted,
 	}
 }
 
@@ -137,6 +188,9 @@ func (m *Module) Over(c *relay.Call, status int) {
 	}
 	d, byCaller := s.find(hash, msg.CallID(), from.Tag, to.Tag)
 	bye := c.Method() == sip.BYE && status == 481
+	if d != nil && c.Method() == sip.BYE {
+		d.byeAnswered()
+	}
 	switch {
 	case d == nil || d.ending || !d.proven(c, byCaller):
 	case d.state.up() && (bye || breaks(c.Method(), status)) && m.set.timeoutBye && m.cfg.Sender != nil:

@@ -97,6 +97,9 @@ type dialog struct {
 	asking          bool
 	hungUpBy        string        // who has said BYE, which is not answered yet
 	ending          bool          // the router hangs up: nothing passes any more
+	byes            uint8         // how many BYEs that it was sent are not answered yet
+	accounted       bool          // the accounts have the BYE that ends it
+	flags           uint32        // the script's, of the INVITE
 	left            time.Time     // when it has sent its BYEs
 	closing         bool          // the router is to hang up at deadline, whatever is agreed on meanwhile
 	tries           uint8         // how often it has
@@ -108,8 +111,9 @@ type dialog struct {
 	alone           bool          // the first pass is over: the last one is a call by itself
 	between         [2]netip.Addr // where these are
 	went            [4]netip.Addr // where its first pass was sent to
-	owner           uint16        // whose record it is: see table.owners
-	lost            bool          // an answer to its INVITE has no record: that goes by the seal
+	owner           owner         // whose record it is
+	own             bool          // it is the call of who has answered a later pass, not of who has begun the first one
+	lost            time.Time     // until when an answer to its INVITE may be up that has no record and goes by the seal
 	unlisted        bool          // the script does not want it tracked: it is held to its way, and that is all
 	names           [2]uint64     // relay's RouteNames: what its Route keeps of renamed headers
 	load            *relay.Load   // the gateway's, of which it is a call; nil for none

@@ -17,7 +17,7 @@ type table struct {
 	most   int64
 	used   atomic.Int64 // records in use
 	nextID atomic.Uint32
-	owners [1 << 12]atomic.Int32 // records in use by who they are for, in slots that callers may share
+	owners owners
 	shards [shards]shard
 }
 
@@ -40,6 +40,7 @@ func (t *table) init(most int) {
 	for buckets*shards < most {
 		buckets *= 2
 	}
+	t.owners.buckets = make([]*tally, buckets*shards)
 	for i := range t.shards {
 		t.shards[i].buckets = make([]*dialog, buckets)
 	}
@@ -59,25 +60,9 @@ func (s *shard) bucket(hash uint64) **dialog {
 	return &s.buckets[hash/shards%uint64(len(s.buckets))]
 }
 
-// few is how many records everybody may have while there are any.
-const few = 8
-
-// crowded reports whether an owner has as many records as there are free, and more than a few:
-// the rest is the others'. So one alone may have half of the table, two a third each, and there is
-// room for everybody else.
-func (t *table) crowded(owner uint16) bool {
-	return int64(t.owners[owner].Load()) >= max(few, t.most-t.used.Load())
-}
-
-// use counts a record as used by its owner, or no more.
-func (t *table) use(owner uint16, n int64) int64 {
-	t.owners[owner].Add(int32(n))
-	return t.used.Add(n)
-}
-
-// take enters an empty record for a Call-ID; nil if there is no room, in all (full) or
+// take enters an empty record for a Call-ID; nil if there is no room, for its owner's kind (full) or
 // for this Call-ID. The shard is locked.
-func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner uint16) (d *dialog, full bool) {
+func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner owner) (d *dialog, full bool) {
 	head := s.bucket(hash)
 	same := 0
 	var over *dialog
@@ -95,11 +80,24 @@ func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner 
 	case same >= maxSame:
 		return nil, false
 	}
-	if t.use(owner, 1) > t.most {
-		t.use(owner, -1)
+	if !t.enter(owner) {
 		return nil, true
 	}
-	d = s.free
+	return t.add(s, hash, callID, unlisted, owner), false
+}
+
+// takeAnyway is take for what has to have a record whether there is room or not.
+func (t *table) takeAnyway(s *shard, hash uint64, callID []byte, unlisted bool, owner owner) *dialog {
+	t.owners.mu.Lock()
+	t.change(owner, 1)
+	t.owners.mu.Unlock()
+	return t.add(s, hash, callID, unlisted, owner)
+}
+
+// add enters a record that is counted already.
+func (t *table) add(s *shard, hash uint64, callID []byte, unlisted bool, owner owner) *dialog {
+	head := s.bucket(hash)
+	d := s.free
 	if d != nil {
 		s.free = d.next
 		s.spare--
@@ -110,7 +108,7 @@ func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner 
 	d.callID = put(d.callID, callID)
 	d.next, *head = *head, d
 	s.become(d, unconfirmed)
-	return d, false
+	return d
 }
 
 // become changes the state of a dialog.
@@ -143,7 +141,7 @@ func (t *table) remove(s *shard, d *dialog) {
 		s.ended.leave(d)
 		d.lingers = false
 	} else {
-		t.use(d.owner, -1)
+		t.exit(d.owner)
 	}
 	d.reset()
 	if limit := int(t.most)/shards + 16; s.spare < limit {

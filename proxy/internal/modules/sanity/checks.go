@@ -23,8 +23,6 @@ func find(c *module.Ctx, checks, uris int) fault {
 		return fault{400, "Bad Digest Credentials"}
 	case checks&authorization != 0 && !digests(msg, true):
 		return fault{400, "Bad Authorization"}
-	case checks&duplicateTags != 0 && (tags(msg, sip.HdrFrom) > 1 || tags(msg, sip.HdrTo) > 1):
-		return fault{400, "Two Tags"}
 	case checks&parseURIs != 0:
 		return badURI(msg, uris)
 	}
@@ -102,22 +100,6 @@ func isDigest(value []byte) bool {
 	const scheme = "Digest"
 	return len(value) >= len(scheme) && sip.EqualFold(value[:len(scheme)], scheme) &&
 		(len(value) == len(scheme) || value[len(scheme)] == ' ' || value[len(scheme)] == '\t')
-}
-
-// tags counts the tags of From or To.
-func tags(msg *sip.Message, id sip.HeaderID) int {
-	var a sip.NameAddr
-	if sip.ParseNameAddr(msg.HeaderValue(id), &a) != nil {
-		return 0
-	}
-	n := 0
-	for rest := a.Params; len(rest) > 0; {
-		var name []byte
-		if name, _, rest = sip.NextParam(rest); sip.EqualFold(name, "tag") {
-			n++
-		}
-	}
-	return n
 }
 
 // badURI looks at the URIs that are asked for. A URI of another scheme has no form that could be
