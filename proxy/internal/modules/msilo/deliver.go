@@ -94,8 +94,9 @@ next:
 			switch m.deliverOne(ctx, s) {
 			case gone:
 				inRow = 0
-			case again:
-				repeated++
+			case again: // with those before it that the other phone did not take
+				repeated += 1 + len(failed)
+				failed, inRow = failed[:0], 0
 				continue next
 			case stepOver:
 				failed = append(failed, s.ID)
@@ -117,7 +118,7 @@ type fate uint8
 
 const (
 	gone     fate = iota // delivered, deleted or refused for good: the next one
-	again                // a phone has come meanwhile: the same one
+	again                // a phone has come meanwhile: the same one, and those stepped over before it
 	stepOver             // it may be this one alone that fails: the next one, if that is not the second in a row
 	stop                 // no phone takes messages now
 )
