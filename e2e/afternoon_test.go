@@ -328,7 +328,7 @@ func (a *afternoon) forward() {
 	a.carolOn.Talks()
 	a.bobPhone.Talks()
 	a.hearEachOther(a.bobPhone, a.carolOn)
-	a.bob.listsCall(aliceAddress, "made", "you hung up")
+	a.bob.listsCall(carolAddress, "made", "you hung up") // alice has it forwarded
 	a.alice.Open("/user/calls")
 	if n := a.alice.Count(`.calls tbody tr[data-aor="` + carolAddress + `"]`); n != 1 {
 		a.t.Errorf("alice's list has %d calls of carol's, want the one before she was blocked", n)

@@ -8,7 +8,8 @@ import (
 )
 
 // TestForwardedCallIsHers: a call that somebody's rule forwards is, in every list, the call of
-// whom it is forwarded to: she has answered or missed it. One that leaves our domains, or whose
+// whom it is forwarded to: she has answered or missed it; so has he missed it, if his phone was
+// tried before and nobody has answered. One that leaves our domains, or whose
 // first phone answers after all, is his.
 func TestForwardedCallIsHers(t *testing.T) {
 	const carolURI, outside = "sip:carol@" + testDomain, "sip:mobile@elsewhere.invalid"
@@ -66,7 +67,7 @@ func TestForwardedCallIsHers(t *testing.T) {
 				answered, missed := 0, 0
 				if user == x.owner && x.answers {
 					answered = 1
-				} else if user == x.owner {
+				} else if user == x.owner || user == "bob" && x.kind == store.RuleBusy && !x.answers { // his phone has rung, too
 					missed = 1
 				}
 				const listed = "SELECT COUNT(*) FROM call_log WHERE callid = 'talk' AND callee_username = ? AND answered IS "

@@ -37,6 +37,20 @@ func (c *Call) Callee() []byte { return c.callee }
 // Callee is who was called when the branch was sent; empty if nobody was looked up.
 func (b *Branch) Callee() []byte { return b.callee }
 
+// Forwarders are those who were called before Callee and have had the call forwarded, each
+// once, in their order.
+func (c *Call) Forwarders(yield func(callee []byte) bool) {
+	last := c.callee
+	for _, b := range c.branches {
+		if len(b.callee) == 0 || bytes.Equal(b.callee, c.callee) || bytes.Equal(b.callee, last) {
+			continue
+		}
+		if last = b.callee; !yield(last) {
+			return
+		}
+	}
+}
+
 // Forwarded says that the one who was called has the call forwarded: whom lookup looks for
 // next is the callee.
 func (r *Request) Forwarded() { r.forwarded = true }

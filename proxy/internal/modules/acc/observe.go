@@ -75,7 +75,13 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 		}
 		return
 	}
-	m.invite(&e, c.Elsewhere())
+	if !m.invite(&e, c.Elsewhere()) {
+		return
+	}
+	for callee := range c.Forwarders { // his phones have rung, too
+		e.callee = callee
+		m.missedBy(&e)
+	}
 }
 
 // closes reports whether a BYE that was taken makes the row of its call's end.
@@ -109,23 +115,29 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 	m.invite(&e, false)
 }
 
-// invite accounts for an INVITE if it is an initial one.
-func (m *Module) invite(e *ending, elsewhere bool) {
+// invite accounts for an INVITE if it is an initial one, and reports whether the call was missed.
+func (m *Module) invite(e *ending, elsewhere bool) bool {
 	to, err := e.request.To()
 	if err != nil || to.Tag != nil {
-		return
+		return false
 	}
 	if e.status < 300 {
 		m.account(e)
 		m.answered(e)
-		return
+		return false
 	}
 	if asked(e.flags, m.set.failedFlag) {
 		m.account(e)
 	}
 	if elsewhere || !counts(e.status) || !has(e.flags, m.set.dbMissedFlag) {
-		return
+		return false
 	}
+	m.missedBy(e)
+	return true
+}
+
+// missedBy makes the rows of a call that somebody has missed, or that was to nobody of ours.
+func (m *Module) missedBy(e *ending) {
 	if len(e.callee) == 0 {
 		// What one of ours tried elsewhere is nobody's missed call. That it was sent on means
 		// that the script had no doubt about his name.
