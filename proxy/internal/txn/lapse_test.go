@@ -10,11 +10,13 @@ import (
 func TestClientLapses(t *testing.T) {
 	begin := func(b *bubble) *owner {
 		o := b.call("INVITE", udp)
-		o.lapses = true
+		o.locked(func() { o.lapses = true })
 		b.sleep(time.Hour)
-		if o.client.Pending() || o.client.State() != "given up" {
-			t.Errorf("the transaction is %s", o.client.State())
-		}
+		o.locked(func() {
+			if o.client.Pending() || o.client.State() != "given up" {
+				t.Errorf("the transaction is %s", o.client.State())
+			}
+		})
 		b.want("until Timer B", "0 INVITE, 500 INVITE, 1500 INVITE, 3500 INVITE, 7500 INVITE, 15500 INVITE, 31500 INVITE")
 		return o
 	}
@@ -22,9 +24,7 @@ func TestClientLapses(t *testing.T) {
 		inBubble(t, Config{}, func(b *bubble) {
 			o := begin(b)
 			o.Ref()
-			o.Lock()
-			o.client.GiveUp()
-			o.Unlock()
+			o.locked(o.client.GiveUp)
 			o.Unref()
 			if b.respond(o, 200, "INVITE", "x") || o.said() != ErrTimeout.Error() {
 				t.Errorf("heard %q", o.said())
@@ -36,9 +36,11 @@ func TestClientLapses(t *testing.T) {
 		inBubble(t, Config{}, func(b *bubble) {
 			o := begin(b)
 			b.respond(o, 180, "INVITE", "x")
-			if text, err := o.client.AppendCancel(nil, nil); err != nil || string(text[:7]) != "CANCEL " {
-				t.Errorf("its CANCEL: %q, %v", text, err)
-			}
+			o.locked(func() {
+				if text, err := o.client.AppendCancel(nil, nil); err != nil || string(text[:7]) != "CANCEL " {
+					t.Errorf("its CANCEL: %q, %v", text, err)
+				}
+			})
 			b.respond(o, 200, "INVITE", "x")
 			b.respond(o, 200, "INVITE", "y")
 			b.sleep(33 * time.Second) // Timer M
@@ -62,10 +64,17 @@ func TestClientLapses(t *testing.T) {
 		inBubble(t, Config{}, func(b *bubble) {
 			o := b.call("INVITE", udp)
 			b.respond(o, 200, "INVITE", "x")
-			o.client.Lapse()
+			o.locked(o.client.Lapse)
 			b.sleep(33 * time.Second)
-			o.client.Lapse()
+			o.locked(o.client.Lapse)
 			o.gone()
 		})
 	})
+}
+
+// locked calls f as the call's timers and responses do.
+func (o *owner) locked(f func()) {
+	o.Lock()
+	defer o.Unlock()
+	f()
 }
