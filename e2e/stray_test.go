@@ -10,9 +10,8 @@ import (
 	"seraph/e2e/stand"
 )
 
-// TestStrayAnswersStayAtHome: a stranger who gets an ACK of his own back, and with it the
-// router's branch, cannot have an answer of his own making sent to anybody else, nor over
-// another transport.
+// TestStrayAnswersStayAtHome: a phone that gets an ACK, and with it the router's branch, cannot
+// have an answer of its own making sent to anybody but the caller, nor over another transport.
 func TestStrayAnswersStayAtHome(t *testing.T) {
 	s := stand.Start(t, stand.Options{Users: []string{"bob"}})
 	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")}).Registered()
@@ -24,13 +23,9 @@ func TestStrayAnswersStayAtHome(t *testing.T) {
 	}
 	defer service.Close()
 	call := eve.Call(bob.AoR())
-	bob.Reply(bob.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID())), 180, "Ringing")
-	e := eve.DialogOf(call.Invite, call.Expects(180))
-	ack := e.New("ACK")
-	ack.Start = "ACK " + eve.ContactURI() + " SIP/2.0"
-	ack.Set("From", e.Remote).Set("To", e.Local)
-	eve.Send(ack)
-	back := eve.Expect(peer.Request("ACK"))
+	bob.Reply(bob.ExpectWithin(20*time.Second, peer.Request("INVITE").Of(call.Invite.CallID())), 200, "OK")
+	d := call.Ack(call.Expects(200))
+	back := bob.Expect(peer.Request("ACK"))
 	vias := back.All("Via")
 	to := func(address, transport string) string {
 		host, port, err := net.SplitHostPort(address)
@@ -52,12 +47,14 @@ func TestStrayAnswersStayAtHome(t *testing.T) {
 		m := &peer.Message{Start: "SIP/2.0 200 " + reason}
 		m.Add("Via", vias[0]).Add("Via", via).Add("From", back.Get("From")).Add("To", back.Get("To")).Add("Call-ID", back.CallID())
 		m.Add("CSeq", strings.Replace(back.Get("CSeq"), "ACK", "INVITE", 1))
-		eve.SendRaw(m.Bytes())
+		bob.SendRaw(m.Bytes())
 	}
 	answer(to(third.Address(), "UDP"), "Third")
 	answer(to(service.Addr().String(), "TCP"), "Service")
 	answer(vias[1], "Home") // after the others, so that they were looked at
-	eve.Expect(peer.Response(200, "INVITE"))
+	if m := eve.Expect(peer.Response(200, "INVITE")); !strings.HasSuffix(m.Start, " Home") {
+		t.Errorf("the caller got %q", m.Start)
+	}
 	if n := third.Count(peer.Response(200, "INVITE")); n != 0 {
 		t.Errorf("a third host got %d answers", n)
 	}
@@ -66,4 +63,5 @@ func TestStrayAnswersStayAtHome(t *testing.T) {
 		_ = c.Close()
 		t.Error("a service of the router's host was connected to")
 	}
+	hangup(d, bob)
 }
