@@ -82,11 +82,22 @@ func (r *Request) sentOn() {
 	r.recursed, r.authorized = false, false
 }
 
+// beginning is a target in memory of its own, which most have enough of.
+type beginning struct {
+	contacts
+	room [1]Target
+	text [192]byte
+}
+
 // keepStart keeps, where a failure route may follow, what the request route has made of
 // the Request-URI: failure routes begin with that (SER clones it with the message).
 func (c *Call) keepStart(r *Request) {
-	if r.route != inRequest || r.OnFailure == 0 || r.underway && len(c.start.list) > 0 {
+	if r.route != inRequest || r.OnFailure == 0 || r.underway && c.start != nil {
 		return
+	}
+	if c.start == nil {
+		c.start = c.engine.starts.Take()
+		c.start.contacts = contacts{list: c.start.room[:0], text: c.start.text[:0]}
 	}
 	c.start.set([]Target{r.Main})
 	if t := &c.start.list[0]; t.NextOf == NextRelay {
@@ -96,7 +107,7 @@ func (c *Call) keepStart(r *Request) {
 
 // startAgain makes Main what it was when the request route sent it on.
 func (c *Call) startAgain(r *Request) {
-	if len(c.start.list) > 0 {
+	if c.start != nil {
 		t := c.start.list[0]
 		received := r.Msg.RequestURI()
 		if string(t.URI) == string(received) {

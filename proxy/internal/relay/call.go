@@ -27,9 +27,7 @@ type Call struct {
 	hooks              Hooks  // the script that it runs through
 	kept               []byte // what the script keeps with it
 	onFailure, onReply int
-	start              contacts // one, or none: see keepStart
-	startRoom          [1]Target
-	startText          [192]byte
+	start              *beginning // see keepStart; nil for most calls
 	flags              uint32
 	auth               Identity
 	authRoom           [128]byte
@@ -421,6 +419,10 @@ func (c *Call) Release() {
 		e.cancels.Give(x)
 	}
 	c.branches = c.branches[:0]
+	if c.start != nil {
+		e.starts.Give(c.start)
+		c.start = nil
+	}
 	c.local, c.auth, c.names = nil, Identity{}, nil
 	c.forgetScript()
 	e.calls.Give(c)
@@ -430,7 +432,6 @@ func (e *Engine) takeCall() *Call {
 	c := e.calls.Take()
 	if c.engine == nil {
 		c.engine, c.branches = e, c.room[:0]
-		c.start = contacts{list: c.startRoom[:0], text: c.startText[:0]}
 		return c
 	}
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
@@ -440,7 +441,6 @@ func (e *Engine) takeCall() *Call {
 	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
 	c.flows = nil
 	c.later.clear()
-	c.start.clear()
 	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false
 	c.callee = nil
 	c.failure = failureIdle

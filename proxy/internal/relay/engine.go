@@ -111,6 +111,7 @@ type Engine struct {
 	calls    txn.Pool[Call]
 	branches txn.Pool[Branch]
 	cancels  txn.Pool[cancel]
+	starts   txn.Pool[beginning]
 
 	spare    sync.Pool // *Request of failure routes and of replies made later
 	script   atomic.Pointer[script]

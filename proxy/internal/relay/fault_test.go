@@ -133,6 +133,7 @@ func TestIdleMemoryIsGivenBack(t *testing.T) {
 		e.calls.Give(&Call{})
 		e.branches.Give(&Branch{})
 		e.cancels.Give(&cancel{})
+		e.starts.Give(&beginning{})
 	}
 	e.trim() // what was free at its begin only
 	for range 3 {
@@ -145,7 +146,7 @@ func TestIdleMemoryIsGivenBack(t *testing.T) {
 	for range 40 {
 		e.trim()
 	}
-	for what, n := range map[string]int{"calls": e.calls.Idle(), "branches": e.branches.Idle(), "CANCELs": e.cancels.Idle()} {
+	for what, n := range map[string]int{"calls": e.calls.Idle(), "branches": e.branches.Idle(), "CANCELs": e.cancels.Idle(), "beginnings": e.starts.Idle()} {
 		if n != keepIdle {
 			t.Errorf("%d %s lie idle, want %d", n, what, keepIdle)
 		}

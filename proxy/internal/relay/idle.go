@@ -1,6 +1,6 @@
 package relay
 
-// keepIdle is how many calls, branches and CANCELs stay in their free lists whatever
+// keepIdle is how many calls, branches, CANCELs and beginnings stay in their free lists whatever
 // happens.
 const keepIdle = 256
 
@@ -10,4 +10,5 @@ func (e *Engine) trim() {
 	e.calls.Trim(keepIdle)
 	e.branches.Trim(keepIdle)
 	e.cancels.Trim(keepIdle)
+	e.starts.Trim(keepIdle)
 }

@@ -20,7 +20,8 @@ func (e *Engine) held(others func() int64) func() int64 {
 	return func() int64 {
 		n := e.calls.InUse()*int64(unsafe.Sizeof(Call{})+callTexts) +
 			e.branches.InUse()*int64(unsafe.Sizeof(Branch{})+branchTexts) +
-			e.cancels.InUse()*int64(unsafe.Sizeof(cancel{}))
+			e.cancels.InUse()*int64(unsafe.Sizeof(cancel{})) +
+			e.starts.InUse()*int64(unsafe.Sizeof(beginning{}))
 		if others != nil {
 			n += others()
 		}

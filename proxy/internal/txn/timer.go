@@ -20,8 +20,7 @@ type TimerUser interface{ Expired(t *Timer, out Out) }
 // the cell's lock.
 type Timer struct {
 	next, prev *Timer
-	due        int64 // in ticks
-	armed      bool  // guarded by the shard's lock together with the links
+	due        int64 // in ticks, 0 while it is not armed; guarded by the shard's lock like the links
 	cell       *Cell
 	user       TimerUser
 }
@@ -34,13 +33,12 @@ func (t *Timer) Init(c *Cell, u TimerUser) { t.cell, t.user = c, u }
 func (t *Timer) Arm(d time.Duration) {
 	s := t.cell.shard
 	s.mu.Lock()
-	if t.armed {
+	if t.due != 0 {
 		s.unlink(t)
 	} else {
 		t.cell.Ref()
-		t.armed = true
 	}
-	t.due = s.tick + int64((d+Tick-1)/Tick) + 1
+	t.due = s.tick + max(int64((d+Tick-1)/Tick), 0) + 1
 	s.link(t)
 	s.mu.Unlock()
 }
@@ -49,10 +47,10 @@ func (t *Timer) Arm(d time.Duration) {
 func (t *Timer) Disarm() {
 	s := t.cell.shard
 	s.mu.Lock()
-	was := t.armed
+	was := t.due != 0
 	if was {
 		s.unlink(t)
-		t.armed = false
+		t.due = 0
 	}
 	s.mu.Unlock()
 	if was {
@@ -131,10 +129,10 @@ func (t *Table) fire(s *shard, x *Timer, c *Cell, due int64, out Out) (fired boo
 	c.Lock()
 	defer c.Unlock()
 	s.mu.Lock()
-	fired = x.armed && x.due == due && s.tick >= due
+	fired = due != 0 && x.due == due && s.tick >= due
 	if fired {
 		s.unlink(x)
-		x.armed = false
+		x.due = 0
 	}
 	s.mu.Unlock()
 	if fired {
