@@ -89,6 +89,9 @@ type DlgEnded struct {
 	Callee  DlgAnswer `json:"callee"`
 }
 
+// Gone reports whether both sides are out of the call.
+func (x DlgEnded) Gone() bool { return x.Caller.Gone() && x.Callee.Gone() }
+
 // DlgAnswer is a final response. 408 without one; 0 if the BYE could not be sent.
 type DlgAnswer struct {
 	Code int    `json:"code"`

@@ -122,11 +122,10 @@ const (
 // which it hands back. It holds no transaction while fn runs. A row of another
 // program without a domain comes with an AOR that has none.
 func (t *Locations) LoadAll(ctx context.Context, fn func(Binding) error) error {
-	query := "SELECT id, " + strings.Join(locationColumns, ", ") + " FROM location WHERE id > ? ORDER BY id LIMIT ?"
 	for last := int64(-1); ; {
-		rows, err := all(ctx, t.db.read, scanLocation, query, last, loadPage)
+		rows, err := t.load(ctx, "id > ? ORDER BY id LIMIT ?", last, loadPage)
 		if err != nil {
-			return wrap(err, "load locations")
+			return err
 		}
 		for i := range rows {
 			if err := fn(rows[i].binding); err != nil {
@@ -148,16 +147,21 @@ func (t *Locations) LoadRows(ctx context.Context, ruids []string) ([]Binding, er
 		for i, ruid := range chunk {
 			args[i] = ruid
 		}
-		query := "SELECT id, " + strings.Join(locationColumns, ", ") + " FROM location WHERE ruid IN (" + placeholders(len(chunk)) + ")"
-		rows, err := all(ctx, t.db.read, scanLocation, query, args...)
+		rows, err := t.load(ctx, "ruid IN ("+placeholders(len(chunk))+")", args...)
 		if err != nil {
-			return nil, wrap(err, "load locations")
+			return nil, err
 		}
 		for i := range rows {
 			list = append(list, rows[i].binding)
 		}
 	}
 	return list, nil
+}
+
+// load reads the rows that a condition chooses.
+func (t *Locations) load(ctx context.Context, where string, args ...any) ([]locationRow, error) {
+	rows, err := all(ctx, t.db.read, scanLocation, "SELECT id, "+strings.Join(locationColumns, ", ")+" FROM location WHERE "+where, args...)
+	return rows, wrap(err, "load locations")
 }
 
 type locationRow struct {

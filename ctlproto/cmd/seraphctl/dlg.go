@@ -184,7 +184,7 @@ func (a *app) dlgEnd(ctx context.Context, p ctlproto.DlgEndParams) (err error) {
 // refusedEnds is the error of a call that a side does not leave.
 func refusedEnds(r ctlproto.DlgEndResult) error {
 	for _, e := range r.Ended {
-		if !e.Caller.Gone() || !e.Callee.Gone() {
+		if !e.Gone() {
 			return errors.New("a side has refused to end the call, which may go on; the router tries again every minute, five times in all")
 		}
 	}
@@ -201,7 +201,7 @@ func (a *app) showEnded(r ctlproto.DlgEndResult) error {
 	}
 	for _, e := range r.Ended {
 		what := "is hung up"
-		if !e.Caller.Gone() || !e.Callee.Gone() {
+		if !e.Gone() {
 			what = "is NOT hung up"
 		}
 		if _, err := fmt.Fprintf(a.out, "the call %s %s: caller %s, callee %s\n", safe(e.CallID), what, safe(sipAnswer(e.Caller)), safe(sipAnswer(e.Callee))); err != nil {

@@ -125,9 +125,9 @@ func spareCollector() {
 // the heap grows as gcPercent says. Beyond it the collector runs more often.
 const memoryLimit = 80
 
-// limitMemory sets memoryLimit, unless the environment says otherwise (GOMEMLIMIT).
+// limitMemory sets memoryLimit, unless the operator has set a limit.
 func limitMemory() {
-	if n := daemon.MachineMemory(); n > 0 && os.Getenv("GOMEMLIMIT") == "" {
+	if n := daemon.MachineMemory(); n > 0 && !daemon.LimitedMemory() {
 		debug.SetMemoryLimit(n / 100 * memoryLimit)
 	}
 }

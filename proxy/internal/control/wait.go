@@ -13,8 +13,8 @@ import (
 // callLimit bounds the context of a method that does not wait for a phone.
 const callLimit = 30 * time.Second
 
-// waitLimit bounds that of one that does. It is above fr_inv_timer (an hour at most) for
-// two gateways one after the other: the script's timers end a request, not this.
+// waitLimit bounds that of one that does. It is above what the user agent gives an INVITE
+// (two hours): that, or the script's timers, end a request, not this.
 const waitLimit = 3 * time.Hour
 
 // goneEvery is how often a wait looks whether its caller is still there.

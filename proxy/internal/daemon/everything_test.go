@@ -92,6 +92,7 @@ func fillTables(t *testing.T, url string) {
 
 // costOfEverything is how many heap objects a call costs.
 func costOfEverything(t *testing.T, planted string) float64 {
+	alone(t)
 	r := newRigOf(t, transport.UDP, everything, everyMessage+planted, everyBranch, fillTables)
 	c := &caller{rig: r, alicePort: r.port(), bobPort: r.port(), out: make([]byte, 0, 64<<10)}
 	c.alice, c.bob = r.flow(uint16(c.alicePort)), r.flow(uint16(c.bobPort))
@@ -114,7 +115,6 @@ func costOfEverything(t *testing.T, planted string) float64 {
 		c.play(&list[i])
 	}
 	runtime.ReadMemStats(&after)
-	c.settle()
 	return float64(after.Mallocs-before.Mallocs) / everythingCalls
 }
 

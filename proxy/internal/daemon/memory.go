@@ -44,15 +44,22 @@ func (d *Daemon) memoryStatistics(yield func(group, name string, value int64)) {
 	yield("tm", "memory_refused", int64(t.Refused()))
 }
 
-// available is what the process may use, in bytes: the soft limit of the Go runtime
-// (GOMEMLIMIT), if there is one, else what the machine gives it.
+// available is what the process may use, in bytes: what the machine gives it, or the soft
+// limit of the Go runtime where the operator has set a lower one. The limit that the program
+// sets itself is for the collector, and a part of the former.
 func available() int64 {
 	n := MachineMemory()
+	if !LimitedMemory() {
+		return n
+	}
 	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 && (n == 0 || limit < n) {
 		n = limit
 	}
 	return n
 }
+
+// LimitedMemory reports whether the operator has set the Go runtime's soft limit (GOMEMLIMIT).
+func LimitedMemory() bool { return os.Getenv("GOMEMLIMIT") != "" }
 
 // MachineMemory is what the machine gives the process, in bytes: the least of its memory,
 // the limits of the process's control groups, and what is left of its address space, of

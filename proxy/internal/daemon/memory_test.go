@@ -47,8 +47,18 @@ func TestMachineMemory(t *testing.T) {
 	if n := MachineMemory(); n < 1<<20 {
 		t.Errorf("this machine has %d bytes", n)
 	}
+}
+
+// TestAvailableMemory: the limit of the Go runtime counts where the operator has set it; the
+// one that the program sets for the collector is no part of what a third is taken of.
+func TestAvailableMemory(t *testing.T) {
 	old := debug.SetMemoryLimit(300 << 20)
 	defer debug.SetMemoryLimit(old)
+	t.Setenv("GOMEMLIMIT", "")
+	if n := available(); n <= 300<<20 {
+		t.Errorf("with a limit of the program's own, %d bytes are available", n)
+	}
+	t.Setenv("GOMEMLIMIT", "300MiB")
 	if n := available(); n != 300<<20 {
 		t.Errorf("with GOMEMLIMIT=300MiB, %d bytes are available", n)
 	}

@@ -98,40 +98,37 @@ func (d *Daemon) take(p *script.Program) error {
 		if slices.ContainsFunc(c.Loaded, func(m module.Module) bool { return m.Name() == x.Module }) {
 			continue
 		}
-		done, err := d.setLive(x)
-		if err != nil {
+		param, ok := d.liveParam(x)
+		if !ok {
+			continue
+		}
+		if err := param.Set(x.Text, x.Num); err != nil {
 			return fmt.Errorf("parameter %s of %s: %w", x.Name, x.Module, err)
 		}
-		if done {
-			d.inForce.setLive(x)
-		}
+		d.inForce.setLive(x)
 	}
 	return nil
 }
 
 // isLive reports whether a module takes a parameter while it works.
 func (d *Daemon) isLive(p script.Param) bool {
-	for _, m := range d.modules.All() {
-		if m.Name() == p.Module {
-			return slices.ContainsFunc(m.Params(), func(x module.Param) bool { return x.Name == p.Name && x.Live })
-		}
-	}
-	return false
+	_, ok := d.liveParam(p)
+	return ok
 }
 
-// setLive sets a parameter that may change while its module works.
-func (d *Daemon) setLive(p script.Param) (bool, error) {
+// liveParam finds a parameter that may change while its module works.
+func (d *Daemon) liveParam(p script.Param) (module.Param, bool) {
 	for _, m := range d.modules.All() {
 		if m.Name() != p.Module {
 			continue
 		}
-		for _, param := range m.Params() {
-			if param.Name == p.Name && param.Live {
-				return true, param.Set(p.Text, p.Num)
+		for _, x := range m.Params() {
+			if x.Name == p.Name && x.Live {
+				return x, true
 			}
 		}
 	}
-	return false, nil
+	return module.Param{}, false
 }
 
 // Reload reads the script, the certificates, and the tables of the database again.

@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,20 +99,41 @@ func newRigOf(t testing.TB, proto transport.Proto, extra, begin, end string, fil
 	return r
 }
 
+// migrated is a database with the domain and no users. It is made once: the migrations are
+// what a test's start would take most of its time for, above all under the race detector.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "migrated")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	ctx, file := context.Background(), filepath.Join(dir, "seraph.db")
+	db, err := store.Open(ctx, "sqlite://"+file, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.Migrate(ctx)
+	if err = errors.Join(err, db.Domains.Add(ctx, testDomain), db.Close()); err != nil { // Close leaves all in one file
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
 // addUsers makes the database with the domain and these users.
 func addUsers(t testing.TB, url string, names ...string) {
 	t.Helper()
+	empty, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(strings.TrimPrefix(url, "sqlite://"), empty, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	db, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Domains.Add(t.Context(), testDomain); err != nil {
-		t.Fatal(err)
-	}
 	for _, name := range names {
 		if err := db.Subscribers.Create(t.Context(), aor.AOR{User: name, Domain: testDomain}, "pw-"+name); err != nil {
 			t.Fatal(err)

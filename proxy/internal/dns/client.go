@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"seraph/proxy/internal/seldom"
 )
 
 // Errors of Lookup; compare with errors.Is.
@@ -114,7 +116,7 @@ type Client struct {
 	best   atomic.Uint32 // index of the server that answered last
 	asked  atomic.Uint64
 	failed atomic.Uint64
-	warned atomic.Int64 // when, in Unix seconds
+	silent seldom.Gate // the log tells that no server answers
 
 	mu      sync.Mutex
 	entries map[question]entry
@@ -214,8 +216,7 @@ func (c *Client) survive(ctx context.Context, q question) (a Answer, err error) 
 
 // warn tells the log that no server has answered a question.
 func (c *Client) warn(q question, servers []string) {
-	now, last := time.Now().Unix(), c.warned.Load()
-	if now-last >= 60 && c.warned.CompareAndSwap(last, now) {
+	if c.silent.Pass(time.Now(), time.Minute, 1) {
 		c.cfg.Log.Warn("no name server answers", "servers", servers, "name", q.name, "type", q.typ.String())
 	}
 }

@@ -78,22 +78,3 @@ func QuotaKey(a netip.Addr) [16]byte {
 	}
 	return a.As16()
 }
-
-// Seldom lets one through in a period: a line of the log that a stranger could cause any
-// number of times. The zero value is ready.
-type Seldom struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-// Due reports whether none was let through for a period, or the clock was set back, and
-// if so counts this one as let through.
-func (s *Seldom) Due(now time.Time, period time.Duration) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if since := now.Sub(s.last); !s.last.IsZero() && since >= 0 && since < period {
-		return false
-	}
-	s.last = now
-	return true
-}

@@ -64,17 +64,3 @@ func TestQuotaKey(t *testing.T) {
 		t.Error("no address has the key of one")
 	}
 }
-
-// TestSeldom: once in a period.
-func TestSeldom(t *testing.T) {
-	var s Seldom
-	now := time.Unix(1000, 0)
-	for _, x := range []struct {
-		at   time.Duration
-		want bool
-	}{{0, true}, {0, false}, {59 * time.Second, false}, {time.Minute, true}, {time.Minute, false}, {time.Second, true}} {
-		if got := s.Due(now.Add(x.at), time.Minute); got != x.want {
-			t.Errorf("after %v: %v", x.at, got)
-		}
-	}
-}

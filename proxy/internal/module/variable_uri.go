@@ -7,15 +7,15 @@ import (
 )
 
 // uriPart takes a part of a URI.
-type uriPart func(uri []byte, u *sip.URI) Value
+type uriPart func(u *sip.URI) Value
 
-func uriWhole(uri []byte, _ *sip.URI) Value { return Text(uri) }
+func uriWhole(u *sip.URI) Value { return Text(u.Raw) }
 
-func uriUser(_ []byte, u *sip.URI) Value { return Text(emptyNil(u.User)) }
+func uriUser(u *sip.URI) Value { return Text(emptyNil(u.User)) }
 
-func uriHost(_ []byte, u *sip.URI) Value { return Text(emptyNil(u.Host)) }
+func uriHost(u *sip.URI) Value { return Text(emptyNil(u.Host)) }
 
-func uriPort(_ []byte, u *sip.URI) Value {
+func uriPort(u *sip.URI) Value {
 	if u.Port == 0 {
 		return Number(5060)
 	}
@@ -24,16 +24,16 @@ func uriPort(_ []byte, u *sip.URI) Value {
 
 var schemeSIP, schemeSIPS = []byte("sip"), []byte("sips")
 
-func uriScheme(uri []byte, u *sip.URI) Value {
+func uriScheme(u *sip.URI) Value {
 	switch u.Scheme {
 	case sip.SchemeSIP:
 		return Text(schemeSIP)
 	case sip.SchemeSIPS:
 		return Text(schemeSIPS)
 	}
-	for i, b := range uri {
+	for i, b := range u.Raw {
 		if b == ':' {
-			return Text(uri[:i:i])
+			return Text(u.Raw[:i:i])
 		}
 	}
 	return Value{}
@@ -42,10 +42,7 @@ func uriScheme(uri []byte, u *sip.URI) Value {
 func ruri(part uriPart) func(*Ctx, *Variable) Value {
 	return func(c *Ctx, _ *Variable) Value {
 		u, err := c.URI()
-		if err != nil {
-			return Value{}
-		}
-		return part(c.Main.URI, u)
+		return partOf(u, err, part)
 	}
 }
 
@@ -54,37 +51,30 @@ func original(part uriPart) func(*Ctx, *Variable) Value {
 		if !c.Msg.IsRequest {
 			return Value{}
 		}
-		return partOf(c, c.Msg.RequestURI(), part)
+		u, err := c.Msg.URI()
+		return partOf(u, err, part)
 	}
 }
 
 func from(part uriPart) func(*Ctx, *Variable) Value {
 	return func(c *Ctx, _ *Variable) Value {
-		a, err := c.Msg.From()
-		if err != nil {
-			return Value{}
-		}
-		return partOf(c, a.URI, part)
+		u, err := c.Msg.FromURI()
+		return partOf(u, err, part)
 	}
 }
 
 func to(part uriPart) func(*Ctx, *Variable) Value {
 	return func(c *Ctx, _ *Variable) Value {
-		a, err := c.Msg.To()
-		if err != nil {
-			return Value{}
-		}
-		return partOf(c, a.URI, part)
+		u, err := c.Msg.ToURI()
+		return partOf(u, err, part)
 	}
 }
 
-// partOf parses into memory of the run: a variable of this function would be made
-// on the heap, because part is not known here.
-func partOf(c *Ctx, uri []byte, part uriPart) Value {
-	if sip.ParseURI(uri, &c.uri) != nil {
+func partOf(u *sip.URI, err error, part uriPart) Value {
+	if err != nil {
 		return Value{}
 	}
-	return part(uri, &c.uri)
+	return part(u)
 }
 
 func nameOf(a *sip.NameAddr, err error) Value {
@@ -120,8 +110,7 @@ func setURI(c *Ctx, _ *Variable, x Value) bool {
 	if x.Kind != TextValue || c.SetURI(x.Str) != nil {
 		return false
 	}
-	c.Moved()
-	c.Main.Given, c.Main.Phone = false, false
+	c.Elsewhere()
 	return true
 }
 
@@ -135,7 +124,6 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 		return false
 	}
 	c.SetNext(c.Keep(x.Str))
-	c.Main.Given, c.Main.Phone = false, false
 	return true
 }
 
@@ -147,11 +135,7 @@ func setUser(c *Ctx, _ *Variable, x Value) bool {
 // setHost is $rd = …
 func setHost(c *Ctx, _ *Variable, x Value) bool {
 	host := c.TextOf(x)
-	if len(host) == 0 || !c.rewrite(uriChange{host: host}) {
-		return false
-	}
-	c.Main.Given, c.Main.Phone = false, false
-	return true
+	return len(host) > 0 && c.rewrite(uriChange{host: host})
 }
 
 // setPort is $rp = …; null removes the port.
@@ -183,8 +167,8 @@ func (c *Ctx) rewrite(x uriChange) bool {
 	if !x.setUser {
 		x.user = u.User
 	}
-	moved := x.host != nil || x.setPort
-	if x.host == nil {
+	newHost := x.host != nil
+	if !newHost {
 		x.host = u.Host
 	}
 	if !x.setPort {
@@ -198,7 +182,10 @@ func (c *Ctx) rewrite(x uriChange) bool {
 	if c.SetURI(c.scratch) != nil {
 		return false
 	}
-	if moved {
+	switch {
+	case newHost:
+		c.Elsewhere()
+	case x.setPort:
 		c.Moved()
 	}
 	return true

@@ -137,6 +137,7 @@ func TestAccountantHearsRefusals(t *testing.T) {
 // TestRingsTooLong: a phone that confirms our CANCEL with 487 has not been given up by
 // the caller: it rang too long, and the caller gets 408 (RFC 3261 §16.8).
 func TestRingsTooLong(t *testing.T) {
+	t.Parallel()
 	_, l, alice, phones := accounted(t, 1, func(c *Config) { c.TimerC = 200 * time.Millisecond })
 	alice.request("INVITE", "sip:bob@example.org", "long", 1, "inv", "")
 	invite := phones[0].expect("INVITE")

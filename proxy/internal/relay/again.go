@@ -33,6 +33,13 @@ func (r *Request) SetNext(next []byte) {
 	}
 }
 
+// Elsewhere is Moved where the script has named the new place itself: it is no user's word any
+// more.
+func (r *Request) Elsewhere() {
+	r.Moved()
+	r.Main.Given = false
+}
+
 // Moved says that the Request-URI leads elsewhere now: the place that was found for the
 // one before does not count for it, a next hop of the script's does.
 func (r *Request) Moved() {
@@ -42,10 +49,10 @@ func (r *Request) Moved() {
 	}
 }
 
-// forgetPlace forgets the phone that was found: its flow, the others that it has, and the
-// proxies in front of it.
+// forgetPlace forgets the phone that was found: its flow, the others that it has, the
+// proxies in front of it, and that it is one: a server without a connection is out of service.
 func (r *Request) forgetPlace() {
-	r.Main.Flow, r.Main.Route, r.Main.Group = transport.Flow{}, nil, 0
+	r.Main.Flow, r.Main.Route, r.Main.Group, r.Main.Phone = transport.Flow{}, nil, 0, false
 }
 
 // RevertURI makes the Request-URI the received one again.
@@ -108,15 +115,10 @@ func (c *Call) keepStart(r *Request) {
 // startAgain makes Main what it was when the request route sent it on.
 func (c *Call) startAgain(r *Request) {
 	if c.start != nil {
-		t := c.start.list[0]
-		received := r.Msg.RequestURI()
-		if string(t.URI) == string(received) {
-			t.URI = received
-		} else {
-			t.URI = r.Keep(t.URI)
+		r.SetTarget(c.start.list[0])
+		if received := r.Msg.RequestURI(); string(r.Main.URI) == string(received) {
+			r.Main.URI = received
 		}
-		t.Next, t.Route = r.Keep(t.Next), r.Keep(t.Route)
-		r.Main, r.parsed = t, nil
 	}
 	r.last = r.Main
 }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,7 +15,7 @@ import (
 // Request-URI alone; the script's own next hop stays until the script takes it back.
 func TestPlaceGoesWithItsURI(t *testing.T) {
 	flow := transport.Flow{Proto: transport.TCP, Remote: netip.MustParseAddrPort("192.0.2.9:5062")}
-	phone := Target{URI: []byte("sip:bob@phone"), Next: []byte("sip:192.0.2.8"), Flow: flow, Route: []byte("<sip:edge;lr>"), Group: 7, Given: true, Q: 500}
+	phone := Target{URI: []byte("sip:bob@phone"), Next: []byte("sip:192.0.2.8"), Flow: flow, Route: []byte("<sip:edge;lr>"), Group: 7, Given: true, Phone: true, Q: 500}
 	m := &sip.Message{}
 	if err := m.Parse([]byte("OPTIONS sip:received SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n")); err != nil {
 		t.Fatal(err)
@@ -26,6 +27,7 @@ func TestPlaceGoesWithItsURI(t *testing.T) {
 		want Target
 	}{
 		{"moved", func(r *Request) { r.Moved() }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"elsewhere", func(r *Request) { r.Elsewhere() }, Target{URI: phone.URI, Q: 500}},
 		{"reverted", func(r *Request) { r.RevertURI() }, Target{URI: m.RequestURI()}},
 		{"a next hop", func(r *Request) { r.SetNext(next) }, Target{URI: phone.URI, Next: next, NextOf: NextScript, Given: true, Q: 500}},
 		{"a next hop, moved", func(r *Request) { r.SetNext(next); r.Moved() }, Target{URI: phone.URI, Next: next, NextOf: NextScript, Given: true, Q: 500}},
@@ -37,6 +39,43 @@ func TestPlaceGoesWithItsURI(t *testing.T) {
 		r := &Request{Msg: m, Main: phone}
 		x.do(r)
 		if diff := cmp.Diff(x.want, r.Main, cmp.Comparer(func(a, b transport.Flow) bool { return a == b })); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", x.name, diff)
+		}
+	}
+}
+
+// TestTargetsKeepTheirTexts: whoever keeps a target has all that belongs to it in memory of his
+// own. The memory that it came from is soon another request's.
+func TestTargetsKeepTheirTexts(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		keep func(Target) Target
+	}{
+		{"AddTarget", func(o Target) Target { r := &Request{}; _ = r.AddTarget(o); return r.More[0] }},
+		{"SetTarget", func(o Target) Target { r := &Request{}; r.SetTarget(o); return r.Main }},
+		{"AddFlow", func(o Target) Target { r := &Request{}; r.AddFlow(o); return r.flows[0] }},
+		{"keepFlows", func(o Target) Target {
+			c := &Call{}
+			c.keepFlows(&Request{flows: []Target{o}})
+			return c.flows[0]
+		}},
+		{"contacts", func(o Target) Target { var c contacts; c.set([]Target{o}); return c.list[0] }},
+	} {
+		original, want := Target{Group: 7, NextOf: NextScript, Q: 500}, Target{Group: 7, NextOf: NextScript, Q: 500}
+		fields := reflect.ValueOf(&original).Elem()
+		for i := range fields.NumField() {
+			if f := fields.Field(i); f.Type() == reflect.TypeFor[[]byte]() {
+				f.SetBytes([]byte("kept"))
+				reflect.ValueOf(&want).Elem().Field(i).SetBytes([]byte("kept"))
+			}
+		}
+		got := x.keep(original)
+		for i := range fields.NumField() {
+			if f := fields.Field(i); f.Type() == reflect.TypeFor[[]byte]() {
+				copy(f.Bytes(), "gone")
+			}
+		}
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b transport.Flow) bool { return a == b })); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", x.name, diff)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // two hosts that the INVITE came from and went to, and to no third one, by whatever it
 // names it.
 func TestBoundsOfARoute(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	route := "Route: " + dialog(alice, bob, "bounds")

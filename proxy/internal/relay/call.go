@@ -265,7 +265,7 @@ func (c *Call) runFailureDetached(route int) {
 // route has begun. It takes a reference of the caller's.
 func (c *Call) runFailure(w *transport.Worker, route int) {
 	e := c.engine
-	r := e.spare.Get().(*Request)
+	r := e.takeRequest()
 	var request *txn.Buffer
 	c.Lock()
 	if c.req != nil {
@@ -281,16 +281,14 @@ func (c *Call) runFailure(w *transport.Worker, route int) {
 		r.route = inFailure
 		r.Call = c
 		c.failureRoute(r, route)
-		r.Call = nil
 		r.DropLoad()
 	}
 	c.Lock()
 	c.failure = failureIdle // what is armed now, Relay armed: a route that only arms itself is at its end
 	c.settle(w)
 	c.Unlock()
-	r.own.Reset()
+	e.giveRequest(r)
 	e.txns.Buffers.Give(request)
-	e.spare.Put(r)
 	c.Unlocked(w)
 	c.Unref()
 }
@@ -342,8 +340,8 @@ func (c *Call) replyBest(out txn.Out) {
 // is when a reply route has blown it up.
 func (c *Call) replyKept(status int, msg *txn.Buffer, out txn.Out) bool {
 	e := c.engine
-	r := e.spare.Get().(*Request)
-	defer func() { r.own.Reset(); e.spare.Put(r) }()
+	r := e.takeRequest()
+	defer e.giveRequest(r)
 	if r.own.ParseOwn(msg.B) != nil {
 		return false
 	}
@@ -383,16 +381,21 @@ func (c *Call) replyOwn(status int, out txn.Out) {
 		c.abort() // RFC 4320 §4.2: too late to be of use
 		return
 	}
+	c.replyMade(&sip.Reply{Status: status}, out)
+}
+
+// replyMade answers with a reply of the router's to the request as it was kept; where that cannot
+// be read, the call ends without one.
+func (c *Call) replyMade(rep *sip.Reply, out txn.Out) {
 	e := c.engine
-	r := e.spare.Get().(*Request)
-	if c.restore(r, nil, c.req) {
-		c.engine.stats.LocalReplies.Add(1)
-		c.replyUp(status, r.build(&sip.Reply{Status: status}), out)
-	} else {
+	r := e.takeRequest()
+	defer e.giveRequest(r)
+	if !c.restore(r, nil, c.req) {
 		c.abort()
+		return
 	}
-	r.own.Reset()
-	e.spare.Put(r)
+	e.stats.LocalReplies.Add(1)
+	c.replyUp(rep.Status, r.build(rep), out)
 }
 
 // abort ends the call without an answer.

@@ -17,6 +17,7 @@ func (e ends) Refused(*Request, int, []byte) {}
 // TestCalleeOfAForwardedCall: whom lookup looks for first is the callee, however often it is
 // called; after Forwarded it is the next one; and in any case the one who has answered.
 func TestCalleeOfAForwardedCall(t *testing.T) {
+	t.Parallel()
 	for _, late := range []bool{false, true} {
 		t.Run(fmt.Sprint(late), func(t *testing.T) {
 			told := make(chan string, 10)

@@ -12,6 +12,7 @@ import (
 // TestAnswerCrossesCancel: the callee answers before the CANCEL comes; the caller gets
 // the 200 and no 487.
 func TestAnswerCrossesCancel(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	alice.invite("race")
@@ -31,6 +32,7 @@ func TestAnswerCrossesCancel(t *testing.T) {
 // TestCancelKeepsReason: the caller's Reason goes with our CANCEL (RFC 3326 §2), which has
 // the INVITE's Via, R-URI, To and Route (RFC 3261 §9.1).
 func TestCancelKeepsReason(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	alice.invite("reason")
@@ -55,6 +57,7 @@ func TestCancelKeepsReason(t *testing.T) {
 // TestSilentAfterCancel: a callee that answers neither CANCEL nor INVITE is given up
 // after 64·T1 (RFC 3261 §9.1); the caller gets 487.
 func TestSilentAfterCancel(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("mute")
 	inv := phones[0].expect("INVITE")
@@ -71,6 +74,7 @@ func TestSilentAfterCancel(t *testing.T) {
 // TestCancelBeforeRelay: a CANCEL that comes while the script waits is answered with 200;
 // when the script goes on nothing is sent to the callee and the INVITE gets 487.
 func TestCancelBeforeRelay(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		wait func(r *Request) // enters the transaction and lets others work
@@ -110,6 +114,7 @@ func TestCancelBeforeRelay(t *testing.T) {
 // TestCancelFromBehindNAT: where force_rport sent the replies to the INVITE's source, the
 // 200 to the CANCEL goes there too, though no script runs for it.
 func TestCancelFromBehindNAT(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	relay := b.hooks.request
 	b.hooks.request = func(r *Request) { r.ForceRPort(); relay(r) }
@@ -137,6 +142,7 @@ func TestCancelFromBehindNAT(t *testing.T) {
 
 // TestCancelAfterTheEnd: a CANCEL after the final reply is answered and changes nothing.
 func TestCancelAfterTheEnd(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("over")
 	inv := phones[0].expect("INVITE")
@@ -152,6 +158,7 @@ func TestCancelAfterTheEnd(t *testing.T) {
 // TestTimerC: a callee that rings for ever is cancelled (RFC 3261 §16.8); a provisional
 // response starts the time anew.
 func TestTimerC(t *testing.T) {
+	t.Parallel()
 	for name, last := range map[string]int{"487": 487, "silent": 0, "200 after all": 200} {
 		t.Run(name, func(t *testing.T) {
 			b, alice, phones := setup(t, 1, func(c *Config) {

@@ -52,7 +52,7 @@ func (r *Request) Authorize(lines []byte) error {
 		c.Unlock()
 		return ErrNoChallenge
 	}
-	t := Target{URI: b.uri, Flow: b.client.Flow(), Group: b.group, Q: 1000, Extra: lines}
+	t := Target{URI: b.uri, Flow: b.client.Flow(), Group: b.group, Phone: b.phone, Q: 1000, Extra: lines}
 	if len(b.hop) > 0 {
 		t.Next = b.hop // for the next challenge
 	}

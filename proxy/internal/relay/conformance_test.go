@@ -14,6 +14,7 @@ import (
 // merges them is the callee, who answers one of them 482 (RFC 3261 §8.2.2.2), which does
 // not spoil the other.
 func TestMergedRequests(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	send := func(branch string) {
@@ -41,6 +42,7 @@ func TestMergedRequests(t *testing.T) {
 
 // TestSpiral: a request that comes back with another Request-URI is no loop, and passes.
 func TestSpiral(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	b.hooks.request = func(r *Request) {
 		switch next := map[string]string{"alias@example.org": "forward@example.org", "forward@example.org": "bob@example.org"}[strings.TrimPrefix(string(r.Main.URI), "sip:")]; next {
@@ -71,6 +73,7 @@ func TestSpiral(t *testing.T) {
 
 // TestRepeatedCancel: each CANCEL is answered, the callee gets one.
 func TestRepeatedCancel(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("again")
 	inv := phones[0].expect("INVITE")
@@ -96,6 +99,7 @@ func TestRepeatedCancel(t *testing.T) {
 // TestCancelOfAnotherMethod is answered, and does nothing (RFC 3261 §9.1): only an INVITE
 // can be cancelled.
 func TestCancelOfAnotherMethod(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.request("MESSAGE", "sip:bob@example.org", "m", 1, "m", "")
 	m := phones[0].expect("MESSAGE")
@@ -109,6 +113,7 @@ func TestCancelOfAnotherMethod(t *testing.T) {
 
 // TestEveryReasonOfCancel: a Reason for each protocol goes with our CANCEL (RFC 3326 §2).
 func TestEveryReasonOfCancel(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("why")
 	inv := phones[0].expect("INVITE")
@@ -131,6 +136,7 @@ func TestEveryReasonOfCancel(t *testing.T) {
 // 3261 §13.2.2.4); that of a refusal ends here, ours goes to the callee (§17.1.1.3); that
 // of nothing is nobody's, and is not answered.
 func TestAcks(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	bob := phones[0]
 	relay := b.hooks.request
@@ -161,6 +167,7 @@ func TestAcks(t *testing.T) {
 // TestHostileAnswers: what a callee may send that no callee should; the caller gets what
 // can be made of it, and nothing is left.
 func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	alice.invite("untagged")
@@ -187,6 +194,7 @@ func TestHostileAnswers(t *testing.T) {
 // TestReplyAfterTheConnection: a reply whose connection has closed goes on a new one, to
 // the port that the Via of its request names (RFC 3261 §18.2.2).
 func TestReplyAfterTheConnection(t *testing.T) {
+	t.Parallel()
 	b, _, phones := setup(t, 1, fast)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -226,6 +234,7 @@ func TestOverlong(t *testing.T) {
 // TestTimersOfOneCall: t_set_fr's, for silence and for ringing, against general ones that
 // are far longer.
 func TestTimersOfOneCall(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, func(c *Config) { c.Txn.FrTimer, c.TimerC = time.Hour, time.Hour })
 	b.hooks.request = func(r *Request) {
 		r.SetTimers(100*time.Millisecond, 60*time.Millisecond)
@@ -252,6 +261,7 @@ func TestTimersOfOneCall(t *testing.T) {
 
 // TestTimedOut: a failure route can tell silence from a 408 of the callee's.
 func TestTimedOut(t *testing.T) {
+	t.Parallel()
 	for name, silent := range map[string]bool{"silent": true, "408 of the callee": false} {
 		t.Run(name, func(t *testing.T) {
 			told := make(chan bool, 1)

@@ -51,14 +51,7 @@ func (c *Call) drain() bool {
 	c.cancelBranches(e.layer, nil)
 	if !c.answered {
 		c.onFailure = 0
-		r := e.spare.Get().(*Request)
-		if c.restore(r, nil, c.req) {
-			c.replyUp(503, r.build(&sip.Reply{Status: 503, Extra: drainRetry}), e.layer)
-		} else {
-			c.abort()
-		}
-		r.own.Reset()
-		e.spare.Put(r)
+		c.replyMade(&sip.Reply{Status: 503, Extra: drainRetry}, e.layer)
 	}
 	return c.open() > 0
 }

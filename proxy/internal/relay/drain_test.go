@@ -12,6 +12,7 @@ import (
 // TestDrain: when the router ends, what rings is cancelled and its callers are told; what
 // is answered stays as it is; nothing new begins.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 3, fast, func(c *Config) { c.Txn.FrTimer = 20 * time.Second })
 	all := b.hooks.request
 	one := func(p *phone) func(r *Request) {
@@ -80,6 +81,7 @@ func TestDrain(t *testing.T) {
 
 // TestDrainEndsInTime: a phone that does not answer its CANCEL holds nothing up for longer.
 func TestDrainEndsInTime(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("mute")
 	phones[0].answer(phones[0].expect("INVITE"), 180, "x")

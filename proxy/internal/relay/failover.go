@@ -97,11 +97,11 @@ func (b *Branch) goOn(out txn.Out) bool {
 		return false
 	}
 	b.block()
-	if s.again == nil || s.n == 0 || b.cancelling || c.answered || c.cancelled || e.draining.Load() {
+	if s.again == nil || s.n == 0 || !b.awaited() {
 		return false
 	}
-	r := e.spare.Get().(*Request)
-	defer func() { r.Call = nil; r.own.Reset(); e.spare.Put(r) }()
+	r := e.takeRequest()
+	defer e.giveRequest(r)
 	if !c.restore(r, nil, c.req) {
 		return false
 	}
@@ -115,6 +115,12 @@ func (b *Branch) goOn(out txn.Out) bool {
 		e.resolver.Block(hop)
 	}
 	return false
+}
+
+// awaited reports whether somebody waits for what would come of the branch elsewhere.
+func (b *Branch) awaited() bool {
+	c := b.call
+	return !b.cancelling && !c.answered && !c.cancelled && !c.engine.draining.Load()
 }
 
 // block remembers that the place of the branch has failed, for the requests after it, whether
@@ -148,8 +154,7 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	if n.client.Start(c.method, f, r.scratch, out) != nil {
 		return false
 	}
-	n.fr, n.frInv, n.phone, n.names = b.fr, b.frInv, b.phone, b.names
-	n.callee = b.callee
+	n.fr, n.frInv, n.group, n.phone, n.names, n.callee = b.fr, b.frInv, b.group, b.phone, b.names, b.callee
 	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
 	n.spare, b.spare = s, n.spare
 	s.at = hop

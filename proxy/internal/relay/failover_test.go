@@ -81,6 +81,7 @@ func branchOf(t testing.TB, m *sip.Message) string {
 // TestNextPlace: a place that answers 503, or nothing, is followed by the next one of its
 // service, in a branch of its own; the caller hears nothing of it (RFC 3263 §4.3).
 func TestNextPlace(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"INVITE", "OPTIONS"} {
 		for _, first := range []string{"503", "silent"} {
 			t.Run(method+" "+first, func(t *testing.T) {
@@ -117,6 +118,7 @@ func TestNextPlace(t *testing.T) {
 // TestNextPlaceInTheTimeToRing: a time to ring that is shorter than the one for silence
 // ends a silent place too, and the next one has its turn.
 func TestNextPlaceInTheTimeToRing(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 2, fast, func(c *Config) { c.Txn.FrTimer = time.Hour })
 	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
 	relay := b.hooks.request
@@ -129,8 +131,34 @@ func TestNextPlaceInTheTimeToRing(t *testing.T) {
 	b.empty()
 }
 
+// TestNextPlaceKnowsTheOtherFlows: the proxy in front of a phone has two places; what the second
+// one says of the phone's flow leads to the next flow, and is told, as if it were the first.
+func TestNextPlaceKnowsTheOtherFlows(t *testing.T) {
+	t.Parallel()
+	failed := make(chan uint32, 1)
+	b, alice, phones := prepare(t, 3, fast, func(c *Config) { c.FlowFailed = func(f *FailedFlow) { failed <- f.Group } })
+	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
+	relay := b.hooks.request
+	b.hooks.request = func(r *Request) {
+		r.Main.Group, r.Callee = 7, []byte("bob@example.org")
+		r.AddFlow(Target{URI: []byte(phones[2].uri()), Group: 7})
+		relay(r)
+	}
+	b.start()
+	alice.invite("flows")
+	phones[0].answer(phones[0].expect("INVITE"), 503, "x")
+	phones[1].answer(phones[1].expectWithin(5*time.Second, "INVITE"), 430, "x")
+	phones[2].answer(phones[2].expectWithin(5*time.Second, "INVITE"), 200, "bt")
+	alice.expect("SIP/2.0 200")
+	if group := <-failed; group != 7 {
+		t.Errorf("the flow of %d has failed", group)
+	}
+	b.empty()
+}
+
 // TestNextPlaceIsRemembered: the next call begins at the place that works.
 func TestNextPlaceIsRemembered(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 2, fast)
 	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
 	b.start()
@@ -154,6 +182,7 @@ func TestNextPlaceIsRemembered(t *testing.T) {
 // TestSilentPlaceIsRemembered: nobody waits any more for the answer to a request that is no
 // INVITE when the place has been silent for too long, but the next one begins elsewhere.
 func TestSilentPlaceIsRemembered(t *testing.T) {
+	t.Parallel()
 	for name, armed := range map[string]int{"given up": 0, "a failure route waits": 1} {
 		t.Run(name, func(t *testing.T) {
 			b, alice, phones := prepare(t, 2, fast)
@@ -224,6 +253,7 @@ func TestNoPlaceLeft(t *testing.T) {
 
 // TestOtherAnswersAreAnswers: what is neither silence nor 503 is the callee's word.
 func TestOtherAnswersAreAnswers(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{302, 404, 486, 500, 504, 603} {
 		b, alice, phones := prepare(t, 2, fast)
 		b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
@@ -240,6 +270,7 @@ func TestOtherAnswersAreAnswers(t *testing.T) {
 // TestNoNextPlaceOnceItRings: a phone that has rung is not called elsewhere because its
 // connection breaks.
 func TestNoNextPlaceOnceItRings(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	to, accept := b.listener()
 	b.named(service(fmt.Sprint("tcp ", to.Port()), phones[0].place()), "sip:bob@"+gateway)
@@ -258,6 +289,7 @@ func TestNoNextPlaceOnceItRings(t *testing.T) {
 // TestCancelledCallGoesNowhere: a caller who has given up is not called for elsewhere; and
 // the CANCEL of a call that went on follows it.
 func TestCancelledCallGoesNowhere(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 2, fast)
 	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
 	b.start()
@@ -292,6 +324,7 @@ func TestCancelledCallGoesNowhere(t *testing.T) {
 
 // TestUnknownHost: what DNS does not know comes out of Relay, and nothing is left.
 func TestUnknownHost(t *testing.T) {
+	t.Parallel()
 	b, alice, _ := prepare(t, 0, fast)
 	b.named(nil, "sip:bob@nobody.test")
 	b.start()
@@ -304,6 +337,7 @@ func TestUnknownHost(t *testing.T) {
 // TestDeadNameServer: a dead name server costs a call to a name its time and an answer,
 // and delays no call to a phone.
 func TestDeadNameServer(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, calm)
 	s := b.named(nil, "sip:bob@"+gateway)
 	s.Silence()
@@ -336,6 +370,7 @@ func TestDeadNameServer(t *testing.T) {
 // TestOneSourceWaits: a source that asks for name upon name waits for a share of the places
 // only, and the others have theirs.
 func TestOneSourceWaits(t *testing.T) {
+	t.Parallel()
 	b, alice, _ := prepare(t, 0, fast)
 	b.engine.sourceWaits = 2
 	// Addresses share slots; one in a thousand pairs would.
@@ -415,6 +450,7 @@ func TestLargeRequestToAName(t *testing.T) {
 
 // TestManyPlacesEnd: a service of which every place fails ends after MaxHops of them.
 func TestManyPlacesEnd(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	var zone []string
 	for i := range 20 {

@@ -38,6 +38,7 @@ func next(r *Request, p *phone) error {
 // TestFailureRouteForwards: the first phone is busy, the route tries the next, and the
 // one after it, which answers; the refusals never go up.
 func TestFailureRouteForwards(t *testing.T) {
+	t.Parallel()
 	var ran atomic.Int32
 	b, alice, phones := withFailure(t, func(phones []*phone, r *Request) {
 		n := int(ran.Add(1))
@@ -68,6 +69,7 @@ func TestFailureRouteForwards(t *testing.T) {
 // TestFailureRouteIsNotRunTwiceAtOnce: while the route still works after it has sent the
 // request on and armed itself again, a response of the new branch does not run it.
 func TestFailureRouteIsNotRunTwiceAtOnce(t *testing.T) {
+	t.Parallel()
 	var running, ran atomic.Int32
 	b, alice, phones := withFailure(t, func(phones []*phone, r *Request) {
 		if running.Add(1) > 1 {
@@ -107,6 +109,7 @@ func TestFailureRouteIsNotRunTwiceAtOnce(t *testing.T) {
 
 // TestFailureRouteThatOnlyArmsItself ends: without a new branch the best reply goes up.
 func TestFailureRouteThatOnlyArmsItself(t *testing.T) {
+	t.Parallel()
 	var ran atomic.Int32
 	b, alice, phones := withFailure(t, func(_ []*phone, r *Request) { ran.Add(1); r.OnFailure = 1 })
 	alice.invite("armed")
@@ -122,6 +125,7 @@ func TestFailureRouteThatOnlyArmsItself(t *testing.T) {
 // TestFailureRouteGoesRoundForever: a route that sends every refusal on again ends at
 // MaxBranches with the best reply.
 func TestFailureRouteGoesRoundForever(t *testing.T) {
+	t.Parallel()
 	var last atomic.Value
 	b, alice, phones := withFailure(t, func(phones []*phone, r *Request) {
 		r.OnFailure = 1
@@ -144,6 +148,7 @@ func TestFailureRouteGoesRoundForever(t *testing.T) {
 // TestFailureRouteKeepsItsRequest: the route may read the request after it has answered
 // it, or after a branch has, though the call has given its copy back by then.
 func TestFailureRouteKeepsItsRequest(t *testing.T) {
+	t.Parallel()
 	seen := make(chan string, 1)
 	b, alice, phones := withFailure(t, func(_ []*phone, r *Request) {
 		if err := r.Reply(&sip.Reply{Status: 480}); err != nil {
@@ -172,6 +177,7 @@ func TestFailureRouteKeepsItsRequest(t *testing.T) {
 
 // TestFailureRouteAfterTimeout runs for a silent phone, on a goroutine of its own.
 func TestFailureRouteAfterTimeout(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := withFailure(t, func(phones []*phone, r *Request) {
 		if r.Final != 408 {
 			t.Errorf("status %d", r.Final)
@@ -188,6 +194,7 @@ func TestFailureRouteAfterTimeout(t *testing.T) {
 
 // TestCancelDuringFailureRoute: the route's new branch is not begun; the caller gets 487.
 func TestCancelDuringFailureRoute(t *testing.T) {
+	t.Parallel()
 	waiting, goOn := make(chan bool), make(chan bool)
 	b, alice, phones := withFailure(t, func(phones []*phone, r *Request) {
 		r.Park()
@@ -209,6 +216,7 @@ func TestCancelDuringFailureRoute(t *testing.T) {
 
 // TestCancelledCallHasNoFailureRoute: the 487 of the callee goes up.
 func TestCancelledCallHasNoFailureRoute(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := withFailure(t, func(_ []*phone, _ *Request) { t.Error("the failure route ran") })
 	alice.invite("no-route")
 	inv := phones[0].expect("INVITE")
@@ -224,6 +232,7 @@ func TestCancelledCallHasNoFailureRoute(t *testing.T) {
 // TestManyTimeoutsAtOnce: a dead gateway makes the failure routes of all its calls due in
 // the same moment; each runs, and no more than maxFailures workers are made for them.
 func TestManyTimeoutsAtOnce(t *testing.T) {
+	t.Parallel()
 	const calls = maxFailures + 50
 	var at, most atomic.Int32
 	b, alice, phones := withFailure(t, func(phones []*phone, r *Request) {

@@ -48,6 +48,7 @@ func (p *panicker) Refused(*Request, int, []byte) {}
 // TestPanicInTimer: a fault on the timers' goroutine costs the call that met it; the log
 // tells which, its caller is answered, others go on, and nothing is left.
 func TestPanicInTimer(t *testing.T) {
+	t.Parallel()
 	log := &logged{}
 	b, alice, phones := setup(t, 1, fast, log.config, func(c *Config) { c.Accountant = &panicker{"unlucky"} })
 	alice.invite("unlucky") // silent: Timer B ends it, on the timers' goroutine
@@ -66,6 +67,7 @@ func TestPanicInTimer(t *testing.T) {
 // TestPanicInFailureRoute: the route is at its end, and the best reply goes up, on a
 // worker and on a goroutine of the timers'.
 func TestPanicInFailureRoute(t *testing.T) {
+	t.Parallel()
 	for name, silent := range map[string]bool{"refused": false, "silent": true} {
 		t.Run(name, func(t *testing.T) {
 			log := &logged{}
@@ -87,6 +89,7 @@ func TestPanicInFailureRoute(t *testing.T) {
 
 // TestPanicOfABrokenConnection: so for the goroutine that tells of a connection's end.
 func TestPanicOfABrokenConnection(t *testing.T) {
+	t.Parallel()
 	log := &logged{}
 	b, alice, _ := prepare(t, 0, fast, log.config, func(c *Config) { c.Accountant = &panicker{"broken"} })
 	to, accept := b.listener()
@@ -105,6 +108,7 @@ func TestPanicOfABrokenConnection(t *testing.T) {
 
 // TestFaulted: what a panic on a worker cut short is answered, and its transaction ends.
 func TestFaulted(t *testing.T) {
+	t.Parallel()
 	b, alice, _ := prepare(t, 0, fast)
 	b.hooks.request = func(r *Request) {
 		defer func() {

@@ -15,6 +15,7 @@ import (
 // him to that phone in that dialog, and nowhere outside of it: not with the seal, without
 // it, in another dialog of his own, or with its token taken for that of a Path.
 func TestRecordRouteTokenIsNoPass(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	bob := phones[0]
 	b.hooks.request = func(r *Request) {
@@ -81,6 +82,7 @@ func (p *phone) within(method, uri, callID, fromTag, toTag, route string) {
 // requests go to the other end, whoever called, and not to where it was; nor does who writes in
 // the name of the other end get a token of his own for that.
 func TestOwnTokenIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 2, fast)
 	bob, moved := phones[0], phones[1]
 	b.hooks.request = func(r *Request) {

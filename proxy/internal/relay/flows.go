@@ -16,15 +16,16 @@ func (r *Request) AddFlow(t Target) {
 	if t.Group == 0 || len(r.flows) >= MaxBranches {
 		return
 	}
-	t.URI, t.Next, t.Route = r.Keep(t.URI), r.Keep(t.Next), r.Keep(t.Route)
-	r.flows = append(r.flows, t)
+	r.flows = append(r.flows, r.keepTarget(t))
 }
 
 // keepFlows takes the other flows along with the call. They are few and rare, so that
 // they may cost memory of their own.
 func (c *Call) keepFlows(r *Request) {
 	for _, t := range r.flows {
-		t.URI, t.Next, t.Route = slices.Clone(t.URI), slices.Clone(t.Next), slices.Clone(t.Route)
+		for _, text := range t.texts() {
+			*text = slices.Clone(*text)
+		}
 		c.flows = append(c.flows, t)
 	}
 	r.flows = r.flows[:0]
@@ -70,11 +71,11 @@ func (b *Branch) failedFlow(status int) bool {
 func (b *Branch) otherFlow(out txn.Out) bool {
 	c := b.call
 	e := c.engine
-	if b.group == 0 || b.cancelling || c.answered || c.cancelled || e.draining.Load() || c.retries >= maxRetries {
+	if b.group == 0 || !b.awaited() || c.retries >= maxRetries {
 		return false
 	}
-	r := e.spare.Get().(*Request)
-	defer func() { r.Call = nil; r.own.Reset(); e.spare.Put(r) }()
+	r := e.takeRequest()
+	defer e.giveRequest(r)
 	if !c.restore(r, nil, c.req) {
 		return false
 	}

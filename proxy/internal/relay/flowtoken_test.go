@@ -61,6 +61,7 @@ func TestFlowToken(t *testing.T) {
 // TestOtherFlow: a flow that is lost before anything is sent on it is followed by the
 // phone's next one, and by that of no other phone.
 func TestOtherFlow(t *testing.T) {
+	t.Parallel()
 	h := &hooks{}
 	b := newBench(t, h)
 	bob, eve, caller := b.phone(), b.phone(), b.phone()
@@ -100,6 +101,7 @@ func FuzzFlowToken(f *testing.F) {
 // TestFlowRoute: a request along a Route with a token goes to its flow, wherever the
 // Request-URI points; what only looks so goes nowhere.
 func TestFlowRoute(t *testing.T) {
+	t.Parallel()
 	h := &hooks{}
 	b := newBench(t, h)
 	var trusted atomic.Bool

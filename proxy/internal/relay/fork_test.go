@@ -23,6 +23,7 @@ func TestBestReply(t *testing.T) {
 // TestDeclineEndsTheFork: after a 6xx the open branches are cancelled and the 6xx goes
 // up when they have ended (RFC 3261 §16.7 step 5).
 func TestDeclineEndsTheFork(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 2)
 	alice.invite("decline")
 	first, second := phones[0].expect("INVITE"), phones[1].expect("INVITE")
@@ -42,6 +43,7 @@ func TestDeclineEndsTheFork(t *testing.T) {
 
 // TestAnswerAfterDecline: a 2xx that crosses the CANCEL of a 6xx wins (RFC 3261 §16.7 step 5).
 func TestAnswerAfterDecline(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 2, fast)
 	alice.invite("crossed")
 	first, second := phones[0].expect("INVITE"), phones[1].expect("INVITE")
@@ -57,6 +59,7 @@ func TestAnswerAfterDecline(t *testing.T) {
 // TestNotFoundWaitsForTheOthers: a refusal goes up when all branches have ended, and the
 // best of them.
 func TestNotFoundWaitsForTheOthers(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 3)
 	alice.invite("best")
 	for i, status := range []int{480, 302, 404} {
@@ -77,6 +80,7 @@ func TestNotFoundWaitsForTheOthers(t *testing.T) {
 // TestLateAnswerIsForwarded: a 2xx of the other branch, and a repeated one, go up while
 // Timer L and Timer M run (RFC 6026 §7.1), and nowhere after that (§8.3).
 func TestLateAnswerIsForwarded(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 2, fast)
 	alice.invite("late")
 	first, second := phones[0].expect("INVITE"), phones[1].expect("INVITE")
@@ -114,6 +118,7 @@ func (p progress) Progress(_ *Call, s int) { p.ch <- s }
 // TestAnswerAfterRefusal: when the script has answered, a 2xx of a branch that crosses
 // its CANCEL is neither sent nor told to the observer.
 func TestAnswerAfterRefusal(t *testing.T) {
+	t.Parallel()
 	told := make(chan int, 100)
 	b, alice, phones := prepare(t, 1, fast, func(c *Config) { c.Observer = progress{told} })
 	relay := b.hooks.request

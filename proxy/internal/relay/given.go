@@ -17,9 +17,13 @@ import (
 // ErrBarred says that a target which a user has given leads to a gateway or to the router.
 var ErrBarred = errors.New("a user has named a gateway or the router itself as the target")
 
+// UsersWord reports whether it is a user who says where a target leads. A next hop of the
+// script's leads elsewhere, as long as it is there.
+func (t *Target) UsersWord() bool { return t.Given && t.NextOf != NextScript }
+
 // keepOut leaves, of the places that a given target leads to, those that it may lead to.
 func (r *Request) keepOut(t *Target, w *way) error {
-	if t.Given && !w.only(0, r.Engine.isOutside) {
+	if t.UsersWord() && !w.only(0, r.Engine.isOutside) {
 		return ErrBarred
 	}
 	return nil

@@ -49,6 +49,7 @@ func answersOf(alice *phone, tag string) {
 // phone that rang and has lost its network, whether that takes the CANCEL or not. Should
 // it be there all the same, and answer, it has the call.
 func TestRingingPhoneDies(t *testing.T) {
+	t.Parallel()
 	for _, takesCancel := range []bool{false, true} {
 		t.Run(fmt.Sprint(takesCancel), func(t *testing.T) {
 			_, alice, phones := ringsOut(t, slow)
@@ -79,6 +80,7 @@ func TestRingingPhoneDies(t *testing.T) {
 // TestAnswerCrossesTheEndOfRinging: who picks up in the moment when the phone is cancelled
 // has the call, and the failure route does not run.
 func TestAnswerCrossesTheEndOfRinging(t *testing.T) {
+	t.Parallel()
 	_, alice, phones := ringsOut(t, slow)
 	alice.invite("crosses")
 	inv := phones[0].expect("INVITE")
@@ -94,6 +96,7 @@ func TestAnswerCrossesTheEndOfRinging(t *testing.T) {
 // long its branch has been given up: of a phone that rang, and of one that was silent,
 // which is cancelled when it rings after all.
 func TestLateAnswerWhileTheCallIsOpen(t *testing.T) {
+	t.Parallel()
 	for _, rings := range []bool{false, true} {
 		t.Run(fmt.Sprint(rings), func(t *testing.T) {
 			b, alice, phones := ringsOut(t, calm)
@@ -121,6 +124,7 @@ func TestLateAnswerWhileTheCallIsOpen(t *testing.T) {
 // TestLateRefusalCountsOnce: what a phone says to its CANCEL when it has been given up is
 // acknowledged, and changes nothing.
 func TestLateRefusalCountsOnce(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := ringsOut(t, fast)
 	alice.invite("refused")
 	inv := phones[0].expect("INVITE")
@@ -142,6 +146,7 @@ func TestLateRefusalCountsOnce(t *testing.T) {
 // wait 64·T1 for a contact that nothing was ever heard of. Should that be a phone which
 // rings after all, it is cancelled.
 func TestStaleContactHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{487, 603} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			_, alice, phones := setup(t, 2, slow)
@@ -167,6 +172,7 @@ func TestStaleContactHoldsNobodyUp(t *testing.T) {
 // TestHungUpSaysNothingOfThePlace: a gateway that had no time to answer, because the caller
 // has hung up, is the first choice of the next call, too.
 func TestHungUpSaysNothingOfThePlace(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 2, slow)
 	b.named(service(phones[0].place(), phones[1].place()), "sip:bob@"+gateway)
 	b.start()

@@ -23,6 +23,7 @@ func lines(n int) (all []string) {
 // TestMostHeaders: an INVITE with as many lines as may be goes out with more of them (Via,
 // Record-Route); it is cancelled and its refusal acknowledged all the same.
 func TestMostHeaders(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	alice.invite("most", lines(sip.MaxHeaders-7)...) // and Via, Max-Forwards, From, To, Call-ID, CSeq, Content-Length
@@ -55,6 +56,7 @@ func TestMostHeaders(t *testing.T) {
 // TestRefusalWithMostHeaders: a refusal that a reply route has made too large goes up
 // nevertheless, as it is, or as 500 if it cannot be read again.
 func TestRefusalWithMostHeaders(t *testing.T) {
+	t.Parallel()
 	for added, want := range map[int]string{20: "SIP/2.0 404", 200: "SIP/2.0 404 Not Found"} {
 		b, alice, phones := prepare(t, 2, fast)
 		b.hooks.reply = func(r *Request) bool {
@@ -87,6 +89,7 @@ func TestRefusalWithMostHeaders(t *testing.T) {
 
 // TestTooLargeToSend: a request that grows beyond a datagram is not sent; the script is told.
 func TestTooLargeToSend(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	told := make(chan error, 1)
 	b.hooks.request = func(r *Request) {
@@ -108,6 +111,7 @@ func TestTooLargeToSend(t *testing.T) {
 
 // TestManyBranches: a request has at most MaxBranches, and each that rings is cancelled.
 func TestManyBranches(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	full := make(chan error, 1)
 	b.hooks.request = func(r *Request) {
@@ -148,6 +152,7 @@ func TestManyBranches(t *testing.T) {
 
 // TestHostileRequests: nothing of these is relayed, and the router still works after them.
 func TestHostileRequests(t *testing.T) {
+	t.Parallel()
 	b, mallory, phones := setup(t, 1, fast)
 	base := func(change func(h map[string]string)) string {
 		h := map[string]string{"Via": "SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKx", "From": "<sip:a@b>;tag=1", "To": "<sip:bob@example.org>",

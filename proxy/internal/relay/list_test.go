@@ -11,6 +11,7 @@ import (
 // TestList: what is under way is listed with its branches, the oldest first; of one call,
 // and no more than asked for; what has ended is not.
 func TestList(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 2, fast)
 	if list := b.engine.List("", 10); list == nil || len(list) != 0 {
 		t.Errorf("at first: %v", list)

@@ -77,6 +77,7 @@ func TestBreadthIsDivided(t *testing.T) {
 // TestNoBreadthLeft: a request that may be in no place more is not sent on, not even to
 // one (RFC 5393 §5.3.3); what one branch may have is its own.
 func TestNoBreadthLeft(t *testing.T) {
+	t.Parallel()
 	for given, want := range map[string]string{"0": "", "00": "", "1": "1", "60": "60", "x": "x"} {
 		b := newBench(t, &hooks{})
 		phone, alice := b.phone(), b.phone()

@@ -35,6 +35,7 @@ func (l *lockedBuffer) count(text string) int {
 // others get 503 with Retry-After. What is under way can be cancelled, a request within a
 // dialog passes, and when the flood is over calls are taken again.
 func TestFloodMeetsTheBudget(t *testing.T) {
+	t.Parallel()
 	const most = 4 << 20
 	log := &lockedBuffer{}
 	b, mallory, phones := prepare(t, 1, func(c *Config) {

@@ -12,6 +12,7 @@ import (
 // is silent is given up while the sender still listens (his own Timer F is as long as
 // ours, and began earlier); without one it is waited for as long as RFC 3261 says.
 func TestMessageIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
 	var phones []*phone
 	kept := make(chan time.Time, 1)
 	b := newBench(t, &hooks{

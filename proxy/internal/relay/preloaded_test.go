@@ -77,6 +77,7 @@ func TestPreloadedRoute(t *testing.T) {
 // TestPreloadedRouteLeadsNot: nobody, known or not, names a gateway or the router itself in
 // a Route: they would take the request for one that the script has let through.
 func TestPreloadedRouteLeadsNot(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, route string
 		allowed     bool
@@ -113,6 +114,7 @@ func TestPreloadedRouteLeadsNot(t *testing.T) {
 // TestRouteOfAFoundPhone: that lookup has found a phone lets nobody send a request within a
 // dialog to a host of his own by the Route after ours.
 func TestRouteOfAFoundPhone(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	errs := make(chan error, 8)
 	route := b.hooks.request

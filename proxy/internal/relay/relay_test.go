@@ -75,6 +75,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func TestCallIsRelayedAndRecordRouted(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1)
 	bob := phones[0]
 	alice.request("INVITE", "sip:bob@example.org", "call-1", 1, "inv", "")
@@ -106,6 +107,7 @@ func TestCallIsRelayedAndRecordRouted(t *testing.T) {
 }
 
 func TestForkingCancelsTheOthers(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 3)
 	alice.request("INVITE", "sip:bob@example.org", "fork", 1, "inv", "")
 	var invites []*sip.Message
@@ -136,6 +138,7 @@ func TestForkingCancelsTheOthers(t *testing.T) {
 }
 
 func TestCallerCancels(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1)
 	bob := phones[0]
 	alice.request("INVITE", "sip:bob@example.org", "give-up", 1, "inv", "")
@@ -160,6 +163,7 @@ func TestStrayCancelIs481(t *testing.T) {
 }
 
 func TestRetransmissionsAreAbsorbed(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1)
 	bob := phones[0]
 	alice.request("INVITE", "sip:bob@example.org", "again", 1, "inv", "")
@@ -178,6 +182,7 @@ func TestRetransmissionsAreAbsorbed(t *testing.T) {
 }
 
 func TestSilentCalleeIs408(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1)
 	alice.request("INVITE", "sip:bob@example.org", "silent", 1, "inv", "")
 	phones[0].expect("INVITE")
@@ -199,6 +204,7 @@ func TestSilentCalleeIs408(t *testing.T) {
 }
 
 func TestForeignRouteIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1)
 	bob := phones[0]
 	forged := fmt.Sprintf("Route: <sip:%s;lr;srm=%s>", b.addr, strings.Repeat("0", 28))
@@ -224,6 +230,7 @@ func TestRefusalProvesNothing(t *testing.T) {
 
 // TestUnsupportedIs420: an extension that a proxy has to understand (RFC 3261 §16.3).
 func TestUnsupportedIs420(t *testing.T) {
+	t.Parallel()
 	_, alice, phones := setup(t, 1)
 	alice.request("INVITE", "sip:bob@example.org", "ext", 1, "ext", "", "Proxy-Require: foo")
 	refused := alice.expect("SIP/2.0 420")
@@ -235,6 +242,7 @@ func TestUnsupportedIs420(t *testing.T) {
 
 // TestResponseToAnotherMethod does not end the INVITE (RFC 3261 §17.1.3).
 func TestResponseToAnotherMethod(t *testing.T) {
+	t.Parallel()
 	_, alice, phones := setup(t, 1)
 	bob := phones[0]
 	alice.request("INVITE", "sip:bob@example.org", "method", 1, "method", "")
@@ -273,6 +281,7 @@ func TestRoutesInOneLine(t *testing.T) {
 }
 
 func TestRouteOfAnotherDialogIsRefused(t *testing.T) {
+	t.Parallel()
 	_, alice, phones := setup(t, 1)
 	bob := phones[0]
 	alice.request("INVITE", "sip:bob@example.org", "mine", 1, "inv", "")

@@ -102,6 +102,7 @@ func TestBranchesAreRenamed(t *testing.T) {
 // TestRenamedElsewhere: the next place of a gateway whose first one is silent gets the same names,
 // the branch's own, and the Route keeps them.
 func TestRenamedElsewhere(t *testing.T) {
+	t.Parallel()
 	h := &hooks{}
 	b := newBench(t, h, fast)
 	alice, dead, gw := b.phone(), b.phone(), b.phone()

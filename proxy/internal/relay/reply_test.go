@@ -13,6 +13,7 @@ import (
 // TestReplyRouteDropsProvisional: what the reply route drops does not go up, and a final
 // response cannot be dropped.
 func TestReplyRouteDropsProvisional(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	b.hooks.reply = func(r *Request) bool { return r.Final != 183 && r.Final != 486 }
 	b.start()
@@ -32,6 +33,7 @@ func TestReplyRouteDropsProvisional(t *testing.T) {
 // TestReplyRouteEdits: what the route adds and removes is in the response that goes up,
 // also where it stands beside the Via that is taken off, and in one that waits for others.
 func TestReplyRouteEdits(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 2} {
 		b, alice, phones := prepare(t, n, fast)
 		b.hooks.reply = func(r *Request) bool {
@@ -63,6 +65,7 @@ func TestReplyRouteEdits(t *testing.T) {
 
 // TestReplyInReplyRoute: there is no request to answer there; the call is not locked up.
 func TestReplyInReplyRoute(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	told := make(chan error, 10)
 	b.hooks.reply = func(r *Request) bool {
@@ -86,6 +89,7 @@ func TestReplyInReplyRoute(t *testing.T) {
 // TestRefusalIsAcknowledgedHopByHop: our ACK has the INVITE's branch and R-URI and the refusal's To
 // (RFC 3261 §17.1.1.3), and comes again with each repeated refusal.
 func TestRefusalIsAcknowledgedHopByHop(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("hop")
 	inv := phones[0].expect("INVITE")

@@ -44,12 +44,15 @@ type Target struct {
 	Flags uint32
 	// Given says that a user has said where the target is, and no phone has come from
 	// there: it must not lead to a gateway or to us. Whoever has the script's word for
-	// another place takes it back.
+	// another place takes it back (Elsewhere), but for a next hop, which may go again.
 	Given bool
 	// Phone says that lookup has found it: where there is no connection to it, nobody is
 	// there (480), while a server would be out of service.
 	Phone bool
 }
+
+// texts are what of a target lies in memory: whoever keeps a target keeps these.
+func (t *Target) texts() [4]*[]byte { return [...]*[]byte{&t.URI, &t.Next, &t.Route, &t.Extra} }
 
 // Identity is who sent a request, once that is known.
 type Identity struct {
@@ -195,6 +198,16 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.route = inRequest
 }
 
+// takeRequest is one for what is done with a call later, when no worker has its request at hand.
+func (e *Engine) takeRequest() *Request { return e.spare.Get().(*Request) }
+
+// giveRequest takes it back.
+func (e *Engine) giveRequest(r *Request) {
+	r.Call = nil
+	r.own.Reset()
+	e.spare.Put(r)
+}
+
 // Keep copies b into memory that lasts as long as the request is worked on.
 func (r *Request) Keep(b []byte) []byte { return r.arena.keep(b) }
 
@@ -232,14 +245,23 @@ func (r *Request) URI() (*sip.URI, error) {
 	return &r.uri, nil
 }
 
+// SetTarget makes t the first branch; the texts are copied.
+func (r *Request) SetTarget(t Target) { r.Main, r.parsed = r.keepTarget(t), nil }
+
 // AddTarget adds a branch; the texts are copied.
 func (r *Request) AddTarget(t Target) error {
 	if len(r.More)+1 >= MaxBranches {
 		return ErrTooManyBranches
 	}
-	t.URI, t.Next, t.Route, t.Extra = r.Keep(t.URI), r.Keep(t.Next), r.Keep(t.Route), r.Keep(t.Extra)
-	r.More = append(r.More, t)
+	r.More = append(r.More, r.keepTarget(t))
 	return nil
+}
+
+func (r *Request) keepTarget(t Target) Target {
+	for _, text := range t.texts() {
+		*text = r.Keep(*text)
+	}
+	return t
 }
 
 // arenaSize holds the URIs of an ordinary request; larger ones make the arena

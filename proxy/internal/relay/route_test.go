@@ -22,6 +22,7 @@ func dialog(alice, bob *phone, callID string) string {
 // TestInDialogWithoutRoute: the script sees that the request is of no dialog that passes
 // us; relayed nevertheless, it goes to its Request-URI.
 func TestInDialogWithoutRoute(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast)
 	b.hooks.request = func(r *Request) {
 		if r.LooseRoute() || r.InDialog {
@@ -39,6 +40,7 @@ func TestInDialogWithoutRoute(t *testing.T) {
 // TestForeignRouteIsRefusedToScripts: Relay itself refuses a To-tagged request along a
 // Route that we never gave, from whoever.
 func TestForeignRouteIsRefusedToScripts(t *testing.T) {
+	t.Parallel()
 	for _, user := range []string{"", "alice"} {
 		b, alice, phones := prepare(t, 1, fast)
 		told := make(chan error, 1)
@@ -60,6 +62,7 @@ func TestForeignRouteIsRefusedToScripts(t *testing.T) {
 // at the end of the Route (RFC 3261 §16.6 step 6); no empty line stays, however the
 // entries stand in lines.
 func TestStrictRouter(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	ours := dialog(alice, bob, "strict")
@@ -92,6 +95,7 @@ func TestStrictRouter(t *testing.T) {
 
 // TestRouteOfOurs: which Route entries prove that a dialog passes us.
 func TestRouteOfOurs(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	good := dialog(alice, bob, "proof")
@@ -126,6 +130,7 @@ func TestRouteOfOurs(t *testing.T) {
 // for one: a phone copies it into any 200, and whoever asked would have a way to the phone.
 // The later requests of a subscription go on.
 func TestRecordRouteOfDialogs(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	bob := phones[0]
 	for method, want := range map[string]SealKind{

@@ -61,6 +61,7 @@ func TestWayKeepsTLSOnly(t *testing.T) {
 // TestSIPSStaysSecure: a request for a sips address does not go to a phone that is bound
 // over UDP, by its flow or by its URI.
 func TestSIPSStaysSecure(t *testing.T) {
+	t.Parallel()
 	var b *bench
 	var phone *phone
 	b = newBench(t, &hooks{request: func(r *Request) {

@@ -25,13 +25,16 @@ func (x *contacts) clear() { x.list, x.text = x.list[:0], x.text[:0] }
 func (x *contacts) set(list []Target) {
 	size := 0
 	for i := range list {
-		size += len(list[i].URI) + len(list[i].Next) + len(list[i].Route)
+		for _, text := range list[i].texts() {
+			size += len(*text)
+		}
 	}
 	x.text = slices.Grow(x.text[:0], size)
 	x.list = append(x.list[:0], list...)
 	for i := range x.list {
-		t := &x.list[i]
-		t.URI, t.Next, t.Route = x.keep(t.URI), x.keep(t.Next), x.keep(t.Route)
+		for _, text := range x.list[i].texts() {
+			*text = x.keep(*text)
+		}
 	}
 }
 
@@ -73,20 +76,14 @@ func (r *Request) NextContacts() error {
 		n++
 	}
 	r.More = r.More[:0]
-	if r.route == inFailure {
-		for _, t := range list[:n] {
-			if err := r.AddTarget(t); err != nil {
-				return err
-			}
-		}
-	} else {
-		t := list[0]
-		t.URI, t.Next, t.Route = r.Keep(t.URI), r.Keep(t.Next), r.Keep(t.Route)
-		r.Main, r.parsed = t, nil
-		for _, t := range list[1:n] {
-			if err := r.AddTarget(t); err != nil {
-				return err
-			}
+	more := list[:n]
+	if r.route != inFailure {
+		r.SetTarget(list[0])
+		more = list[1:n]
+	}
+	for _, t := range more {
+		if err := r.AddTarget(t); err != nil {
+			return err
 		}
 	}
 	r.later.list = list[n:]

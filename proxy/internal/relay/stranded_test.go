@@ -17,6 +17,7 @@ import (
 // from, its reply goes where SRV records of the host in its Via lead (RFC 3263 §5): for a
 // host of our tables, and not for a stranger, nor where the Via has a port.
 func TestReplyToAnotherPlace(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		known  bool
 		via    string

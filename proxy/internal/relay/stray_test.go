@@ -44,6 +44,7 @@ func TestForwardWithoutTransaction(t *testing.T) {
 // TestForgedResponses: a response to nothing that we sent is forwarded nowhere, whatever
 // its Via lines say. Else anybody could have us send it to any address.
 func TestForgedResponses(t *testing.T) {
+	t.Parallel()
 	b, mallory, phones := setup(t, 1, fast)
 	victim := fmt.Sprintf("Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bKx", phones[0].port())
 	own := b.addr.String()
@@ -65,6 +66,7 @@ func TestForgedResponses(t *testing.T) {
 // TestForgedPlaces: whoever has got our branch in a request of his own cannot have a response
 // sent anywhere but to where that request came from, whatever he writes into the Via below.
 func TestForgedPlaces(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, old, new string
 		comes          bool
@@ -122,6 +124,7 @@ func TestForgedPlaces(t *testing.T) {
 
 // TestResponseOfAnotherMethod: the response to a CANCEL does not end its INVITE.
 func TestResponseOfAnotherMethod(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	alice.invite("method")
 	inv := phones[0].expect("INVITE")

@@ -126,6 +126,7 @@ func toStream(to netip.AddrPort) func(r *Request) {
 // first; a request of either side, with both as its Route, passes and loses both; a
 // datagram without Content-Length gets one on the stream.
 func TestUDPToTCP(t *testing.T) {
+	t.Parallel()
 	b, alice, _ := prepare(t, 0, fast)
 	to, accept := b.listener()
 	b.hooks.request = toStream(to)
@@ -179,6 +180,7 @@ func TestUDPToTCP(t *testing.T) {
 // TestConnectionOfTheCalleeBreaks: the call fails at once (RFC 3261 §17.1.4, §16.9), in
 // whatever state.
 func TestConnectionOfTheCalleeBreaks(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{0, 180} {
 		b, alice, _ := prepare(t, 0, fast)
 		to, accept := b.listener()
@@ -218,6 +220,7 @@ func TestNobodyListens(t *testing.T) {
 // TestCallerComesBackOnAnotherConnection: a client whose connection broke repeats its
 // request on a new one; it is not sent on again, and the answer comes on the new one.
 func TestCallerComesBackOnAnotherConnection(t *testing.T) {
+	t.Parallel()
 	b, _, phones := setup(t, 1, fast)
 	first := b.dial()
 	first.request("INVITE", "again", 1)

@@ -11,6 +11,7 @@ import (
 // TestOverloadOfOthersIsNotOurs: a callee's 503 goes up as 500 (RFC 3261 §16.7 step 6),
 // without its Retry-After, from one branch as from several.
 func TestOverloadOfOthersIsNotOurs(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{1, 2} {
 		b, alice, phones := setup(t, n, fast)
 		alice.invite("busy")
@@ -30,6 +31,7 @@ func TestOverloadOfOthersIsNotOurs(t *testing.T) {
 // TestNoAnswerToOtherMethods: nobody tells a client of a MESSAGE that it came to nothing:
 // the 408 would come too late (RFC 4320 §4.2), ours as one of the callee.
 func TestNoAnswerToOtherMethods(t *testing.T) {
+	t.Parallel()
 	for name, status := range map[string]int{"silent": 0, "408 of the callee": 408} {
 		t.Run(name, func(t *testing.T) {
 			b, alice, phones := setup(t, 1, fast)
@@ -48,6 +50,7 @@ func TestNoAnswerToOtherMethods(t *testing.T) {
 // TestMessageIsAnsweredOnce: a repeated MESSAGE gets the same answer from the transaction
 // (Timer J) and does not reach the phone again.
 func TestMessageIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := setup(t, 1, fast)
 	send := func() { alice.request("MESSAGE", "sip:bob@example.org", "m", 1, "m", "") }
 	send()
@@ -61,6 +64,7 @@ func TestMessageIsAnsweredOnce(t *testing.T) {
 
 // TestFullTable: without room for one more transaction the script is told, and answers 503.
 func TestFullTable(t *testing.T) {
+	t.Parallel()
 	b, alice, phones := prepare(t, 1, fast, func(c *Config) { c.Txn.Max = 2 })
 	relay := b.hooks.request
 	b.hooks.request = func(r *Request) {

@@ -19,10 +19,39 @@ func closedPort(t *testing.T) netip.AddrPort {
 	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
+// TestServerIsNoPhone: where the Request-URI of a phone that was found is mapped to another one
+// (an alias, a speed dial, a new port), a refused connection is a server's that is out of service.
+func TestServerIsNoPhone(t *testing.T) {
+	t.Parallel()
+	b, alice, _ := prepare(t, 1, fast)
+	to, seen := closedPort(t), make(chan int, 1)
+	b.hooks.request = func(r *Request) {
+		r.Main = Target{URI: []byte("sip:bob@192.0.2.9"), Phone: true}
+		if err := r.SetURI(fmt.Appendf(nil, "sip:bob@%v;transport=tcp", to)); err != nil {
+			t.Error(err)
+		}
+		r.Moved()
+		r.OnFailure = 1
+		if err := r.Relay(); err != nil {
+			t.Error(err)
+		}
+	}
+	b.hooks.failure = func(r *Request, _ int) { seen <- r.Final }
+	b.start()
+	alice.invite("moved")
+	alice.expect("SIP/2.0 500")
+	if s := <-seen; s != 503 {
+		t.Errorf("the failure route sees %d, want 503", s)
+	}
+	alice.ack("moved")
+	b.empty()
+}
+
 // TestPhoneWithoutConnection: a phone whose connection is gone, breaks or cannot be opened
 // is not there: the failure route sees 480, and so does the caller. A server that refuses
 // is out of service. What another phone has said goes before.
 func TestPhoneWithoutConnection(t *testing.T) {
+	t.Parallel()
 	const refused, gone, breaks, rings = "refused", "gone", "breaks", "breaks while it rings"
 	for _, x := range []struct {
 		how    string

@@ -35,13 +35,15 @@ func (e *Engine) appendVouch(dst, token, tag, target []byte) []byte {
 }
 
 // appendCallee appends what a gateway goes by in a target: who is called, and where.
-// Parameters that a phone writes in another order or leaves out are not part of it.
+// Parameters that a phone writes in another order or leaves out are not part of it, nor are the
+// escapes of the user, which it may write as it likes.
 func appendCallee(dst, target []byte) []byte {
 	var u sip.URI
 	if sip.ParseURI(target, &u) != nil || u.Scheme == sip.SchemeOther {
 		return append(dst, target...)
 	}
-	for _, part := range [...][]byte{u.User, u.Host} {
+	var room [256]byte
+	for _, part := range [...][]byte{sip.AppendUnescaped(room[:0], u.User), u.Host} {
 		dst = append(sip.AppendUint(dst, uint64(len(part))), ':')
 		dst = append(dst, part...)
 	}

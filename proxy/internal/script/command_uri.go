@@ -122,8 +122,7 @@ func rewritingText(name, text string) node {
 			if c.SetURI(uri) != nil {
 				return failed(c)
 			}
-			c.Moved()
-			c.Main.Given, c.Main.Phone = false, false
+			c.Elsewhere()
 			return done(c)
 		}
 	case "rewritehost":
@@ -185,14 +184,16 @@ func rewriting(change func(*uriParts)) node {
 		p.write()
 		c.Spend(len(p.buf))
 		err = c.SetURI(p.buf)
-		moved, given := p.moved, c.Main.Given && p.host == ""
+		moved, newHost := p.moved, p.host != ""
 		p.uri, p.user = nil, nil
 		if err != nil {
 			return failed(c)
 		}
-		if moved {
+		switch {
+		case newHost:
+			c.Elsewhere()
+		case moved:
 			c.Moved()
-			c.Main.Given, c.Main.Phone = given, false
 		}
 		return done(c)
 	}

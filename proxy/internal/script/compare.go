@@ -126,18 +126,22 @@ func (k *compiler) compareMyself(c *compare) node {
 		return k.wrong(c.value.pos, "myself is compared with an address or a URI by == and !=")
 	}
 	equal := c.op == "=="
-	if c.subject == "uri" {
-		return truth(func(c *module.Ctx) bool {
-			u, err := c.URI()
-			return (err == nil && c.Engine.Myself(u.Host, u.Port)) == equal
-		})
-	}
-	get := textOf(c.subject)
+	get := uriOf(c.subject)
 	return truth(func(c *module.Ctx) bool {
-		var u sip.URI
-		err := sip.ParseURI(get(c), &u)
+		u, err := get(c)
 		return (err == nil && c.Engine.Myself(u.Host, u.Port)) == equal
 	})
+}
+
+// uriOf returns the value of a subject that is a URI, parsed.
+func uriOf(subject string) func(*module.Ctx) (*sip.URI, error) {
+	switch subject {
+	case "from_uri":
+		return func(c *module.Ctx) (*sip.URI, error) { return c.Msg.FromURI() }
+	case "to_uri":
+		return func(c *module.Ctx) (*sip.URI, error) { return c.Msg.ToURI() }
+	}
+	return (*module.Ctx).URI
 }
 
 // maxRegexps bounds how many regular expressions a script may have: each takes

@@ -72,6 +72,7 @@ type compiler struct {
 	loops    int                // how many switches and loops are around what is being compiled
 	tries    int                // how many regular expressions were compiled
 	unknowns map[string]unknown // what was said of names that nothing has
+	foreign  bool               // the script shows that it is none of SER 0.9's
 	drops    []blockDrop
 }
 
@@ -82,7 +83,7 @@ type boundFunc struct {
 }
 
 func (k *compiler) compile(f *file) {
-	k.prog.tree = f
+	k.prog.tree, k.foreign = f, f.isForeign()
 	k.report.hide = hider{open: k.isOpen}
 	k.commands = commandTable()
 	for _, g := range f.globals {
@@ -99,7 +100,7 @@ func (k *compiler) compile(f *file) {
 		b.run = k.statements(f.routes[i].body)
 	}
 	k.reach()
-	k.finishDrops(f)
+	k.tellDrops()
 	k.prog.budget = maxSteps
 	for _, b := range k.blocks() {
 		k.prog.budget += b.weight

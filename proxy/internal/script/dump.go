@@ -10,7 +10,7 @@ import (
 // statement a line, passwords masked. It is a script itself, and means the same.
 func (p *Program) Dump() string {
 	d := &printer{secret: p.secret}
-	if p.drops && !p.dropLeaves {
+	if p.dropEnds {
 		d.line("#!KAMAILIO") // or drop might mean something else
 	}
 	d.file(p.tree)

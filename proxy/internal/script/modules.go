@@ -17,6 +17,7 @@ var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "tmx", "pv", "kex", "co
 // siputils.
 var secondNames = map[string]string{"uri": "siputils"}
 
+// moduleNamed finds a module by any of its names; nil if it is not in the list.
 func (k *compiler) moduleNamed(list []module.Module, name string) module.Module {
 	if of, ok := secondNames[name]; ok {
 		name = of
@@ -31,10 +32,7 @@ func (k *compiler) moduleNamed(list []module.Module, name string) module.Module 
 
 // load brings the modules in, in the script's order.
 func (k *compiler) load(list []load) {
-	names := make([]string, len(k.known))
-	for i, m := range k.known {
-		names[i] = m.Name()
-	}
+	names := namesOf(k.known)
 	k.funcs = map[string][]boundFunc{}
 	for _, l := range list {
 		name := l.name()
@@ -95,14 +93,14 @@ func (k *compiler) modparam(s modparam) {
 			k.wrong(pos, "module %s is not loaded: loadmodule %q comes before its modparam", name, name+".so")
 			k.setParam(k.moduleNamed(k.known, name), s)
 		default:
-			k.wrong(pos, "there is no module %s%s", quoted(name), k.report.didYouMean(name, k.loadedNames()))
+			k.wrong(pos, "there is no module %s%s", quoted(name), k.report.didYouMean(name, namesOf(k.prog.modules)))
 		}
 	}
 }
 
-func (k *compiler) loadedNames() []string {
-	names := make([]string, len(k.prog.modules))
-	for i, m := range k.prog.modules {
+func namesOf(list []module.Module) []string {
+	names := make([]string, len(list))
+	for i, m := range list {
 		names[i] = m.Name()
 	}
 	return names
@@ -137,7 +135,7 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 	v := s.value
 	switch {
 	case v.variable:
-		k.wrong(v.pos, "a parameter is a text or a number: there are no variables yet")
+		k.wrong(v.pos, "a parameter is a text or a number: it is set before there is a message, and no variable has a value then")
 		return
 	case p.Kind == module.String && !v.quoted:
 		k.wrong(v.pos, "parameter %s of %s is a text: write it in quotes", p.Name, m.Name())

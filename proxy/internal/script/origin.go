@@ -14,9 +14,9 @@ import (
 // foreignWords are words of OpenSER and Kamailio that SER 0.9 does not know.
 var foreignWords = []string{"exit", "return", "while", "switch", "request_route", "reply_route", "branch_route", "event_route"}
 
-// foreignModules are modules of theirs that SER 0.9 does not have.
-var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "ctl", "db_mysql", "db_sqlite", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
-	"mi_rpc", "pv", "sanity", "siputils", "tmx", "uac", "uac_redirect"}
+// foreignModules are the modules that a script can load here and SER 0.9 does not have.
+var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "ctd", "ctl", "db_mysql", "db_sqlite", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
+	"mi_rpc", "path", "pv", "ratelimit", "sanity", "siputils", "tls", "tmx", "uac", "uac_redirect", "userblock", "websocket"}
 
 // isForeign reports whether a token is none of SER 0.9's.
 func (t *token) isForeign() bool {
@@ -59,16 +59,20 @@ func (f *file) isForeign() bool {
 // drop compiles drop. Which meaning it has, the whole script shows.
 func (k *compiler) drop(at Pos) node {
 	k.drops = append(k.drops, blockDrop{k.block, at})
-	p := k.prog
+	k.prog.dropEnds = k.foreign
+	end := leave
+	if k.foreign {
+		end = exit
+	}
 	return func(c *module.Ctx) result {
-		switch {
-		case c.Route == module.ReplyRoute || c.Route == module.BranchRoute || c.Route == module.LocalRoute:
+		switch c.Route {
+		case module.ReplyRoute, module.BranchRoute, module.LocalRoute:
 			return dropped
-		case p.dropLeaves:
-			c.ReturnCode = module.True
-			return leave
 		}
-		return exit
+		if end == leave {
+			c.ReturnCode = module.True
+		}
+		return end
 	}
 }
 
@@ -78,13 +82,14 @@ type blockDrop struct {
 	pos   Pos
 }
 
-// finishDrops settles what drop means. Where it ends a called block only, the log says so:
-// who meant more than that finds out here.
-func (k *compiler) finishDrops(f *file) {
-	k.prog.dropLeaves = !f.isForeign()
-	k.prog.drops = len(k.drops) > 0
+// tellDrops says in the log where drop ends a called block only: who meant more than that
+// finds out here.
+func (k *compiler) tellDrops() {
+	if k.foreign {
+		return
+	}
 	for _, d := range k.drops {
-		if k.prog.dropLeaves && d.block.called && d.block.kind == module.RequestRoute {
+		if d.block.called && d.block.kind == module.RequestRoute {
 			k.log.Warn("drop ends this route block only, as in SER: exit ends the script", "route", d.block.title, "line", d.pos.Line)
 		}
 	}

@@ -3,8 +3,12 @@ package script
 import (
 	"bytes"
 	"log/slog"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestDrop: in a called route drop ends the script wherever that shows that it is Kamailio's or
@@ -54,6 +58,37 @@ func TestDrop(t *testing.T) {
 				t.Errorf("notes %q, want %q, of the dump\n%s", got, x.want, p.prog.Dump())
 			}
 		})
+	}
+}
+
+// TestForeignModules: each module that a script can load is one of SER 0.9's or shows that the
+// script is none of it; and no word of either list is idle.
+func TestForeignModules(t *testing.T) {
+	ser := []string{"acc", "auth", "auth_db", "dispatcher", "domain", "group", "maxfwd", "msilo", "mysql", "nathelper", "permissions",
+		"pike", "registrar", "rr", "sl", "speeddial", "textops", "tm", "uri", "usrloc", "xlog"}
+	loadable := append([]string{"uri"}, builtIn...)
+	folders, err := os.ReadDir("../modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		if f.IsDir() {
+			loadable = append(loadable, f.Name())
+		}
+	}
+	slices.Sort(loadable)
+	known := slices.Sorted(slices.Values(slices.Concat(ser, foreignModules)))
+	if diff := cmp.Diff(loadable, known); diff != "" {
+		t.Error(diff)
+	}
+	manual, err := os.ReadFile("../../../docs/routing-language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(manual), "\n- one of the modules ")
+	list, _, _ = strings.Cut(list, ".\n")
+	if diff := cmp.Diff(foreignModules, strings.Fields(strings.ReplaceAll(list, "`", ""))); diff != "" {
+		t.Errorf("the manual: %s", diff)
 	}
 }
 

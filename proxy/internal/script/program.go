@@ -21,15 +21,13 @@ type Program struct {
 	scope   *module.Scope
 	budget  int // steps that one message may take
 
-	drops      bool // there is a drop
-	dropLeaves bool // … and it ends its route block only
+	dropEnds bool // there is a drop, and it ends the script
 
 	main    *block
 	failure map[int]*block
 	reply   map[int]*block // 0 is the general one
 	branch  map[int]*block
 	local   *block // event_route[tm:local-request]
-	armed   map[module.Routes]map[int]*block
 }
 
 // Param is a parameter that the script sets.

@@ -81,10 +81,10 @@ const firstNamed = 10000
 // declare makes a block for each route, so that those that come later can be called.
 func (k *compiler) declare(list []*route) []*block {
 	k.armed = map[module.Routes]armTable{module.FailureRoute: {}, module.ReplyRoute: {}, module.BranchRoute: {}, module.LocalRoute: {}}
-	k.prog.armed = map[module.Routes]map[int]*block{}
+	numbered := map[module.Routes]map[int]*block{}
 	blocks := make([]*block, len(list))
 	for i, r := range list {
-		b := &block{title: r.title(), kind: r.kind, pos: r.pos, number: k.number0(r.name, i)}
+		b := &block{title: r.title(), kind: r.kind, pos: r.pos, number: blockNumber(r.name, i)}
 		blocks[i] = b
 		t := k.armed[r.kind]
 		if r.kind == module.RequestRoute {
@@ -99,13 +99,13 @@ func (k *compiler) declare(list []*route) []*block {
 			continue
 		}
 		t[r.name] = b
-		if k.prog.armed[r.kind] == nil {
-			k.prog.armed[r.kind] = map[int]*block{}
+		if numbered[r.kind] == nil {
+			numbered[r.kind] = map[int]*block{}
 		}
-		k.prog.armed[r.kind][b.number] = b
+		numbered[r.kind][b.number] = b
 	}
 	k.prog.main = k.routes[""]
-	k.prog.failure, k.prog.reply, k.prog.branch = k.prog.armed[module.FailureRoute], k.prog.armed[module.ReplyRoute], k.prog.armed[module.BranchRoute]
+	k.prog.failure, k.prog.reply, k.prog.branch = numbered[module.FailureRoute], numbered[module.ReplyRoute], numbered[module.BranchRoute]
 	k.prog.local = k.armed[module.LocalRoute][localRequest]
 	if k.prog.main == nil {
 		k.wrong(k.report.start(), "the script has no main route: route { … }")
@@ -113,8 +113,8 @@ func (k *compiler) declare(list []*route) []*block {
 	return blocks
 }
 
-// number0 is the number of a block: its name if that is a small number.
-func (k *compiler) number0(name string, i int) int {
+// blockNumber is the number of the i-th block: its name if that is a small number.
+func blockNumber(name string, i int) int {
 	if name == "" {
 		return 0
 	}

@@ -64,11 +64,11 @@ var settings = func() map[string]setting {
 		"tls_ca_list":        {kind: aName, set: setTLS("ca_list")},
 
 		"tcp_max_connections":     {kind: aNumber, set: (*compiler).setMaxConns},
-		"tcp_connect_timeout":     {kind: aNumber, set: (*compiler).setConnectTimeout},
-		"tcp_send_timeout":        {kind: aNumber, set: (*compiler).setSendTimeout},
-		"tcp_connection_lifetime": {kind: aNumber, set: (*compiler).setLifetime},
+		"tcp_connect_timeout":     {kind: aNumber, set: setSeconds("tcp_connect_timeout", 1, 120, func(s *Streams) *time.Duration { return &s.ConnectTimeout })},
+		"tcp_send_timeout":        {kind: aNumber, set: setSeconds("tcp_send_timeout", 1, 120, func(s *Streams) *time.Duration { return &s.SendTimeout })},
+		"tcp_connection_lifetime": {kind: aNumber, set: setSeconds("tcp_connection_lifetime", 5, 7*24*3600, func(s *Streams) *time.Duration { return &s.Lifetime })},
 		"tcp_accept_iplimit":      {kind: aNumber, set: (*compiler).setMaxPerSource},
-		"tcp_stranger_lifetime":   {kind: aNumber, set: (*compiler).setStrangerLifetime},
+		"tcp_stranger_lifetime":   {kind: aNumber, set: setSeconds("tcp_stranger_lifetime", 5, 7*24*3600, func(s *Streams) *time.Duration { return &s.StrangerLifetime })},
 		"tcp_accept_aliases":      {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.Streams.AcceptAliases = v.num != 0 }},
 	}
 	for kind, names := range map[settingKind]string{
@@ -317,27 +317,12 @@ func (k *compiler) setMaxPerSource(v value) {
 	}
 }
 
-func (k *compiler) setStrangerLifetime(v value) {
-	if k.inRange(v, "tcp_stranger_lifetime", 5, 7*24*3600) {
-		k.prog.globals.Streams.StrangerLifetime = time.Duration(v.num) * time.Second
-	}
-}
-
-func (k *compiler) setConnectTimeout(v value) {
-	if k.inRange(v, "tcp_connect_timeout", 1, 120) {
-		k.prog.globals.Streams.ConnectTimeout = time.Duration(v.num) * time.Second
-	}
-}
-
-func (k *compiler) setSendTimeout(v value) {
-	if k.inRange(v, "tcp_send_timeout", 1, 120) {
-		k.prog.globals.Streams.SendTimeout = time.Duration(v.num) * time.Second
-	}
-}
-
-func (k *compiler) setLifetime(v value) {
-	if k.inRange(v, "tcp_connection_lifetime", 5, 7*24*3600) {
-		k.prog.globals.Streams.Lifetime = time.Duration(v.num) * time.Second
+// setSeconds takes a time of the connections, from least to most seconds.
+func setSeconds(name string, least, most int, of func(*Streams) *time.Duration) func(k *compiler, v value) {
+	return func(k *compiler, v value) {
+		if k.inRange(v, name, least, most) {
+			*of(&k.prog.globals.Streams) = time.Duration(v.num) * time.Second
+		}
 	}
 }
 

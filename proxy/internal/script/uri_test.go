@@ -55,18 +55,20 @@ func TestRequestURIOfOtherScheme(t *testing.T) {
 }
 
 // TestRewriteForgetsFlow: a flow that was found for the old target is not used
-// for a new one.
+// for a new one, which is no phone either: a server that refuses is out of service, not away.
 func TestRewriteForgetsFlow(t *testing.T) {
 	for command, kept := range map[string]bool{
 		`rewriteuser("x")`: true, `prefix("x")`: true,
+		`$rU = "x"`: true, `$rp = 5080`: false, `$rd = "x"`: false, `$ru = "sip:x"`: false, `$du = "sip:x"`: false,
 		`rewritehost("x")`: false, `rewritehostport("x")`: false, `rewriteport("1")`: false, `rewriteuri("sip:x")`: false,
 	} {
 		p := compile(t, "route { "+command+"; }", nil)
 		r := p.message(invite, stranger)
-		r.Main.Flow, r.Main.Next = stranger, []byte("sip:192.0.2.1")
+		found := []byte("sip:192.0.2.1")
+		r.Main.Flow, r.Main.Next, r.Main.Phone = stranger, found, true
 		p.prog.Request(r)
-		if got := !r.Main.Flow.IsZero() && r.Main.Next != nil; got != kept {
-			t.Errorf("%s: flow kept is %v, want %v", command, got, kept)
+		if got := !r.Main.Flow.IsZero() && string(r.Main.Next) == string(found); got != kept || r.Main.Phone != kept {
+			t.Errorf("%s: flow kept is %v, phone %v, want %v", command, got, r.Main.Phone, kept)
 		}
 	}
 }

@@ -271,10 +271,17 @@ func TestForwardedReply(t *testing.T) {
 func TestMessageIsUsedAgain(t *testing.T) {
 	m := parsed(t, strings.Replace(editable, "CSeq", strings.Repeat("Route: <sip:r>\r\n", 60)+"CSeq", 1))
 	_, _ = m.URI()
+	_, _ = m.FromURI()
+	_, _ = m.ToURI()
 	m.InsertString(m.HeadersEnd(), "X: y\r\n")
 	second := "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP b\r\nFrom: <sip:e@f>;tag=2\r\nTo: <sip:g@h>\r\nCall-ID: j\r\nCSeq: 2 BYE\r\n\r\n"
 	if err := m.Parse([]byte(second)); err != nil {
 		t.Fatal(err)
+	}
+	fromURI, _ := m.FromURI()
+	toURI, _ := m.ToURI()
+	if string(fromURI.Raw) != "sip:e@f" || string(toURI.Raw) != "sip:g@h" {
+		t.Errorf("the URIs are %q and %q", fromURI.Raw, toURI.Raw)
 	}
 	from, _ := m.From()
 	if m.IsRequest || m.Method != BYE || m.Header(HdrRoute) != nil || m.Edited() || string(from.Tag) != "2" || len(m.MethodText()) != 0 {

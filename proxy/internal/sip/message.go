@@ -337,12 +337,13 @@ func (m *Message) checkMandatory() error {
 	} else if !bytes.Equal(c.MethodText, m.bytes(m.method)) {
 		return ErrCSeq
 	}
-	from, err := m.From()
-	if err != nil {
+	if _, err := m.From(); err != nil {
 		return err
 	}
-	if m.IsRequest && ParseURI(from.URI, &m.lazy.uri) != nil {
-		return ErrFrom
+	if m.IsRequest {
+		if _, err := m.FromURI(); err != nil {
+			return ErrFrom
+		}
 	}
 	if _, err := m.To(); err != nil {
 		return err

@@ -22,6 +22,8 @@ type lazy struct {
 	via      Via
 	cseq     CSeq
 	uri      URI
+	fromURI  URI
+	toURI    URI
 }
 
 const (
@@ -30,6 +32,8 @@ const (
 	haveVia
 	haveCSeq
 	haveURI
+	haveFromURI
+	haveToURI
 )
 
 // CSeq is a parsed CSeq header (RFC 3261 §20.16).
@@ -198,6 +202,31 @@ func (m *Message) address(id HeaderID, bit uint8, a *NameAddr) (*NameAddr, error
 		m.lazy.have |= bit
 	}
 	return a, nil
+}
+
+// FromURI parses the URI in From. Of a request that Parse took, it can be read.
+func (m *Message) FromURI() (*URI, error) {
+	a, err := m.From()
+	return m.uriOf(a, err, haveFromURI, &m.lazy.fromURI)
+}
+
+// ToURI parses the URI in To.
+func (m *Message) ToURI() (*URI, error) {
+	a, err := m.To()
+	return m.uriOf(a, err, haveToURI, &m.lazy.toURI)
+}
+
+func (m *Message) uriOf(a *NameAddr, err error, bit uint8, u *URI) (*URI, error) {
+	if err != nil {
+		return nil, err
+	}
+	if m.lazy.have&bit == 0 {
+		if err := ParseURI(a.URI, u); err != nil {
+			return nil, err
+		}
+		m.lazy.have |= bit
+	}
+	return u, nil
 }
 
 const tagParam = "tag"

@@ -18,7 +18,7 @@ func (l *Layer) Alias(f Flow, port uint16) bool {
 	}
 	domains := []string{""}
 	if f.Proto == TLS {
-		domains = c.proves(netip.AddrPortFrom(f.Remote.Addr(), port))
+		domains = c.proves(port)
 	}
 	return l.conns.alias(c, port, domains)
 }
@@ -26,18 +26,34 @@ func (l *Layer) Alias(f Flow, port uint16) bool {
 // maxIdentities bounds the domains that one connection is found for.
 const maxIdentities = 64
 
+// proof is what the peer of a connection has proven.
+type proof struct {
+	port    uint16   // where it is reached
+	domains []string // whom it speaks for; the empty one is the address itself
+}
+
 // proves are the domains that the peer of an accepted TLS connection speaks for, if it is
-// reached at remote; the empty one is the address itself.
-func (c *conn) proves(remote netip.AddrPort) []string {
-	c.seal.Lock()
-	if c.shaking || c.sec == nil {
-		c.seal.Unlock()
+// reached at a port. Every request may ask for its alias, and a certificate takes long to
+// verify, so the answer for the last port is kept as long as the connection: settings and
+// certificates that are read again count for new connections.
+func (c *conn) proves(port uint16) []string {
+	if p := c.proof.Load(); p != nil && p.port == port {
+		return p.domains
+	}
+	shown := c.shown.Load()
+	if shown == nil {
 		return nil
 	}
-	state := c.sec.ConnectionState()
-	c.seal.Unlock()
-	domains := c.l.cfg.TLS.Proven(remote, state)
-	return domains[:min(len(domains), maxIdentities)]
+	domains := c.l.cfg.TLS.Proven(netip.AddrPortFrom(c.flow.Remote.Addr(), port), *shown)
+	domains = domains[:min(len(domains), maxIdentities)]
+	c.proof.Store(&proof{port, domains})
+	return domains
+}
+
+// verified reports whether the peer has shown a certificate that was verified.
+func (c *conn) verified() bool {
+	shown := c.shown.Load()
+	return shown != nil && len(shown.VerifiedChains) > 0
 }
 
 // ShowsCertificate reports whether f is a TLS connection that we have opened, or are

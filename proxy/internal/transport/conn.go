@@ -29,10 +29,12 @@ type conn struct {
 	stranger atomic.Bool  // its peer has proven nothing yet
 	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way
 
+	reached atomic.Bool // it is found by the very address of its peer
+
 	// Guarded by the table.
 	names       []peer        // as which it is found
 	ready       bool          // its handshakes are done, or it is our own
-	crowded     bool          // its source had no room for it
+	crowd       *crowd        // of its source; nil while it is not in the table, or our own
 	place, seat *list.Element // a stranger's, in the queue of all and of its source
 
 	// Reading.
@@ -54,8 +56,10 @@ type conn struct {
 
 	// TLS and WebSocket, which stand between the message and the queue. seal keeps the
 	// order; it is taken before mu.
-	seal sync.Mutex
-	sec  *tls.Conn
+	seal  sync.Mutex
+	sec   *tls.Conn
+	shown atomic.Pointer[tls.ConnectionState] // what the peer has shown in the handshake; nil before its end
+	proof atomic.Pointer[proof]               // what that proves for the port that was asked for last
 
 	// Writing, and what ends the connection.
 	mu       sync.Mutex

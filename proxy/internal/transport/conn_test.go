@@ -97,11 +97,15 @@ func TestTCPLargestMessage(t *testing.T) {
 		expect(t, c, full)
 		write(t, c, strings.Replace(full, "\r\nContent", "\r\nX:y\r\nContent", 1))
 		expectEnd(t, c)
+		_ = c.Close() // it is waited for
 		if d := next(t, ended); !errors.Is(d.err, ErrTooLarge) {
 			t.Errorf("limit %d: ended by %v", limit, d.err)
 		}
 		endless := dial(t, l, 0)
-		go func() { _, _ = io.WriteString(endless, strings.Repeat("Header: value\r\n", 100000)) }()
+		go func() {
+			_, _ = io.WriteString(endless, strings.Repeat("Header: value\r\n", 100000))
+			_ = endless.Close()
+		}()
 		if d := next(t, ended); !errors.Is(d.err, ErrTooLarge) {
 			t.Errorf("limit %d: ended by %v", limit, d.err)
 		}

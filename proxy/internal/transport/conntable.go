@@ -2,6 +2,7 @@ package transport
 
 import (
 	"container/list"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -75,48 +76,42 @@ func (t *connTable) byRemote(p peer) *conn {
 	return c
 }
 
-// addInbound enters an accepted connection and numbers it. The limit on one source does not
+// errCrowded is ErrTooManyConns because one source has all that it may have.
+var errCrowded = fmt.Errorf("%w from one source", ErrTooManyConns)
+
+// addInbound enters an accepted connection and numbers it. Where there is no room it takes the
+// place of a stranger that may go (none may without mayGo), of its own source where that has
+// too many; that one is returned, no longer in the table. The limit on one source does not
 // count where exempt says so.
-func (t *connTable) addInbound(c *conn, exempt bool) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return ErrClosed
-	}
-	if c.crowded = !exempt && t.crowded(c); c.crowded || len(t.byID) >= t.maxAll {
-		return ErrTooManyConns
-	}
-	t.enter(c)
-	return nil
-}
-
-// crowded reports whether c's source has all the connections that it may have. The table is
-// locked.
-func (t *connTable) crowded(c *conn) bool {
-	s := t.sources[sourceOf(c.flow.Remote.Addr())]
-	return s != nil && s.n >= t.maxSource
-}
-
-// replace is addInbound where there was no room: c takes the place of a stranger that may go,
-// of its own source where that has too many. That one is returned, no longer in the table.
-func (t *connTable) replace(c *conn, exempt bool, mayGo func(*conn) bool) (gone *conn, err error) {
+func (t *connTable) addInbound(c *conn, exempt bool, mayGo func(*conn) bool) (gone *conn, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil, ErrClosed
 	}
-	from := &t.strangers
-	if c.crowded = !exempt && t.crowded(c); c.crowded {
-		from = &t.sources[sourceOf(c.flow.Remote.Addr())].strangers
-	}
-	if c.crowded || len(t.byID) >= t.maxAll {
-		if gone = t.idlest(from, mayGo); gone == nil {
-			return nil, ErrTooManyConns
+	if from, full := t.full(c, exempt); full != nil {
+		if mayGo != nil {
+			gone = t.idlest(from, mayGo)
+		}
+		if gone == nil {
+			return nil, full
 		}
 		t.drop(gone)
 	}
 	t.enter(c)
 	return gone, nil
+}
+
+// full is why there is no room for c, and the strangers of whom one would have to go; nil if
+// there is room. The table is locked.
+func (t *connTable) full(c *conn, exempt bool) (*list.List, error) {
+	if s := t.sources[sourceOf(c.flow.Remote.Addr())]; !exempt && s != nil && s.n >= t.maxSource {
+		return &s.strangers, errCrowded
+	}
+	if len(t.byID) >= t.maxAll {
+		return &t.strangers, ErrTooManyConns
+	}
+	return nil, nil
 }
 
 // shrink takes the idlest stranger that may go out of a table that holds more than it may, and
@@ -151,7 +146,7 @@ func (t *connTable) idlest(queue *list.List, mayGo func(*conn) bool) *conn {
 func (t *connTable) back(c *conn) {
 	if c.place != nil {
 		t.strangers.MoveToBack(c.place)
-		t.sources[sourceOf(c.flow.Remote.Addr())].strangers.MoveToBack(c.seat)
+		c.crowd.strangers.MoveToBack(c.seat)
 	}
 }
 
@@ -177,7 +172,7 @@ func (t *connTable) known(c *conn) {
 		return
 	}
 	t.strangers.Remove(c.place)
-	t.sources[sourceOf(c.flow.Remote.Addr())].strangers.Remove(c.seat)
+	c.crowd.strangers.Remove(c.seat)
 	c.place, c.seat = nil, nil
 }
 
@@ -203,6 +198,9 @@ func (t *connTable) name(c *conn, key peer) {
 	}
 	t.byPeer[key] = c
 	c.names = append(c.names, key)
+	if key == c.peer() {
+		c.reached.Store(true)
+	}
 }
 
 // addOutbound enters c, unless there is one to that remote by now: then it returns that. In a
@@ -232,19 +230,23 @@ func (t *connTable) enter(c *conn) {
 	c.flow.Conn = t.lastID
 	t.byID[t.lastID] = c
 	if c.inbound {
-		key := sourceOf(c.flow.Remote.Addr())
-		s := t.sources[key]
-		if s == nil {
-			s = &crowd{}
-			t.sources[key] = s
-		}
-		s.n++
-		if c.stranger.Load() {
-			c.place, c.seat = t.strangers.PushBack(c), s.strangers.PushBack(c)
-		}
+		t.seat(c)
 	}
 	if c.ready = !c.inbound || !c.shaking; c.ready {
 		t.name(c, c.peer())
+	}
+}
+
+// seat counts c for its source, and a stranger among those. The table is locked.
+func (t *connTable) seat(c *conn) {
+	source := sourceOf(c.flow.Remote.Addr())
+	if c.crowd = t.sources[source]; c.crowd == nil {
+		c.crowd = &crowd{source: source}
+		t.sources[source] = c.crowd
+	}
+	c.crowd.n++
+	if c.stranger.Load() {
+		c.place, c.seat = t.strangers.PushBack(c), c.crowd.strangers.PushBack(c)
 	}
 }
 
@@ -268,24 +270,19 @@ func (t *connTable) publish(c *conn, domains []string) {
 // alias lets c be found for another port of the peer's too, as each of the domains, unless an
 // open connection has that name. It has the aliases of one port at most.
 func (t *connTable) alias(c *conn, port uint16, domains []string) bool {
+	to := netip.AddrPortFrom(c.flow.Remote.Addr(), port)
+	t.mu.RLock()
+	free, found := t.free(c, to, domains)
+	t.mu.RUnlock()
+	if len(free) == 0 {
+		return found // mostly
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byID[c.flow.Conn] != c {
 		return false
 	}
-	to := netip.AddrPortFrom(c.flow.Remote.Addr(), port)
-	var free []peer
-	found := false
-	for _, domain := range domains {
-		key := peer{c.flow.Proto, to, domain}
-		switch other := t.byPeer[key]; {
-		case other == c:
-			found = true
-		case other == nil || other.dead():
-			free = append(free, key)
-		}
-	}
-	if len(free) == 0 {
+	if free, found = t.free(c, to, domains); len(free) == 0 {
 		return found
 	}
 	c.names = slices.DeleteFunc(c.names, func(key peer) bool {
@@ -299,6 +296,21 @@ func (t *connTable) alias(c *conn, port uint16, domains []string) bool {
 		t.name(c, key)
 	}
 	return true
+}
+
+// free are the names for c at to, one for each of the domains, that no open connection has.
+// found says that c has one already. The table is locked.
+func (t *connTable) free(c *conn, to netip.AddrPort, domains []string) (free []peer, found bool) {
+	for _, domain := range domains {
+		key := peer{c.flow.Proto, to, domain}
+		switch other := t.byPeer[key]; {
+		case other == c:
+			found = true
+		case other == nil || other.dead():
+			free = append(free, key)
+		}
+	}
+	return free, found
 }
 
 // remove forgets a connection; again is nothing.
@@ -324,11 +336,10 @@ func (t *connTable) drop(c *conn) {
 		return
 	}
 	t.known(c)
-	key := sourceOf(c.flow.Remote.Addr())
-	s := t.sources[key]
-	if s.n--; s.n == 0 {
-		delete(t.sources, key)
+	if c.crowd.n--; c.crowd.n == 0 {
+		delete(t.sources, c.crowd.source)
 	}
+	c.crowd = nil
 }
 
 // close refuses new connections and returns those that are open.

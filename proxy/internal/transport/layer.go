@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"seraph/proxy/internal/seldom"
 )
 
 // Layer is all sockets of the proxy and everything that reads them.
@@ -30,7 +32,7 @@ type Layer struct {
 	waiters     atomic.Int64
 	needs       needs
 
-	fullLog, crowdedLog, shakingLog, unprovenLog seldom
+	fullLog, crowdedLog, shakingLog, unprovenLog seldom.Gate
 
 	idleMu sync.Mutex
 	idle   []*Worker

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Certificates chooses the settings of TLS connections. It is asked once for each
-// connection, so what it answers may change at any time. nil means that there is none.
+// Certificates chooses the settings of TLS connections. What it answers may change at any
+// time: a connection keeps what it was opened with. nil means that there is none.
 type Certificates interface {
 	// Server is for a connection accepted at our address local.
 	Server(local netip.AddrPort) *tls.Config
@@ -88,7 +88,7 @@ func (c *conn) establish() error {
 	}
 	if !c.l.handshaking.enter(c.flow.Remote.Addr(), c.l.trusts(c.flow.Remote.Addr())) {
 		c.l.stats.connsRefused.Add(1)
-		if c.l.shakingLog.upTo(1) {
+		if c.l.shakingLog.Pass(time.Now(), time.Minute, 1) {
 			c.l.log.Warn("too many handshakes at a time: new connections are refused", "source", sourceOf(c.flow.Remote.Addr()).String(),
 				"limit", c.l.cfg.MaxHandshakesPerSource, "in_all", c.l.cfg.MaxHandshakes, "setting", "tls: handshakes_per_source")
 		}
@@ -113,12 +113,12 @@ func (c *conn) establish() error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	var domains []string
-	if c.sec != nil && len(c.sec.ConnectionState().VerifiedChains) > 0 {
+	if c.verified() {
 		c.l.conns.prove(c)
 	}
+	var domains []string
 	if c.flow.Proto == TLS {
-		domains = c.proves(c.flow.Remote)
+		domains = c.proves(c.flow.Remote.Port())
 	}
 	c.l.conns.publish(c, domains)
 	return nil
@@ -139,7 +139,7 @@ func (c *conn) secure() error {
 	c.sec = tls.Client(wire{c.nc, c}, cfg)
 	if err := c.sec.Handshake(); err != nil {
 		c.l.stats.handshakesFailed.Add(1)
-		if c.l.unprovenLog.upTo(maxUnproven) {
+		if c.l.unprovenLog.Pass(time.Now(), time.Minute, maxUnproven) {
 			c.l.log.Warn("no TLS connection to a server: its requests fail", "remote", c.flow.Remote, "domain", c.domain, "error", err)
 		}
 		return fmt.Errorf("TLS handshake with %v: %w", c.flow.Remote, err)
@@ -148,12 +148,17 @@ func (c *conn) secure() error {
 	return c.settle()
 }
 
-// settle ends the handshake: what has been queued meanwhile is sealed, in order.
+// settle ends the handshake: what the peer has shown is kept, and what has been queued
+// meanwhile is sealed, in order.
 func (c *conn) settle() error {
 	if err := c.nc.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
 	c.armed = time.Time{}
+	if c.sec != nil {
+		state := c.sec.ConnectionState()
+		c.shown.Store(&state)
+	}
 	c.seal.Lock()
 	defer c.seal.Unlock()
 	c.mu.Lock()
@@ -252,11 +257,9 @@ func (c *conn) farewell() {
 // PeerCertificate reports whether the peer of a TLS connection has shown a certificate
 // that was verified: one that speaks for itself (RFC 5923 §8).
 func (l *Layer) PeerCertificate(f Flow) bool {
-	c := l.conns.byFlow(f)
-	if c == nil || !f.Proto.Secure() {
+	if !f.Proto.Secure() {
 		return false
 	}
-	c.seal.Lock()
-	defer c.seal.Unlock()
-	return !c.shaking && c.sec != nil && len(c.sec.ConnectionState().VerifiedChains) > 0
+	c := l.conns.byFlow(f)
+	return c != nil && c.verified()
 }

@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -80,6 +81,7 @@ func (a *authority) server(t *testing.T, names ...string) *tls.Config {
 type certificates struct {
 	server *tls.Config
 	roots  *x509.CertPool
+	asked  *atomic.Int64 // how often what somebody proves; may be nil
 }
 
 func (c certificates) Server(netip.AddrPort) *tls.Config { return c.server }
@@ -90,6 +92,9 @@ func (c certificates) Client(_ netip.AddrPort, domain string) *tls.Config {
 
 // Proven takes the DNS names of a verified certificate, and its addresses where one is remote's.
 func (c certificates) Proven(remote netip.AddrPort, state tls.ConnectionState) []string {
+	if c.asked != nil {
+		c.asked.Add(1)
+	}
 	if len(state.VerifiedChains) == 0 {
 		return nil
 	}
@@ -468,6 +473,38 @@ func TestAlias(t *testing.T) {
 
 // TestAliasProvesNothing: a peer without a certificate has no alias over TLS, and one whose
 // certificate bears its address has that.
+// TestAliasOfEachRequest: a peer that asks for its alias with each request has its certificate
+// looked at once for the port, and costs nothing more, whether it proves somebody or not.
+func TestAliasOfEachRequest(t *testing.T) {
+	for name, dial := range map[string]func(*testing.T, *Layer, *authority) net.Conn{
+		"proven":   func(t *testing.T, l *Layer, a *authority) net.Conn { return dialKnown(t, l, a, "peer.example") },
+		"unproven": func(t *testing.T, l *Layer, a *authority) net.Conn { return dialTLS(t, l, 0, a) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			receive, got := collect()
+			a, asked := newAuthority(t), new(atomic.Int64)
+			l := open(t, Config{TLS: certificates{server: a.server(t, "example.org"), roots: a.pool, asked: asked}}, &handler{receive: receive}, "tls:127.0.0.1:0")
+			write(t, dial(t, l, a), request("a", ""))
+			f := next(t, got).from
+			before := asked.Load()
+			want := name == "proven"
+			if n := testing.AllocsPerRun(100, func() {
+				if l.PeerCertificate(f) != want || l.Alias(f, 5061) != want {
+					t.Errorf("the alias is not %v", want)
+				}
+			}); n > 0 {
+				t.Errorf("%v allocations a request", n)
+			}
+			if n := asked.Load() - before; n != 1 {
+				t.Errorf("looked at the certificate %d times", n)
+			}
+			if l.Alias(f, 5062) != want || asked.Load() != before+2 {
+				t.Error("what was proven for one port counts for another")
+			}
+		})
+	}
+}
+
 func TestAliasProvesNothing(t *testing.T) {
 	receive, got := collect()
 	l, a := openTLS(t, Config{}, &handler{receive: receive}, "tls:127.0.0.1:0")

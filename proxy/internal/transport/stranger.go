@@ -94,7 +94,9 @@ func (w *Worker) Hold(f Flow, d time.Duration) {
 	if until := c.l.Mono() + int64(d); until > c.held.Load() {
 		c.held.Store(until)
 	}
-	c.l.conns.reach(c)
+	if !c.reached.Load() {
+		c.l.conns.reach(c)
+	}
 }
 
 // stranger is the connection of a flow if it is a stranger's, else nil. The one that the
@@ -146,16 +148,16 @@ func (c *conn) restUntil() time.Time {
 func (l *Layer) enterInbound(c *conn) error {
 	exempt := l.trusts(c.flow.Remote.Addr())
 	c.stranger.Store(!exempt)
-	err := l.conns.addInbound(c, exempt)
-	if !errors.Is(err, ErrTooManyConns) {
-		return err
+	_, full := l.conns.addInbound(c, exempt, nil)
+	if !errors.Is(full, ErrTooManyConns) {
+		return full
 	}
-	gone, err := l.conns.replace(c, exempt, l.mayGo())
+	gone, err := l.conns.addInbound(c, exempt, l.mayGo())
 	if gone != nil {
 		gone.leave()
 	}
 	if gone != nil || errors.Is(err, ErrTooManyConns) {
-		l.complain(c, err != nil)
+		l.complain(c, full, err != nil)
 	}
 	return err
 }
@@ -167,7 +169,7 @@ func (l *Layer) makeRoom(c *conn) error {
 		gone.leave()
 	}
 	if gone != nil || !ok {
-		l.complain(c, !ok)
+		l.complain(c, ErrTooManyConns, !ok)
 	}
 	if !ok {
 		return ErrTooManyConns
@@ -182,35 +184,17 @@ func (c *conn) leave() {
 	_ = c.close(ErrReplaced)
 }
 
-// seldom lets something be said a few times a minute.
-type seldom struct {
-	mu    sync.Mutex
-	since time.Time
-	said  int
-}
-
-// upTo reports whether it has been said less than n times in this minute.
-func (s *seldom) upTo(n int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); s.since.IsZero() || now.Sub(s.since) >= time.Minute {
-		s.since, s.said = now, 0
-	}
-	s.said++
-	return s.said <= n
-}
-
-// complain says that the table, or a source's share of it, is full for c, and which setting
+// complain says that the table, or a source's share of it, was full for c, and which setting
 // says how much that is.
-func (l *Layer) complain(c *conn, refused bool) {
+func (l *Layer) complain(c *conn, full error, refused bool) {
 	end := "idle connections of strangers give way to new ones"
 	if refused {
 		end = "new ones are refused"
 	}
-	switch {
-	case !c.crowded && l.fullLog.upTo(1):
+	switch crowded := errors.Is(full, errCrowded); {
+	case !crowded && l.fullLog.Pass(time.Now(), time.Minute, 1):
 		l.log.Warn("there are as many connections as there may be: "+end, "limit", l.cfg.MaxConns, "setting", "tcp_max_connections")
-	case c.crowded && l.crowdedLog.upTo(1):
+	case crowded && l.crowdedLog.Pass(time.Now(), time.Minute, 1):
 		l.log.Warn("one source has as many connections as it may: "+end, "source", sourceOf(c.flow.Remote.Addr()).String(),
 			"limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
 	}
@@ -218,6 +202,7 @@ func (l *Layer) complain(c *conn, refused bool) {
 
 // crowd is what the table knows of one source.
 type crowd struct {
-	n         int       // connections that it has opened
-	strangers list.List // those of strangers, the idlest first
+	source    netip.Addr // by sourceOf
+	n         int        // connections that it has opened
+	strangers list.List  // those of strangers, the idlest first
 }

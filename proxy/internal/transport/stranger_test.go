@@ -86,6 +86,30 @@ func TestFullTable(t *testing.T) {
 	}
 }
 
+// TestHoldLocksOnce: after a stranger's first request nothing of its does anything to the table.
+func TestHoldLocksOnce(t *testing.T) {
+	for socket, name := range []string{"tcp", "tls"} {
+		t.Run(name, func(t *testing.T) {
+			l, a := openTLS(t, Config{}, &handler{receive: func(w *Worker, msg []byte, from Flow) {
+				if bytes.Contains(msg, []byte("again")) {
+					w.l.conns.mu.RLock()
+					w.Hold(from, time.Hour)
+					w.l.conns.mu.RUnlock()
+				} else {
+					w.Hold(from, time.Hour)
+				}
+				echo(w, msg, from)
+			}}, "tcp:127.0.0.1:0", "tls:127.0.0.1:0")
+			c := dialTCP(t, l, socket)
+			if name == "tls" {
+				c = dialTLS(t, l, socket, a)
+			}
+			say(t, c, "first")
+			say(t, c, "again")
+		})
+	}
+}
+
 // TestReplacedInOrder: who loses his connection is told so, over WebSocket and TLS.
 func TestReplacedInOrder(t *testing.T) {
 	l, a := openTLS(t, Config{MaxConns: 1}, &handler{receive: judge}, "wss:127.0.0.1:0")

@@ -199,6 +199,13 @@ type machine struct {
 	model string // trying, proceeding, completed, confirmed, accepted, gone
 }
 
+// tenth is a tenth of the times of RFC 3261: the clock of a bubble stands at each of its ticks.
+// Timer D is 32 s in any case, so that only the server's transactions are so fast.
+var tenth = Config{T1: 50 * time.Millisecond, T2: 400 * time.Millisecond, T4: 500 * time.Millisecond}
+
+// beyond is longer than every timer of a server transaction by tenth, the longest 64·T1.
+const beyond = 4 * time.Second
+
 // TestServerModel: whatever comes in whatever order, the server transaction is in the
 // state that the RFC says, and sends what it says.
 func TestServerModel(t *testing.T) {
@@ -206,7 +213,7 @@ func TestServerModel(t *testing.T) {
 		method := rapid.SampledFrom([]string{"INVITE", "MESSAGE"}).Draw(r, "method")
 		flow := rapid.SampledFrom([]transport.Flow{udp, tcp}).Draw(r, "flow")
 		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"180", "200", "486", "repeat", "ack", "wait"}), 1, 12).Draw(r, "steps")
-		inBubble(t, Config{}, func(b *bubble) {
+		inBubble(t, tenth, func(b *bubble) {
 			m := &machine{b, b.serve(request(t, method, ";branch=z9hG4bK1"), flow), "trying"}
 			for i, step := range steps {
 				if want, got := m.server(step, method == "INVITE", flow.Proto.Reliable()); got != want {
@@ -214,7 +221,7 @@ func TestServerModel(t *testing.T) {
 				}
 			}
 			m.b.locked(m.o.server.key, func(x *Server) { x.Abort() })
-			b.sleep(40 * time.Second)
+			b.sleep(beyond)
 			m.o.gone()
 		})
 	})
@@ -254,7 +261,7 @@ func (m *machine) server(step string, invite, reliable bool) (want, got string) 
 		}
 		m.b.ack(m.o)
 	case "wait":
-		m.b.sleep(40 * time.Second)
+		m.b.sleep(beyond)
 		if m.model != "trying" && m.model != "proceeding" {
 			m.model = "gone"
 		}

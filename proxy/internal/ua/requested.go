@@ -24,8 +24,9 @@ type Reply struct {
 	Headers string
 }
 
-// maxRing bounds the time to the final response of a worded INVITE. It is above every
-// fr_inv_timer (an hour): the script's timers say when a phone has rung long enough.
+// maxRing bounds the time to the final response of a worded INVITE. It is above the longest
+// that a script can let a phone ring (an hour, by t_set_fr; fr_inv_timer ends at 15 minutes):
+// the script's timers say when that is enough.
 const maxRing = 2 * time.Hour
 
 // Requested is a request that has been sent.

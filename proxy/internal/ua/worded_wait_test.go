@@ -25,7 +25,7 @@ func (s *stand) ringing() *Requested {
 func TestWordedInviteRingsLong(t *testing.T) {
 	run(t, Config{}, func(s *stand) {
 		sent := s.ringing()
-		time.Sleep(time.Hour) // the longest fr_inv_timer
+		time.Sleep(time.Hour) // the longest that t_set_fr gives
 		synctest.Wait()
 		if s.router.cancelled != 0 {
 			t.Fatalf("%d CANCELs", s.router.cancelled)

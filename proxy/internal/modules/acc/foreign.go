@@ -2,13 +2,14 @@ package acc
 
 import (
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/seldom"
 )
 
 // foreign bounds the missed calls that callers can make who have not shown who they
 // are. Its memory is fixed, whoever calls whom.
 type foreign struct {
 	sources, callees *module.Quota
-	told             module.Seldom // that there are too many
+	told             seldom.Gate // that there are too many
 }
 
 func (f *foreign) init(s *settings) {

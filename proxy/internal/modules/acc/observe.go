@@ -169,7 +169,7 @@ func (m *Module) admit(e *ending) bool {
 		return true
 	}
 	n := m.foreignDropped.Add(1)
-	if m.foreign.told.Due(e.now, m.set.foreignPeriod) {
+	if m.foreign.told.Pass(e.now, m.set.foreignPeriod, 1) {
 		m.cfg.Log.Warn("acc: missed calls of strangers are not noted, there are too many", "dropped", n,
 			"source", e.source, "callee", string(e.callee), "call_id", string(e.request.CallID()))
 	}
@@ -207,10 +207,14 @@ func (m *Module) answered(e *ending) {
 }
 
 func (m *Module) put(k kind, e *ending) {
-	if m.queue.put(k, e) {
-		return
+	if !m.queue.put(k, func(dst []byte) []byte { return appendRow(dst, k, e) }) {
+		m.noteLost(e.request.CallID())
 	}
+}
+
+// noteLost counts a row of a call for which there is no room.
+func (m *Module) noteLost(callID []byte) {
 	if n := m.lost.Add(1); n == 1 || n%1000 == 0 {
-		m.cfg.Log.Error("acc: the queue is full and a row is lost", "lost", n, "waiting", m.queue.len(), "call_id", string(e.request.CallID()))
+		m.cfg.Log.Error("acc: the queue is full and a row is lost", "lost", n, "waiting", m.queue.len(), "call_id", string(callID))
 	}
 }

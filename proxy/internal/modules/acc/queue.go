@@ -38,12 +38,13 @@ type queue struct {
 	spare  []byte // the memory of the last batch
 }
 
-// put packs a row; false if there is no room. Missed calls, which a stranger can
+// put has a row packed; false if there is no room. Missed calls, which a stranger can
 // make, may use half of it only.
-func (q *queue) put(k kind, e *ending) bool {
+func (q *queue) put(k kind, pack func(dst []byte) []byte) bool {
 	q.mu.Lock()
 	most := q.most
-	if k != kindAcc {
+	switch k {
+	case kindMissed, kindAnswered, kindFailed, kindTried:
 		most /= 2
 	}
 	if q.rows+q.taken >= most {
@@ -52,7 +53,7 @@ func (q *queue) put(k kind, e *ending) bool {
 	}
 	q.rows++
 	q.grow()
-	q.packed = appendRow(q.packed, k, e)
+	q.packed = pack(q.packed)
 	q.mu.Unlock()
 	select {
 	case q.ready <- struct{}{}:

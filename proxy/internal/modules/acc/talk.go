@@ -41,30 +41,9 @@ func (m *Module) putTalk(k kind, t *Talk) {
 	if !m.on || k != kindAcc && len(t.Caller) == 0 && len(t.Callee) == 0 {
 		return
 	}
-	if m.queue.putTalk(k, t) {
-		return
+	if !m.queue.put(k, func(dst []byte) []byte { return appendTalk(dst, k, t) }) {
+		m.noteLost(t.CallID)
 	}
-	if n := m.lost.Add(1); n == 1 || n%1000 == 0 {
-		m.cfg.Log.Error("acc: the queue is full and a row is lost", "lost", n, "waiting", m.queue.len(), "call_id", string(t.CallID))
-	}
-}
-
-// putTalk packs a row of an answered call; false if there is no room.
-func (q *queue) putTalk(k kind, t *Talk) bool {
-	q.mu.Lock()
-	if q.rows+q.taken >= q.most {
-		q.mu.Unlock()
-		return false
-	}
-	q.rows++
-	q.grow()
-	q.packed = appendTalk(q.packed, k, t)
-	q.mu.Unlock()
-	select {
-	case q.ready <- struct{}{}:
-	default:
-	}
-	return true
 }
 
 // appendTalk packs a row as appendRow does, with other things in some of its places: the

@@ -223,12 +223,8 @@ func (m *Module) realm(c *module.Ctx, named string, dst []byte) ([]byte, bool) {
 	if named != "" {
 		return append(dst, named...), true
 	}
-	a, err := c.Msg.From()
-	if c.Msg.Method == sip.REGISTER {
-		a, err = c.Msg.To()
-	}
-	var u sip.URI
-	if err != nil || sip.ParseURI(a.URI, &u) != nil || u.Host == nil || !m.local(u.Host) {
+	u, err := claimant(c)
+	if err != nil || u.Host == nil || !m.local(u.Host) {
 		return dst, false
 	}
 	b, err := aor.AppendCanonical(dst, anybody, u.Host)

@@ -76,23 +76,22 @@ func consume(c *module.Ctx) int {
 }
 
 func checkTo(c *module.Ctx) int {
-	a, err := c.Msg.To()
-	return speaksFor(c, a, err)
+	u, err := c.Msg.ToURI()
+	return speaksFor(c, u, err)
 }
 
 func checkFrom(c *module.Ctx) int {
-	a, err := c.Msg.From()
-	return speaksFor(c, a, err)
+	u, err := c.Msg.FromURI()
+	return speaksFor(c, u, err)
 }
 
 // speaksFor is true if an address is that of who was authenticated. The router's own
 // user agent speaks for whom it says, and an ACK cannot say.
-func speaksFor(c *module.Ctx, a *sip.NameAddr, err error) int {
+func speaksFor(c *module.Ctx, u *sip.URI, err error) int {
 	if c.Local != nil || c.Msg.Method == sip.ACK {
 		return module.True
 	}
-	var u sip.URI
-	if err != nil || len(c.Auth.User) == 0 || sip.ParseURI(a.URI, &u) != nil || !u.HasUser || u.Host == nil {
+	if err != nil || len(c.Auth.User) == 0 || !u.HasUser || u.Host == nil {
 		return module.False
 	}
 	var room [512]byte

@@ -27,16 +27,21 @@ func (m *Module) claimed(c *module.Ctx, realm []byte, proxy bool, dst []byte) ([
 		key, _, ok := userKey(dst, cr.Username, realm)
 		return key, ok
 	}
-	a, err := c.Msg.From()
-	if c.Msg.Method == sip.REGISTER {
-		a, err = c.Msg.To()
-	}
-	var u sip.URI
-	if err != nil || sip.ParseURI(a.URI, &u) != nil || !u.HasUser {
+	u, err := claimant(c)
+	if err != nil || !u.HasUser {
 		return dst, false
 	}
 	key, _, ok := userKey(dst, u.User, realm)
 	return key, ok
+}
+
+// claimant is the URI of who a request says that it is from, by SER's rule: To in a REGISTER,
+// From in others.
+func claimant(c *module.Ctx) (*sip.URI, error) {
+	if c.Msg.Method == sip.REGISTER {
+		return c.Msg.ToURI()
+	}
+	return c.Msg.FromURI()
 }
 
 // prove notes a place from where a user gave right credentials.

@@ -238,15 +238,12 @@ func (m *Module) send(ctx context.Context, w ua.Within) ctlproto.DlgAnswer {
 // be in the call, at a gateway at somebody's cost: then the call goes on, also in the
 // accounts, and is hung up again a minute later.
 func (m *Module) settle(x *sides) {
-	callID := []byte(x.toCaller.CallID)
-	hash := m.table.hash(callID)
-	s := m.table.lock(hash)
+	s, d := m.table.lockFound([]byte(x.toCaller.CallID), []byte(x.toCallee.FromTag), []byte(x.toCallee.ToTag))
 	defer s.mu.Unlock()
-	d, _ := s.find(hash, callID, []byte(x.toCallee.FromTag), []byte(x.toCallee.ToTag))
 	if d == nil || !d.ending {
 		return
 	}
-	gone := x.Caller.Gone() && x.Callee.Gone()
+	gone := x.Gone()
 	if d.tries++; gone || d.tries >= maxTries {
 		if !gone {
 			m.cfg.Log.Error("a call cannot be hung up and may go on", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code)

@@ -199,10 +199,9 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 // HungUp ends a dialog whose requests do not pass the relay: one of the router's own user
 // agent. by is "caller", "callee" or "router".
 func (m *Module) HungUp(callID, fromTag, toTag, by string) {
-	hash := m.table.hash([]byte(callID))
-	s := m.table.lock(hash)
+	s, d := m.table.lockFound([]byte(callID), []byte(fromTag), []byte(toTag))
 	defer s.mu.Unlock()
-	if d, _ := s.find(hash, []byte(callID), []byte(fromTag), []byte(toTag)); d != nil {
+	if d != nil {
 		m.finish(s, d, by)
 		m.table.remove(s, d)
 	}

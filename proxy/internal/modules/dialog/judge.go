@@ -16,18 +16,12 @@ const byeTime = lingering + 3*time.Second
 
 // Known reports whether a message belongs to a dialog of the table.
 func (m *Module) Known(msg *sip.Message) bool {
-	from, err := msg.From()
-	if err != nil || !m.on.Load() {
+	fromTag, toTag, ok := tagsOf(msg)
+	if !ok || !m.on.Load() {
 		return false
 	}
-	to, err := msg.To()
-	if err != nil {
-		return false
-	}
-	hash := m.table.hash(msg.CallID())
-	s := m.table.lock(hash)
+	s, d := m.table.lockFound(msg.CallID(), fromTag, toTag)
 	defer s.mu.Unlock()
-	d, _ := s.find(hash, msg.CallID(), from.Tag, to.Tag)
 	return d != nil && d.state != deleted && !d.unlisted
 }
 
@@ -36,19 +30,14 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	if !m.on.Load() {
 		return relay.Reach{Sealed: true}, nil
 	}
-	from, err := r.Msg.From()
-	if err != nil {
-		return reach, relay.ErrNoDialog
-	}
-	to, err := r.Msg.To()
-	if err != nil {
+	fromTag, toTag, ok := tagsOf(r.Msg)
+	if !ok {
 		return reach, relay.ErrNoDialog
 	}
 	hash := m.table.hash(r.Msg.CallID())
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
-	d, byCaller := s.find(hash, r.Msg.CallID(), from.Tag, to.Tag)
-	ok := true
+	d, byCaller := s.find(hash, r.Msg.CallID(), fromTag, toTag)
 	switch {
 	case d != nil && (d.ending || uncountable(r.Msg) || d.acksNothing(r.Msg, byCaller)):
 		ok = false
@@ -61,7 +50,7 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		}
 		reach.Anywhere, reach.Known = true, false
 	case d == nil:
-		ok, reach.Sealed = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), from.Tag, to.Tag, m.cfg.Now()))
+		ok, reach.Sealed = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), fromTag, toTag, m.cfg.Now()))
 	default:
 		lead := d.leads(r, byCaller)
 		reach = d.reach(r, byCaller, lead.sure)
@@ -120,18 +109,13 @@ func (d *dialog) reach(r *relay.Request, byCaller, sure bool) relay.Reach {
 
 // Hosts are those where the two ends of a request's dialog are and were (relay.Dialogs).
 func (m *Module) Hosts(r *relay.Request) (list [relay.MaxHosts]netip.Addr) {
-	from, err := r.Msg.From()
-	if err != nil || !m.on.Load() {
+	fromTag, toTag, ok := tagsOf(r.Msg)
+	if !ok || !m.on.Load() {
 		return list
 	}
-	to, err := r.Msg.To()
-	if err != nil {
-		return list
-	}
-	hash := m.table.hash(r.Msg.CallID())
-	s := m.table.lock(hash)
+	s, d := m.table.lockFound(r.Msg.CallID(), fromTag, toTag)
 	defer s.mu.Unlock()
-	if d, _ := s.find(hash, r.Msg.CallID(), from.Tag, to.Tag); d != nil {
+	if d != nil {
 		for i, p := range [...]*party{&d.caller, &d.callee} {
 			copy(list[4*i:], []netip.Addr{p.home.Remote.Addr(), p.sent, p.flow.Remote.Addr(), p.moved.Addr()})
 		}

@@ -133,10 +133,8 @@ func (m *Module) Closes(callID, fromTag, toTag []byte) bool {
 	if !m.on.Load() {
 		return true
 	}
-	hash := m.table.hash(callID)
-	s := m.table.lock(hash)
+	s, d := m.table.lockFound(callID, fromTag, toTag)
 	defer s.mu.Unlock()
-	d, _ := s.find(hash, callID, fromTag, toTag)
 	if d == nil {
 		return true
 	}
@@ -165,12 +163,8 @@ func (m *Module) Over(c *relay.Call, status int) {
 	if msg.Parse(c.Request()) != nil {
 		return
 	}
-	from, err := msg.From()
-	if err != nil {
-		return
-	}
-	to, err := msg.To()
-	if err != nil {
+	fromTag, toTag, ok := tagsOf(msg)
+	if !ok {
 		return
 	}
 	hash := m.table.hash(msg.CallID())
@@ -186,7 +180,7 @@ func (m *Module) Over(c *relay.Call, status int) {
 		}
 		return
 	}
-	d, byCaller := s.find(hash, msg.CallID(), from.Tag, to.Tag)
+	d, byCaller := s.find(hash, msg.CallID(), fromTag, toTag)
 	bye := c.Method() == sip.BYE && status == 481
 	if d != nil && c.Method() == sip.BYE {
 		d.byeAnswered()

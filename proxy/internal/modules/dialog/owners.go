@@ -66,21 +66,22 @@ func (t *table) ownerOf(c *relay.Call, address []byte, from netip.Addr, to []net
 	return o
 }
 
-// room is how many records are left for owners of a kind: strangers have at most half of the table
-// together, and with the gateways' own calls three quarters, so that there is some for users in
+// room is how many records are left for owners of a kind: strangers have at most their share
+// together, and with the gateways' own calls these have theirs, so that there is some for users in
 // any case. The owners are locked.
 func (t *table) room(k kind) int64 {
 	w, free := &t.owners, t.most-t.used.Load()
 	if k != known {
-		free = min(free, t.most*3/4-w.strangers-w.trunks)
+		free = min(free, t.share(trunk)-w.strangers-w.trunks)
 	}
 	if k == stranger {
-		free = min(free, t.most/2-w.strangers)
+		free = min(free, t.share(stranger)-w.strangers)
 	}
 	return free
 }
 
-// share is what owners of a kind may have together.
+// share is what owners of a kind may have together: strangers half of the table, they and the gateways
+// three quarters.
 func (t *table) share(k kind) int64 {
 	switch k {
 	case trunk:

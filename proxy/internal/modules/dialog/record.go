@@ -131,14 +131,16 @@ func put(dst, src []byte) []byte {
 // keepRoom is the largest memory of one text, in bytes, that a free record keeps.
 const keepRoom = 512
 
+// empty keeps the memory of a text, unless that is large.
+func empty(b []byte) []byte {
+	if cap(b) > keepRoom {
+		return nil
+	}
+	return b[:0]
+}
+
 // reset empties a record for its next use.
 func (d *dialog) reset() {
-	empty := func(b []byte) []byte {
-		if cap(b) > keepRoom {
-			return nil
-		}
-		return b[:0]
-	}
 	*d = dialog{
 		callID: empty(d.callID), display: empty(d.display), target: empty(d.target),
 		caller: d.caller.emptied(), callee: d.callee.emptied(),
@@ -146,12 +148,6 @@ func (d *dialog) reset() {
 }
 
 func (p *party) emptied() party {
-	empty := func(b []byte) []byte {
-		if cap(b) > keepRoom {
-			return nil
-		}
-		return b[:0]
-	}
 	return party{
 		aor: empty(p.aor), uri: empty(p.uri), shown: empty(p.shown), tag: empty(p.tag),
 		contact: empty(p.contact), earlier: empty(p.earlier), routes: empty(p.routes),

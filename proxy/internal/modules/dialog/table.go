@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"seraph/proxy/internal/sip"
 )
 
 // shards is how many locks the table has.
@@ -156,6 +158,27 @@ func (s *shard) due(d *dialog, at time.Time) {
 	if s.soonest.IsZero() || at.Before(s.soonest) {
 		s.soonest = at
 	}
+}
+
+// tagsOf are the tags of a message's From and To; false if one of these cannot be read.
+func tagsOf(msg *sip.Message) (from, to []byte, ok bool) {
+	a, err := msg.From()
+	if err != nil {
+		return nil, nil, false
+	}
+	b, err := msg.To()
+	if err != nil {
+		return nil, nil, false
+	}
+	return a.Tag, b.Tag, true
+}
+
+// lockFound is find in the shard of a Call-ID, which it locks.
+func (t *table) lockFound(callID, fromTag, toTag []byte) (s *shard, d *dialog) {
+	hash := t.hash(callID)
+	s = t.lock(hash)
+	d, _ = s.find(hash, callID, fromTag, toTag)
+	return s, d
 }
 
 // find returns the dialog of a message with these tags, and whether the caller is who

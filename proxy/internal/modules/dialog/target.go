@@ -26,8 +26,8 @@ func (d *dialog) leads(r *relay.Request, byCaller bool) (l lead) {
 	if f := r.RouteFlow(); !f.IsZero() && !to.isOn(f) {
 		return lead{}
 	}
-	l.ok, l.sure = to.isAt(r.Msg.RequestURI())
-	l.at = l.ok || next != nil && to.hasNamed(r.Msg.RequestURI())
+	l = to.isAt(r.Msg.RequestURI())
+	l.at = l.at || next != nil && to.hasNamed(r.Msg.RequestURI())
 	switch {
 	case next == nil && (d.again || len(to.routes) == 0):
 	case next == nil:
@@ -81,17 +81,20 @@ func sameHop(entry, uri []byte) bool {
 
 // isAt reports whether a URI is a party's remote target. The router may have shown the
 // other end where the phone is, in place of what it said (fix_nated_contact), or beside
-// it (add_contact_alias). Only a target that the party has named from home is sure.
-func (p *party) isAt(uri []byte) (is, sure bool) {
+// it (add_contact_alias): where a phone has moved, beside what it has said since, which is not
+// kept. Only a target that the party has named from home is sure, and for who goes by the
+// Request-URI (at) an alias is no word of the party's.
+func (p *party) isAt(uri []byte) lead {
 	if len(p.contact) > 0 && bytes.Equal(uri, p.contact) && !namesAlias(uri) {
-		return true, p.sure // most phones give the target back to the letter
+		return lead{true, p.sure, true} // most phones give the target back to the letter
 	}
 	var got sip.URI
 	if sip.ParseURI(uri, &got) != nil {
-		return false, false
+		return lead{}
 	}
-	if alias, has := got.Param("alias"); has && !p.isAlias(alias) {
-		return false, false
+	alias, has := got.Param("alias")
+	if has && !p.isAlias(alias) {
+		return lead{}
 	}
 	for i, contact := range [...][]byte{p.contact, p.earlier} {
 		var want sip.URI
@@ -99,19 +102,38 @@ func (p *party) isAt(uri []byte) (is, sure bool) {
 			continue
 		}
 		if sameTarget(&want, &got) {
-			return true, [...]bool{p.sure, p.sureEarlier}[i]
+			return lead{true, [...]bool{p.sure, p.sureEarlier}[i], true}
 		}
-		if bytes.Equal(want.User, got.User) && bytes.EqualFold(transportOf(&want), transportOf(&got)) && p.isAddress(&got) {
-			return true, false
+		if !sip.SameUnescaped(want.User, got.User) || !bytes.EqualFold(transportOf(&want), transportOf(&got)) {
+			continue
+		}
+		if at := p.isAddress(&got); at || has {
+			return lead{ok: true, at: at}
 		}
 	}
-	return len(p.contact) == 0 && p.isAddress(&got), false
+	there := len(p.contact) == 0 && p.isAddress(&got)
+	return lead{ok: there, at: there}
 }
 
-// hasNamed reports whether a URI is one that the party has named, to the letter. Along a
-// route its alias leads nowhere: that is for who wrote it, further on.
+// hasNamed reports whether a URI is one that the party has named, to the letter but for the escapes
+// of its user. Along a route its alias leads nowhere: that is for who wrote it, further on.
 func (p *party) hasNamed(uri []byte) bool {
-	return len(uri) > 0 && (bytes.Equal(uri, p.contact) || bytes.Equal(uri, p.earlier))
+	if len(uri) == 0 {
+		return false
+	}
+	if bytes.Equal(uri, p.contact) || bytes.Equal(uri, p.earlier) {
+		return true
+	}
+	var want, got sip.URI
+	if sip.ParseURI(uri, &got) != nil {
+		return false
+	}
+	for _, contact := range [...][]byte{p.contact, p.earlier} {
+		if sip.ParseURI(contact, &want) == nil && sameTarget(&want, &got) && bytes.Equal(want.Params, got.Params) {
+			return true
+		}
+	}
+	return false
 }
 
 // isAddress reports whether a URI names an address where the party was seen.
@@ -157,7 +179,8 @@ func (p *party) seen(match func(a netip.AddrPort) bool) bool {
 }
 
 // sameTarget compares the parts of two URIs by which a request is sent and taken; the
-// other parameters lead nowhere.
+// other parameters lead nowhere. Phones write a user with other escapes than they got it with
+// (encodeURIComponent of what it decodes to, for one), so these do not count.
 func sameTarget(a, b *sip.URI) bool {
 	if a.Scheme != b.Scheme {
 		return false
@@ -165,7 +188,7 @@ func sameTarget(a, b *sip.URI) bool {
 	if a.Scheme == sip.SchemeOther {
 		return bytes.Equal(a.Raw, b.Raw)
 	}
-	return bytes.Equal(a.User, b.User) && bytes.EqualFold(a.Host, b.Host) && portOf(a) == portOf(b) &&
+	return sip.SameUnescaped(a.User, b.User) && bytes.EqualFold(a.Host, b.Host) && portOf(a) == portOf(b) &&
 		bytes.EqualFold(transportOf(a), transportOf(b)) && sameParam(a, b, "maddr") && sameParam(a, b, "gr")
 }
 

@@ -40,21 +40,14 @@ func (m *Module) question(host func(*module.Ctx) []byte) module.Call {
 	}
 }
 
-func uriHost(c *module.Ctx) []byte {
-	u, err := c.URI()
+func uriHost(c *module.Ctx) []byte { return hostOf(c.URI()) }
+
+func fromHost(c *module.Ctx) []byte { return hostOf(c.Msg.FromURI()) }
+
+func toHost(c *module.Ctx) []byte { return hostOf(c.Msg.ToURI()) }
+
+func hostOf(u *sip.URI, err error) []byte {
 	if err != nil {
-		return nil
-	}
-	return u.Host
-}
-
-func fromHost(c *module.Ctx) []byte { return hostOf(c.Msg.From()) }
-
-func toHost(c *module.Ctx) []byte { return hostOf(c.Msg.To()) }
-
-func hostOf(a *sip.NameAddr, err error) []byte {
-	var u sip.URI
-	if err != nil || sip.ParseURI(a.URI, &u) != nil {
 		return nil
 	}
 	return u.Host

@@ -61,30 +61,25 @@ func (m *Module) compileIsUserIn(args []module.Arg) (module.Call, error) {
 
 // append appends the canonical address of the user to dst; false if there is none.
 func (w who) append(dst []byte, c *module.Ctx) ([]byte, bool) {
-	var a *sip.NameAddr
+	var u *sip.URI
 	var err error
 	switch w {
 	case inFrom:
-		a, err = c.Msg.From()
+		u, err = c.Msg.FromURI()
 	case inTo:
-		a, err = c.Msg.To()
+		u, err = c.Msg.ToURI()
 	case inRequestURI:
-		u, err := c.URI()
-		if err != nil {
-			return dst, false
-		}
-		return canonical(dst, u)
+		u, err = c.URI()
 	default: // who was authenticated before
 		if len(c.Auth.User) == 0 {
 			return dst, false
 		}
 		return append(append(append(dst, c.Auth.User...), '@'), c.Auth.Domain...), true
 	}
-	var u sip.URI
-	if err != nil || sip.ParseURI(a.URI, &u) != nil {
+	if err != nil {
 		return dst, false
 	}
-	return canonical(dst, &u)
+	return canonical(dst, u)
 }
 
 func canonical(dst []byte, u *sip.URI) ([]byte, bool) {

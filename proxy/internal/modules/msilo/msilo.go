@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/seldom"
 	"seraph/proxy/internal/ua"
 	"seraph/sql/aor"
 	"seraph/sql/store"
@@ -79,8 +80,8 @@ type Module struct {
 	own       calls
 	done      ids
 	quota     *module.Quota // of strangers, by source
-	told      module.Seldom // that strangers' messages are not stored
-	toldAway  module.Seldom // … because the database is away
+	told      seldom.Gate   // that strangers' messages are not stored
+	toldAway  seldom.Gate   // … because the database is away
 	dumps     dumps
 	news      news
 	notices   chan ua.Message // to senders, about what was stored

@@ -113,16 +113,16 @@ func triedAt(c *module.Ctx) time.Time {
 // any number of them, one in a period.
 func (m *Module) refuse(r *relay.Request, err error) {
 	m.refusedToStore.Add(1)
-	level, seldom, period := slog.LevelInfo, &m.told, m.set.foreignPeriod
+	level, gate, period := slog.LevelInfo, &m.told, m.set.foreignPeriod
 	var own reason
 	if !errors.As(err, &own) && store.IsUnavailable(err) {
-		level, seldom, period = slog.LevelWarn, &m.toldAway, awayPeriod
+		level, gate, period = slog.LevelWarn, &m.toldAway, awayPeriod
 	}
 	foreign := !known(r)
 	if foreign {
 		m.foreignRefused.Add(1)
 	}
-	if !m.cfg.Log.Enabled(context.Background(), level) || foreign && !seldom.Due(m.cfg.Now(), period) {
+	if !m.cfg.Log.Enabled(context.Background(), level) || foreign && !gate.Pass(m.cfg.Now(), period, 1) {
 		return
 	}
 	m.cfg.Log.Log(context.Background(), level, "msilo: message not stored", "reason", err.Error(), "source", r.From.Remote,

@@ -105,13 +105,19 @@ func ownHost(b *usrloc.Binding) bool {
 }
 
 // broken reports whether a binding is a flow that is no more: only on it the phone can
-// be reached (RFC 5626 §5.3).
+// be reached (RFC 5626 §5.3), so without a socket there is no way to it at all.
 func broken(r *relay.Request, b *usrloc.Binding) bool {
-	if !flow(b) || len(b.Path()) > 0 {
-		return false
+	return flow(b) && (unplugged(r, b) || b.Flow.IsZero() && len(b.Path())+len(b.Socket()) == 0)
+}
+
+// unplugged reports whether a contact, flow or not, was registered over a connection that is
+// closed, or was open before the router started.
+func unplugged(r *relay.Request, b *usrloc.Binding) bool {
+	if len(b.Path()) > 0 {
+		return false // the connection is another proxy's
 	}
 	if b.Flow.IsZero() {
-		return !bytes.HasPrefix(b.Socket(), udpSocket) // of before a restart
+		return len(b.Socket()) > 0 && !bytes.HasPrefix(b.Socket(), udpSocket)
 	}
 	return b.Flow.Proto.Stream() && !r.Engine.Layer().Usable(b.Flow)
 }
@@ -142,7 +148,7 @@ func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Bind
 		_ = r.AddTarget(t) // beyond MaxBranches the best ones are in
 		return
 	}
-	r.Main = relay.Target{URI: r.Keep(t.URI), Next: r.Keep(t.Next), Route: r.Keep(t.Route), Flow: t.Flow, Q: t.Q, Flags: t.Flags, Group: t.Group, Given: t.Given, Phone: t.Phone}
+	r.SetTarget(t)
 }
 
 // hasFlow reports whether one of the bindings is a flow of b's phone that can be used.

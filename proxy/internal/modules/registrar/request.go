@@ -81,12 +81,8 @@ func (m *Module) read(r *relay.Request, s *scratch) *refusal {
 // readAoR makes s.reg.AoR the address in To, which must be one of the domain
 // that the request was sent to, or of another of ours.
 func (s *scratch) readAoR(r *relay.Request) *refusal {
-	to, err := r.Msg.To()
-	if err != nil {
-		return badTo
-	}
-	var u sip.URI
-	if sip.ParseURI(to.URI, &u) != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser {
+	u, err := r.Msg.ToURI()
+	if err != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser {
 		return badTo
 	}
 	if s.reg.AoR, err = aor.AppendCanonical(s.reg.AoR[:0], u.User, u.Host); err != nil {

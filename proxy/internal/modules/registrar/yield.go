@@ -57,15 +57,3 @@ func (s *scratch) names(instance []byte) bool {
 	}
 	return false
 }
-
-// unplugged reports whether a contact was registered over a connection that is closed, or
-// was open before the router started.
-func unplugged(r *relay.Request, b *usrloc.Binding) bool {
-	if len(b.Path()) > 0 {
-		return false // the connection is another proxy's
-	}
-	if b.Flow.IsZero() {
-		return len(b.Socket()) > 0 && !bytes.HasPrefix(b.Socket(), udpSocket)
-	}
-	return b.Flow.Proto.Stream() && !r.Engine.Layer().Usable(b.Flow)
-}

@@ -105,17 +105,21 @@ func isDigest(value []byte) bool {
 // badURI looks at the URIs that are asked for. A URI of another scheme has no form that could be
 // wrong. That of From can be read, or the message would not have got here.
 func badURI(msg *sip.Message, uris int) fault {
-	var u sip.URI
 	switch {
-	case uris&requestURI != 0 && (sip.ParseURI(msg.RequestURI(), &u) != nil || len(u.Headers) > 0): // RFC 3261 §19.1.1
+	case uris&requestURI != 0 && !plain(msg.URI()): // RFC 3261 §19.1.1
 		return fault{400, "Bad Request-URI"}
-	case uris&toURI != 0 && !hasURI(msg.HeaderValue(sip.HdrTo)):
+	case uris&toURI != 0 && !readable(msg.ToURI()):
 		return fault{400, "Bad URI in To"}
 	case uris&contactURI != 0 && !contacts(msg):
 		return fault{400, "Bad URI in Contact"}
 	}
 	return fault{}
 }
+
+func readable(_ *sip.URI, err error) bool { return err == nil }
+
+// plain reports whether a URI can be read and has no headers.
+func plain(u *sip.URI, err error) bool { return err == nil && len(u.Headers) == 0 }
 
 func hasURI(value []byte) bool {
 	var a sip.NameAddr

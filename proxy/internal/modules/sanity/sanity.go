@@ -13,7 +13,8 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
-// The checks of a message, each a bit as in Kamailio.
+// The checks of a message. The operator writes the sum of their numbers, which are Kamailio's; so
+// those have one too that the router has done before a script runs, and nobody asks for here.
 const (
 	rURIVersion = 1 << iota
 	rURIScheme
@@ -33,7 +34,7 @@ const (
 	allChecks = 1<<iota - 1
 )
 
-// The URIs that parseURIs looks at.
+// The URIs that parseURIs looks at, numbered in the same way.
 const (
 	requestURI = 1 << iota
 	fromURI

@@ -18,13 +18,12 @@ func telToSIP(c *module.Ctx) int {
 	if u.Scheme != sip.SchemeTel {
 		return module.True
 	}
-	from, err := c.Msg.From()
-	var domain sip.URI
-	if err != nil || sip.ParseURI(from.URI, &domain) != nil || len(domain.Host) == 0 {
+	from, err := c.Msg.FromURI()
+	if err != nil || len(from.Host) == 0 {
 		return module.False
 	}
 	context, there := u.Param("phone-context")
-	if there && !sip.EqualFold(context, string(domain.Host)) {
+	if there && !sip.EqualFold(context, string(from.Host)) {
 		return module.False // what is dialled there is another number than here
 	}
 	var room [128]byte
@@ -32,8 +31,12 @@ func telToSIP(c *module.Ctx) int {
 	if uri = appendNumber(uri, u.User); uri == nil {
 		return module.False
 	}
-	uri = append(append(append(uri, '@'), domain.Host...), ";user=phone"...)
-	return truth(c.SetURI(c.Keep(uri)) == nil)
+	uri = append(append(append(uri, '@'), from.Host...), ";user=phone"...)
+	if c.SetURI(uri) != nil {
+		return module.False
+	}
+	c.Moved() // to the caller's domain, wherever the tel URI was found
+	return module.True
 }
 
 // appendNumber appends a telephone number without visual separators; nil if it is none.

@@ -29,7 +29,11 @@ func TestTelToSIP(t *testing.T) {
 		"sip:+14155551@gateway.example;user=phone": "sip:+14155551@gateway.example;user=phone",
 	} {
 		c := moduletest.Message(t, moduletest.Request("INVITE", uri))
+		c.Main.Phone, c.Main.Next = true, []byte("sip:192.0.2.7")
 		got := call(c)
+		if found := string(c.Main.URI) == uri; c.Main.Phone != found || (c.Main.Next != nil) != found {
+			t.Errorf("%s, now %s: what was found for a URI counts for no other: %v, %s", uri, c.Main.URI, c.Main.Phone, c.Main.Next)
+		}
 		switch {
 		case want == "" && (got > 0 || string(c.Main.URI) != uri):
 			t.Errorf("%s: %d, %s", uri, got, c.Main.URI)

@@ -130,3 +130,25 @@ func TestFailureRouteKeepsWhatIsGiven(t *testing.T) {
 		t.Errorf("the failure route begins with %+v", got)
 	}
 }
+
+// TestRelayToAHostIsToNoPhone: what t_relay sends to a host goes to a server, whatever lookup has
+// found before: one that refuses the connection is out of service. Another transport is another
+// way to the same phone.
+func TestRelayToAHostIsToNoPhone(t *testing.T) {
+	m := tm.New(tm.Config{})
+	for _, x := range []struct {
+		call  []string
+		phone bool
+	}{{[]string{"t_relay"}, true}, {[]string{"t_relay", "198.51.100.21", "5060"}, false}, {[]string{"t_relay_to_udp"}, true}} {
+		send, phoneStays := moduletest.Compile(t, m, x.call[0], x.call[1:]...), false
+		r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) {
+			c.Main.Phone = true
+			send(c)
+			phoneStays = c.Main.Phone
+		}})
+		moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE")
+		if phoneStays != x.phone {
+			t.Errorf("%q: it goes to a phone: %v", x.call, phoneStays)
+		}
+	}
+}

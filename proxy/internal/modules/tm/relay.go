@@ -31,9 +31,9 @@ func compileRelay(proto string) func([]module.Arg) (module.Call, error) {
 			return nil, err
 		}
 		return func(c *module.Ctx) int {
-			direct(&c.Main, next)
+			toServer(&c.Main, next)
 			for i := range c.More {
-				direct(&c.More[i], next)
+				toServer(&c.More[i], next)
 			}
 			return send(c)
 		}, nil
@@ -77,11 +77,17 @@ func by(c *module.Ctx, t *relay.Target, param []byte) {
 	} else {
 		next = t.Next
 	}
-	direct(t, next)
+	through(t, next)
 }
 
-// direct sends a target's request to a fixed next hop.
-func direct(t *relay.Target, next []byte) {
+// toServer is through where the next hop is no phone, whatever was found before.
+func toServer(t *relay.Target, next []byte) {
+	through(t, next)
+	t.Phone = false
+}
+
+// through sends a target's request to a next hop, for this time.
+func through(t *relay.Target, next []byte) {
 	t.Next, t.NextOf, t.Flow = next, relay.NextRelay, transport.Flow{}
 }
 

@@ -34,15 +34,10 @@ func (m *Module) authorize(c *module.Ctx) int {
 	if why == "" && c.Authorize(answer) != nil {
 		why = "no room for another branch"
 	}
-	if why != "" {
-		m.refused.Add(1)
-		if m.cfg.Log.Enabled(context.Background(), slog.LevelWarn) {
-			m.cfg.Log.Warn("a challenge is not answered", "from", asked.Addr.String(), "reason", why, "call_id", string(c.Msg.CallID()))
-		}
+	if !m.note(&asked, why, "call_id", c.Msg.CallID()) {
 		return module.False
 	}
 	c.SetAVP(triedAVP, module.Number(tried+1))
-	m.answered.Add(1)
 	return module.True
 }
 
@@ -50,13 +45,21 @@ func (m *Module) authorize(c *module.Ctx) int {
 // was answered tried times before; false if there is none.
 func (m *Module) Answer(method string, asked *relay.Challenge, tried int) (line string, ok bool) {
 	text, why := m.answer([]byte(method), asked, int64(tried))
-	if why != "" {
-		m.refused.Add(1)
-		m.cfg.Log.Warn("a challenge is not answered", "from", asked.Addr.String(), "method", method, "reason", why)
-		return "", false
+	return string(text), m.note(asked, why, "method", []byte(method))
+}
+
+// note counts an answer to a challenge, and says why there is none if there is none; key and
+// value name the request.
+func (m *Module) note(asked *relay.Challenge, why, key string, value []byte) (answered bool) {
+	if why == "" {
+		m.answered.Add(1)
+		return true
 	}
-	m.answered.Add(1)
-	return string(text), true
+	m.refused.Add(1)
+	if m.cfg.Log.Enabled(context.Background(), slog.LevelWarn) {
+		m.cfg.Log.Warn("a challenge is not answered", "from", asked.Addr.String(), "reason", why, key, string(value))
+	}
+	return false
 }
 
 // answer makes the header line with the credentials, or says why there is none.

@@ -86,9 +86,8 @@ func (m *Module) current(c *module.Ctx, s *scratch) (*rules, []byte) {
 // caller appends the canonical address of who calls to dst; nothing where he does not
 // say.
 func caller(c *module.Ctx, dst []byte) []byte {
-	var u sip.URI
-	a, err := c.Msg.From()
-	if err != nil || sip.ParseURI(a.URI, &u) != nil {
+	u, err := c.Msg.FromURI()
+	if err != nil {
 		return dst
 	}
 	if u.Scheme == sip.SchemeTel {

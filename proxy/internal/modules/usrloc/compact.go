@@ -9,14 +9,25 @@ import (
 // compactGroup bounds the records of one append.
 const compactGroup = 1024
 
-// dueForCompaction reports whether the journal is half full, mostly of records that later
-// ones have made void: phones that refresh while the database is away.
-func (k *keeper) dueForCompaction(open int) bool {
+// halfFull reports whether the journal is.
+func (k *keeper) halfFull() bool {
 	at := k.compactAt
 	if at == 0 {
 		at = k.log.Most() / 2
 	}
-	return k.log.Size() > at && k.records >= 2*open
+	return k.log.Size() > at
+}
+
+// dueForCompaction lists what compaction has to write again: nothing unless the journal is half
+// full, mostly of records that later ones have made void, of phones that refresh while the
+// database is away. The list is as long as that is away, and this is asked after each append,
+// so the size is asked first.
+func (w *writer) dueForCompaction() (open []*repair, due bool) {
+	if !w.keep.halfFull() {
+		return nil, false
+	}
+	open = w.openRepairs()
+	return open, w.keep.records >= 2*len(open)
 }
 
 // compact writes what the table says of each row that the journal has and the database has
@@ -25,8 +36,8 @@ func (k *keeper) dueForCompaction(open int) bool {
 func (w *writer) compact() {
 	k := &w.keep
 	w.mu.Lock()
-	open := w.openRepairs()
-	if !k.dueForCompaction(len(open)) {
+	open, due := w.dueForCompaction()
+	if !due {
 		w.mu.Unlock()
 		return
 	}

@@ -43,13 +43,7 @@ func (t *Table) enter(address string, row *store.Binding) {
 	sh := t.shardOf(address)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := sh.entries[address]
-	if e == nil {
-		e = sh.enter(address)
-	}
-	v := &version{entry: e, slot: -1}
-	t.fromRow(v, row)
-	old := e.find(&Contact{URI: v.Contact(), Instance: v.Instance(), RegID: v.RegID, Expires: Forever})
+	e, v, old := t.readRow(sh, address, row)
 	if old != nil && old.modified > v.modified {
 		t.writer.repair(address, row.RUID)
 		sh.tidy(e)
@@ -66,4 +60,17 @@ func (t *Table) enter(address string, row *store.Binding) {
 		t.writer.repair(address, v.ruid())
 	}
 	sh.tidy(e)
+}
+
+// readRow makes a version of a row, which is not in the table yet, and finds its entry and the
+// version of the same binding that the table has, nil for none. The caller places and tidies.
+func (t *Table) readRow(sh *shard, address string, row *store.Binding) (e *entry, v, old *version) {
+	e = sh.entries[address]
+	if e == nil {
+		e = sh.enter(address)
+	}
+	v = &version{entry: e, slot: -1}
+	t.fromRow(v, row)
+	old = e.find(&Contact{URI: v.Contact(), Instance: v.Instance(), RegID: v.RegID, Expires: Forever})
+	return e, v, old
 }

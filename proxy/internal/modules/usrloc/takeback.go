@@ -47,14 +47,8 @@ func (t *Table) takeRow(address string, row *store.Binding) bool {
 	sh := t.shardOf(address)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := sh.entries[address]
-	if e == nil {
-		e = sh.enter(address)
-	}
-	v := &version{entry: e, slot: -1}
-	t.fromRow(v, row)
+	e, v, known := t.readRow(sh, address, row)
 	_, ours := parseRUID(row.RUID)
-	known := e.find(&Contact{URI: v.Contact(), Instance: v.Instance(), RegID: v.RegID, Expires: Forever})
 	taken := ours && known == nil && e.byRUID(row.RUID) == nil
 	if taken {
 		sh.place(e, nil, v)
