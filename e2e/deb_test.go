@@ -74,6 +74,51 @@ func TestDebianPackage(t *testing.T) {
 		t.Errorf("the manual page begins with %.80q", page)
 	}
 	packageScripts(t, root)
+	packagePages(t, root)
+}
+
+// packagePages: each module's page is there, and where one page names another, or a file of the
+// package, it is there.
+func packagePages(t *testing.T, root string) {
+	doc := filepath.Join(root, "usr/share/doc/seraph")
+	modules, err := filepath.Glob("../proxy/internal/modules/*/README.md")
+	if err != nil || len(modules) == 0 {
+		t.Fatal(modules, err)
+	}
+	pages := []string{filepath.Join(doc, "README.md")}
+	for _, page := range modules {
+		pages = append(pages, filepath.Join(doc, "docs/modules", filepath.Base(filepath.Dir(page))+".md"))
+	}
+	more, err := filepath.Glob(filepath.Join(doc, "docs/*.md"))
+	if err != nil || len(more) < 5 {
+		t.Fatal(more, err)
+	}
+	link := regexp.MustCompile(`\]\(([^)#:]+\.(?:md|cfg|toml|conf))(?:#[^)]*)?\)`)
+	source, linked := regexp.MustCompile(`proxy/internal/modules/\w`), 0
+	for _, page := range append(pages, more...) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Error(err)
+		}
+		if source.Match(text) {
+			t.Errorf("%s sends its reader into the source", page)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target := filepath.Join(filepath.Dir(page), m[1])
+			if filepath.IsAbs(m[1]) {
+				target = filepath.Join(root, m[1])
+			}
+			if _, err := os.Stat(target); err != nil && m[1] != "CONTRIBUTING.md" {
+				t.Errorf("%s: %s leads nowhere", page, m[1])
+			}
+			if strings.Contains(target, "docs/modules/") {
+				linked++
+			}
+		}
+	}
+	if linked < len(modules) {
+		t.Errorf("%d links to the pages of %d modules", linked, len(modules))
+	}
 }
 
 // packageUnits: what a unit starts is there, with options that are set and a file that is right.

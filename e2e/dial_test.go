@@ -9,6 +9,7 @@ import (
 
 	"seraph/e2e/peer"
 	"seraph/e2e/stand"
+	"seraph/e2e/wait"
 )
 
 // dial is one click: the caller's phone and the callee's are played by hand, the
@@ -252,6 +253,14 @@ func thirdParty(d *dial) {
 	bob.Send(bob.DialogAt(invite, answer).New("BYE"))
 	bob.Expect(peer.Response(200, "BYE"))
 	d.hungUp()
+	// Who bills by the pairs in table acc finds this one, though the BYEs passed nowhere.
+	wait.For(d.t, time.Minute, "the rows of INVITE and BYE", func() error {
+		if n := d.s.QueryInt("SELECT COUNT(*) FROM acc AS i JOIN acc AS b ON b.method = 'BYE' AND b.callid = i.callid AND b.from_tag = i.to_tag AND b.to_tag = i.from_tag"+
+			" WHERE i.method = 'INVITE' AND i.callid = ?", invite.CallID()); n != 1 {
+			return fmt.Errorf("%d pairs", n)
+		}
+		return nil
+	})
 }
 
 func thirdPartyBusy(d *dial) {

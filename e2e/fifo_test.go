@@ -113,6 +113,8 @@ func kamctlWrong(t *testing.T, k *stand.Kamctl) {
 	has(t, "rpc no.such.method", out, "Method Not Found")
 	out, _ = k.Try("ul", "rm", "alice", "sip:nobody@127.0.0.1:9")
 	has(t, "ul rm of no contact", out, "Contact not found")
+	out, _ = k.Try("ul", "add", "alice", `sip:"a"@127.0.0.1:9`) // it makes of this what is no JSON
+	has(t, "ul add of a quoted name", out, "request is no JSON")
 }
 
 // fifoScript is a script of 2003: it writes a command into the FIFO and reads the
@@ -157,18 +159,22 @@ func (f *fifoScript) command(text string) string {
 	}
 }
 
-// header gives a header of a t_uac_dlg reply.
-func header(reply, name string) string {
-	for line := range strings.SplitSeq(reply, "\n") {
-		if value, ok := strings.CutPrefix(line, name+": "); ok {
-			return value
+// dialogOf is what SER's click-to-dial script keeps of the reply to its INVITE, and begins the
+// next requests of the dialog with: the two URIs, the Route line unless it is a dot, and To.
+func dialogOf(reply string) string {
+	lines := strings.Split(reply, "\n")
+	kept := lines[1:min(3, len(lines))]
+	for i, line := range lines {
+		if i == 3 && line != "." || i > 3 && (strings.HasPrefix(line, "To:") || strings.HasPrefix(line, "t:")) {
+			kept = append(kept, line)
 		}
 	}
-	return ""
+	return strings.Join(kept, "\n") + "\n"
 }
 
-// TestFIFOClickToDial is SER's click-to-dial script of 2003, word by word of its own:
-// INVITE on hold, REFER in the dialog, BYE, each by t_uac_dlg.
+// TestFIFOClickToDial writes what SER's click-to-dial script of 2003 writes, to the blank behind
+// the first method and the Route line that it copies: INVITE on hold, REFER in the dialog, BYE,
+// each by t_uac_dlg.
 func TestFIFOClickToDial(t *testing.T) {
 	dir := t.TempDir()
 	f := &fifoScript{t: t, fifo: filepath.Join(dir, "ser_fifo"), dir: filepath.Join(dir, "tmp")}
@@ -186,33 +192,31 @@ func TestFIFOClickToDial(t *testing.T) {
 		alice.Reply(invite, 200, "OK", func(m *peer.Message) { m.Set("Contact", "<"+alice.ContactURI()+">") })
 		answered <- invite
 	}()
-	const from = "From: <sip:controller@example.org>;tag=ctd-1\nCall-ID: ctd-2003\n"
-	reply := f.command(":t_uac_dlg:REPLY\nINVITE\n" + uri + "\n.\n" + from + "To: <" + uri + ">\nCSeq: 1 INVITE\nContact: <sip:controller@!!>\n" +
-		"Content-Type: application/sdp\n.\nv=0\no=click-to-dial 0 0 IN IP4 0.0.0.0\ns=session\nc=IN IP4 0.0.0.0\nt=0 0\nm=audio 9 RTP/AVP 0\na=rtpmap:0 PCMU/8000\n.\n\n")
-	has(t, "t_uac_dlg INVITE", reply, "200 OK\n", alice.ContactURI())
+	const fixed = "From: <sip:controller@example.org>;tag=10691\nCall-ID: 10691.fifouacctd\nContact: <sip:caller@!!>\n"
+	reply := f.command("\n:t_uac_dlg:REPLY\nINVITE \n" + uri + "\n.\n" + fixed + "To: <" + uri + ">\nCSeq: 1 INVITE\nContent-Type: application/sdp\n.\n" +
+		"v=0\no=click-to-dial 0 0 IN IP4 0.0.0.0\ns=session\nc=IN IP4 0.0.0.0\nb=CT:1000\nt=0 0\nm=audio 9 RTP/AVP 0\na=rtpmap:0 PCMU/8000\n.\n\n")
+	has(t, "t_uac_dlg INVITE", reply, "200 OK\n", alice.ContactURI(), "\nRoute: <sip:")
 	has(t, "the INVITE", string((<-answered).Body), "c=IN IP4 0.0.0.0")
 	alice.Expect(peer.Request("ACK"))
 
-	to := header(reply, "To")
-	if !strings.Contains(to, ";tag=") {
-		t.Fatalf("the reply has no To tag:\n%s", reply)
-	}
+	dialog := dialogOf(reply)
+	has(t, "what the script keeps", dialog, "\nRoute: <sip:", "\nTo: <"+uri+">;tag=")
 	go func() {
 		refer := alice.Expect(peer.Request("REFER"))
-		if refer.Get("Refer-To") != "<sip:bob@example.org>" {
+		if refer.Get("Refer-To") != "sip:bob@example.org" {
 			t.Errorf("Refer-To %q", refer.Get("Refer-To"))
 		}
 		alice.Reply(refer, 202, "Accepted")
 	}()
-	reply = f.command(":t_uac_dlg:REPLY\nREFER\n" + alice.ContactURI() + "\n.\n" + from + "To: " + to + "\nCSeq: 2 REFER\nContact: <sip:controller@!!>\n" +
-		"Refer-To: <sip:bob@example.org>\nReferred-By: <sip:controller@example.org>\n.\n.\n\n")
+	reply = f.command("\n:t_uac_dlg:REPLY\nREFER\n" + dialog + fixed + "CSeq: 2 REFER\nReferred-By: <sip:controller@example.org>\nRefer-To: sip:bob@example.org\n.\n.\n\n")
 	has(t, "t_uac_dlg REFER", reply, "202 Accepted\n")
 	go func() { alice.Reply(alice.Expect(peer.Request("BYE")), 200, "OK") }()
-	reply = f.command(":t_uac_dlg:REPLY\nBYE\n" + alice.ContactURI() + "\n.\n" + from + "To: " + to + "\nCSeq: 3 BYE\n.\n.\n\n")
-	has(t, "t_uac_dlg BYE", reply, "200 OK\n")
+	bye := "\n:t_uac_dlg:REPLY\nBYE\n" + dialog + fixed + "CSeq: 3 BYE\n.\n.\n\n"
+	has(t, "a BYE by way of somebody else", f.command(strings.Replace(bye, "Route: <sip:", "Route: <sip:127.0.0.9;lr>, <sip:", 1)), "400 ")
+	has(t, "t_uac_dlg BYE", f.command(bye), "200 OK\n")
 
 	has(t, "ul_show_contact", f.command(":ul_show_contact:REPLY\nlocation\nalice@example.org\n\n"), "200 OK\n<"+alice.ContactURI()+">;q=")
 	has(t, "t_stats", f.command(":t_stats:REPLY\n\n"), "200 ok\nCurrent: ", "Completion status 6xx: ")
 	has(t, "an unknown command", f.command(":t_fly:REPLY\n\n"), "500 command 't_fly' not available")
-	has(t, "a BYE of no dialog", f.command(":t_uac_dlg:REPLY\nBYE\n"+alice.ContactURI()+"\n.\n"+from+"To: "+to+"\n.\n.\n\n"), "404 ")
+	has(t, "a BYE of no dialog", f.command(bye), "404 ")
 }

@@ -36,6 +36,27 @@ cp -R "$deploy/../docs" "$doc/docs"
 rm -rf "$doc/docs/screenshots"
 install -m 0644 "$deploy/../README.md" "$deploy/../CHANGELOG.md" "$doc/"
 install -m 0644 "$deploy/../LICENSE" "$doc/copyright"
+# The modules' pages, which stand beside their code, and the links to what lies elsewhere here.
+mkdir "$doc/docs/modules"
+for page in "$deploy/../proxy/internal/modules/"*/README.md; do
+	install -m 0644 "$page" "$doc/docs/modules/$(basename "$(dirname "$page")").md"
+done
+install -m 0644 "$here/README.md" "$doc/docs/debian.md"
+module='proxy/internal/modules/\([A-Za-z0-9_]*\)/README\.md'
+links() { # links BACK PAGES EXAMPLES FILE…: BACK leads to the root of the source
+	back=$1 pages=$2 examples=$3
+	shift 3
+	sed -i "s|($back$module|(${pages}modules/\1.md|g
+		s|$module|docs/modules/\1.md|g
+		s|(${back}deploy/debian/README\.md|(${pages}debian.md|g
+		s|(${back}deploy/examples/|(${examples}examples/|g
+		s|(${back}deploy/nginx\.conf|(${examples}examples/nginx.conf|g
+		s#(${back}deploy/\(webui\.toml\|seraph\.cfg\)#(/etc/seraph/\1#g" "$@"
+}
+links '\.\./' '' ../ "$doc/docs/"*.md
+links '' docs/ '' "$doc/README.md"
+sed -i 's|(\.\./\.\./docs/|(|' "$doc/docs/debian.md"
+sed -i 's|(\(\.\./\)*docs/|(../|g; s|(\.\./\([a-z0-9_]*\)/README\.md|(\1.md|g' "$doc/docs/modules/"*.md
 mkdir -p "$root/usr/share/man/man1" "$root/usr/share/bash-completion/completions"
 "$bin/seraphctl" man | gzip -n9 >"$root/usr/share/man/man1/seraphctl.1.gz"
 "$bin/seraphctl" completion bash >"$root/usr/share/bash-completion/completions/seraphctl"

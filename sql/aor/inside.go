@@ -34,6 +34,17 @@ func Inside(uri string, ours func(domain string) bool, user func(AOR) bool) (pla
 	return plain, true
 }
 
+// Beside reports whether a URI, as CanonicalURI gives it, names one of our domains and leads
+// beside it all the same, by a port or maddr: no call is forwarded there.
+func Beside(uri string, ours func(domain string) bool) bool {
+	a, err := Parse(uri, "")
+	if err != nil || !ours(a.Domain) {
+		return false
+	}
+	_, inside := Inside(uri, ours, func(AOR) bool { return true })
+	return !inside
+}
+
 // IsNumber reports whether a user part, decoded, reads as a telephone number: digits, and
 // what people write between them (RFC 3966 §3). Parameters may follow.
 func IsNumber(user string) bool {

@@ -43,6 +43,22 @@ func TestInside(t *testing.T) {
 	}
 }
 
+// TestBeside: a port of ours and a host beside ours are no address of anybody's; other
+// domains and numbers are another matter.
+func TestBeside(t *testing.T) {
+	ours := func(domain string) bool { return domain == "example.org" }
+	for uri, want := range map[string]bool{
+		"sip:bob@example.org:5070": true, "sips:bob@EXAMPLE.org.:5099;transport=tcp": true,
+		"sip:bob@example.org;maddr=192.0.2.1": true, "sip:+4930@example.org:5070": true,
+		"sip:bob@example.org": false, "sip:bob@example.org:5060": false, "sips:bob@example.org:5061": false, "sip:+4930@example.org": false,
+		"sip:bob@example.net:5070": false, "tel:+4930": false, "sip:": false, "": false,
+	} {
+		if got := Beside(uri, ours); got != want {
+			t.Errorf("%s: %v", uri, got)
+		}
+	}
+}
+
 // FuzzInside: nothing stops it, and what it gives stays inside and the same.
 func FuzzInside(f *testing.F) {
 	for _, s := range []string{"sip:bob@example.org:5060;gr=x", "sip:+33%31@example.org;maddr=1", "tel:1", "sips:%zz@[::1]:1"} {

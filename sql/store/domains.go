@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,23 @@ func (t *Domains) List(ctx context.Context) ([]Domain, error) {
 	}
 	slices.SortStableFunc(list, func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
 	return slices.CompactFunc(list, func(a, b Domain) bool { return a.Name == b.Name }), nil
+}
+
+// DefaultDomain is what a name without a domain takes: the only one of a list; where some are
+// IP addresses, at which phones look for the router, the only one that is a name. It is "" if
+// that is none.
+func DefaultDomain(list []Domain) string {
+	names := slices.DeleteFunc(slices.Clone(list), func(d Domain) bool {
+		_, err := netip.ParseAddr(strings.Trim(d.Name, "[]"))
+		return err == nil
+	})
+	switch {
+	case len(names) == 1:
+		return names[0].Name
+	case len(list) == 1:
+		return list[0].Name
+	}
+	return ""
 }
 
 func scanDomain(s scanner) (d Domain, err error) {

@@ -52,6 +52,32 @@ func TestDomains(t *testing.T) {
 	})
 }
 
+// TestDefaultDomain: addresses do not count beside names.
+func TestDefaultDomain(t *testing.T) {
+	for _, x := range []struct{ domains, want string }{
+		{"", ""},
+		{"example.org", "example.org"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1 example.org", "example.org"},
+		{"192.0.2.1 [2001:db8::1] example.org", "example.org"},
+		{"192.0.2.1 192.0.2.2", ""},
+		{"example.com example.org", ""},
+		{"192.0.2.1 example.com example.org", ""},
+		{"1.example.org 192.0.2.1", "1.example.org"},
+	} {
+		var list []store.Domain
+		for name := range strings.FieldsSeq(x.domains) {
+			list = append(list, store.Domain{Name: name})
+		}
+		if got := store.DefaultDomain(list); got != x.want {
+			t.Errorf("of %q it is %q, want %q", x.domains, got, x.want)
+		}
+		if got := len(list); got != len(strings.Fields(x.domains)) || got > 0 && list[0].Name == "" {
+			t.Errorf("the list became %v", list)
+		}
+	}
+}
+
 // TestDomainOfKamctl: on SQLite kamctl writes a date in date's own words.
 func TestDomainOfKamctl(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {

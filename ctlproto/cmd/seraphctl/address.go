@@ -10,7 +10,7 @@ import (
 	"seraph/sql/store"
 )
 
-// address reads USER[@DOMAIN]: a bare name takes the only domain of db.
+// address reads USER[@DOMAIN]: a bare name takes the default domain of db.
 func address(ctx context.Context, db *store.DB, text string) (aor.AOR, error) {
 	if !bare(text) {
 		return parseAddress(text, "")
@@ -19,11 +19,11 @@ func address(ctx context.Context, db *store.DB, text string) (aor.AOR, error) {
 	if err != nil {
 		return aor.AOR{}, databaseError(err)
 	}
-	switch len(domains) {
-	case 0:
+	if len(domains) == 0 {
 		return aor.AOR{}, fmt.Errorf("%q has no domain, and the database has none yet: add one with \"seraphctl domain add DOMAIN\"", text)
-	case 1:
-		return parseAddress(text, domains[0].Name)
+	}
+	if domain := store.DefaultDomain(domains); domain != "" {
+		return parseAddress(text, domain)
 	}
 	return aor.AOR{}, usagef("%q has no domain; write %s@DOMAIN with one of: %s", text, text, strings.Join(domainNames(domains), ", "))
 }

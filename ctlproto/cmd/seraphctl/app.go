@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"seraph/ctlproto"
 )
@@ -106,6 +108,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 	flags.StringVar(&a.state, "state", defaultState, "`FOLDER` of the router's state, which holds the embedded database")
 	flags.StringVarP(&a.output, "output", "o", outputTable, "`FORM` of the results: table, json or csv")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no headings, no confirmations")
+	root.SetGlobalNormalizationFunc(socketName)
 	root.SetVersionTemplate("seraphctl {{.Version}}\n")
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	root.SuggestionsMinimumDistance = 2
@@ -114,12 +117,21 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 		a.messageCommand(), a.msiloCommand(), a.missedCommand(), a.callsCommand(), a.pingCommand(), a.watchCommand(), a.moniCommand(),
 		a.statsCommand(), a.tmCommand(), a.psCommand(), a.uptimeCommand(), a.versionCommand(), a.rpcCommand(),
 		a.dbCommand(), a.scriptCommand(), a.manCommand())
+	suggest(root)
 	root.SetOut(a.out) // which completion takes note of when it is made
 	root.InitDefaultCompletionCmd()
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
 		cmd.RunE = groupRun(cmd) // a shell that it does not know is no reason for help
 	}
 	return root
+}
+
+// socketName lets --socket be called --ctl, as with seraph-proxy.
+func socketName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "ctl" {
+		name = "socket"
+	}
+	return pflag.NormalizedName(name)
 }
 
 // helpWidth is how wide the lines of a help text may be, in characters.
@@ -168,10 +180,42 @@ func groupRun(group *cobra.Command) func(cmd *cobra.Command, args []string) erro
 	}
 }
 
+// otherWords are what other tools call commands, by the names that they have here.
+var otherWords = map[string][]string{
+	"add":     {"set", "create", "new", "put", "insert"},
+	"grant":   {"add", "set", "create"},
+	"rm":      {"remove", "delete", "del", "unset", "clear", "drop"},
+	"revoke":  {"rm", "remove", "delete", "del"},
+	"show":    {"list", "ls", "get", "dump", "users"},
+	"list":    {"show", "ls", "get", "dump"},
+	"end":     {"rm", "remove", "kill", "hangup"},
+	"passwd":  {"password"},
+	"reload":  {"load", "read", "refresh"},
+	"check":   {"test", "verify"},
+	"migrate": {"init", "create", "upgrade", "update"},
+	"stats":   {"statistics"},
+	"online":  {"registrations", "contacts"},
+	"domain":  {"domains"},
+}
+
+// suggest gives the commands below one the words by which they are looked for, too.
+func suggest(parent *cobra.Command) {
+	for _, cmd := range parent.Commands() {
+		cmd.SuggestFor = append(cmd.SuggestFor, otherWords[cmd.Name()]...)
+		suggest(cmd)
+	}
+}
+
 // unknownCommand names what was perhaps meant, or else what there is.
 func unknownCommand(cmd *cobra.Command, word string) error {
+	for _, c := range cmd.Commands() {
+		if slices.Contains(c.SuggestFor, word) {
+			return usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), word, c.Name())
+		}
+	}
 	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		return usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), word, near[0])
+		begun := max(0, slices.IndexFunc(near, func(name string) bool { return strings.HasPrefix(name, word) }))
+		return usagef("%s has no command %q; did you mean %q?", cmd.CommandPath(), word, near[begun])
 	}
 	return usagef("%s has no command %q; there is %s", cmd.CommandPath(), word, names(cmd))
 }

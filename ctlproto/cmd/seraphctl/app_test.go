@@ -27,6 +27,12 @@ func TestWrongUse(t *testing.T) {
 		{"--socket: control socket: empty path", []string{"version", "--socket", ""}},
 		{"ul wants one of: add, dump, rm, show", []string{"ul"}},
 		{`did you mean "show"?`, []string{"ul", "shwo"}},
+		{`seraphctl domain has no command "list"; did you mean "show"?`, []string{"domain", "list"}},
+		{`seraphctl rule has no command "set"; did you mean "add"?`, []string{"rule", "set", "alice", "busy"}},
+		{`seraphctl has no command "delete"; did you mean "rm"?`, []string{"delete", "alice"}},
+		{`seraphctl acl has no command "add"; did you mean "grant"?`, []string{"acl", "add", "alice", "pstn"}},
+		{`seraphctl dlg has no command "show"; did you mean "list"?`, []string{"dlg", "show"}},
+		{`seraphctl domain has no command "zzz"; there is add, reload, rm, show`, []string{"domain", "zzz"}},
 		{"db wants one of: import-kamailio, migrate, status", []string{"db"}},
 		{"db status takes no arguments", []string{"db", "status", "x"}},
 		{`has no command "\x1b[1m"`, []string{"\x1b[1m"}},
@@ -152,4 +158,17 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestSocketHasBothNames: the control socket's path may be named as with seraph-proxy; the help
+// names one.
+func TestSocketHasBothNames(t *testing.T) {
+	d := emptyDesk(t)
+	for _, flag := range []string{"--ctl", "--socket"} {
+		d.refuses(exitUnreachable, []string{"online", flag, "/nonexistent/x.sock"}, "nothing listens on /nonexistent/x.sock (--socket names another one)")
+		d.refuses(exitUnreachable, []string{flag + "=/nonexistent/x.sock", "online"}, "nothing listens on /nonexistent/x.sock")
+	}
+	if out := d.must("--help"); strings.Contains(out, "--ctl") || !strings.Contains(out, "--socket PATH") {
+		t.Errorf("the help is\n%s", out)
+	}
 }

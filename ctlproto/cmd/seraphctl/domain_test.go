@@ -9,6 +9,21 @@ import (
 	"seraph/ctlproto/ctltest"
 )
 
+// TestAddressIsNoDefaultDomain: where the router is served at its address, too, a name without
+// a domain is still one of the only domain that has a name.
+func TestAddressIsNoDefaultDomain(t *testing.T) {
+	d := newDesk(t)
+	d.add("alice@example.org", "x")
+	for _, host := range []string{"127.0.0.1", "[2001:db8::1]"} {
+		d.must("domain", "add", host)
+		if out := d.must("show", "alice"); !strings.Contains(out, "alice@example.org") {
+			t.Errorf("with the domain %s: %s", host, out)
+		}
+	}
+	d.must("domain", "add", "example.com")
+	d.refuses(exitUsage, []string{"show", "alice"}, `"alice" has no domain; write alice@DOMAIN with one of: 127.0.0.1, [2001:db8::1], example.com, example.org`)
+}
+
 func TestDomains(t *testing.T) {
 	d := newDesk(t)
 	router := d.withRouter(map[string]ctltest.Handler{"domain.reload": done})

@@ -89,6 +89,11 @@ func (a *app) ruleAdd(ctx context.Context, db *store.DB, r store.CallRule) error
 	if err != nil {
 		return wrongField(err, ruleWords)
 	}
+	if to, err := aor.Parse(r.Target, ""); err == nil { // no telephone number
+		if err := checkTarget(ctx, db, r, to); err != nil {
+			return err
+		}
+	}
 	switch err := db.CallRules.Set(ctx, r); {
 	case errors.Is(err, store.ErrFull):
 		return fmt.Errorf("%s has %d rules, more are not possible", r.Owner, store.MaxCallRules)
@@ -100,6 +105,28 @@ func (a *app) ruleAdd(ctx context.Context, db *store.DB, r store.CallRule) error
 	}
 	a.tell(ctx, false, "it knows the rule after its next look at the database", reloadRules)
 	return a.done(ruleLineOf(r), "%s has the rule: %s", r.Owner, ruleText(r))
+}
+
+// checkTarget refuses targets to which the router forwards nothing: an alias of the owner's, and
+// a port or another host in one of our domains.
+func checkTarget(ctx context.Context, db *store.DB, r store.CallRule, to aor.AOR) error {
+	switch owner, err := db.Aliases.Resolve(ctx, to); {
+	case err == nil && owner == r.Owner:
+		return usagef("TARGET is an alias of the owner's: the call would come back to %s", r.Owner)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return databaseError(err)
+	}
+	domains, err := db.Domains.List(ctx)
+	if err != nil {
+		return databaseError(err)
+	}
+	ours := func(name string) bool {
+		return slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == name })
+	}
+	if aor.Beside(r.Target, ours) {
+		return usagef("TARGET is in a domain of ours, where no call is forwarded to a port or a host beside it: use %s", to.URI())
+	}
+	return nil
 }
 
 func (a *app) ruleRm(ctx context.Context, db *store.DB, r store.CallRule) error {

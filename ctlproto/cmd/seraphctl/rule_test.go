@@ -56,6 +56,7 @@ func TestRules(t *testing.T) {
 func TestRulesRefuse(t *testing.T) {
 	d := newDesk(t)
 	d.add("alice", "x")
+	d.must("alias", "add", "100", "alice")
 	n := len(d.audited())
 	d.refuses(exitUsage, []string{"rule"}, "rule wants one of: add, rm, show")
 	d.refuses(exitUsage, []string{"rule", "add", "alice"}, "rule add: KIND is missing")
@@ -63,6 +64,9 @@ func TestRulesRefuse(t *testing.T) {
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "always"}, "TARGET is not an address that can be called")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "always", "alice"}, "TARGET is the owner's own address")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "dnd", "bob"}, "TARGET is only for the kinds that forward")
+	d.refuses(exitUsage, []string{"rule", "add", "alice", "busy", "sips:100@example.org"}, "TARGET is an alias of the owner's: the call would come back to alice@example.org")
+	d.refuses(exitUsage, []string{"rule", "add", "alice", "busy", "sip:bob@EXAMPLE.org:5070"},
+		"TARGET is in a domain of ours, where no call is forwarded to a port or a host beside it: use sip:bob@example.org")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "block", "eve"}, "PATTERN is neither an address like")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "noanswer", "bob", "--seconds", "3"}, "--seconds is not from 5 to 180")
 	d.refuses(exitUsage, []string{"rule", "rm", "alice", "always", "bob"}, "leave")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,11 +44,14 @@ func (a *app) scriptReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.writeRemarks(result.Remarks); err != nil {
+		return err
+	}
 	switch {
 	case a.asJSON():
 		err = a.writeJSON(result)
 	case !result.OK:
-		err = a.writeFaults("the script", ctlproto.ScriptCheckResult{Errors: result.Errors})
+		err = a.writeFaults(result.Errors)
 	case len(result.AtNextStart) > 0:
 		_, err = fmt.Fprintf(a.out, "reloaded; at the next start of the router only: %s\n", safe(strings.Join(result.AtNextStart, ", ")))
 	case !a.quiet:
@@ -73,17 +77,21 @@ func (a *app) scriptCheck(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if a.asJSON() {
-		if err := a.writeJSON(result); err != nil {
-			return err
-		}
-	} else if err := a.writeFaults(file, result); err != nil {
+	if err := a.writeRemarks(result.Remarks); err != nil {
 		return err
 	}
-	if !result.OK {
+	switch {
+	case a.asJSON():
+		err = a.writeJSON(result)
+	case !result.OK:
+		err = a.writeFaults(result.Errors)
+	case !a.quiet:
+		_, err = fmt.Fprintf(a.out, "%s: ok\n", safe(file))
+	}
+	if err == nil && !result.OK {
 		return errShown
 	}
-	return nil
+	return err
 }
 
 // readScript reads the script here, with the operator's rights. Its absolute
@@ -108,17 +116,26 @@ func (a *app) readScript(file string) (p ctlproto.ScriptCheckParams, err error) 
 	return p, nil
 }
 
-// writeFaults prints the faults of a script as compilers do, or that it has none.
-func (a *app) writeFaults(file string, result ctlproto.ScriptCheckResult) error {
-	if result.OK {
-		if a.quiet {
-			return nil
-		}
-		_, err := fmt.Fprintf(a.out, "%s: ok\n", safe(file))
-		return err
+// writeRemarks prints what the author of a script without faults should know: notes not to
+// who wants it quiet.
+func (a *app) writeRemarks(list []ctlproto.ScriptError) error {
+	if a.asJSON() {
+		return nil // they stand in the result
 	}
-	for _, e := range result.Errors {
-		if _, err := fmt.Fprintf(a.out, "%s:%d:%d: %s\n", safe(e.File), e.Line, e.Column, safe(e.Message)); err != nil {
+	if a.quiet {
+		list = slices.DeleteFunc(list, func(e ctlproto.ScriptError) bool { return e.Kind == ctlproto.ScriptNote })
+	}
+	return a.writeFaults(list)
+}
+
+// writeFaults prints the faults of a script, or remarks, as compilers do.
+func (a *app) writeFaults(list []ctlproto.ScriptError) error {
+	for _, e := range list {
+		kind := ""
+		if e.Kind != "" {
+			kind = safe(e.Kind) + ": "
+		}
+		if _, err := fmt.Fprintf(a.out, "%s:%d:%d: %s%s\n", safe(e.File), e.Line, e.Column, kind, safe(e.Message)); err != nil {
 			return err
 		}
 		if e.Caret == "" {

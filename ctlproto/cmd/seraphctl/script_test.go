@@ -37,6 +37,18 @@ func TestScriptCheck(t *testing.T) {
 		t.Errorf("quiet: %q", out)
 	}
 
+	result.Remarks = []ctlproto.ScriptError{
+		{File: file, Line: 1, Column: 1, Message: "children has no effect here", Caret: "children=8\n^", Kind: ctlproto.ScriptNote},
+		{File: file, Line: 2, Column: 1, Message: "nothing leads to route[9]", Kind: ctlproto.ScriptWarning},
+	}
+	remarks := file + ":1:1: note: children has no effect here\n    children=8\n    ^\n" + file + ":2:1: warning: nothing leads to route[9]\n"
+	if out := d.must("script", "check", file); out != remarks+file+": ok\n" {
+		t.Errorf("remarks: %q", out)
+	}
+	if out := d.must("script", "check", file, "-q"); out != file+":2:1: warning: nothing leads to route[9]\n" {
+		t.Errorf("remarks, quiet: %q", out)
+	}
+
 	result = ctlproto.ScriptCheckResult{Errors: []ctlproto.ScriptError{
 		{File: file, Line: 3, Column: 2, Message: "unknown function \"t_rely\"\x1b[1m", Caret: "\tt_rely();\n\t^"},
 		{File: "other.cfg", Line: 1, Column: 1, Message: "no such file"},
@@ -81,6 +93,10 @@ func TestScriptReload(t *testing.T) {
 	}
 	result.AtNextStart = []string{"listen", "usrloc.db_mode"}
 	if out := d.must("script", "reload"); out != "reloaded; at the next start of the router only: listen, usrloc.db_mode\n" {
+		t.Errorf("%q", out)
+	}
+	result.Remarks = []ctlproto.ScriptError{{File: "seraph.cfg", Line: 2, Column: 1, Message: "nothing leads to route[9]", Kind: ctlproto.ScriptWarning}}
+	if out := d.must("script", "reload"); out != "seraph.cfg:2:1: warning: nothing leads to route[9]\nreloaded; at the next start of the router only: listen, usrloc.db_mode\n" {
 		t.Errorf("%q", out)
 	}
 	result = ctlproto.ScriptReloadResult{Errors: []ctlproto.ScriptError{{File: "seraph.cfg", Line: 3, Column: 2, Message: "wrong", Caret: "x\n^"}}}

@@ -56,6 +56,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.Int64VarP(&o.megabytes, "shm-mem", "m", 0, "megabytes that transactions and dialogs may hold; beyond it new requests get 503 (default: the script's shm_mem_size, else a third of the memory that the process may have, 4096 at most)")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.version, "version", false, "say the version and end")
+	f.SetNormalizeFunc(socketName)
 	f.Usage = func() {
 		fmt.Fprintf(stderr, "Usage: %s [options]\n\n%s\nSIGHUP reads the script, domains, aliases and groups again; SIGTERM and SIGINT end.\n", daemon.Name, f.FlagUsages())
 	}
@@ -70,6 +71,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	o.Memory = o.megabytes << 20
 	return o, nil
+}
+
+// socketName lets --ctl be called --socket, as with seraphctl.
+func socketName(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "socket" {
+		name = "ctl"
+	}
+	return pflag.NormalizedName(name)
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -138,7 +147,7 @@ func complain(stderr io.Writer, code int, err error) int {
 }
 
 func check(o options, stdout, stderr io.Writer) int {
-	err := daemon.CheckScript(o.Script, o.DB)
+	remarks, err := daemon.CheckScript(o.Script, o.DB)
 	switch {
 	case daemon.IsScriptError(err):
 		fmt.Fprintln(stderr, err)
@@ -150,7 +159,18 @@ func check(o options, stdout, stderr io.Writer) int {
 	if name == "" {
 		name = "the embedded script"
 	}
-	fmt.Fprintf(stdout, "%s: no problem found\n", name)
+	for _, r := range remarks {
+		fmt.Fprintln(stderr, r.Error())
+	}
+	found := "no problem found"
+	switch len(remarks) {
+	case 0:
+	case 1:
+		found += ", 1 remark"
+	default:
+		found += fmt.Sprintf(", %d remarks", len(remarks))
+	}
+	fmt.Fprintf(stdout, "%s: %s\n", name, found)
 	return exitOK
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,46 @@ func TestCheckNamesEverything(t *testing.T) {
 	}
 	if code, _, errs := command("-c", "-f", "/nonexistent/seraph.cfg"); code != exitFail || !strings.Contains(errs, "no such file") {
 		t.Errorf("a file that is not there: %d, %s", code, errs)
+	}
+}
+
+// TestCheckRemarks: -c says what the start would warn of, each with its place, and what has no
+// effect, and the exit code is still 0.
+func TestCheckRemarks(t *testing.T) {
+	file := write(t, "seraph.cfg", "loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nuser=ser\nchildren=8\nroute { route(1); t_relay(); }\n"+
+		"route[1] { if (src_ip==10.0.0.1) { sl_send_reply(\"403\",\"no\"); drop; } }\nroute[9] { t_relay(); }\n"+
+		"loadmodule \"msilo.so\"\nmodparam(\"msilo\", \"contact_hdr\", \"Contact: <sip:x@example.org>\\r\\n\")\n")
+	code, out, errs := command("-c", "-f", file)
+	if code != exitOK || out != file+": no problem found, 5 remarks\n" {
+		t.Errorf("-c: %d, %q", code, out)
+	}
+	for _, want := range []string{
+		file + ":3:1: warning: user has no effect: start the proxy as that user, in that folder: it never changes either\n    user=ser\n    ^\n",
+		file + ":4:1: note: children has no effect here\n    children=8\n    ^\n",
+		file + ":6:63: warning: drop ends this route block only, as in SER: exit ends the script\n",
+		file + ":7:1: warning: nothing leads to route[9]\n    route[9] { t_relay(); }\n    ^\n",
+		file + ":9:19: warning: parameter contact_hdr of msilo has no effect: a MESSAGE has no Contact (RFC 3428 section 4)\n",
+	} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("-c says\n%s\nand lacks %s", errs, want)
+		}
+	}
+}
+
+// TestSocketHasBothNames: the control socket's path may be named as with seraphctl; the help
+// names one.
+func TestSocketHasBothNames(t *testing.T) {
+	for _, flag := range []string{"--ctl", "--socket"} {
+		o, err := parse([]string{flag, "/x/ctl.sock"}, io.Discard)
+		if err != nil || o.Control != "/x/ctl.sock" {
+			t.Errorf("%s: %q, %v", flag, o.Control, err)
+		}
+	}
+	if _, _, help := command("--help"); strings.Contains(help, "--socket") || !strings.Contains(help, "--ctl") {
+		t.Errorf("the help is %s", help)
+	}
+	if code, _, errs := command("--sockets", "/x"); code != exitUsage || !strings.Contains(errs, "unknown flag: --sockets") {
+		t.Errorf("%d, %s", code, errs)
 	}
 }
 

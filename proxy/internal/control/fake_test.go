@@ -206,11 +206,14 @@ func (f *fakeProxy) Statuses(_ context.Context, viewer aor.AOR, addresses []aor.
 	return statuses, f.broken
 }
 
-func (f *fakeProxy) Check(name, text string, _ bool) []ctlproto.ScriptError {
+func (f *fakeProxy) Check(name, text string, _ bool) (faults, remarks []ctlproto.ScriptError) {
 	if text == "good" {
-		return nil
+		return nil, nil
 	}
-	return slices.Repeat([]ctlproto.ScriptError{{File: name, Line: 1, Column: 1, Message: "bad " + text}}, max(1, strings.Count(text, ";")))
+	if of, ok := strings.CutPrefix(text, "remarkable"); ok {
+		return nil, slices.Repeat([]ctlproto.ScriptError{{File: name, Line: 2, Column: 1, Message: "hm", Kind: ctlproto.ScriptWarning}}, 1+strings.Count(of, ";"))
+	}
+	return slices.Repeat([]ctlproto.ScriptError{{File: name, Line: 1, Column: 1, Message: "bad " + text}}, max(1, strings.Count(text, ";"))), nil
 }
 
 // fakeScriptReload is script.reload.
@@ -220,7 +223,8 @@ func (f fakeScriptReload) Reload(context.Context) (ctlproto.ScriptReloadResult, 
 	if err := f.did("reload script"); err != nil {
 		return ctlproto.ScriptReloadResult{}, err
 	}
-	return ctlproto.ScriptReloadResult{OK: true, AtNextStart: []string{"listen"}}, nil
+	return ctlproto.ScriptReloadResult{OK: true, AtNextStart: []string{"listen"},
+		Remarks: []ctlproto.ScriptError{{File: "seraph.cfg", Line: 2, Column: 1, Message: "hm", Kind: ctlproto.ScriptNote}}}, nil
 }
 
 func (f *fakeProxy) Forget(user aor.AOR) { _ = f.did("forget " + user.String()) }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // FIFOConfig is where a FIFO is and where it answers.
@@ -42,6 +43,8 @@ type FIFO struct {
 	slots  chan struct{}
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	patience time.Duration // fifoPatience
 }
 
 // OpenFIFO makes the pipe, with its final mode. A pipe that nobody reads any more is
@@ -69,7 +72,7 @@ func OpenFIFO(s *Server, cfg FIFOConfig) (*FIFO, error) {
 	if err := removeDeadFIFO(cfg.Path); err != nil {
 		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, err)
 	}
-	f := &FIFO{cfg: cfg, server: s, slots: make(chan struct{}, maxFIFOCalls)}
+	f := &FIFO{cfg: cfg, server: s, slots: make(chan struct{}, maxFIFOCalls), patience: fifoPatience}
 	if err := f.make(gid); err != nil {
 		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, pathReason(err))
 	}
@@ -130,14 +133,17 @@ func removeDeadFIFO(path string) error {
 
 // Serve reads requests until Close.
 func (f *FIFO) Serve() {
-	r := newFIFOReader(f.file)
+	r := newFIFOReader(f.file, f.patience)
 	for {
 		q, err := r.next()
 		switch {
 		case err == nil:
 		case errors.Is(err, errFIFOFraming):
 			f.cfg.Log.Warn("FIFO: request dropped", "error", err)
-			continue
+			if len(q.waiting()) == 0 {
+				continue
+			}
+			q.refused = err
 		default:
 			if f.ctx.Err() == nil {
 				f.cfg.Log.Error("FIFO: reading ended", "error", err)
@@ -170,12 +176,16 @@ type fifoReply struct {
 func (f *FIFO) answer(q fifoRequest, idle func()) {
 	var object jsonRequest
 	name := q.reply
-	if q.object != nil {
+	if q.object != nil && q.refused == nil {
 		if err := object.readJSON(q.object); err != nil {
 			f.cfg.Log.Warn("FIFO: request is no JSON", "error", err)
-			return
+			q.refused = fmt.Errorf("request is no JSON: %w", err)
 		}
 		name = object.Reply
+	}
+	if q.refused != nil {
+		f.refuse(&q)
+		return
 	}
 	pipe := &replyPipe{dir: f.cfg.ReplyDir, name: name}
 	defer pipe.close()
@@ -192,11 +202,33 @@ func (f *FIFO) answer(q fifoRequest, idle func()) {
 	if name == "" || reply.text == nil {
 		return // the caller wants no answer
 	}
-	if err := pipe.write(f.ctx, reply.text); err != nil {
-		f.cfg.Log.Warn("FIFO: reply not delivered", "reply_name", shorten(name), "error", err)
-		if reply.hangUp != nil {
-			reply.hangUp()
-		}
+	if !f.deliver(pipe, reply.text) && reply.hangUp != nil {
+		reply.hangUp()
+	}
+}
+
+// deliver writes a reply and reports whether somebody has it.
+func (f *FIFO) deliver(pipe *replyPipe, text []byte) bool {
+	err := pipe.write(f.ctx, text)
+	if err != nil {
+		f.cfg.Log.Warn("FIFO: reply not delivered", "reply_name", shorten(pipe.name), "error", err)
+	}
+	return err == nil
+}
+
+// refuse answers whoever waits for the answer to something that is no request: a shell that
+// reads its pipe would do so for ever.
+func (f *FIFO) refuse(q *fifoRequest) {
+	reason := printable(q.refused.Error())
+	text := fmt.Appendf(nil, "%d %s\n", fifoBadRequest, reason)
+	if q.object != nil {
+		raw, _ := json.Marshal(map[string]any{"code": fifoBadRequest, "message": reason})
+		text = appendPretty(nil, []jsonMember{{"jsonrpc", json.RawMessage(`"2.0"`)}, {"error", raw}})
+	}
+	for _, name := range q.waiting() {
+		pipe := &replyPipe{dir: f.cfg.ReplyDir, name: name}
+		f.deliver(pipe, text)
+		pipe.close()
 	}
 }
 

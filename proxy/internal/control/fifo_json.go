@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"seraph/ctlproto"
 )
@@ -34,6 +35,24 @@ func (q *jsonRequest) readJSON(object []byte) error {
 		q.ID = nil
 	}
 	return nil
+}
+
+// maxReplyNames bounds those that replyNames finds.
+const maxReplyNames = 4
+
+// replyNames finds the members reply_name in what is no JSON, or more than one request. A
+// text in a string of good JSON is not mistaken for one: its quotes are escaped.
+func replyNames(broken []byte) (names []string) {
+	for rest, more := broken, true; more && len(names) < maxReplyNames; {
+		_, rest, more = bytes.Cut(rest, []byte(`"reply_name"`))
+		value, colon := bytes.CutPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(":"))
+		value, quote := bytes.CutPrefix(bytes.TrimLeft(value, " \t\r\n"), []byte(`"`))
+		name, _, ends := bytes.Cut(value, []byte(`"`))
+		if more && colon && quote && ends && len(name) > 0 && !slices.Contains(names, string(name)) {
+			names = append(names, string(name))
+		}
+	}
+	return names
 }
 
 // jsonCall runs a request of Kamailio's framing; without a text no reply can be made.

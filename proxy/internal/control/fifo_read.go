@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,23 +24,40 @@ const (
 // died, and what comes then is another's.
 const fifoPatience = 3 * time.Second
 
-// fifoRequest is one request of either framing.
+// fifoRequest is one request of either framing. With an error it is what was read, for
+// whoever waits for an answer.
 type fifoRequest struct {
 	object []byte // Kamailio's; nil for SER's
 	// SER's: the command, the name of the caller's pipe, and what follows.
 	command, reply string
 	args           []string
 	headers, body  string // of t_uac_dlg
+
+	refused error // why it is none
+}
+
+// waiting are the names of the pipes in which an answer is waited for although there is no
+// request.
+func (q *fifoRequest) waiting() []string {
+	switch {
+	case q.object != nil:
+		return replyNames(q.object)
+	case q.reply != "":
+		return []string{q.reply}
+	}
+	return nil
 }
 
 // fifoReader takes the pipe's bytes apart.
 type fifoReader struct {
-	file *os.File
-	in   *bufio.Reader
+	file     *os.File
+	in       *bufio.Reader
+	patience time.Duration
+	crlf     bool // the request's lines end so
 }
 
-func newFIFOReader(file *os.File) *fifoReader {
-	return &fifoReader{file: file, in: bufio.NewReader(file)}
+func newFIFOReader(file *os.File, patience time.Duration) *fifoReader {
+	return &fifoReader{file: file, in: bufio.NewReader(file), patience: patience}
 }
 
 // next returns the next request. An error that is errFIFOFraming leaves the reader
@@ -51,7 +69,7 @@ func (r *fifoReader) next() (fifoRequest, error) {
 		if err != nil {
 			return fifoRequest{}, err
 		}
-		_ = r.file.SetReadDeadline(time.Now().Add(fifoPatience))
+		_ = r.file.SetReadDeadline(time.Now().Add(r.patience))
 		switch b {
 		case ' ', '\t', '\r', '\n':
 			_ = r.file.SetReadDeadline(time.Time{})
@@ -62,8 +80,7 @@ func (r *fifoReader) next() (fifoRequest, error) {
 			q, err := r.ser()
 			return q, r.kind(err)
 		default:
-			_, err := r.line()
-			if err := r.kind(err); err != nil {
+			if err := r.kind(r.skip()); err != nil {
 				return fifoRequest{}, err
 			}
 			return fifoRequest{}, fmt.Errorf("%w: want '{' or ':' first, got %q", errFIFOFraming, b)
@@ -71,27 +88,39 @@ func (r *fifoReader) next() (fifoRequest, error) {
 	}
 }
 
+// skip drops the rest of a line, and the lines that came with it, to one that can begin a request.
+func (r *fifoReader) skip() error {
+	for {
+		if _, err := r.line(); err != nil || r.in.Buffered() == 0 {
+			return err
+		}
+		if b, err := r.in.Peek(1); err != nil || strings.IndexByte(":{ \t\r\n", b[0]) >= 0 {
+			return err
+		}
+	}
+}
+
 // kind makes of a request that stays unfinished an error of framing.
 func (r *fifoReader) kind(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w: its end did not come in %v", errFIFOFraming, fifoPatience)
+		return fmt.Errorf("%w: its end did not come in %v", errFIFOFraming, r.patience)
 	}
 	return err
 }
 
 // object reads a JSON object, whose '{' has been read: to the brace that closes it,
-// whatever stands in strings.
+// whatever stands in strings. With an error it returns what there is, of a longer one its
+// two ends.
 func (r *fifoReader) object() ([]byte, error) {
 	object := []byte{'{'}
 	depth, inString, escaped := 1, false, false
 	for depth > 0 {
 		b, err := r.in.ReadByte()
 		if err != nil {
-			return nil, err
+			return object, err
 		}
 		if len(object) == maxFIFOObject {
-			r.drain()
-			return nil, fmt.Errorf("%w: over %d bytes", errFIFOFraming, maxFIFOObject)
+			return append(object, r.drain()...), fmt.Errorf("%w: over %d bytes", errFIFOFraming, maxFIFOObject)
 		}
 		object = append(object, b)
 		switch {
@@ -110,26 +139,52 @@ func (r *fifoReader) object() ([]byte, error) {
 	return object, nil
 }
 
-// drain drops what comes until the pipe is quiet.
-func (r *fifoReader) drain() {
+// drainedEnd is how much of what it drops drain returns, in bytes.
+const drainedEnd = 1 << 10
+
+// drain drops what comes until the pipe is quiet, and returns the end of it.
+func (r *fifoReader) drain() []byte {
+	var end []byte
 	for range 1 << 20 {
 		_ = r.file.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-		if _, err := r.in.ReadByte(); err != nil {
-			return
+		b, err := r.in.ReadByte()
+		if err != nil {
+			break
 		}
+		if len(end) == 2*drainedEnd {
+			end = end[:copy(end, end[drainedEnd:])]
+		}
+		end = append(end, b)
 	}
+	return end
 }
 
-// line reads to the next LF.
+// line reads to the next LF. Blanks at its end are none of it, as in SER: its own scripts
+// have some.
 func (r *fifoReader) line() (string, error) {
+	line, err := r.rawLine()
+	return strings.TrimRight(line, " \t\r"), err
+}
+
+// bodyLine is line with its blanks, and with its CR if the request's own lines have none.
+func (r *fifoReader) bodyLine() (string, error) {
+	line, err := r.rawLine()
+	if r.crlf {
+		line = strings.TrimSuffix(line, "\r")
+	}
+	return line, err
+}
+
+// rawLine reads to the next LF. With an error it returns what there is of the line.
+func (r *fifoReader) rawLine() (string, error) {
 	var line []byte
 	for {
 		b, err := r.in.ReadByte()
 		switch {
 		case err != nil:
-			return "", err
+			return string(line), err
 		case b == '\n':
-			return strings.TrimSuffix(string(line), "\r"), nil
+			return string(line), nil
 		case len(line) == maxFIFOLine:
 			r.drain()
 			return "", fmt.Errorf("%w: a line of over %d bytes", errFIFOFraming, maxFIFOLine)
@@ -139,37 +194,50 @@ func (r *fifoReader) line() (string, error) {
 }
 
 // ser reads a request of SER's FIFO, whose first colon has been read:
-// "command:reply_name", a parameter a line, an empty line.
+// "command:reply_name", a parameter a line, an empty line. Like SER it asks for the empty
+// line only where it cannot know that this was the last parameter, and in the end without.
 func (r *fifoReader) ser() (fifoRequest, error) {
-	first, err := r.line()
+	first, err := r.rawLine()
 	if err != nil {
 		return fifoRequest{}, err
 	}
-	command, reply, ok := strings.Cut(first, ":")
+	r.crlf = strings.HasSuffix(first, "\r")
+	command, reply, ok := strings.Cut(strings.TrimRight(first, " \t\r"), ":")
 	if !ok || command == "" { // this line alone: the next one may be another writer's
 		return fifoRequest{}, fmt.Errorf("%w: want \":command:reply_name\"", errFIFOFraming)
 	}
-	q := fifoRequest{command: command, reply: reply}
-	if command == "t_uac_dlg" {
+	q := fifoRequest{command: strings.ToLower(command), reply: reply}
+	if q.command == serDialogCommand {
 		return q, r.dialogRequest(&q)
 	}
-	for {
+	most, least := maxFIFOLines, 0
+	if known, ok := serCommands()[q.command]; ok {
+		most, least = len(known.names), len(known.names)-known.optional
+	}
+	for len(q.args) < most {
 		line, err := r.line()
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && line == "" && len(q.args) >= least:
+			return q, nil
 		case err != nil:
 			return q, err
 		case line == "":
 			return q, nil
-		case len(q.args) == maxFIFOLines:
-			r.drain()
-			return q, fmt.Errorf("%w: over %d lines", errFIFOFraming, maxFIFOLines)
 		}
 		q.args = append(q.args, line)
 	}
+	if most == maxFIFOLines {
+		r.drain()
+		return q, fmt.Errorf("%w: over %d lines", errFIFOFraming, maxFIFOLines)
+	}
+	return q, nil
 }
 
-// dialogRequest reads what t_uac_dlg has: three lines, then headers and body, each to
-// a line of one dot. The body may hold empty lines, so its dot ends the request.
+// dialogRequest reads what t_uac_dlg has: three lines, then the headers to a line of one dot
+// or an empty one, and the body to a line of one dot: it may hold empty lines. A dot with
+// blanks behind it does not end the body, nor one with a CR in a request whose own lines have none:
+// so who puts there what others have written into a form (serweb does) keeps them from going on with a
+// command of their own.
 func (r *fifoReader) dialogRequest(q *fifoRequest) error {
 	for range 3 {
 		line, err := r.line()
@@ -179,27 +247,27 @@ func (r *fifoReader) dialogRequest(q *fifoRequest) error {
 		q.args = append(q.args, line)
 	}
 	var err error
-	if q.headers, err = r.block(); err != nil {
+	if q.headers, err = r.block(r.line, ".", ""); err != nil {
 		return err
 	}
-	q.body, err = r.block()
+	q.body, err = r.block(r.bodyLine, ".")
 	return err
 }
 
-// block reads lines to one that is a dot.
-func (r *fifoReader) block() (string, error) {
+// block reads lines to one of ends.
+func (r *fifoReader) block(next func() (string, error), ends ...string) (string, error) {
 	var b strings.Builder
 	for {
-		line, err := r.line()
+		line, err := next()
 		switch {
 		case err != nil:
 			return "", err
-		case line == ".":
+		case slices.Contains(ends, line):
 			return b.String(), nil
 		case b.Len() > maxFIFOObject:
 			r.drain()
 			return "", fmt.Errorf("%w: over %d bytes", errFIFOFraming, maxFIFOObject)
 		}
-		b.WriteString(line + "\r\n")
+		b.WriteString(strings.TrimSuffix(line, "\r") + "\r\n")
 	}
 }

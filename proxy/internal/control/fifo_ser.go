@@ -32,6 +32,9 @@ type serReply struct {
 
 var errDump = errors.New("the dump is larger than a reply may be")
 
+// serDialogCommand is the one whose parameters have a form of their own.
+const serDialogCommand = "t_uac_dlg"
+
 // serCommands are SER 0.8's and 0.9's, by name.
 func serCommands() map[string]serCommand {
 	record := []string{"table", "aor"}
@@ -42,6 +45,9 @@ func serCommands() map[string]serCommand {
 		"ps":              {run: (*FIFO).serPs},
 		"arg":             {run: (*FIFO).serArg},
 		"pwd":             {run: (*FIFO).serPwd},
+		"print":           {names: []string{"text"}, run: (*FIFO).serPrint},
+		"domain_reload":   {run: (*FIFO).serDomainReload},
+		"domain_dump":     {run: (*FIFO).serDomainDump},
 		"t_stats":         {run: (*FIFO).serTmStats},
 		"sl_stats":        {run: (*FIFO).serSlStats},
 		"ul_stats":        {run: (*FIFO).serUlStats},
@@ -71,7 +77,7 @@ func (f *FIFO) serCall(ctx context.Context, from caller, q fifoRequest) fifoRepl
 }
 
 func (f *FIFO) serRun(ctx context.Context, from caller, q fifoRequest) (serReply, error) {
-	if q.command == "t_uac_dlg" {
+	if q.command == serDialogCommand {
 		return f.serDialog(ctx, from, q)
 	}
 	command, ok := serCommands()[q.command]
@@ -118,7 +124,7 @@ func (f *FIFO) serVersion(context.Context, []string) (serReply, error) {
 }
 
 func (f *FIFO) serWhich(context.Context, []string) (serReply, error) {
-	names := []string{"t_uac_dlg"}
+	names := []string{serDialogCommand}
 	for name := range serCommands() {
 		names = append(names, name)
 	}
@@ -150,6 +156,26 @@ func (f *FIFO) serArg(context.Context, []string) (serReply, error) {
 func (f *FIFO) serPwd(context.Context, []string) (serReply, error) {
 	dir, err := os.Getwd()
 	return serReply{text: dir + "\n"}, err
+}
+
+func (f *FIFO) serPrint(_ context.Context, a []string) (serReply, error) {
+	return serReply{text: printable(a[0]) + "\n"}, nil
+}
+
+func (f *FIFO) serDomainReload(ctx context.Context, _ []string) (serReply, error) {
+	_, err := f.run(ctx, ctlproto.MethodDomainReload)
+	return serReply{reason: "Domain table reloaded"}, err
+}
+
+func (f *FIFO) serDomainDump(context.Context, []string) (serReply, error) {
+	if f.server.cfg.DomainList == nil {
+		return serReply{}, unavailable("domain")
+	}
+	var b strings.Builder
+	for _, domain := range f.server.domains() {
+		b.WriteString(domain + "\n")
+	}
+	return serReply{text: b.String()}, nil
 }
 
 func (f *FIFO) serTmStats(context.Context, []string) (serReply, error) {

@@ -31,13 +31,18 @@ func (l logLines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// dropped waits for the log to say that a request was dropped or not answered.
-func (p *pipe) dropped(request string) {
+// dropped waits for the log to say why a request was dropped or not answered.
+func (p *pipe) dropped(request, why string) {
 	p.t.Helper()
-	select {
-	case <-p.log:
-	case <-time.After(10 * time.Second):
-		p.t.Fatalf("nothing logged about %.60q", request)
+	for late := time.After(30 * time.Second); ; {
+		select {
+		case line := <-p.log:
+			if strings.Contains(line, why) {
+				return
+			}
+		case <-late:
+			p.t.Fatalf("the log says no %q about %.60q", why, request)
+		}
 	}
 }
 
@@ -53,6 +58,7 @@ func openPipe(t *testing.T) *pipe {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.patience = 300 * time.Millisecond
 	served := make(chan struct{})
 	go func() { f.Serve(); close(served) }()
 	t.Cleanup(func() {
@@ -166,6 +172,10 @@ func TestFIFOSpeaksSER(t *testing.T) {
 		{"uptime", ":uptime:uptime\n\n", "200 ok\nNow: ", ""},
 		{"version", ":version:version\n\n", "200 ok\nServer: seraph-proxy 0.1.0\n", ""},
 		{"nosuch", ":fly:nosuch\n\n", "500 command 'fly' not available\n", ""},
+		{"print", ":print:print\nhello\n\n", "200 ok\nhello\n", ""},
+		{"domains", ":domain_reload:domains\n\n", "200 Domain table reloaded\n", "reload"},
+		{"domdump", ":domain_dump:domdump\n\n", "200 ok\nexample.net\nexample.org\n", ""},
+		{"trusted", ":trusted_reload:trusted\n\n", "500 command 'trusted_reload' not available\n", ""},
 		{"few", ":ul_rm:few\nlocation\n\n", "400 ul_rm: 1 parameters, want table, aor\n", ""},
 		{"tstats", ":t_stats:tstats\n\n", "200 ok\nCurrent: 3 (0 waiting) Total: 0 (0 local)\nReplied localy: 0\nCompletion status 6xx: 0, 5xx: 0, 4xx: 0, 3xx: 0,2xx: 7\n", ""},
 		{"slstats", ":sl_stats:slstats\n\n", "200 ok\n200: 9 202: 0 2xx: 0\n", ""},
@@ -187,7 +197,7 @@ func TestFIFOSpeaksSER(t *testing.T) {
 		{"dlgbad", ":t_uac_dlg:dlgbad\nPRACK\nsip:alice@example.org\n.\nx\n.\n.\n\n", "400 Invalid params: headers: no way\n", ""},
 		{"dlghop", ":t_uac_dlg:dlghop\nINVITE\nsip:alice@example.org\nsip:192.0.2.99\nx\n.\n.\n\n", "400 ", ""},
 		{"arg", ":arg:arg\n\n", "200 ok\n", ""},
-		{"which", ":which:which\n\n", "200 ok\narg\nps\npwd\n", ""},
+		{"which", ":which:which\n\n", "200 ok\narg\ndomain_dump\n", ""},
 	} {
 		before := len(p.proxy.done)
 		if got := p.call(tc.name, tc.request); !strings.HasPrefix(got, tc.want) {
@@ -195,6 +205,67 @@ func TestFIFOSpeaksSER(t *testing.T) {
 		}
 		did := strings.Join(p.proxy.done[before:], "\n")
 		if tc.did != "" && !strings.HasPrefix(did, tc.did) {
+			t.Errorf("%s: did %q, want %q", tc.name, did, tc.did)
+		}
+	}
+}
+
+// TestFIFOAnswersBroken: who waits for the answer to something that is no request learns that,
+// instead of waiting for ever.
+func TestFIFOAnswersBroken(t *testing.T) {
+	p := openPipe(t)
+	for _, tc := range []struct{ name, request, want string }{
+		{"quoted", "{\n  \"method\": \"ul.add\",\n  \"params\": [\"location\",\"bob@example.org\",\"sip:\"q\"@192.0.2.1\"],\n  \"reply_name\": \"quoted\",\n  \"id\": 1\n}\n", "request is no JSON"},
+		{"oddly", "{\n  \"params\": [\"location\",\"sip:\"q@192.0.2.1\"],\n  \"reply_name\": \"oddly\",\n  \"id\": 1\n}\n", "its end did not come"},
+		{"large", "{\"params\": [\"" + strings.Repeat("x", 9<<10) + "\"], \"reply_name\": \"large\"}\n", "over 8192 bytes"},
+		{"wrongly", `{"method":["core.version"],"params":["\"reply_name\": \"another\""],"reply_name":"wrongly"}`, "request is no JSON"},
+		{"unended", ":ul_rm_contact:unended\nlocation\n", "400 no request: its end did not come"},
+		{"nobody", ":t_uac_dlg:nobody\nMESSAGE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n\n", "400 no request: its end did not come"},
+	} {
+		another := p.reader("another")
+		got := p.call(tc.name, tc.request)
+		if !strings.Contains(got, tc.want) || !strings.Contains(got, "400") {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+		select {
+		case got := <-another:
+			t.Errorf("%s: somebody else got %q", tc.name, got)
+		default:
+		}
+		if err := os.Remove(filepath.Join(p.dir, "another")); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(p.proxy.done) != 0 {
+		t.Errorf("done: %q", p.proxy.done)
+	}
+}
+
+// TestFIFOForgives: blanks and CRs at the ends of lines, capitals in a command's name and a
+// missing empty line at the end mean what they meant to SER.
+func TestFIFOForgives(t *testing.T) {
+	p := openPipe(t)
+	const sent = "request INVITE sip:alice@example.org|From: sip:c@192.0.2.1:5060\r\nTo: sip:alice@example.org\r\n|"
+	for _, tc := range []struct{ name, request, want, did string }{
+		{"crlf", ":ul_show_contact:crlf\r\nlocation\r\nalice@example.org \t\r\n\r\n", "200 OK\n<sip:alice@192.0.2.1>", ""},
+		{"capitals", ":UL_Show_Contact:capitals \nlocation \nalice@example.org\n\n", "200 OK\n<sip:alice@192.0.2.1>", ""},
+		{"noend", ":ul_show_contact:noend\nlocation\nalice@example.org\n", "200 OK\n<sip:alice@192.0.2.1>", ""},
+		{"noparams", ":version:noparams\n", "200 ok\nServer: ", ""},
+		{"short", ":ul_add:short\nlocation\nalice@example.org\nsip:alice@192.0.2.7\n3600\n1.0\n", "200 Added to table\n", "add alice@example.org "},
+		{"unknown", ":t_hash:unknown\n", "500 command 't_hash' not available\n", ""},
+		{"eof", ":no_such:eof\nEOF\n\n", "500 command 'no_such' not available\n", ""},
+		{"two", ":version:\n:version:two\n\n", "200 ok\nServer: ", ""},
+		{"method", ":t_uac_dlg:method\nINVITE \nsip:alice@example.org\t\n. \nFrom: sip:c@!! \nTo: sip:alice@example.org\n. \nv=0 \n.\n", "200 Fine\n", sent + "v=0 \r\n"},
+		{"blank", ":t_uac_dlg:blank\nINVITE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n  \nhello\n.\n\n", "200 Fine\n", sent + "hello\r\n"},
+		{"form", ":t_uac_dlg:form\nINVITE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\nhi\r\n.\r\n:ul_flush:\r\n\r\n.\n\n", "200 Fine\n", sent + "hi\r\n.\r\n:ul_flush:\r\n\r\n"},
+		{"dos", ":t_uac_dlg:dos\r\nINVITE\r\nsip:alice@example.org\r\n.\r\nFrom: sip:c@!!\r\nTo: sip:alice@example.org\r\n.\r\nhi\r\n.\r\n\r\n", "200 Fine\n", sent + "hi\r\n"},
+		{"dot", ":t_uac_dlg:dot\nINVITE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\n. \n:ul_flush:\n\n.\n\n", "200 Fine\n", sent + ". \r\n:ul_flush:\r\n\r\n"},
+	} {
+		before := len(p.proxy.done)
+		if got := p.call(tc.name, tc.request); !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+		if did := strings.Join(p.proxy.done[before:], "\n"); !strings.HasPrefix(did, tc.did) || tc.did == "" && did != "" {
 			t.Errorf("%s: did %q, want %q", tc.name, did, tc.did)
 		}
 	}
@@ -211,13 +282,17 @@ func TestFIFOSurvives(t *testing.T) {
 	if err := os.Symlink(victim, filepath.Join(p.dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{
-		"garbage\n", `{"method":["core.version"]}`, `{"method":"core.version","reply_name":"../victim"}`, `{"method":"core.version","reply_name":"victim"}`,
-		`{"method":"core.version","reply_name":"link"}`, ":version:../victim\n\n", ":\n\n", ":version\n\n", "{\"a\":\"" + strings.Repeat("x", 9000) + "\"}\n",
-		":ul_add:x\n" + strings.Repeat("line\n", 300) + "\n", ":ul_add:" + strings.Repeat("y", 5000) + "\n\n", "{\"method\":",
+	const notAllowed, dropped = "a character that is not allowed", "request dropped"
+	for _, tc := range []struct{ text, why string }{
+		{"garbage\n", dropped}, {`{"method":["core.version"]}`, "request is no JSON"},
+		{`{"method":"core.version","reply_name":"../victim"}`, notAllowed}, {`{"method":"core.version","reply_name":"victim"}`, "no FIFO of its own"},
+		{`{"method":"core.version","reply_name":"link"}`, "reply not delivered"}, {`{"method":"x"y","reply_name":"link"}`, "reply not delivered"},
+		{`{"method":"x"y","reply_name":"../victim"}`, notAllowed}, {":version:../victim\n\n", notAllowed}, {":\n\n", dropped}, {":version\n\n", dropped},
+		{"{\"a\":\"" + strings.Repeat("x", 9000) + "\"}\n", dropped}, {":no_such:\n" + strings.Repeat("line\n", 300) + "\n", dropped},
+		{":ul_rm:\n" + strings.Repeat("line\n", 300) + "\n", dropped}, {":ul_add:" + strings.Repeat("y", 5000) + "\n\n", dropped}, {"{\"method\":", dropped},
 	} {
-		p.write(text)
-		p.dropped(text)
+		p.write(tc.text)
+		p.dropped(tc.text, tc.why)
 	}
 	if got := p.call("after", ":version:after\n\n"); got != "200 ok\nServer: seraph-proxy 0.1.0\n" {
 		t.Errorf("after the garbage: %q", got)
@@ -267,9 +342,15 @@ func TestFIFORefusesToOpen(t *testing.T) {
 func FuzzFIFO(f *testing.F) {
 	f.Add([]byte(`{"method":"ul.lookup","params":{"a":"b\n","c":[1,{"d":0x1}]},"reply_name":"x","id":1}`))
 	f.Add([]byte("{\"a\":\"\\\"}\"}"))
+	f.Add([]byte("{\"reply_name\" : \"a\", \"reply_name\":\"\", \"reply_name\""))
 	f.Fuzz(func(t *testing.T, object []byte) {
 		out := lenientJSON(object)
 		_ = byOrder(out)
+		for _, name := range replyNames(object) {
+			if name == "" || strings.Contains(name, `"`) {
+				t.Errorf("reply_name %q", name)
+			}
+		}
 		_ = appendPretty(nil, []jsonMember{{"result", out}})
 	})
 }

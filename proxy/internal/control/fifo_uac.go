@@ -50,7 +50,8 @@ func (s *Server) sendable(r *UacRequest, nextHop, socket string) error {
 	if s.cfg.Requests == nil {
 		return unavailable("tm")
 	}
-	for name, value := range map[string]string{"nexthop": nextHop, "socket": socket} {
+	r.URI = strings.TrimSpace(r.URI)
+	for name, value := range map[string]string{"nexthop": strings.TrimSpace(nextHop), "socket": strings.TrimSpace(socket)} {
 		if value != "" && value != "." && !strings.EqualFold(value, r.URI) {
 			return ctlproto.InvalidParam(name, fmt.Sprintf("want %q: requests go where the routing script sends them", "."))
 		}

@@ -155,18 +155,18 @@ type Presence interface {
 
 // Script checks a routing script without running it.
 type Script interface {
-	// Check returns every fault of text; name stands for it in messages, and
-	// if it is a path, relative includes start in its folder. read says that the
-	// proxy has read the text from its file: then nothing is shown of it unless it
-	// is a script.
-	Check(name, text string, read bool) []ctlproto.ScriptError
+	// Check returns every fault of text, or where there is none the remarks on it;
+	// name stands for it in messages, and if it is a path, relative includes start in
+	// its folder. read says that the proxy has read the text from its file: then
+	// nothing is shown of it unless it is a script.
+	Check(name, text string, read bool) (faults, remarks []ctlproto.ScriptError)
 }
 
 // ScriptFunc is a function that is a Script.
-type ScriptFunc func(name, text string, read bool) []ctlproto.ScriptError
+type ScriptFunc func(name, text string, read bool) (faults, remarks []ctlproto.ScriptError)
 
 // Check calls f.
-func (f ScriptFunc) Check(name, text string, read bool) []ctlproto.ScriptError {
+func (f ScriptFunc) Check(name, text string, read bool) (faults, remarks []ctlproto.ScriptError) {
 	return f(name, text, read)
 }
 

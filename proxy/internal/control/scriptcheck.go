@@ -16,7 +16,7 @@ const (
 	// maxScript is the longest script that is read from a file, in bytes; one
 	// in a request is bounded by the request.
 	maxScript = ctlproto.MaxRequest
-	// maxScriptErrors is how many faults a result lists.
+	// maxScriptErrors is how many faults, and remarks, a result lists.
 	maxScriptErrors = 200
 	// maxFilePath is PATH_MAX.
 	maxFilePath = 4096
@@ -47,9 +47,13 @@ func (s *Server) scriptCheck(_ context.Context, p *params) (any, error) {
 	if file == "" {
 		file = "script"
 	}
-	faults := s.cfg.Script.Check(file, text, readFile)
-	listed := append([]ctlproto.ScriptError{}, faults[:min(len(faults), maxScriptErrors)]...)
-	return ctlproto.ScriptCheckResult{OK: len(faults) == 0, Errors: listed}, nil
+	faults, remarks := s.cfg.Script.Check(file, text, readFile)
+	return ctlproto.ScriptCheckResult{OK: len(faults) == 0, Errors: listed(faults), Remarks: listed(remarks)}, nil
+}
+
+// listed are as many as a result has, [] for none.
+func listed(all []ctlproto.ScriptError) []ctlproto.ScriptError {
+	return append([]ctlproto.ScriptError{}, all[:min(len(all), maxScriptErrors)]...)
 }
 
 // scriptReload makes the proxy read its script again.
@@ -61,7 +65,7 @@ func (s *Server) scriptReload(ctx context.Context, p *params) (any, error) {
 	if err != nil {
 		return nil, ctlproto.Errorf(ctlproto.CodeRefused, "the old script stays in force: %s", err)
 	}
-	result.Errors = append([]ctlproto.ScriptError{}, result.Errors[:min(len(result.Errors), maxScriptErrors)]...)
+	result.Errors, result.Remarks = listed(result.Errors), listed(result.Remarks)
 	result.AtNextStart = append([]string{}, result.AtNextStart...)
 	return result, nil
 }

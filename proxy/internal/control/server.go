@@ -13,9 +13,11 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/seldom"
 	"seraph/sql/aor"
 )
 
@@ -52,6 +54,10 @@ type Config struct {
 	Aliases      Reloader // alias.reload
 	Groups       Reloader // group.reload
 	TLS          Reloader // tls.reload
+
+	// Relieve frees a file descriptor, if it can, when there is none to accept a connection
+	// with; nil for never.
+	Relieve func() bool
 
 	Guards Guards
 	// CallModules decide where calls go.
@@ -104,7 +110,8 @@ type Server struct {
 	stopping context.Context
 	stop     context.CancelFunc
 
-	feeds feeds
+	feeds     feeds
+	acceptLog seldom.Gate
 
 	mu        sync.Mutex
 	closing   bool
@@ -170,8 +177,13 @@ func (s *Server) Serve(l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default: // out of descriptors, for one: it passes
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.cfg.Log.Warn("control socket: accept failed", "error", err, "retry_in", pause)
+			pause = min(max(2*pause, leastPause), mostPause)
+			if s.relieved(err) {
+				pause = leastPause
+			}
+			if s.acceptLog.Pass(time.Now(), time.Minute, 1) {
+				s.cfg.Log.Warn("control socket: accept failed", "error", err, "retry_in", pause)
+			}
 			select {
 			case <-time.After(pause):
 			case <-s.ctx.Done():
@@ -179,6 +191,17 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 		}
 	}
+}
+
+// leastPause and mostPause bound how long Serve rests when it could not accept.
+const (
+	leastPause = 5 * time.Millisecond
+	mostPause  = time.Second
+)
+
+// relieved asks for a file descriptor where the error says that there is none.
+func (s *Server) relieved(err error) bool {
+	return s.cfg.Relieve != nil && (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && s.cfg.Relieve()
 }
 
 func (s *Server) isClosing() bool {

@@ -3,11 +3,13 @@ package control
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -154,5 +156,57 @@ func TestListenErrors(t *testing.T) {
 	}
 	if raw, err := os.ReadFile(file); string(raw) != "precious" || err != nil {
 		t.Errorf("the file: %q, %v", raw, err)
+	}
+}
+
+// poorListener has no descriptor to accept with for so many times.
+type poorListener struct {
+	net.Listener
+	poor atomic.Int32
+}
+
+func (p *poorListener) Accept() (net.Conn, error) {
+	if p.poor.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return p.Listener.Accept()
+}
+
+// TestOutOfDescriptors: where there is no descriptor to accept with somebody is asked for one, the
+// log says it once, and the client who waits is served.
+func TestOutOfDescriptors(t *testing.T) {
+	path := filepath.Join(shortDir(t), "ctl.sock")
+	l, err := Listen(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	poor := &poorListener{Listener: l}
+	poor.poor.Store(5)
+	asked := 0
+	var log strings.Builder
+	cfg := newFakeProxy().config()
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Relieve = func() bool { asked++; return asked > 1 }
+	s := New(cfg)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(poor) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := ctlproto.Dial(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.CoreVersion(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(log.String(), "too many open files"); asked != 5 || n != 1 {
+		t.Errorf("asked %d times, said %d times: %s", asked, n, log.String())
 	}
 }

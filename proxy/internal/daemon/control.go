@@ -25,7 +25,7 @@ func (d *Daemon) controlConfig() control.Config {
 		},
 		Messages: d.modules.Msilo, Script: control.ScriptFunc(scriptFaults), ScriptReload: scriptReload{d}, Credentials: d.modules.Auth,
 		Domains: d.modules.Domain, DomainList: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group, TLS: d.modules.TLS,
-		Dialogs: d.modules.Dialog,
+		Dialogs: d.modules.Dialog, Relieve: d.layer.Yield,
 	}
 	cfg.Guards, cfg.CallModules = d.guards(), d.callModules()
 	if d.db != nil {

@@ -48,8 +48,8 @@ func TestForwardedCallIsHers(t *testing.T) {
 				callee = carol
 			}
 			switch {
-			case x.target == outside: // where nobody is found
-				alice.ack(invite, toTag(alice.expect("SIP/2.0 5")))
+			case x.target == outside: // where nobody is found: his own answer goes up
+				alice.ack(invite, toTag(alice.expect("SIP/2.0 486")))
 			case x.answers:
 				callee.answer(callee.expect("INVITE"), 200)
 				endTalk(alice, callee)

@@ -14,3 +14,12 @@ func (d *Daemon) gateways() func(a netip.Addr) bool {
 	}
 	return nil
 }
+
+// knownGateways is gateways without those that nobody knows yet where their names lead.
+func (d *Daemon) knownGateways() func(a netip.Addr) bool {
+	gateway, known := d.gateways(), d.modules.Calls.Dispatcher.Known
+	if gateway == nil {
+		return nil
+	}
+	return func(a netip.Addr) bool { return known() && gateway(a) }
+}

@@ -58,11 +58,13 @@ var tagOfBob = []byte("bt")
 // TestGatewaysOfTheScript: a script that has no list of gateways or peers asks for none.
 func TestGatewaysOfTheScript(t *testing.T) {
 	without := newStand(t, "listen=udp:127.0.0.1:0\nloadmodule \"sl.so\"\nroute { sl_send_reply(\"404\", \"Not Found\"); }\n")
-	if without.d.gateways() != nil {
+	if without.d.gateways() != nil || without.d.knownGateways() != nil {
 		t.Error("gateways without a module that knows any")
 	}
 	with := newStand(t, "")
-	if f := with.d.gateways(); f == nil || f(netip.MustParseAddr("192.0.2.10")) {
-		t.Error("the embedded script knows no gateways, or too many")
+	for _, f := range []func(netip.Addr) bool{with.d.gateways(), with.d.knownGateways()} {
+		if f == nil || f(netip.MustParseAddr("192.0.2.10")) {
+			t.Error("the embedded script knows no gateways, or too many")
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/deploy"
 	"seraph/proxy/internal/script"
 	"seraph/proxy/internal/sip"
 	"seraph/sql/store"
@@ -592,5 +594,39 @@ func (s *stand) lock() func() {
 		}
 		conn.Close()
 		db.Close()
+	}
+}
+
+// TestMessageBesideAStalePhone: a message that one phone refuses and another says nothing to waits,
+// as that one's user may not have seen it; one that all phones refuse does not.
+func TestMessageBesideAStalePhone(t *testing.T) {
+	impatient := strings.Replace(deploy.Script(), `t_on_failure("1");`, `t_on_failure("1"); t_set_fr("2000", "1000");`, 1)
+	s := newStand(t, impatient, "alice", "bob", "carol")
+	alice := s.phone("alice")
+	refuses := func(user string) {
+		p := s.phone(user)
+		p.register()
+		go func() {
+			for buf := make([]byte, 65536); ; {
+				n, err := p.conn.Read(buf)
+				if err != nil {
+					return
+				}
+				m := &sip.Message{}
+				if m.Parse(bytes.Clone(buf[:n])) == nil && m.IsRequest {
+					p.answer(m, 404)
+				}
+			}
+		}()
+	}
+	refuses("bob")
+	s.phone("bob").register() // it says nothing
+	refuses("carol")
+	for user, want := range map[string]string{"bob": "SIP/2.0 202", "carol": "SIP/2.0 404"} {
+		alice.start("MESSAGE", "sip:"+user+"@"+testDomain, "stale-"+user, "are you there?")
+		alice.expect(want)
+		if n := s.rows("SELECT COUNT(*) FROM silo WHERE username = ?", user); (n == 1) != (user == "bob") {
+			t.Errorf("%d messages wait for %s", n, user)
+		}
 	}
 }

@@ -21,10 +21,24 @@ var live = []string{"alias", "debug", "max_while_loops"}
 // ReloadScript reads the script again and lets later requests run through it. What is
 // under way goes on with the script that it began with. A script with problems, which
 // the ScriptError lists, leaves the old one in force. waiting names what is, beside the
-// routes, not as the script says until the next start.
+// routes, not as the script says until the next start. The log has either.
 func (d *Daemon) ReloadScript() (waiting []string, err error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	waiting, err = d.tryReload()
+	switch {
+	case err != nil:
+		d.log.Error("script not reloaded, the old one stays in force", "script", d.scriptName(), "error", err)
+	case len(waiting) > 0:
+		d.log.Warn("script reloaded; some changes take effect at the next start only", "script", d.scriptName(), "changes", strings.Join(waiting, " "))
+	default:
+		d.log.Info("script reloaded", "script", d.scriptName())
+	}
+	return waiting, err
+}
+
+// tryReload is ReloadScript without the log.
+func (d *Daemon) tryReload() (waiting []string, err error) {
 	name, text, err := readScript(d.cfg.Script)
 	if err != nil {
 		return nil, err
@@ -47,8 +61,14 @@ func (d *Daemon) ReloadScript() (waiting []string, err error) {
 	d.adopt(p.Globals())
 	d.engine.SetHooks(p)
 	d.program = p
-	d.log.Info("script reloaded", "script", d.scriptName(), "at_next_start", strings.Join(waiting, " "))
 	return waiting, nil
+}
+
+// remarks are those on the script in force.
+func (d *Daemon) remarks() []script.Problem {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	return d.program.Remarks()
 }
 
 // inUse are the modules that have been at work since the start, whether the script
@@ -133,7 +153,7 @@ func (d *Daemon) liveParam(p script.Param) (module.Param, bool) {
 
 // Reload reads the script, the certificates, and the tables of the database again.
 func (d *Daemon) Reload(ctx context.Context) {
-	d.reloadScript()
+	_, _ = d.ReloadScript() // which has logged what became of it
 	reloadAll(ctx, d.log, map[string]control.Reloader{"tls": d.modules.TLS})
 	reloadAll(ctx, d.log, map[string]control.Reloader{
 		"domain": d.modules.Domain, "alias_db": d.modules.Alias, "group": d.modules.Group,
@@ -156,17 +176,6 @@ func reloadAll(ctx context.Context, log *slog.Logger, list map[string]control.Re
 	all.Wait()
 }
 
-// reloadScript is ReloadScript for SIGHUP.
-func (d *Daemon) reloadScript() {
-	waiting, err := d.ReloadScript()
-	switch {
-	case err != nil:
-		d.log.Error("script not reloaded, the old one stays in force", "error", err)
-	case len(waiting) > 0:
-		d.log.Warn("some changes of the script take effect at the next start only", "changes", strings.Join(waiting, " "))
-	}
-}
-
 // scriptReload is script.reload of the control socket.
 type scriptReload struct{ d *Daemon }
 
@@ -180,5 +189,5 @@ func (s scriptReload) Reload(context.Context) (ctlproto.ScriptReloadResult, erro
 	case err != nil:
 		return ctlproto.ScriptReloadResult{}, err
 	}
-	return ctlproto.ScriptReloadResult{OK: true, Errors: []ctlproto.ScriptError{}, AtNextStart: waiting}, nil
+	return ctlproto.ScriptReloadResult{OK: true, Errors: []ctlproto.ScriptError{}, Remarks: asFaults(s.d.remarks()), AtNextStart: waiting}, nil
 }

@@ -113,14 +113,16 @@ func TestReloadOfBadScript(t *testing.T) {
 		if err := os.WriteFile(s.cfg.Script, []byte(x.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		log.Reset()
 		_, err := s.d.ReloadScript()
 		if err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %s", name, err, x.want)
 		}
-		s.d.Reload(t.Context()) // as SIGHUP does
-		if !strings.Contains(log.String(), "script not reloaded, the old one stays in force") {
-			t.Errorf("%s: the log is %s", name, log.String())
+		for way, reload := range bothWays(s) {
+			log.Reset()
+			reload()
+			if strings.Count(log.String(), `level=ERROR msg="script not reloaded, the old one stays in force"`) != 1 {
+				t.Errorf("%s, by %s: the log is %s", name, way, log.String())
+			}
 		}
 		if got := answering(alice, "bad-"+strings.ReplaceAll(name, " ", "-")); got != "old" {
 			t.Errorf("%s: the script %q answers", name, got)
@@ -134,6 +136,41 @@ func TestReloadOfBadScript(t *testing.T) {
 	}
 	if got := answering(alice, "gone"); got != "old" {
 		t.Errorf("a script that is gone: the script %q answers", got)
+	}
+}
+
+// bothWays are the ways in which an operator has the script read again.
+func bothWays(s *stand) map[string]func() {
+	return map[string]func(){
+		"SIGHUP":             func() { s.d.Reload(s.t.Context()) },
+		"the control socket": func() { _, _ = scriptReload{s.d}.Reload(s.t.Context()) },
+	}
+}
+
+// TestReloadLogsWhatWaits: whoever reads the log finds what waits for the next start, however
+// the script was read again, and the answer has the remarks on the script.
+func TestReloadLogsWhatWaits(t *testing.T) {
+	var log bytes.Buffer
+	s := newReloadStand(t)
+	s.d.log = slog.New(slog.NewTextHandler(&log, nil))
+	for way, reload := range bothWays(s) {
+		s.write("new", "udp_workers=2\nuser=ser")
+		log.Reset()
+		reload()
+		if got := log.String(); strings.Count(got, "level=WARN") != 2 || !strings.Contains(got, "take effect at the next start only\" script=") || !strings.Contains(got, "changes=udp_workers") ||
+			!strings.Contains(got, "user has no effect") {
+			t.Errorf("by %s: the log is %s", way, got)
+		}
+		result, err := scriptReload{s.d}.Reload(t.Context())
+		if err != nil || len(result.Remarks) != 1 || result.Remarks[0].Kind != ctlproto.ScriptWarning || !strings.HasPrefix(result.Remarks[0].Message, "user has no effect") {
+			t.Errorf("the remarks are %+v, %v", result.Remarks, err)
+		}
+		s.write("old", "")
+		log.Reset()
+		reload()
+		if got := log.String(); strings.Contains(got, "level=WARN") || strings.Count(got, `msg="script reloaded"`) != 1 {
+			t.Errorf("by %s: the log is %s", way, got)
+		}
 	}
 }
 

@@ -83,18 +83,21 @@ func (d *Daemon) compile() (*script.Program, error) {
 
 // CheckScript compiles the script at path (empty: the embedded one) and returns a
 // ScriptError if anything is wrong with it, or another error if its modules and the
-// command line's db name more than one database. It starts nothing.
-func CheckScript(path, db string) error {
+// command line's db name more than one database. remarks are what the start would log of
+// it, and its notes. It starts nothing.
+func CheckScript(path, db string) (remarks []script.Problem, err error) {
 	name, text, err := readScript(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, problems := compileOnly(name, text, script.Options{})
 	if len(problems) > 0 {
-		return ScriptError(problems)
+		return nil, ScriptError(problems)
 	}
-	_, err = databaseOf(db, p.Modules(), slog.New(slog.DiscardHandler))
-	return err
+	if _, err = databaseOf(db, p.Modules(), slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
+	return p.Remarks(), nil
 }
 
 // DumpScript returns the script at path (empty: the embedded one) as it is compiled,
@@ -120,16 +123,19 @@ func compileOnly(name string, text []byte, opt script.Options) (*script.Program,
 // scriptFaults is script.check of the control socket. Whoever calls it may not be who
 // may read the proxy's files, so that of a file that is no script nothing is shown;
 // read says that the proxy has read the script itself.
-func scriptFaults(name, text string, read bool) []ctlproto.ScriptError {
-	_, problems := compileOnly(name, []byte(text), script.Options{Guarded: true, Given: !read})
-	return asFaults(problems)
+func scriptFaults(name, text string, read bool) (faults, remarks []ctlproto.ScriptError) {
+	p, problems := compileOnly(name, []byte(text), script.Options{Guarded: true, Given: !read})
+	if p == nil {
+		return asFaults(problems), nil
+	}
+	return nil, asFaults(p.Remarks())
 }
 
-// asFaults writes problems as the control protocol has them.
+// asFaults writes problems, and remarks, as the control protocol has them.
 func asFaults(problems []script.Problem) []ctlproto.ScriptError {
 	faults := make([]ctlproto.ScriptError, len(problems))
 	for i, p := range problems {
-		faults[i] = ctlproto.ScriptError{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Caret: p.Caret}
+		faults[i] = ctlproto.ScriptError{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Caret: p.Caret, Kind: p.Kind}
 	}
 	return faults
 }

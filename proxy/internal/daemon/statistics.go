@@ -97,7 +97,7 @@ func (d *Daemon) coreStatistics(yield func(group, name string, value int64)) {
 		"unanswered":   s.Unanswered.Load(),
 		"udp_received": t.UDPReceived, "udp_sent": t.UDPSent, "udp_dropped": t.UDPDropped,
 		"stream_received": t.StreamReceived, "stream_sent": t.StreamSent, "stream_dropped": t.StreamDropped,
-		"connections": uint64(t.Conns), "connections_refused": t.ConnsRefused, "connections_replaced": t.ConnsReplaced, "waiters": uint64(t.Waiters),
+		"connections": uint64(t.Conns), "connections_own": uint64(t.ConnsOwn), "connections_refused": t.ConnsRefused, "connections_replaced": t.ConnsReplaced, "waiters": uint64(t.Waiters),
 		"handshakes": t.Handshakes, "handshakes_failed": t.HandshakesFailed,
 		"stun_answered": t.StunAnswered, "stun_dropped": t.StunDropped,
 		"heap_objects": mem.Mallocs - mem.Frees, "mallocs": mem.Mallocs, "heap_bytes": mem.HeapAlloc,

@@ -15,11 +15,17 @@ func (d *Daemon) transportConfig(listen []transport.Listen) transport.Config {
 		Listen: listen, UDPWorkers: g.UDPWorkers, Malformed: d.engine.RefuseStream, MaxWaiters: maxWaiters,
 		TLS: d.modules.TLS, HandshakeTimeout: d.modules.TLS.HandshakeTimeout(),
 		Origins: d.modules.WebSocket.Origins(), PingInterval: d.modules.WebSocket.Keepalive(),
-		MaxConns: g.Streams.MaxConns, ConnectTimeout: g.Streams.ConnectTimeout,
+		MaxConns: d.connections(len(listen)), ConnectTimeout: g.Streams.ConnectTimeout,
 		WriteTimeout: g.Streams.SendTimeout, IdleTimeout: g.Streams.Lifetime,
 		MaxConnsPerSource: g.Streams.MaxPerSource, MaxHandshakesPerSource: d.modules.TLS.HandshakesPerSource(),
-		StrangerTimeout: g.Streams.StrangerLifetime, Trusted: d.modules.Guards.Permissions.Listed, Needed: d.modules.Dialog.Flows,
+		StrangerTimeout: g.Streams.StrangerLifetime, Trusted: d.modules.Guards.Permissions.Listed, Gateway: d.knownGateways(), Needed: d.flows,
 	}
+}
+
+// flows yields the flows that dialogs and transactions go by.
+func (d *Daemon) flows(yield func(transport.Flow)) {
+	d.modules.Dialog.Flows(yield)
+	d.engine.Table().Flows(yield)
 }
 
 // adoptTLS hands SER's settings of TLS to the module, which checks them.

@@ -48,6 +48,8 @@ type Param struct {
 	Doc string // one line for the module index
 	// Secret says that the value holds a password and is masked wherever it is shown.
 	Secret bool
+	// Idle says why the value has no effect, where it has none: whoever sets it is told.
+	Idle string
 	// Live says that Set may be called while the module works, so that a reload of
 	// the script takes the change. All others take it at the next start.
 	Live bool

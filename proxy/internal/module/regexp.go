@@ -9,11 +9,16 @@ import (
 // errCollating refuses what RE2 would take for something else without a word.
 var errCollating = errors.New("collating elements and equivalence classes ([. and [= between brackets) are not supported")
 
+// AnyCase are the options of the expressions of most functions, which SER and Kamailio compile
+// with REG_ICASE and REG_NEWLINE: ^ and $ are a line's, and neither . nor a bracket expression
+// that begins with ^ matches its end.
+const AnyCase = "(?im)"
+
 // Regexp compiles a regular expression of a script, which is one of POSIX with GNU's
 // additions, as SER's and Kamailio's are: where RE2 writes the same thing otherwise, it is
-// rewritten. options, such as "(?i)", stand before it.
+// rewritten. options, such as AnyCase, stand before it.
 func Regexp(options, text string) (*regexp.Regexp, error) {
-	same, err := fromGNU(text)
+	same, err := fromGNU(text, strings.Contains(options, "m"))
 	if err != nil {
 		return nil, err
 	}
@@ -23,8 +28,8 @@ func Regexp(options, text string) (*regexp.Regexp, error) {
 // escapes are GNU's with their equals in RE2. At the edge of a word \b is what \< and \> are.
 var escapes = map[byte]string{'<': `\b`, '>': `\b`, '`': `\A`, '\'': `\z`}
 
-// fromGNU rewrites an expression for RE2.
-func fromGNU(text string) (string, error) {
+// fromGNU rewrites an expression for RE2; byLine says that it is one for lines.
+func fromGNU(text string, byLine bool) (string, error) {
 	if !strings.ContainsAny(text, `\{[`) {
 		return text, nil
 	}
@@ -46,6 +51,9 @@ func fromGNU(text string) (string, error) {
 			if n, err = bracket(rest); err != nil {
 				return "", err
 			}
+			if byLine {
+				with = withinLine(rest[:n])
+			}
 		}
 		if with == "" {
 			with = text[i : i+n]
@@ -54,6 +62,19 @@ func fromGNU(text string) (string, error) {
 		i += n
 	}
 	return b.String(), nil
+}
+
+// withinLine keeps a bracket expression that begins with ^ from the ends of lines; "" for
+// others.
+func withinLine(expression string) string {
+	rest, ok := strings.CutPrefix(expression, "[^")
+	if !ok {
+		return ""
+	}
+	if rest != "" && (rest[0] == ']' || rest[0] == '-') { // itself, as it stands first
+		rest = `\` + rest
+	}
+	return `[^\n` + rest
 }
 
 // bracket is the length of a bracket expression, as RE2 reads it; all of the text where it

@@ -52,13 +52,46 @@ func TestRegexp(t *testing.T) {
 	}
 }
 
+// TestLineEnds: an expression for lines does not go over the end of one, as with REG_NEWLINE;
+// another one does.
+func TestLineEnds(t *testing.T) {
+	const text = "v=0\r\no=-]x\r\nm=audio 4000\r\n"
+	for _, x := range []struct {
+		expression    string
+		byLine, whole bool
+	}{
+		{`V=0.*audio`, false, true},
+		{`v=0[^x]*o=`, false, true},
+		{`v=0[^]x]*o=`, false, true},
+		{`v=0[^-x]*o=`, false, true},
+		{`v=0[^[:digit:]]*o=`, false, true},
+		{`=[^]x]{2}`, true, true},
+		{`o=[^-]x`, false, false},
+		{`v=0[x\r\n]*o=`, true, true},
+		{`v=0\s*o=`, true, true},
+		{`^m=`, true, false},
+		{`o=[^a]]x`, true, true},
+	} {
+		for options, want := range map[string]bool{AnyCase: x.byLine, "(?is)": x.whole} {
+			re, err := Regexp(options, x.expression)
+			if err != nil {
+				t.Errorf("%s%s: %v", options, x.expression, err)
+				continue
+			}
+			if got := re.MatchString(text); got != want {
+				t.Errorf("%s%s, as %s, matches %q: %v, want %v", options, x.expression, re, text, got, want)
+			}
+		}
+	}
+}
+
 // FuzzRegexp: no text breaks the rewriting, and what has none of its characters stays.
 func FuzzRegexp(f *testing.F) {
 	f.Add(`^sip:\<[[:digit:]]{,4}[^]a]\>`)
 	f.Add(`[[.`)
 	f.Add(`\`)
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := fromGNU(text)
+		got, err := fromGNU(text, false)
 		if err == nil && !strings.ContainsAny(text, `\{`) && got != text {
 			t.Errorf("%q becomes %q", text, got)
 		}

@@ -76,9 +76,25 @@ func parseInt(b []byte) (int64, bool) {
 	return n, true
 }
 
-// Truth is the value as a condition: a number that is not 0, a text that is not
-// empty.
-func (v Value) Truth() bool { return v.Num != 0 || len(v.Str) > 0 }
+// Count is what the value counts as in a condition, as in Kamailio: a number itself, a text
+// the number that it reads as, a + before it allowed, and 0 where it reads as none, or as one
+// of more than 32 bits. Alone it is true above 0, so that what a call has returned means the
+// same as the call; beside && and || and after while it is true unless it is 0, and ! asks
+// whether it is 0.
+func (v Value) Count() int64 {
+	if v.Kind != TextValue {
+		return v.Num
+	}
+	digits := v.Str
+	if len(digits) > 1 && digits[0] == '+' && digits[1] != '-' {
+		digits = digits[1:]
+	}
+	n, ok := parseInt(digits)
+	if !ok || n != int64(int32(n)) {
+		return 0
+	}
+	return n
+}
 
 // Equal compares two values: as numbers where one is a number, else as texts without
 // regard to case. Null is the empty text and the number 0.

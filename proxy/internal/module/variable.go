@@ -45,6 +45,9 @@ func (v *Variable) Writable() bool { return v.def.set != nil }
 // IsNull says that it is $null.
 func (v *Variable) IsNull() bool { return v.name == "null" }
 
+// AVPName is the name of the AVP that the variable is; ok is false for others.
+func (v *Variable) AVPName() (name string, ok bool) { return v.arg, v.name == "avp" }
+
 // Own says that it is the script's own, $var, $avp or a module's, and not the message's.
 func (v *Variable) Own() bool { return v.name == "var" || v.name == "avp" || v.ofModule }
 

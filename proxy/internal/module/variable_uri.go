@@ -127,10 +127,14 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 	return true
 }
 
-// setUser is $rU = …; null removes the user.
+// setUser is $rU = …; null removes the user. As rewriteuser() it leaves the password.
 func setUser(c *Ctx, _ *Variable, x Value) bool {
 	return c.rewrite(uriChange{user: c.TextOf(x), setUser: true})
 }
+
+// SetUser writes the Request-URI with another user, or with none; a password stays with a user. False, and
+// nothing changes, if it is no SIP URI or the text is no user. The text is not in c's scratch.
+func (c *Ctx) SetUser(user []byte) bool { return c.rewrite(uriChange{user: user, setUser: true}) }
 
 // setHost is $rd = …
 func setHost(c *Ctx, _ *Variable, x Value) bool {
@@ -199,7 +203,7 @@ func appendURI(b []byte, u *sip.URI, x *uriChange) []byte {
 	}
 	if len(x.user) > 0 {
 		b = append(b, x.user...)
-		if u.Password != nil && !x.setUser {
+		if u.Password != nil {
 			b = append(append(b, ':'), u.Password...)
 		}
 		b = append(b, '@')

@@ -28,6 +28,6 @@ func talk(a *dialog.Account) acc.Talk {
 	return acc.Talk{
 		CallID: a.CallID, FromTag: a.FromTag, ToTag: a.ToTag, FromURI: a.FromURI, Display: a.Display, TargetURI: a.TargetURI,
 		Caller: a.Caller, Callee: a.Callee, Began: a.Began, Answered: a.Answered, Ended: a.Ended, HungUpBy: a.HungUpBy, ByRouter: a.ByRouter,
-		Unlisted: a.Unlisted, Flags: a.Flags,
+		InAgent: a.InAgent, Unlisted: a.Unlisted, Flags: a.Flags,
 	}
 }

@@ -110,11 +110,11 @@ func New(cfg Config) *Set {
 		AutoAnswer: autoAnswer(cfg.DB), Over: func(callID, fromTag, toTag, by string) { s.Dialog.HungUp(callID, fromTag, toTag, by) }, Publish: cfg.Publish, Now: cfg.Now, Log: cfg.Log})
 	s.Dialog = dialog.New(dialogs(cfg, s))
 	s.Nathelper = nathelper.New(nathelper.Config{Locations: s.Usrloc.Table(), Now: cfg.Now, Log: cfg.Log})
-	s.Registrar = registrar.New(registrar.Config{Usrloc: s.Usrloc, Key: cfg.GRUUKey, Now: cfg.Now, Log: cfg.Log})
+	s.Registrar = registrar.New(registrar.Config{Usrloc: s.Usrloc, Key: cfg.GRUUKey, Aliases: s.Alias.Lookup, Now: cfg.Now, Log: cfg.Log})
 	s.Guards = guards(cfg)
 	s.Calls = callModules(cfg, s)
 	s.all = []module.Module{
-		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), pathhf.New(pathhf.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{}),
+		sl.New(sl.Config{}), s.Tm, uacredirect.New(uacredirect.Config{}), rr.New(rr.Config{}), pathhf.New(pathhf.Config{}), maxfwd.New(maxfwd.Config{}), textops.New(textops.Config{Log: cfg.Log, Now: cfg.Now}),
 		siputils.New(siputils.Config{}), xlog.New(xlog.Config{Log: cfg.Log}), s.Domain, s.Alias, s.Group,
 		s.Auth, authdb.New(authdb.Config{Auth: s.Auth}), s.Nathelper, s.Usrloc,
 		s.Registrar, s.Ctd,

@@ -27,6 +27,21 @@ func (c *Call) Request() []byte {
 	return c.req.B
 }
 
+// Note keeps a copy of what the accountant wants to know of an INVITE that is answered, should there be
+// another answer. It is for Accountant.Ended, once a call.
+func (c *Call) Note(b []byte) {
+	c.engine.txns.Buffers.Give(c.noted)
+	c.noted = c.engine.txns.Buffers.Copy(b)
+}
+
+// Noted is what Note was given, nil for nothing.
+func (c *Call) Noted() []byte {
+	if c.noted == nil {
+		return nil
+	}
+	return c.noted.B
+}
+
 // Began is when an INVITE came in; it is noted where there is an accountant.
 func (c *Call) Began() time.Time { return c.began }
 
@@ -78,7 +93,7 @@ func (c *Call) Elsewhere() bool { return c.cancelled && c.elsewhere }
 
 // remember keeps in the call what the accounts want to know of the request.
 func (r *Request) remember(c *Call) {
-	c.flags = r.Flags
+	c.flags, c.inDialog = r.Flags, r.InDialog
 	switch {
 	case len(r.Callee) == 0 || bytes.Equal(c.callee, r.Callee):
 	case len(c.callee) == 0:
@@ -93,10 +108,10 @@ func (r *Request) remember(c *Call) {
 	}
 }
 
-// account tells the accountant of a final reply, which is the first one.
-func (c *Call) account(status int, reply []byte) {
+// account tells the accountant of a final reply: the first one, or a 2xx that opens another dialog.
+func (c *Call) account(status int, reply []byte, opens bool) {
 	a := c.engine.cfg.Accountant
-	if a == nil || c.answered || c.method != sip.INVITE && c.method != sip.BYE {
+	if a == nil || c.answered && !opens || c.method != sip.INVITE && c.method != sip.BYE {
 		return
 	}
 	a.Ended(c, status, reply)

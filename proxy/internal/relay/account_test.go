@@ -17,7 +17,14 @@ type ledger struct {
 }
 
 func (l *ledger) Ended(c *Call, status int, reply []byte) {
-	l.note(fmt.Sprintf("%s %d callee=%s relayed=%v elsewhere=%v request=%v reply=%v", c.Method(), status, c.Callee(), c.Relayed(), c.Elsewhere(), len(c.Request()) > 0, len(reply) > 0))
+	line := fmt.Sprintf("%s %d callee=%s relayed=%v elsewhere=%v request=%v reply=%v", c.Method(), status, c.Callee(), c.Relayed(), c.Elsewhere(), len(c.Request()) > 0, len(reply) > 0)
+	if noted := c.Noted(); noted != nil {
+		line += " noted=" + string(noted)
+	}
+	l.note(line)
+	if c.Method() == sip.INVITE && c.Noted() == nil {
+		c.Note(fmt.Appendf(nil, "%s %d", c.Method(), status))
+	}
 }
 
 func (l *ledger) Refused(r *Request, status int, reply []byte) {
@@ -67,8 +74,10 @@ func TestAccountantHearsEnds(t *testing.T) {
 	l.want(t, "INVITE 603 callee=bob@example.org relayed=true elsewhere=false request=true reply=true")
 }
 
-// TestAccountantHearsAnswerOnce: further answers of a forked call are no second end.
-func TestAccountantHearsAnswerOnce(t *testing.T) {
+// TestAccountantHearsEachAnswerOnce: each answer of a forked call that makes a dialog is told, and not once
+// more when it is repeated; of the others the accountant has what it has noted with the first one. So many
+// are told as there may be dialogs.
+func TestAccountantHearsEachAnswerOnce(t *testing.T) {
 	_, l, alice, phones := accounted(t, 2)
 	alice.request("INVITE", "sip:bob@example.org", "twice", 1, "inv", "")
 	first, second := phones[0].expect("INVITE"), phones[1].expect("INVITE")
@@ -76,9 +85,23 @@ func TestAccountantHearsAnswerOnce(t *testing.T) {
 	alice.expect("SIP/2.0 200")
 	phones[1].answer(second, 200, "b1")
 	alice.expect("SIP/2.0 200")
-	phones[0].answer(first, 200, "b0")
-	alice.expect("SIP/2.0 200")
-	l.want(t, "INVITE 200 callee=bob@example.org relayed=true elsewhere=false request=true reply=true")
+	want := []string{"INVITE 200 callee=bob@example.org relayed=true elsewhere=false request=true reply=true"}
+	more := "INVITE 200 callee=bob@example.org relayed=true elsewhere=false request=false reply=true noted=INVITE 200"
+	for range 2 {
+		phones[0].answer(first, 200, "b0")
+		alice.expect("SIP/2.0 200")
+		phones[1].answer(second, 200, "b1")
+		alice.expect("SIP/2.0 200")
+	}
+	l.want(t, append(want, more)...)
+	for i := range maxTags {
+		phones[1].answer(second, 200, fmt.Sprint("c", i))
+		alice.expect("SIP/2.0 200")
+	}
+	for range maxTags - 1 {
+		want = append(want, more)
+	}
+	l.want(t, want...)
 }
 
 // TestAccountantHearsWhyGivenUp: the caller's Reason tells whether another phone took

@@ -33,6 +33,10 @@ func (r *Request) SetNext(next []byte) {
 	}
 }
 
+// HasNext reports whether the request goes elsewhere than its Request-URI says: to the next hop of its
+// target, along the rest of its Route, or on a flow that a Route of ours names.
+func (r *Request) HasNext() bool { return r.Main.Next != nil || r.nextRoute != nil || r.viaFlow }
+
 // Elsewhere is Moved where the script has named the new place itself: it is no user's word any
 // more.
 func (r *Request) Elsewhere() {

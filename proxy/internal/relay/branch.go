@@ -21,7 +21,7 @@ type Branch struct {
 	spare      *spareWay     // nil until DNS has found a place
 	group      uint32        // the phone's, where it has more flows
 	phone      bool          // it leads to one: Target.Phone
-	names      *[2]name      // renamed headers of its own; nil for most branches
+	names      *ownNames     // renamed headers and parameters of its own; nil for most branches
 	callee     []byte        // the call's, when it was sent
 	cancelling bool
 	heard      bool // a provisional response has come
@@ -29,6 +29,9 @@ type Branch struct {
 	rangOut    bool // Timer C cancelled it
 	late       bool // it counts as failed; see lapse
 	isBest     bool
+	status     uint16 // the final one that it was answered with, no 2xx; else 0
+	timedOut   bool   // it got no answer in time, and was not given up before
+	flags      uint32 // Target.Flags, and what reply routes made of them
 	uri        []byte // the Request-URI that it was sent with
 	hop        []byte // the URI that it was sent to, empty where that is uri
 	reason     []byte
@@ -46,6 +49,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 	b := e.branches.Take()
 	b.call = c
 	b.cancelling, b.heard, b.rang, b.rangOut, b.late, b.isBest = false, false, false, false, false, false
+	b.status, b.timedOut, b.flags = 0, false, 0
 	b.fr, b.frInv, b.group, b.phone, b.names = 0, 0, 0, false, nil
 	b.callee = nil
 	if b.spare != nil {
@@ -143,8 +147,9 @@ func (c *Call) forward(b *Branch, m *sip.Message, from transport.Flow, w *transp
 		return
 	}
 	r.scratch = msg
-	c.noteReply(b, m, from)
-	c.replyUp(m.Status, msg, w)
+	opens := c.opens(m)
+	c.noteReply(b, m, from, opens)
+	c.sendUp(m.Status, msg, w, opens)
 }
 
 // replyRoute runs the reply routes on a response.
@@ -155,9 +160,10 @@ func (c *Call) replyRoute(r *Request, b *Branch, m *sip.Message) bool {
 	r.Call, r.branch = c, b
 	r.Flags, r.InDialog = c.flags, c.inDialog
 	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
+	r.Main.Flags = b.flags
 	keep := r.routed().Reply(r, c.onReply)
 	c.keep(r)
-	c.flags = r.Flags
+	c.flags, b.flags = r.Flags, r.Main.Flags
 	r.Call, r.branch = nil, nil
 	return keep
 }
@@ -191,6 +197,8 @@ func (b *Branch) final(m *sip.Message, w *transport.Worker) {
 	if m.Status >= 600 {
 		c.cancelBranches(w, nil)
 	}
+	b.status = uint16(m.Status)
+	c.note(b, m.Status, false)
 	if better(m.Status, c.best.rank()) {
 		for _, o := range c.branches {
 			o.isBest = o == b
@@ -329,8 +337,8 @@ func (b *Branch) failed(status int, out txn.Out) {
 	if c.answered {
 		return
 	}
-	c.timedOut = c.timedOut || status == 408
-	c.noteUnreached(status)
+	b.timedOut = status == 408 && (b.rangOut || !b.cancelling)
+	c.noteUnreached(b, status)
 	c.settle(out)
 }
 

@@ -40,11 +40,13 @@ type Call struct {
 	seal               Seal   // of the Route of a request within a dialog
 	bounds             bounds // of the same
 	forceRPort         bool
+	secured            bool // it must not leave TLS; see Request.Secure
 
 	tracked  bool // the dialog table knows the INVITE
 	managed  bool // the script has called dlg_manage for it
 	tagCount uint8
 	tags     [maxTags]uint64 // hashes of the To tags of the 2xx that went up
+	noted    *txn.Buffer     // what the accountant has noted
 
 	later   contacts // what LoadContacts has put aside
 	fr      time.Duration
@@ -56,11 +58,11 @@ type Call struct {
 	relayed   bool // t_relay was called
 	answered  bool // a final reply went up
 	cancelled bool
-	timedOut  bool // a branch got no answer in time
 	elsewhere bool // the caller cancelled because somebody else answered
 	failure   failure
 	watched   bool // the observer was told of it
 	best      best
+	round     round
 }
 
 // failure is how far the failure route is.
@@ -76,7 +78,7 @@ const (
 // others wait for them.
 const maxFailures = 256
 
-// best is the best final reply of the branches so far (RFC 3261 §16.7 step 6).
+// best is the best final reply of all branches so far (RFC 3261 §16.7 step 6): the caller's.
 type best struct {
 	status int
 	msg    *txn.Buffer // the response as received; nil for one of ours
@@ -159,10 +161,15 @@ func (c *Call) trying(r *Request) {
 
 // replyUp sends a reply up through the server transaction.
 func (c *Call) replyUp(status int, msg []byte, out txn.Out) {
+	c.sendUp(status, msg, out, false)
+}
+
+// sendUp is replyUp; opens says that it is a 2xx to an INVITE with a To tag that none had before.
+func (c *Call) sendUp(status int, msg []byte, out txn.Out, opens bool) {
 	c.engine.stats.Sent.Add(1)
 	if status >= 200 {
 		c.engine.stats.Class[status/100].Add(1)
-		c.account(status, msg)
+		c.account(status, msg, opens)
 		if status >= 300 {
 			c.noteOver(status)
 		}
@@ -275,7 +282,7 @@ func (c *Call) runFailure(w *transport.Worker, route int) {
 	if ok {
 		c.startAgain(r)
 	}
-	r.Final = c.best.status
+	r.Final = int(c.round.status)
 	c.Unlock()
 	if ok {
 		r.route = inFailure
@@ -304,7 +311,7 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	r.stamped, r.forceRPort = true, c.forceRPort
 	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
 	r.RecordRouted, r.InDialog, r.bounds = c.recordRouted, c.inDialog, c.bounds
-	r.seal, r.byInitiator = c.seal, c.byInitiator
+	r.seal, r.byInitiator, r.secured = c.seal, c.byInitiator, c.secured
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
@@ -410,6 +417,8 @@ func (c *Call) abort() {
 func (c *Call) Release() {
 	e := c.engine
 	c.dropRequest()
+	e.txns.Buffers.Give(c.noted)
+	c.noted = nil
 	for _, b := range c.branches {
 		b.spare.drop(e)
 		e.txns.Buffers.Give(b.redirect)
@@ -438,10 +447,10 @@ func (e *Engine) takeCall() *Call {
 		return c
 	}
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
-	c.recordRouted, c.inDialog, c.forceRPort = false, false, false
+	c.recordRouted, c.inDialog, c.forceRPort, c.secured = false, false, false, false
 	c.seal, c.byInitiator = Seal{}, false
 	c.tracked, c.managed, c.tagCount, c.bounds = false, false, 0, bounds{}
-	c.retries, c.fr, c.frInv, c.timedOut = 0, 0, 0, false
+	c.retries, c.fr, c.frInv, c.round = 0, 0, 0, round{}
 	c.flows = nil
 	c.later.clear()
 	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// ErrNoChallenge says that the best reply is no challenge of an element below.
+// ErrNoChallenge says that what led to the failure route is no challenge of an element below.
 var ErrNoChallenge = errors.New("no challenge")
 
 // Challenge is what a branch was answered with 401 or 407.
@@ -18,8 +18,8 @@ type Challenge struct {
 	Lines []byte
 }
 
-// Challenged is the challenge that would go up (RFC 3261 §22.3); it is for failure
-// routes. The texts are the request's.
+// Challenged is the challenge that led to the failure route (RFC 3261 §22.3). The texts are
+// the request's.
 func (r *Request) Challenged() (Challenge, error) {
 	c := r.Call
 	if c == nil || r.route != inFailure {
@@ -52,7 +52,7 @@ func (r *Request) Authorize(lines []byte) error {
 		c.Unlock()
 		return ErrNoChallenge
 	}
-	t := Target{URI: b.uri, Flow: b.client.Flow(), Group: b.group, Phone: b.phone, Q: 1000, Extra: lines}
+	t := Target{URI: b.uri, Flow: b.client.Flow(), Group: b.group, Phone: b.phone, Q: 1000, Extra: lines, Flags: b.flags}
 	if len(b.hop) > 0 {
 		t.Next = b.hop // for the next challenge
 	}
@@ -62,15 +62,10 @@ func (r *Request) Authorize(lines []byte) error {
 	return err
 }
 
-// challenged is the branch whose challenge is the best reply, nil if that is another.
+// challenged is the branch whose challenge is the best reply of the round, nil if that is another.
 func (c *Call) challenged() *Branch {
-	if c.best.status != 401 && c.best.status != 407 {
-		return nil
-	}
-	for _, b := range c.branches {
-		if b.isBest && len(b.challenges) > 0 {
-			return b
-		}
+	if b := c.chosen(); b != nil && (b.status == 401 || b.status == 407) && len(b.challenges) > 0 {
+		return b
 	}
 	return nil
 }
@@ -79,6 +74,8 @@ func (c *Call) challenged() *Branch {
 func (c *Call) dropAnswered() {
 	if b := c.challenged(); b != nil {
 		b.challenges = b.challenges[:0]
-		c.dropBest()
+		if b.isBest {
+			c.dropBest()
+		}
 	}
 }

@@ -21,9 +21,9 @@ var ErrNoDialog = errors.New("the dialog is over, or does not lead there")
 // Dialogs is the table of the dialogs that pass here (module dialog). It returns at
 // once and keeps nothing of what it is given.
 type Dialogs interface {
-	// Begin tells, under the call's lock, of an initial INVITE that is about to be
-	// sent on with our Record-Route. False: its dialog is not tracked. An error keeps
-	// the INVITE from being sent.
+	// Begin tells, under the call's lock, of an INVITE outside of our dialogs, with a To tag or
+	// without, that is about to be sent on with our Record-Route. False: its dialog is not
+	// tracked. An error keeps the INVITE from being sent.
 	Begin(r *Request, c *Call) (bool, error)
 	// Moved tells, under the call's lock, of a tracked INVITE that is about to be sent on
 	// once more, that its dialog is counted as r.HandLoad says from now on.
@@ -37,6 +37,9 @@ type Dialogs interface {
 	// dialog got a final reply that is no 2xx, or an INVITE a 2xx without a To tag.
 	// 0: it ends without a reply.
 	Over(c *Call, status int)
+	// Has reports whether a request that has come without a Route is one within a dialog of the
+	// table, by its tags.
+	Has(r *Request) bool
 	// Within is asked before a request within a dialog is sent on, and says which hosts
 	// it may be sent to. It is not sent on if that gives an error.
 	Within(r *Request) (Reach, error)
@@ -167,14 +170,15 @@ func (r *Request) sealKind() SealKind {
 	return SealUntracked
 }
 
-// track enters the dialog that an initial INVITE may begin. The user agent's own are
-// its own, unless they are somebody's call.
+// track enters the dialog that an INVITE may begin, which is any that is in no dialog of ours: a To
+// tag alone says nothing, its sender may have made it up. The user agent's own are its own, unless
+// they are somebody's call.
 func (r *Request) track(c *Call) error {
 	d := r.Engine.cfg.Dialogs
 	if d != nil && c.tracked && r.moves() {
 		d.Moved(r, c)
 	}
-	if r.load != nil && !r.RecordRouted && !c.tracked {
+	if r.load != nil && !r.RecordRouted && !c.tracked && !r.InDialog {
 		r.Engine.uncounted.Do(func() {
 			r.Engine.Log.Warn("calls are not counted for their gateways: the script sends them on without record_route", "call_id", string(r.Msg.CallID()))
 		})
@@ -182,10 +186,7 @@ func (r *Request) track(c *Call) error {
 	if d == nil || c.tracked || c.method != sip.INVITE || r.InDialog || r.Local != nil && !r.Local.Accounted || !r.RecordRouted {
 		return nil
 	}
-	to, err := r.Msg.To()
-	if err != nil || to.Tag != nil {
-		return err
-	}
+	var err error
 	c.managed = r.ManageDialog
 	c.tracked, err = d.Begin(r, c)
 	return err
@@ -216,13 +217,25 @@ func (r *Request) within() error {
 // §13.3.1.4).
 const maxTags = 16
 
+// opens reports whether a response begins something, see newTag, for who wants to know: the dialog table
+// of a call that it tracks, the accountant of every 2xx.
+func (c *Call) opens(m *sip.Message) bool {
+	switch {
+	case m.Status <= 100 || m.Status >= 300 || c.method != sip.INVITE || c.inDialog:
+		return false
+	case !c.tracked && (m.Status < 200 || c.engine.cfg.Accountant == nil):
+		return false
+	}
+	return c.newTag(m)
+}
+
 // noteReply tells the dialog table of a response that goes up.
-func (c *Call) noteReply(b *Branch, m *sip.Message, from transport.Flow) {
+func (c *Call) noteReply(b *Branch, m *sip.Message, from transport.Flow, opens bool) {
 	d := c.engine.cfg.Dialogs
 	switch {
 	case d == nil || m.Status <= 100 || m.Status >= 300:
 	case c.tracked:
-		if c.newTag(m) {
+		if opens {
 			d.Replied(c, b, m, from)
 		} else if to, err := m.To(); m.Status >= 200 && err == nil && len(to.Tag) == 0 {
 			d.Over(c, m.Status) // no dialog can come of that

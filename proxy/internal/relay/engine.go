@@ -39,11 +39,13 @@ type Observer interface {
 	Progress(c *Call, status int)
 }
 
-// Accountant is told how the requests that are accounted end, once each and where
-// the reply is sent: it returns at once and keeps nothing.
+// Accountant is told how the requests that are accounted end, where the reply is sent: it
+// returns at once and keeps nothing.
 type Accountant interface {
 	// Ended tells, under the call's lock, of the final reply that goes up to an
-	// INVITE or a BYE: the first one, 2xx or not.
+	// INVITE or a BYE: the first one, 2xx or not; and of each further 2xx to an INVITE
+	// that makes a dialog of its own, because it has another To tag (RFC 3261 §13.2.2.4).
+	// Then Call.Request is nil, and Call.Noted is what the accountant has noted.
 	Ended(c *Call, status int, reply []byte)
 	// Refused tells of a final reply to an INVITE that has no transaction.
 	Refused(r *Request, status int, reply []byte)

@@ -145,7 +145,7 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	c.retries++
 	id := n.client.Prepare(e.txns, &c.Cell, n)
 	if b.names != nil {
-		r.names = *b.names
+		r.names, r.params.added = b.names.of, b.names.added
 	}
 	line, _, _ := bytes.Cut(s.again.B, []byte(" SIP/2.0\r\n"))
 	_, uri, _ := bytes.Cut(line, []byte(" "))
@@ -154,7 +154,7 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	if n.client.Start(c.method, f, r.scratch, out) != nil {
 		return false
 	}
-	n.fr, n.frInv, n.group, n.phone, n.names, n.callee = b.fr, b.frInv, b.group, b.phone, b.names, b.callee
+	n.fr, n.frInv, n.group, n.phone, n.flags, n.names, n.callee = b.fr, b.frInv, b.group, b.phone, b.flags, b.names, b.callee
 	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
 	n.spare, b.spare = s, n.spare
 	s.at = hop

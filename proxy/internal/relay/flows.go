@@ -104,7 +104,7 @@ func (r *Request) onFlow(t *Target, out txn.Out) bool {
 	n := r.Engine.takeBranch(c)
 	c.branches = append(c.branches, n)
 	c.retries++
-	n.fr, n.frInv, n.group, n.phone = c.fr, c.frInv, t.Group, t.Phone
+	n.fr, n.frInv, n.group, n.phone, n.flags = c.fr, c.frInv, t.Group, t.Phone, t.Flags
 	n.uri, n.hop = append(n.uri, t.URI...), append(n.hop, r.hopOf(t)...)
 	id := n.client.Prepare(r.Engine.txns, &c.Cell, n)
 	r.scratch = r.appendBranch(r.scratch[:0], t, w.flow, txn.StatefulMark, id)

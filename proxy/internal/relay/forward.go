@@ -145,10 +145,11 @@ func (r *Request) freeze(c *Call) {
 		r.Local.Bound = r.Found
 	}
 	c.recordRouted, c.inDialog, c.bounds = r.RecordRouted, r.InDialog, r.bounds
-	c.seal, c.byInitiator = r.seal, r.byInitiator
+	c.seal, c.byInitiator, c.secured = r.seal, r.byInitiator, r.secured
 	c.fr, c.frInv = r.fr, r.frInv
 	c.keepFlows(r)
 	c.keepNames(r)
+	c.keepParams(&r.params)
 	if r.route == inRequest {
 		c.later.set(r.later.list)
 	}
@@ -161,7 +162,8 @@ var errLost = errors.New("no connection to the target")
 // start sends the branches. A target that nobody is found at counts as a branch that
 // failed (RFC 3261 §16.9); any other error of the only targets is the caller's to answer.
 func (r *Request) start(c *Call) error {
-	sent, unreached := 0, 0
+	sent, unreached, first := 0, 0, len(c.branches)
+	added := r.params.added
 	var err error
 	for i := 0; i <= len(r.More); i++ {
 		w := &r.ways[i]
@@ -174,7 +176,7 @@ func (r *Request) start(c *Call) error {
 		b := r.Engine.takeBranch(c)
 		b.fr, b.frInv, b.callee = r.fr, r.frInv, c.callee
 		b.uri, b.group, b.phone = append(b.uri, r.target(i).URI...), r.target(i).Group, r.target(i).Phone
-		b.hop = append(b.hop, r.hopOf(r.target(i))...)
+		b.hop, b.flags = append(b.hop, r.hopOf(r.target(i))...), r.target(i).Flags
 		c.branches = append(c.branches, b)
 		r.ownEdits(i)
 		b.names = r.branchNames(i)
@@ -196,6 +198,7 @@ func (r *Request) start(c *Call) error {
 		sent++
 		b.arm()
 	}
+	r.params.added = added
 	if sent == 0 && unreached == 0 {
 		return err
 	}
@@ -206,8 +209,14 @@ func (r *Request) start(c *Call) error {
 	if r.authorized {
 		c.dropAnswered()
 	}
+	if r.ForgetOld && r.route == inFailure {
+		c.dropOld(first)
+	}
+	if r.route == inFailure && !r.underway {
+		c.round.begin(first)
+	}
 	if unreached != 0 {
-		c.noteUnreached(unreached)
+		c.noteUnreached(nil, unreached)
 	}
 	if sent == 0 {
 		c.settle(r.out())
@@ -223,7 +232,8 @@ func (r *Request) start(c *Call) error {
 
 // guard refuses what would make the router an open relay: a To-tagged request
 // along a Route that we never gave (its dialog does not pass us). A Route that a request
-// outside of a dialog must not follow goes.
+// outside of a dialog must not follow goes. A request without a Route that has the tags of a dialog
+// of the table is held to that as if it had ours: else who leaves it out would be held to nothing.
 func (r *Request) guard(t *Target) error {
 	if r.Local != nil {
 		return nil
@@ -243,6 +253,11 @@ func (r *Request) guard(t *Target) error {
 	}
 	if to.Tag != nil && r.Msg.Header(sip.HdrRoute) != nil {
 		return ErrForeignRoute
+	}
+	// What was sent on before is asked for no more: the tags may be those of its own answer.
+	if d := r.Engine.cfg.Dialogs; d != nil && to.Tag != nil && r.last.URI == nil && d.Has(r) {
+		r.InDialog, r.RecordRouted = true, false
+		return r.within()
 	}
 	r.filterRoutes(t)
 	return nil

@@ -158,10 +158,20 @@ func (p *phone) expectWithin(d time.Duration, want string) *sip.Message {
 	}
 }
 
-// nothing fails if a message that begins with bad comes within d.
+// forget reads what has come so far.
+func (p *phone) forget() {
+	_ = p.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	buf := make([]byte, 65536)
+	for err := error(nil); err == nil; {
+		_, err = p.conn.Read(buf)
+	}
+}
+
+// nothing fails if a message that begins with bad has come or comes within d. With a deadline
+// that is over nothing would be read, so that it waits a little in any case.
 func (p *phone) nothing(bad string, d time.Duration) {
 	p.t.Helper()
-	_ = p.conn.SetReadDeadline(time.Now().Add(d))
+	_ = p.conn.SetReadDeadline(time.Now().Add(max(d, 10*time.Millisecond)))
 	buf := make([]byte, 65536)
 	for {
 		n, err := p.conn.Read(buf)

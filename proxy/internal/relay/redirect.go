@@ -66,7 +66,7 @@ func (r *Request) addContacts(c *Call, m *sip.Message, room int, accept func(uri
 // follows reports whether a redirection may lead there: a sips request never leaves TLS
 // (RFC 3261 §16.5).
 func (r *Request) follows(u *sip.URI) bool {
-	return u.Scheme == sip.SchemeSIPS || u.Scheme == sip.SchemeSIP && !isSIPS(r.Msg.RequestURI())
+	return u.Scheme == sip.SchemeSIPS || u.Scheme == sip.SchemeSIP && !r.WantsTLS()
 }
 
 // has reports whether a target with that URI is there already.
@@ -118,11 +118,16 @@ func (r *Request) DropReplies() error {
 	}
 	c.Lock()
 	defer c.Unlock()
+	c.dropOld(len(c.branches))
+	return nil
+}
+
+// dropOld forgets the replies of the first n branches; the later ones have none yet.
+func (c *Call) dropOld(n int) {
 	c.dropBest()
-	for _, b := range c.branches {
+	for _, b := range c.branches[:n] {
 		b.challenges = b.challenges[:0]
 	}
-	return nil
 }
 
 // dropRecursed forgets a 3xx whose contacts are tried now.

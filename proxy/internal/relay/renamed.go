@@ -69,8 +69,10 @@ type name struct {
 	done   bool   // the header bears the other text already
 }
 
-// named is what a call keeps of renamed headers; most calls have none.
+// named is what a call keeps of renamed headers, and of parameters of the Record-Route; most
+// calls have none.
 type named struct {
+	params params
 	sealed [2][]byte
 	// values are From and To as received, which the replies get back.
 	values [2][]byte
@@ -80,13 +82,21 @@ type named struct {
 // has kept for its dialog.
 func (r *Request) Renamed(h Header) bool { return r.names[h].done }
 
+// NameFits is the error with which Rename refuses two texts, nil if it takes them.
+func NameFits(old, now []byte) error {
+	if len(old)+len(now) > maxNames {
+		return ErrLongName
+	}
+	return nil
+}
+
 // Rename tells that the script puts the name-addr now, without parameters, in the place
 // of old, which it was: replies get old back, and if the request begins a dialog that is
 // record-routed, so do the requests within it. The edit itself is the caller's. ErrLongName
 // leaves everything as it was.
 func (r *Request) Rename(h Header, old, now []byte) error {
-	if len(old)+len(now) > maxNames {
-		return ErrLongName
+	if err := NameFits(old, now); err != nil {
+		return err
 	}
 	r.names[h].done = true
 	if !r.InDialog {
@@ -152,6 +162,8 @@ func (c *Call) keepNames(r *Request) {
 	}
 	if c.names == nil {
 		c.names = &named{}
+	}
+	if !c.names.renamed() {
 		for i, id := range headerID {
 			if h := r.Msg.Header(id); h != nil {
 				c.names.values[i] = slices.Clone(r.Msg.Value(h))
@@ -181,7 +193,10 @@ func (r *Request) renamed() bool {
 	return false
 }
 
-// restoreTo makes the kept names those of the request again.
+// renamed reports whether any header is.
+func (n *named) renamed() bool { return n != nil && n.values[From] != nil }
+
+// restoreTo makes the kept names and parameters those of the request again.
 func (n *named) restoreTo(r *Request) {
 	if n == nil {
 		return
@@ -189,12 +204,13 @@ func (n *named) restoreTo(r *Request) {
 	for i := range n.sealed {
 		r.names[i] = name{sealed: n.sealed[i], done: n.sealed[i] != nil}
 	}
+	r.params = n.params
 }
 
 // putBack gives a response From and To as the request had them (RFC 3261 §8.2.6.2); the
 // tag of To is the response's.
 func (c *Call) putBack(m *sip.Message) {
-	if c.names == nil {
+	if !c.names.renamed() {
 		return
 	}
 	if h := m.Header(sip.HdrFrom); h != nil && len(c.names.values[From]) > 0 {
@@ -219,7 +235,7 @@ func (r *Request) RouteNames() uint64 {
 // RouteNames are hashes of what our Record-Route in an answer keeps of renamed headers; 0 for
 // nothing. There are two where the INVITE has passed more than once (again), each with its own.
 func (c *Call) RouteNames(m *sip.Message, again bool) (list [2]uint64) {
-	if c.names == nil && !again {
+	if !c.names.renamed() && !again {
 		return list
 	}
 	n := 0
@@ -305,16 +321,22 @@ func (e *Engine) cryptName(b []byte) {
 	cipher.NewCTR(e.names, iv[:]).XORKeyStream(b[nameNonce:], b[nameNonce:])
 }
 
-// branchNames makes the renamed headers of one branch those of the request, and returns
-// them if the branch route has chosen them.
-func (r *Request) branchNames(i int) *[2]name {
+// ownNames are what a branch route has chosen for its branch.
+type ownNames struct {
+	of    [2]name
+	added []byte // parameters of the Record-Route
+}
+
+// branchNames makes the renamed headers and the parameters of one branch those of the request,
+// and returns them if the branch route has chosen them.
+func (r *Request) branchNames(i int) *ownNames {
 	if r.branched == nil || !r.branched.on {
 		return nil
 	}
 	own := &r.branched.names[i]
-	r.names = *own
-	if own[From].sealed == nil && own[To].sealed == nil {
+	r.names, r.params.added = *own, r.branched.params[i]
+	if own[From].sealed == nil && own[To].sealed == nil && r.params.added == nil {
 		return nil
 	}
-	return &[2]name{{sealed: slices.Clone(own[From].sealed)}, {sealed: slices.Clone(own[To].sealed)}}
+	return &ownNames{[2]name{{sealed: slices.Clone(own[From].sealed)}, {sealed: slices.Clone(own[To].sealed)}}, slices.Clone(r.params.added)}
 }

@@ -95,14 +95,17 @@ type Request struct {
 	// Saved says that save has taken this REGISTER, be the change durable yet or not.
 	Saved bool
 
+	// ForgetOld says that Relay in a failure route forgets the replies of the branches before,
+	// as DropReplies does.
+	ForgetOld bool
 	// RecordRouted says that record_route was called.
 	RecordRouted bool
 	// ManageDialog says that dlg_manage was called.
 	ManageDialog bool
 	// InDialog says that loose_route took a Route of ours whose MAC fits.
 	InDialog bool
-	// Final is, in a failure route, the status of the best reply; in a reply
-	// route, the status of the response.
+	// Final is, in a failure route, the status of the best reply since the request was last
+	// sent on; in a reply route, the status of the response.
 	Final int
 	// BranchIndex is, in a branch route, the number of the branch, from 0.
 	BranchIndex int
@@ -129,6 +132,7 @@ type Request struct {
 	nextRoute     []byte               // the Route after ours, where the request goes
 	seal          Seal                 // of the Route that made it a request within a dialog
 	names         [2]name              // the renamed headers
+	params        params               // of the Record-Route, the script's
 	load          *Load                // what it is counted as; nil for nothing
 	bounds        bounds               // where that may be sent
 	hosts         [MaxHosts]netip.Addr // of its dialog, as the table knows them
@@ -150,6 +154,7 @@ type Request struct {
 	recursed      bool           // Redirects has added targets
 	authorized    bool           // Authorize has added a target
 	hostsKnown    bool           // hosts was asked for
+	secured       bool           // see Secure
 	byInitiator   bool           // … of the dialog, by our Route
 	unreadRoute   bool           // the Route after ours cannot be read
 	vouchedFor    bool           // a gateway has named its target, by our Route
@@ -187,8 +192,9 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.followsPath, r.viaFlow, r.flowGone = false, false, false
-	r.unreadRoute = false
+	r.unreadRoute, r.secured = false, false
 	r.routeFlow, r.ownFlow = transport.Flow{}, transport.Flow{}
+	r.params, r.ForgetOld = params{}, false
 	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false
 	r.DropLoad()
 	r.later.clear()

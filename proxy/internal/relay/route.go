@@ -17,7 +17,7 @@ var ErrForeignRoute = errors.New("the Route is not one of ours")
 // routeParam is the URI parameter of our Record-Route that proves it ours: the letter
 // of a SealKind, eight hex digits of time (see sealUnit), eight each of the hashes of the
 // hosts that the request came from and went to, and twenty of a MAC over these, the user
-// part of the entry (a flow token, or nothing), the renamed headers, Call-ID and the tag of
+// part of the entry (a flow token, or nothing), the renamed headers, the script's parameters, Call-ID and the tag of
 // the dialog's initiator.
 const routeParam = "srm"
 
@@ -44,7 +44,7 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 	if kind == 0 || err != nil {
 		return dst
 	}
-	seal := routeSeal{kind: kind, callID: r.Msg.CallID(), tag: from.Tag, at: r.now(), names: [2][]byte{r.names[From].sealed, r.names[To].sealed}}
+	seal := routeSeal{kind: kind, callID: r.Msg.CallID(), tag: from.Tag, at: r.now(), names: [2][]byte{r.names[From].sealed, r.names[To].sealed}, params: r.params.added}
 	if seal.at.Before(r.Engine.born) { // or it might be one of the process before
 		seal.at = r.Engine.born
 	}
@@ -89,6 +89,7 @@ type routeSeal struct {
 	at          time.Time
 	ends        [2]endMark
 	names       [2][]byte // what Rename has sealed; nil for none
+	params      []byte    // what AddParams has added; nil for none
 
 	farTag, target []byte // see vouchParam; nil for none
 
@@ -129,6 +130,10 @@ func (e *Engine) appendRoute(dst []byte, socket uint16, sips bool, seal *routeSe
 			dst = append(append(append(append(dst, ';'), param...), '='), seal.names[i]...)
 		}
 	}
+	if seal.params != nil {
+		dst = append(append(dst, seal.params...), ";"+paramsLength+"="...)
+		dst = sip.AppendUint(dst, uint64(len(seal.params)))
+	}
 	dst = append(append(dst, ';'), routeParam+"="...)
 	var token [routeToken]byte
 	e.makeToken(&token, seal, user)
@@ -156,6 +161,10 @@ func (e *Engine) makeToken(dst *[routeToken]byte, seal *routeSeal, user []byte) 
 			text = sip.AppendUint(text, uint64(len(part)))
 			text = append(append(text, ':'), part...)
 		}
+	}
+	if seal.params != nil {
+		text = sip.AppendUint(append(text, 'p'), uint64(len(seal.params)))
+		text = append(append(text, ':'), seal.params...)
 	}
 	text = append(text, dst[:routePlain]...)
 	for _, part := range [...][]byte{user, seal.callID} {
@@ -218,6 +227,7 @@ func (r *Request) genuine(u *sip.URI) bool {
 			r.byInitiator = i == 0
 			r.vouchedFor = r.vouched(u, token)
 			r.names[From].sealed, r.names[To].sealed = seal.names[From], seal.names[To]
+			r.params.given = seal.params
 			return true
 		}
 	}
@@ -227,10 +237,14 @@ func (r *Request) genuine(u *sip.URI) bool {
 // readSeal reads what an entry of ours says of itself, and the token that has to prove it;
 // ok is false where it is too old, or nothing of ours.
 func (e *Engine) readSeal(u *sip.URI, now time.Time) (seal routeSeal, token []byte, ok bool) {
-	for params := u.Params; len(params) > 0; {
+	for rest := u.Params; len(rest) > 0; {
 		var name, value []byte
-		name, value, params = sip.NextParam(params)
+		name, value, rest = sip.NextParam(rest)
 		switch {
+		case seal.params == nil && sip.EqualFold(name, paramsLength):
+			if seal.params, ok = splitParams(u.Params, value); !ok {
+				return seal, nil, false
+			}
 		case token == nil && sip.EqualFold(name, routeParam):
 			token = value
 		case seal.names[From] == nil && sip.EqualFold(name, e.cfg.Names.From):
@@ -299,6 +313,7 @@ func (r *Request) LooseRoute() bool {
 		}
 	}
 	r.InDialog = within && proven
+	r.takeParams()
 	if r.InDialog && !r.Engine.cfg.Names.Manual {
 		r.restoreNames()
 	}
@@ -313,6 +328,9 @@ func (r *Request) LooseRoute() bool {
 	}
 	return r.InDialog || err == nil && !within && r.viaFlow
 }
+
+// ByInitiator reports whether a request within a dialog comes from who began it, by our Route.
+func (r *Request) ByInitiator() bool { return r.InDialog && r.byInitiator }
 
 // run is neighbouring values of one header line that are to be removed: together,
 // so that a line of which nothing is left goes whole.

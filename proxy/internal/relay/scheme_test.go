@@ -86,3 +86,49 @@ func TestSIPSStaysSecure(t *testing.T) {
 	}
 	phone.nothing("INVITE", 50*time.Millisecond)
 }
+
+// TestSecureStays: a request that has become one for a sips address does not leave TLS, whatever
+// is made of that, in failure routes too; the next call is another matter.
+func TestSecureStays(t *testing.T) {
+	t.Parallel()
+	b, alice, phones := prepare(t, 1, fast)
+	b.hooks.request = func(r *Request) {
+		r.OnFailure = 1
+		secure := string(r.Msg.CallID()) == "secure"
+		if secure {
+			if err := r.SetURI([]byte("SIPS:bob@example.org")); err != nil {
+				t.Error(err)
+			}
+		}
+		r.Secure()
+		if _ = r.SetURI([]byte(phones[0].uri())); secure { // by an alias, say
+			if err := r.Relay(); !errors.Is(err, ErrInsecure) {
+				t.Errorf("sent on: %v", err)
+			}
+			gone := transport.Flow{Proto: transport.TLS, Conn: 999999, Socket: 1, Remote: closedPort(t)}
+			r.Main = Target{URI: []byte("sip:bob@192.0.2.9"), Phone: true, Flow: gone}
+		}
+		if err := r.Relay(); err != nil {
+			t.Error(err)
+		}
+	}
+	b.hooks.failure = func(r *Request, _ int) {
+		secure := string(r.Msg.CallID()) == "secure"
+		if err := next(r, phones[0]); errors.Is(err, ErrInsecure) != secure || r.WantsTLS() != secure {
+			t.Errorf("secure %v: %v, and TLS is asked for: %v", secure, err, r.WantsTLS())
+		}
+	}
+	b.start()
+	alice.invite("secure")
+	alice.expect("SIP/2.0 480")
+	alice.ack("secure")
+	b.empty()
+	alice.invite("plain")
+	for range 2 {
+		phones[0].answer(phones[0].expect("INVITE"), 486, "t0")
+		phones[0].expect("ACK")
+	}
+	alice.expect("SIP/2.0 486")
+	alice.ack("plain")
+	b.empty()
+}

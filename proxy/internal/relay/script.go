@@ -65,6 +65,7 @@ type branched struct {
 	edits   [MaxBranches]sip.Edits
 	dropped [MaxBranches]bool
 	names   [MaxBranches][2]name
+	params  [MaxBranches][]byte
 }
 
 // isDropped reports whether the branch route left a target out.
@@ -82,6 +83,7 @@ func (r *Request) branchRoutes() {
 		r.branched = &branched{}
 	}
 	x, first, main, names := r.branched, r.firstTarget(), r.Main, r.names
+	added := r.params.added
 	for i := first; i <= len(r.More); i++ {
 		mark := r.Msg.Mark()
 		if i > 0 {
@@ -91,8 +93,8 @@ func (r *Request) branchRoutes() {
 		x.dropped[i] = !h.Branch(r, r.OnBranch)
 		r.Msg.Save(&x.edits[i])
 		r.Msg.Rollback(mark)
-		x.targets[i], x.names[i] = r.Main, r.names
-		r.Main, r.names = main, names
+		x.targets[i], x.names[i], x.params[i] = r.Main, r.names, r.params.added
+		r.Main, r.names, r.params.added = main, names, added
 	}
 	r.parsed, r.BranchIndex = nil, 0
 	x.on = true

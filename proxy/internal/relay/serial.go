@@ -126,19 +126,6 @@ func (r *Request) Cancelled() bool {
 	return c.cancelled
 }
 
-// TimedOut reports whether a branch got no answer in time (t_branch_timeout).
-func (r *Request) TimedOut() bool {
-	c := r.Call
-	if c == nil {
-		return false
-	}
-	if r.route != inReply {
-		c.Lock()
-		defer c.Unlock()
-	}
-	return c.timedOut
-}
-
 // Which says which branches CancelBranches means.
 type Which uint8
 

@@ -56,6 +56,7 @@ func TestMessageIsAnsweredOnce(t *testing.T) {
 	send()
 	phones[0].answer(phones[0].expect("MESSAGE"), 202, "bt")
 	alice.expect("SIP/2.0 202")
+	phones[0].forget() // Timer E, if the answer was slow
 	send()
 	alice.expect("SIP/2.0 202")
 	phones[0].nothing("MESSAGE", 50*time.Millisecond)

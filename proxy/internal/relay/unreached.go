@@ -25,18 +25,22 @@ func (b *Branch) lost() int {
 	return 503
 }
 
-// rank is the status that other replies are compared with. What no phone has said counts
+// compared is the status that other replies are compared with. What no phone has said counts
 // as silence does, so that what another one says goes before.
-func (b *best) rank() int {
-	if b.lost {
+func compared(status int, lost bool) int {
+	if lost {
 		return 408
 	}
-	return b.status
+	return status
 }
 
-// noteUnreached makes a status of ours, to which there is no reply, the best one if it is.
-func (c *Call) noteUnreached(status int) {
+func (b *best) rank() int { return compared(b.status, b.lost) }
+
+// noteUnreached takes a status of ours, to which there is no reply, into account; b is the
+// branch that came to that, nil for a target that got none.
+func (c *Call) noteUnreached(b *Branch, status int) {
 	as := best{status: status, lost: status == noConnection}
+	c.note(b, status, as.lost)
 	if better(as.rank(), c.best.rank()) {
 		c.dropBest()
 		c.best = as

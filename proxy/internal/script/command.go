@@ -44,13 +44,15 @@ func commandTable() map[string]command {
 		"setflag":         {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
 		"resetflag":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
 		"isflagset":       {min: 1, max: 1, routes: anyRoute, build: (*compiler).flagCommand},
-		"setbflag":        {min: 1, max: 1, routes: uriRoutes, build: (*compiler).branchFlagCommand},
-		"resetbflag":      {min: 1, max: 1, routes: uriRoutes, build: (*compiler).branchFlagCommand},
-		"isbflagset":      {min: 1, max: 1, routes: uriRoutes, build: (*compiler).branchFlagCommand},
+		"setbflag":        {min: 1, max: 1, routes: anyRoute, build: (*compiler).branchFlagCommand},
+		"resetbflag":      {min: 1, max: 1, routes: anyRoute, build: (*compiler).branchFlagCommand},
+		"isbflagset":      {min: 1, max: 1, routes: anyRoute, build: (*compiler).branchFlagCommand},
 		"len_gt":          {min: 1, max: 1, routes: anyRoute, build: (*compiler).lenCommand},
 		"forward":         {max: 2, routes: module.RequestRoute, mayWait: true, build: (*compiler).forwardCommand},
 		"append_branch":   {max: 2, routes: requests, build: (*compiler).branchCommand},
 		"revert_uri":      {routes: requests, build: (*compiler).revertCommand},
+		"isdsturiset":     {routes: anyRoute, build: (*compiler).nextCommand},
+		"resetdsturi":     {routes: uriRoutes, build: (*compiler).nextCommand},
 		"force_rport":     {routes: module.RequestRoute, build: (*compiler).rportCommand},
 		"force_tcp_alias": {max: 1, routes: module.RequestRoute, build: (*compiler).aliasCommand},
 	}
@@ -167,7 +169,7 @@ func (k *compiler) flagCommand(c *call) node {
 }
 
 // branchFlagCommand is setbflag, resetbflag and isbflagset, of the branch that the
-// Request-URI is.
+// Request-URI is; in a reply route, of the one that the response is of.
 func (k *compiler) branchFlagCommand(c *call) node {
 	n, ok := k.number(c, c.args[0], 0, 31)
 	bit := uint32(1) << n

@@ -148,8 +148,9 @@ func uriOf(subject string) func(*module.Ctx) (*sip.URI, error) {
 // memory that its length does not show.
 const maxRegexps = 1000
 
-// ignoreCase stands before each regular expression.
-const ignoreCase = "(?i)"
+// wholeText stands before each regular expression: case does not count, and a dot is a line
+// end too, as SER and Kamailio compile those of conditions (without REG_NEWLINE).
+const wholeText = "(?is)"
 
 // regexp compiles a regular expression, which ignores case as SER's do.
 func (k *compiler) regexp(v value) *regexp.Regexp {
@@ -161,12 +162,12 @@ func (k *compiler) regexp(v value) *regexp.Regexp {
 		k.wrong(v.pos, "a script has at most %d regular expressions", maxRegexps)
 		return nil
 	}
-	re, err := module.Regexp(ignoreCase, v.text)
+	re, err := module.Regexp(wholeText, v.text)
 	if err != nil {
 		reason := err.Error()
 		var e *syntax.Error
 		if errors.As(err, &e) {
-			reason = e.Code.String() + ": " + quoted(strings.TrimPrefix(e.Expr, ignoreCase))
+			reason = e.Code.String() + ": " + quoted(strings.TrimPrefix(e.Expr, wholeText))
 		}
 		k.wrong(v.pos, "the regular expression is not well formed: %s", reason)
 		return nil

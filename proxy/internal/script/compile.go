@@ -25,8 +25,8 @@ type Options struct {
 
 // Compile reads, checks and compiles a script; name is the file's in problems.
 // It sets the parameters of the modules that the script loads, but starts
-// nothing. There is a Program if there are no problems. Settings that have no
-// effect here, and routes that nothing calls, are logged.
+// nothing. There is a Program if there are no problems. What its author should know,
+// such as routes that nothing calls, stands in Program.Remarks and is logged.
 func Compile(name string, text []byte, opt Options) (*Program, []Problem) {
 	log := opt.Log
 	if log == nil {
@@ -42,7 +42,6 @@ func Compile(name string, text []byte, opt Options) (*Program, []Problem) {
 	r.guarded, r.files[0].known = opt.Guarded, opt.Given
 	k := &compiler{
 		report:  r,
-		log:     log.With("file", name),
 		known:   opt.Modules,
 		working: opt.Working,
 		prog:    &Program{log: log, scope: &module.Scope{}},
@@ -52,13 +51,14 @@ func Compile(name string, text []byte, opt Options) (*Program, []Problem) {
 	if problems := k.report.problems(); len(problems) > 0 {
 		return nil, problems
 	}
+	k.prog.remarks = k.report.listed(k.report.remarks)
+	logRemarks(log, k.prog.remarks)
 	return k.prog, nil
 }
 
 // compiler turns the tree into a Program.
 type compiler struct {
 	report *report
-	log    *slog.Logger
 	known  []module.Module
 	// working are the modules whose parameters are not set.
 	working []module.Module
@@ -167,39 +167,61 @@ func (k *compiler) condition(x expr) node {
 	case *disj:
 		return disjunction(k.conditions(x.list))
 	case *not:
-		return negation(k.condition(x.x))
-	case *literal:
-		return k.constant(x)
+		return k.negated(x)
 	case *compare:
 		return k.compare(x)
 	case *relation:
 		return k.relation(x)
 	case *call:
 		return k.call(x)
-	case *variable, *arith:
-		v := k.value(x)
-		return truth(func(c *module.Ctx) bool { return v(c).Truth() })
 	}
-	return nil
+	return k.counted(x, func(n int64) bool { return n > 0 })
 }
 
-// constant is a number as a condition: true unless it is 0.
-func (k *compiler) constant(x *literal) node {
-	switch {
-	case x.value.quoted:
-		return k.wrong(x.value.pos, "a text is no condition: compare it with something")
-	case x.value.num == 0:
-		return constantly(no)
+// negated is what stands after !: of a value the question whether it counts as 0.
+func (k *compiler) negated(x *not) node {
+	if isValue(x.x) {
+		return k.counted(x.x, func(n int64) bool { return n == 0 })
 	}
-	return constantly(yes)
+	return negation(k.condition(x.x))
 }
 
+// conditions compiles what stands beside && and || and after while, where a value is true
+// unless it counts as 0.
 func (k *compiler) conditions(list []expr) []node {
 	nodes := make([]node, len(list))
 	for i, x := range list {
+		if isValue(x) {
+			nodes[i] = k.counted(x, func(n int64) bool { return n != 0 })
+			continue
+		}
 		nodes[i] = k.condition(x)
 	}
 	return nodes
+}
+
+// isValue tells values from conditions.
+func isValue(x expr) bool {
+	switch x.(type) {
+	case *variable, *arith, *literal:
+		return true
+	}
+	return false
+}
+
+// counted is a value as a condition: holds says of which numbers it is true.
+func (k *compiler) counted(x expr, holds func(n int64) bool) node {
+	if l, ok := x.(*literal); ok {
+		if l.value.quoted {
+			return k.wrong(l.value.pos, "a text is no condition: compare it with something")
+		}
+		return truth(func(*module.Ctx) bool { return holds(int64(l.value.num)) })
+	}
+	v := k.value(x)
+	if x, ok := x.(*variable); ok {
+		k.warnOfText(x)
+	}
+	return truth(func(c *module.Ctx) bool { return holds(v(c).Count()) })
 }
 
 var _ relay.Hooks = (*Program)(nil)

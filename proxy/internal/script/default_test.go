@@ -56,7 +56,7 @@ func TestDefaultScript(t *testing.T) {
 			auth + "record_route() " + alias + "ub_forward(always) lookup(location) ub_forward(offline) lookup(location) t_reply(480,Temporarily Unavailable)"},
 		{"a message from who is blocked", request("MESSAGE", bob, eve, bob), "", "ub_blocked", alias + "ub_blocked() sl_send_reply(480,Temporarily Unavailable)"},
 		{"that goes in circles", call, "mf_process_maxfwd_header", "", "sl_send_reply(483,Too Many Hops)"},
-		{"that cannot be sent", call, "t_relay", "", auth + "record_route() " + found + " sl_reply_error()"},
+		{"that cannot be sent", call, "t_relay t_is_failure_route", "", auth + "record_route() " + found + " t_is_failure_route() sl_reply_error()"},
 		{"from ours to elsewhere", request("INVITE", other, alice, other), "", "", auth + "record_route() t_on_reply(1) t_relay()"},
 		{"from elsewhere to ours", request("INVITE", bob, eve, bob), "", "", "record_route() " + found},
 		{"a stranger's order to call", request("REFER", bob, eve, bob), "", "", "sl_send_reply(403,Not From a Stranger)"},
@@ -204,12 +204,15 @@ func TestDefaultScriptReplies(t *testing.T) {
 func TestDefaultScriptFailures(t *testing.T) {
 	message := request("MESSAGE", "sip:bob@example.org", "sip:alice@example.org", "sip:bob@example.org")
 	for fails, want := range map[string]string{
-		"":               "t_check_status(405|408|480|501) m_store(0) t_reply(202,Accepted for Later Delivery)",
-		"m_store":        "t_check_status(405|408|480|501) m_store(0)",
-		"t_check_status": "t_check_status(405|408|480|501)",
+		"":                             "t_check_status(405|408|480|501) m_store(0) t_reply(202,Accepted for Later Delivery)",
+		"m_store":                      "t_check_status(405|408|480|501) m_store(0)",
+		"t_check_status":               "t_check_status(405|408|480|501) t_any_timeout() m_store(0) t_reply(202,Accepted for Later Delivery)",
+		"t_check_status t_any_timeout": "t_check_status(405|408|480|501) t_any_timeout()",
 	} {
 		p := compileWhole(t, deploy.Script(), nil)
-		p.returns[fails] = module.False
+		for name := range strings.FieldsSeq(fails) {
+			p.returns[name] = module.False
+		}
 		p.prog.Failure(p.message(message, stranger), 1)
 		if got := strings.Join(p.calls, " "); got != want {
 			t.Errorf("with %q failing it calls %q, want %q", fails, got, want)
@@ -221,12 +224,15 @@ func TestDefaultScriptFailures(t *testing.T) {
 // otherwise, or when the caller has given up, the answer goes back.
 func TestDefaultScriptForwards(t *testing.T) {
 	call := request("INVITE", "sip:bob@example.org", "sip:alice@example.org", "sip:bob@example.org")
-	const busy, absent = "t_check_status(486|600)", "t_check_status(408|480)"
+	const declined, late, absent = "t_is_canceled() t_check_status(60[1-9])", "t_any_timeout(rang)", "t_any_timeout() t_check_status(408|480)"
+	const busy, busier = "t_grep_status(486)", "t_grep_status(600)"
 	const on = " ub_forward(always) ub_blocked() lookup(location) ub_dnd() ub_no_answer_timeout() t_on_failure(2) t_on_reply(1) t_relay()"
 	for _, x := range []struct{ false, want string }{
-		{"t_is_canceled ub_blocked ub_dnd", "t_is_canceled() " + busy + " ub_forward(busy)" + on},
-		{"t_is_canceled ub_forward", "t_is_canceled() " + busy + " ub_forward(busy)"},
-		{"t_is_canceled t_check_status", "t_is_canceled() " + busy + " " + absent},
+		{"t_is_canceled t_check_status ub_blocked ub_dnd", declined + " " + late + " ub_forward(noanswer)" + on},
+		{"t_is_canceled t_check_status ub_forward", declined + " " + late + " ub_forward(noanswer) " + busy + " ub_forward(busy)"},
+		{"t_is_canceled t_check_status t_any_timeout ub_blocked ub_dnd", declined + " " + late + " " + busy + " ub_forward(busy)" + on},
+		{"t_is_canceled t_check_status t_any_timeout t_grep_status", declined + " " + late + " " + busy + " " + busier + " " + absent},
+		{"t_is_canceled", declined},
 		{"ub_forward", "t_is_canceled()"},
 	} {
 		p := compileWhole(t, deploy.Script(), nil)

@@ -92,6 +92,7 @@ func (s *stage) modules() []module.Module {
 			s.fn("t_relay", 0, 0, requests), s.fn("t_newtran", 0, 0, module.RequestRoute),
 			s.fn("t_reply", 2, 2, requests), s.fn("t_on_failure", 1, 1, requests), s.fn("t_on_reply", 1, 1, requests), s.fn("t_on_branch", 1, 1, requests),
 			s.fn("t_check_status", 1, 1, module.FailureRoute|module.ReplyRoute), s.fn("t_is_canceled", 0, 0, module.AnyRoute),
+			s.fn("t_is_failure_route", 0, 0, module.AnyRoute), s.fn("t_any_timeout", 0, 1, module.FailureRoute), s.fn("t_grep_status", 1, 1, module.FailureRoute),
 		}},
 		&fake{"sl", nil, []module.Func{s.fn("sl_send_reply", 2, 2, module.RequestRoute), s.fn("sl_reply_error", 0, 0, requests)}},
 		&fake{"rr", nil, []module.Func{s.fn("record_route", 0, 1, module.RequestRoute), s.fn("loose_route", 0, 0, module.RequestRoute)}},

@@ -50,7 +50,7 @@ func (k *compiler) leave(s *leaveStmt) node {
 // loop compiles while.
 func (k *compiler) loop(s *whileStmt) node {
 	before := k.block.weight
-	cond := k.condition(s.cond)
+	cond := k.conditions([]expr{s.cond})[0]
 	k.loops++
 	body := k.statements(s.body)
 	k.loops--

@@ -25,6 +25,8 @@ type Globals struct {
 	TLS map[string]string
 	// Streams bounds the connections.
 	Streams Streams
+	// OpenFiles is how many files the process should be able to open at least; 0 if not set.
+	OpenFiles int
 	// UDPWorkers is how many sockets share a UDP address, 0 if not set.
 	UDPWorkers int
 

@@ -67,6 +67,7 @@ func TestGlobals(t *testing.T) {
 			Globals{Streams: Streams{MaxConns: 100, ConnectTimeout: 3 * time.Second, SendTimeout: 4 * time.Second, Lifetime: 2 * time.Minute, AcceptAliases: true}}},
 		{"strangers", `tcp_accept_iplimit=2000 tcp_stranger_lifetime=30`,
 			Globals{Streams: Streams{MaxPerSource: 2000, StrangerLifetime: 30 * time.Second}}},
+		{"open files", `open_files_limit=65536`, Globals{OpenFiles: 65536}},
 		{"no limit on a source", `tcp_accept_iplimit=0`, Globals{Streams: Streams{MaxPerSource: maxConns}}},
 		{"several in one line", `listen=udp:127.0.0.1:5060 tcp:127.0.0.1:5060 port=5062 listen=eth0`,
 			Globals{Listen: []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "eth0:5062"}, Port: 5062}},
@@ -90,7 +91,7 @@ func TestSettingsWithoutEffect(t *testing.T) {
 	var log bytes.Buffer
 	compile(t, `fifo="/tmp/f" user="ser" children=4 route { ; } failure_route[3] { ; } route[7] { ; }`,
 		slog.New(slog.NewTextHandler(&log, nil)))
-	for _, want := range []string{"setting=user", "route=failure_route[3]", "route=route[7]"} {
+	for _, want := range []string{"user has no effect: start the proxy as", "nothing leads to failure_route[3]", "nothing leads to route[7]"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, log.String())
 		}

@@ -166,7 +166,7 @@ func TestRelations(t *testing.T) {
 		{`$var(x) == ""`, true},
 		{`$var(x)`, false},
 		{`!$var(x)`, true},
-		{`$rU`, true},
+		{`$rU`, false}, // no number
 		{`$sp - 5070`, false},
 		{`$rU =~ "^BO"`, true},
 		{`$rU !~ "^BO"`, false},
@@ -198,6 +198,7 @@ func TestStatements(t *testing.T) {
 		{"Request-URI", `$ru = "sip:eve@192.0.2.9:5080"; note("$ru $rU $rd $rp $ou");`, "sip:eve@192.0.2.9:5080 eve 192.0.2.9 5080 sip:Bob@example.org;user=phone"},
 		{"its user", `$rU = "00" + $rU; note("$ru");`, "sip:00Bob@example.org;user=phone"},
 		{"its user from a number", `$rU = 110; note("$ru");`, "sip:110@example.org;user=phone"},
+		{"its user, beside a password", `$ru = "sip:a:pw@h.example;x"; $rU = "d"; note("$ru"); $rU = $null; note("$ru");`, "sip:d:pw@h.example;x | sip:h.example;x"},
 		{"its user removed", `$rU = $null; note("$ru");`, "sip:example.org;user=phone"},
 		{"its host", `$rd = "example.net"; note("$ru");`, "sip:Bob@example.net;user=phone"},
 		{"its port", `$rp = 5080; note("$ru"); $rp = $null; note("$ru");`, "sip:Bob@example.org:5080;user=phone | sip:Bob@example.org;user=phone"},

@@ -11,11 +11,11 @@ import (
 // builtIn are modules of SER and Kamailio whose work needs none here: the database
 // drivers, the pseudo-variables, what tmx adds to tm, and the ways in for tools. loadmodule takes them, so
 // that scripts need no change.
-var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "tmx", "pv", "kex", "corex", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
+var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "tmx", "pv", "kex", "corex", "counters", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
 
 // secondNames are modules that are another here: what SER has in uri, Kamailio has in
-// siputils.
-var secondNames = map[string]string{"uri": "siputils"}
+// siputils, and textopsx is what it has added to textops.
+var secondNames = map[string]string{"uri": "siputils", "textopsx": "textops"}
 
 // moduleNamed finds a module by any of its names; nil if it is not in the list.
 func (k *compiler) moduleNamed(list []module.Module, name string) module.Module {
@@ -150,6 +150,9 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 			return
 		}
 		v.num = int(n)
+	}
+	if p.Idle != "" {
+		k.warn(s.param.pos, "parameter %s of %s has no effect: %s", p.Name, m.Name(), p.Idle)
 	}
 	k.prog.params = append(k.prog.params, Param{m.Name(), p.Name, v.text, v.num})
 	if slices.Contains(k.working, m) {

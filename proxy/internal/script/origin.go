@@ -15,8 +15,8 @@ import (
 var foreignWords = []string{"exit", "return", "while", "switch", "request_route", "reply_route", "branch_route", "event_route"}
 
 // foreignModules are the modules that a script can load here and SER 0.9 does not have.
-var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "ctd", "ctl", "db_mysql", "db_sqlite", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
-	"mi_rpc", "path", "pv", "ratelimit", "sanity", "siputils", "tls", "tmx", "uac", "uac_redirect", "userblock", "websocket"}
+var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "counters", "ctd", "ctl", "db_mysql", "db_sqlite", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
+	"mi_rpc", "path", "pv", "ratelimit", "sanity", "siputils", "textopsx", "tls", "tmx", "uac", "uac_redirect", "userblock", "websocket"}
 
 // isForeign reports whether a token is none of SER 0.9's.
 func (t *token) isForeign() bool {
@@ -82,7 +82,7 @@ type blockDrop struct {
 	pos   Pos
 }
 
-// tellDrops says in the log where drop ends a called block only: who meant more than that
+// tellDrops says where drop ends a called block only: who meant more than that
 // finds out here.
 func (k *compiler) tellDrops() {
 	if k.foreign {
@@ -90,7 +90,7 @@ func (k *compiler) tellDrops() {
 	}
 	for _, d := range k.drops {
 		if d.block.called && d.block.kind == module.RequestRoute {
-			k.log.Warn("drop ends this route block only, as in SER: exit ends the script", "route", d.block.title, "line", d.pos.Line)
+			k.warn(d.pos, "drop ends this route block only, as in SER: exit ends the script")
 		}
 	}
 }

@@ -3,6 +3,7 @@ package script
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func TestDrop(t *testing.T) {
 func TestForeignModules(t *testing.T) {
 	ser := []string{"acc", "auth", "auth_db", "dispatcher", "domain", "group", "maxfwd", "msilo", "mysql", "nathelper", "permissions",
 		"pike", "registrar", "rr", "sl", "speeddial", "textops", "tm", "uri", "usrloc", "xlog"}
-	loadable := append([]string{"uri"}, builtIn...)
+	loadable := append(slices.Collect(maps.Keys(secondNames)), builtIn...)
 	folders, err := os.ReadDir("../modules")
 	if err != nil {
 		t.Fatal(err)

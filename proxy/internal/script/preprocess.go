@@ -392,7 +392,7 @@ func (d *reader) substLine(word, line string, at Pos) {
 	}
 	flags := ""
 	if strings.Contains(pieces[2], "i") {
-		flags = ignoreCase
+		flags = "(?i)"
 	}
 	re, err := module.Regexp(flags, pieces[0])
 	if err != nil {

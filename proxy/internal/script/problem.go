@@ -14,11 +14,17 @@ type Problem struct {
 	Line, Column int    // from 1; a column is a byte, a tab counts as one
 	Message      string // what is wrong, and what would be right
 	Caret        string // the line as written, passwords masked, and under it a ^ below the column
+	Kind         string // Warning or Note; "" for what is wrong
 }
 
-// Error returns "file:line:column: message", and below it the line and the caret.
+// Error returns "file:line:column: message", a kind before the message, and below it the
+// line and the caret.
 func (p Problem) Error() string {
-	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+	s := fmt.Sprintf("%s:%d:%d: ", p.File, p.Line, p.Column)
+	if p.Kind != "" {
+		s += p.Kind + ": "
+	}
+	s += p.Message
 	if p.Caret == "" {
 		return s
 	}
@@ -62,16 +68,19 @@ type source struct {
 type found struct {
 	at      Pos
 	message string
+	kind    string
 }
 
 // report collects the problems of a script.
 type report struct {
 	files []*source
 	found []found
-	seen  map[found]bool // the same
-	lines map[Pos]int    // how many a line has, by its first column
-	full  bool
-	hide  hider
+	// remarks are what is no problem.
+	remarks []found
+	seen    map[found]bool // the same
+	lines   map[Pos]int    // how many a line has, by its first column
+	full    bool
+	hide    hider
 	// guarded keeps to itself what stands in files that are no scripts.
 	guarded bool
 	veiled  map[Pos]bool // lines that are not shown, by their first column
@@ -95,18 +104,23 @@ func (r *report) open(name, text string) *source {
 // start is the begin of the script.
 func (r *report) start() Pos { return Pos{1, 1, r.files[0]} }
 
+// finding is a message and its place.
+func (r *report) finding(kind string, at Pos, format string, args ...any) found {
+	if at.file == nil {
+		at.file = r.files[0]
+	}
+	return found{at, shortened(fmt.Sprintf(format, args...)), kind}
+}
+
 // add notes a problem; the same one at the same place counts once.
 func (r *report) add(at Pos, format string, args ...any) {
 	if at.file == nil {
 		at.file = r.files[0]
 	}
-	if r.silenced[Pos{at.Line, 1, at.file}] {
+	if r.full || r.silenced[Pos{at.Line, 1, at.file}] {
 		return
 	}
-	if r.full {
-		return
-	}
-	p := found{at, shortened(fmt.Sprintf(format, args...))}
+	p := r.finding("", at, format, args...)
 	if r.seen[p] {
 		return
 	}
@@ -169,24 +183,30 @@ func beginsStatement(line string) bool {
 
 // problems returns what was found in the order of the files and lines, with carets.
 func (r *report) problems() []Problem {
-	slices.SortStableFunc(r.found, func(a, b found) int {
+	list := r.listed(r.found)
+	if r.full {
+		list = append(list, Problem{File: r.files[0].name, Line: len(r.files[0].lines), Column: 1,
+			Message: fmt.Sprintf("over %d problems; the others are not shown", maxProblems)})
+	}
+	return list
+}
+
+// listed are findings in the order of the files and lines, with carets.
+func (r *report) listed(all []found) []Problem {
+	slices.SortStableFunc(all, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.at.file.order, b.at.file.order), cmp.Compare(a.at.Line, b.at.Line), cmp.Compare(a.at.Column, b.at.Column))
 	})
 	var list []Problem
 	hidden := map[*source]bool{}
-	for _, f := range r.found {
+	for _, f := range all {
 		if r.guarded && !f.at.file.known {
 			if !hidden[f.at.file] {
-				list = append(list, Problem{File: f.at.file.name, Line: 1, Column: 1, Message: "this is no routing script: nothing of it is shown"})
+				list = append(list, Problem{File: f.at.file.name, Line: 1, Column: 1, Message: "this is no routing script: nothing of it is shown", Kind: f.kind})
 			}
 			hidden[f.at.file] = true
 			continue
 		}
-		list = append(list, Problem{f.at.file.name, f.at.Line, f.at.Column, f.message, r.caret(f.at)})
-	}
-	if r.full {
-		list = append(list, Problem{File: r.files[0].name, Line: len(r.files[0].lines), Column: 1,
-			Message: fmt.Sprintf("over %d problems; the others are not shown", maxProblems)})
+		list = append(list, Problem{f.at.file.name, f.at.Line, f.at.Column, f.message, r.caret(f.at), f.kind})
 	}
 	return list
 }

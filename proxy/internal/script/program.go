@@ -22,6 +22,7 @@ type Program struct {
 	budget  int // steps that one message may take
 
 	dropEnds bool // there is a drop, and it ends the script
+	remarks  []Problem
 
 	main    *block
 	failure map[int]*block

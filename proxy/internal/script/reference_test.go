@@ -72,14 +72,18 @@ func dynamic(modules []module.Module) []module.Module {
 // told is a line of an example that says what a variable becomes.
 var toldLine = regexp.MustCompile(`(?m)^(\s*\$var\((\w+)\) = .*;) +# (.*)$`)
 
+// condLine is a line of an example that says whether a condition is true.
+var condLine = regexp.MustCompile(`(?m)^\s*(\S.*?) +# (yes|no)$`)
+
 // TestReferenceExamples: the examples of the reference have no problems, and what they
 // say of values holds. Each is run on a message.
 func TestReferenceExamples(t *testing.T) {
 	frames := map[string]string{
-		"cfg":     "%",
-		"route":   loads + "route {\n%}\nroute[1] { ; }",
-		"values":  loads + "loadmodule \"note.so\"\nroute {\n%}",
-		"failure": loads + "route { t_on_failure(\"1\"); }\nfailure_route[1] {\n%}",
+		"cfg":        "%",
+		"route":      loads + "route {\n%}\nroute[1] { ; }",
+		"values":     loads + "loadmodule \"note.so\"\nroute {\n%}",
+		"conditions": loads + "loadmodule \"note.so\"\nroute {\n%}",
+		"failure":    loads + "route { t_on_failure(\"1\"); }\nfailure_route[1] {\n%}",
 	}
 	blocks := regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(reference(t), -1)
 	if len(blocks) < 9 {
@@ -98,6 +102,12 @@ func TestReferenceExamples(t *testing.T) {
 			}
 			body = toldLine.ReplaceAllString(body, "$1 note(\"$$var($2)\");")
 		}
+		if b[1] == "conditions" {
+			for _, line := range condLine.FindAllStringSubmatch(body, -1) {
+				want = append(want, line[2])
+			}
+			body = condLine.ReplaceAllString(body, `if ($1) { note("yes"); } else { note("no"); }`)
+		}
 		text := strings.Replace(frame, "%", body, 1)
 		prog, problems := Compile(referencePage, []byte(text), Options{Modules: append(dynamic(newStage().modules()), noting(&notes))})
 		if len(problems) > 0 {
@@ -110,7 +120,7 @@ func TestReferenceExamples(t *testing.T) {
 		if got, want := strings.Join(notes, "\n"), strings.Join(want, "\n"); got != want {
 			t.Errorf("%s\nnotes\n%s\nwant\n%s", text, got, want)
 		}
-		if b[1] == "values" && len(notes) < 10 {
+		if b[1] == "values" && len(notes) < 10 || b[1] == "conditions" && len(notes) < 8 {
 			t.Errorf("only %d values are told", len(notes))
 		}
 	}

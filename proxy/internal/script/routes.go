@@ -153,12 +153,12 @@ func (k *compiler) reach() {
 	}
 	for _, b := range roots {
 		if b.in == 0 || (b.kind == module.FailureRoute || b.kind == module.BranchRoute) && !b.called {
-			k.log.Warn("nothing leads to this route", "route", b.title, "line", b.pos.Line)
+			k.warn(b.pos, "nothing leads to %s", b.title)
 		}
 	}
 }
 
-// long notes in the log which blocks may take more steps than a message has, because
+// long says which blocks may take more steps than a message has, because
 // of how often the routes that they call are called. Circles are a problem already.
 func (k *compiler) long() {
 	if len(k.report.found) > 0 {
@@ -180,7 +180,7 @@ func (k *compiler) long() {
 	for _, b := range k.blocks() {
 		entered := b == k.prog.main || b.kind != module.RequestRoute
 		if entered && sum(b) > k.prog.budget {
-			k.log.Warn("routes are called so often that a message may not get through all of them", "route", b.title, "line", b.pos.Line)
+			k.warn(b.pos, "routes are called so often from here that a message may not get through all of them")
 		}
 	}
 }

@@ -28,7 +28,7 @@ const (
 type setting struct {
 	kind settingKind
 	set  func(k *compiler, v value) // nil where it has no effect here
-	// note is logged where the setting has no effect and its author may count on one.
+	// note is told where the setting has no effect and its author may count on one.
 	note string
 }
 
@@ -64,6 +64,7 @@ var settings = func() map[string]setting {
 		"tls_ca_list":        {kind: aName, set: setTLS("ca_list")},
 
 		"tcp_max_connections":     {kind: aNumber, set: (*compiler).setMaxConns},
+		"open_files_limit":        {kind: aNumber, set: (*compiler).setOpenFiles},
 		"tcp_connect_timeout":     {kind: aNumber, set: setSeconds("tcp_connect_timeout", 1, 120, func(s *Streams) *time.Duration { return &s.ConnectTimeout })},
 		"tcp_send_timeout":        {kind: aNumber, set: setSeconds("tcp_send_timeout", 1, 120, func(s *Streams) *time.Duration { return &s.SendTimeout })},
 		"tcp_connection_lifetime": {kind: aNumber, set: setSeconds("tcp_connection_lifetime", 5, 7*24*3600, func(s *Streams) *time.Duration { return &s.Lifetime })},
@@ -74,7 +75,7 @@ var settings = func() map[string]setting {
 	for kind, names := range map[settingKind]string{
 		aNumber: `children check_via_level maxbuffer tcp_children
 			tcp_poll_method_nr memlog memdbg mem_log mcast_ttl
-			open_files_limit unix_sock_children udp_mtu log_prefix_mode latency_limit_action latency_limit_db latency_log latency_cfg_log`,
+			unix_sock_children udp_mtu log_prefix_mode latency_limit_action latency_limit_db latency_log latency_cfg_log`,
 		aSwitch: `fork log_stderror dns rev_dns check_via statistics enable_sctp sip_warning syn_branch mhomed
 			reply_to_via mcast_loopback loop_checks disable_core_dump auto_aliases
 			dns_cache_init server_signature`,
@@ -117,9 +118,9 @@ func (k *compiler) global(g global) {
 		case s.set != nil:
 			s.set(k, v)
 		case s.note != "":
-			k.log.Warn("setting without effect", "setting", g.name, "line", g.pos.Line, "note", s.note)
+			k.warn(g.pos, "%s has no effect: %s", g.name, s.note)
 		default:
-			k.log.Debug("setting without effect", "setting", g.name, "line", g.pos.Line)
+			k.note(g.pos, "%s has no effect here", g.name)
 		}
 	}
 	if list := k.prog.globals.Listen; len(list) > 0 && strings.HasSuffix(list[len(list)-1], " advertise") {
@@ -303,6 +304,12 @@ const maxConns = 1 << 20
 func (k *compiler) setMaxConns(v value) {
 	if k.inRange(v, "tcp_max_connections", 1, maxConns) {
 		k.prog.globals.Streams.MaxConns = v.num
+	}
+}
+
+func (k *compiler) setOpenFiles(v value) {
+	if k.inRange(v, "open_files_limit", 1, 2*maxConns) {
+		k.prog.globals.OpenFiles = v.num
 	}
 }
 

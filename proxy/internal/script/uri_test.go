@@ -54,6 +54,22 @@ func TestRequestURIOfOtherScheme(t *testing.T) {
 	}
 }
 
+// TestNextHopIsSet: isdsturiset is true where $du is, and resetdsturi takes it back.
+func TestNextHopIsSet(t *testing.T) {
+	for body, want := range map[string]int{
+		`if (isdsturiset()) m_dump();`: 0, `if (!isdsturiset()) m_dump();`: 1, `if (rewritehost("h.example") && isdsturiset()) m_dump();`: 0,
+		`$du = "sip:x@192.0.2.1"; if (isdsturiset()) m_dump();`:                                       1,
+		`$du = "sip:x@192.0.2.1"; if (resetdsturi()) m_dump(); if (isdsturiset()) m_dump();`:          1,
+		`$du = "sip:x@192.0.2.1"; resetdsturi; $du = "sip:y@192.0.2.1"; if (isdsturiset()) m_dump();`: 1,
+	} {
+		p := compile(t, "route { "+body+" }", nil)
+		p.prog.Request(p.message(invite, stranger))
+		if len(p.calls) != want {
+			t.Errorf("%s: called %v", body, p.calls)
+		}
+	}
+}
+
 // TestRewriteForgetsFlow: a flow that was found for the old target is not used
 // for a new one, which is no phone either: a server that refuses is out of service, not away.
 func TestRewriteForgetsFlow(t *testing.T) {

@@ -21,6 +21,17 @@ func (m *Message) Rollback(k Mark) {
 // Edited reports whether the message has edits.
 func (m *Message) Edited() bool { return len(m.edits) > 0 }
 
+// Removed reports whether an edit removes any of the bytes from offset from up to, not
+// including, to.
+func (m *Message) Removed(from, to uint32) bool {
+	for i := range m.edits {
+		if e := &m.edits[i]; e.del > 0 && e.off < to && e.off+e.del > from {
+			return true
+		}
+	}
+	return false
+}
+
 // Insert puts text before the byte at offset off. Several insertions at one
 // offset are written in the order in which they were made.
 func (m *Message) Insert(off uint32, text ...[]byte) { m.Replace(off, 0, text...) }

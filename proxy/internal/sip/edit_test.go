@@ -149,6 +149,23 @@ func TestEdits(t *testing.T) {
 }
 
 // TestRemoveValue takes one value out of a list, and the line with the last.
+// TestRemoved: only bytes that an edit takes away count, not the places where one inserts.
+func TestRemoved(t *testing.T) {
+	var m Message
+	m.Buf = make([]byte, 40)
+	m.Insert(5, []byte("x"))
+	m.Delete(10, 4)
+	m.Replace(20, 1, []byte("y"))
+	for _, c := range []struct {
+		from, to uint32
+		want     bool
+	}{{0, 10, false}, {5, 6, false}, {9, 11, true}, {10, 11, true}, {13, 14, true}, {14, 20, false}, {14, 21, true}, {11, 12, true}, {21, 40, false}, {0, 40, true}, {12, 12, true}, {10, 10, false}} {
+		if got := m.Removed(c.from, c.to); got != c.want {
+			t.Errorf("from %d to %d: %v", c.from, c.to, got)
+		}
+	}
+}
+
 func TestRemoveValue(t *testing.T) {
 	for _, c := range []struct{ line, remove, want string }{
 		{"Route: <sip:a>, <sip:b>, <sip:c>", "<sip:a>", "Route: <sip:b>, <sip:c>\r\n"},

@@ -30,6 +30,11 @@ func tagged(params string) string {
 	return "OPTIONS sip:x SIP/2.0\n" + via + rest[:i] + "<sip:a@example.org>" + params + rest[end:] + "\n"
 }
 
+// to is a request with parameters in To.
+func to(params string) string {
+	return "OPTIONS sip:x SIP/2.0\n" + via + strings.Replace(rest, "<sip:b@example.org>", "<sip:b@example.org>"+params, 1) + "\n"
+}
+
 // callID is a request with a Call-ID.
 func callID(id string) string {
 	i := strings.Index(rest, "Call-ID:")
@@ -115,6 +120,14 @@ body`, nil},
 	{"DEL in a tag", tagged(";tag=a\x7f"), sip.ErrTag},
 	{"TAB in a tag", tagged(";tag=a\tb;x=1"), sip.ErrTag},
 	{"two tags in To of an answer", "SIP/2.0 200 OK\n" + via + strings.Replace(rest, "<sip:b@example.org>", "<sip:b@example.org>;tag=a;tag=b", 1) + "\n", sip.ErrTag},
+	{"a tag without a value", tagged(";tag"), sip.ErrTag},
+	{"a tag without a value among others", tagged(";x=yz;TAG ;q=1"), sip.ErrTag},
+	{"an empty tag", tagged(";tag="), sip.ErrTag},
+	{"an empty tag among others", tagged(";x=1;tag= ;y"), sip.ErrTag},
+	{"a tag and one without a value", tagged(";tag=a;tag"), sip.ErrTag},
+	{"a tag without a value in To", to(";tag"), sip.ErrTag},
+	{"an empty tag in To of an answer", strings.Replace(to(";tag="), "OPTIONS sip:x SIP/2.0", "SIP/2.0 200 OK", 1), sip.ErrTag},
+	{"another parameter of the length of an empty tag", tagged(";x=yz"), nil},
 	{"a tag in base64", tagged(";tag=aGk/+A==;x=\"tag=1;tag=2\""), nil},
 	{"no tag, of RFC 2543", tagged(""), nil},
 	{"TAB in Call-ID", callID("a\tb"), sip.ErrCallID},

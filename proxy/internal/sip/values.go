@@ -233,10 +233,11 @@ const tagParam = "tag"
 
 // hasOneTag reports whether the parameters of From or To hold at most one tag, and one that
 // everybody reads alike: of two, some go by the first and some by the last, and a quoted one
-// (RFC 3261 §25.1 has tokens only) is something else without its quotes. Phones write more
+// (RFC 3261 §25.1 has tokens only) is something else without its quotes. One without a value is
+// none for some, who append theirs, and a second one for who reads the answer. Phones write more
 // than tokens, base64 for one, and these pass.
 func hasOneTag(a *NameAddr) bool {
-	if len(a.Params) == len(tagParam)+1+len(a.Tag) { // nothing else is there
+	if n := len(a.Tag); n > 0 && len(a.Params) == len(tagParam)+1+n { // nothing else is there
 		return isTag(a.Tag)
 	}
 	seen := false
@@ -272,7 +273,7 @@ func isTag(b []byte) bool {
 			return false
 		}
 	}
-	return true
+	return len(b) > 0
 }
 
 // URI parses the Request-URI as received.

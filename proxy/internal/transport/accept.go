@@ -5,28 +5,74 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// acceptor is a listening socket.
+type acceptor interface {
+	AcceptTCP() (*net.TCPConn, error)
+}
+
+// leastPause and mostPause bound how long a listener rests that could not accept.
+const (
+	leastPause = 5 * time.Millisecond
+	mostPause  = time.Second
 )
 
 // accept takes the connections of one listener.
-func (l *Layer) accept(ln *net.TCPListener, socket uint16) {
-	const pause = 50 * time.Millisecond
+func (l *Layer) accept(ln acceptor, socket uint16) {
+	pause := leastPause
 	for {
 		nc, err := ln.AcceptTCP()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			// Out of descriptors, say: they come back when connections end.
-			l.log.Error("accepting a connection", "socket", l.sockets[socket].Name, "error", err)
-			select {
-			case <-time.After(pause):
-			case <-l.ctx.Done():
-				return
-			}
+		if err == nil {
+			pause = leastPause
+			l.admit(nc, socket)
 			continue
 		}
-		l.admit(nc, socket)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if l.notAccepted(err, socket) {
+			pause = leastPause // the descriptor is about to be closed
+		}
+		select {
+		case <-time.After(pause):
+		case <-l.ctx.Done():
+			return
+		}
+		pause = min(2*pause, mostPause)
 	}
+}
+
+// notAccepted does what can be done where no connection could be accepted: without descriptors
+// the table counts as full. It reports whether a connection has gone for another one.
+func (l *Layer) notAccepted(err error, socket uint16) (gone bool) {
+	scarce := scarce(err)
+	if scarce {
+		gone = l.Yield()
+	}
+	if !l.acceptLog.Pass(time.Now(), time.Minute, 1) {
+		return gone
+	}
+	if scarce {
+		l.log.Error("no connection can be accepted for want of file descriptors or memory: idle ones of strangers give way", "socket", l.sockets[socket].Name, "error", err,
+			"connections", l.Stats().Conns, "limit", l.cfg.MaxConns, "setting", "LimitNOFILE of the service, or a lower tcp_max_connections")
+	} else {
+		l.log.Error("accepting a connection", "socket", l.sockets[socket].Name, "error", err)
+	}
+	return gone
+}
+
+// scarce reports whether an error says that the process or the system has no file descriptor or
+// memory for one more connection.
+func scarce(err error) bool {
+	for _, e := range [...]error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // admit enters an accepted connection and begins to read it, or refuses it.
@@ -70,6 +116,9 @@ func (c *conn) connect() {
 	}
 	nc, err := d.DialContext(c.l.ctx, "tcp", c.flow.Remote.String())
 	if err != nil {
+		if scarce(err) {
+			c.l.Yield() // for the next one
+		}
 		c.terminate(err)
 		return
 	}
@@ -84,6 +133,8 @@ func (c *conn) connect() {
 			return
 		}
 	}
+	c.busy()
+	c.l.conns.opened(c)
 	c.flush()
 	c.serve()
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -29,8 +30,12 @@ type Config struct {
 	// MaxSpares bounds the idle workers that are kept. Default 64.
 	MaxSpares int
 
-	// MaxConns bounds the connections, accepted and own, in all. Default 16,384.
+	// MaxConns bounds the connections, accepted and own, in all. Default DefaultMaxConns.
 	MaxConns int
+
+	// MaxOwn bounds those that we have opened to hosts that are neither Trusted nor a Gateway,
+	// MaxOwnPerHost these to one IPv4 address or IPv6 /64. Default half of MaxConns, and 256.
+	MaxOwn, MaxOwnPerHost int
 
 	// MaxConnsPerSource bounds the accepted connections of one IPv4 address, or of one
 	// IPv6 /64 network. Default 256.
@@ -40,9 +45,12 @@ type Config struct {
 	// for their source; nil for none. It returns at once.
 	Trusted func(a netip.Addr) bool
 
-	// Needed tells every flow that a dialog goes by: a stranger's connection stays as long as
-	// it is one of them. It is asked when somebody has to go, at most once a second. nil for
-	// none.
+	// Gateway is Trusted for the connections that we open; nil for no further ones.
+	Gateway func(a netip.Addr) bool
+
+	// Needed tells every flow that a dialog or a transaction of ours goes by: a stranger's
+	// connection stays as long as it is one of them. It is asked when somebody has to go, at
+	// most once a second. nil for none.
 	Needed func(yield func(Flow))
 
 	// TLS chooses certificates; nil if nothing listens on TLS or WSS.
@@ -83,9 +91,9 @@ type Config struct {
 	// long. Default 65 min: longer than the usual hour of a registration.
 	IdleTimeout time.Duration
 
-	// StrangerTimeout is IdleTimeout for a connection that its peer has opened without having
-	// proven anything (Prove), unless a request of its is on its way (Hold) or it is Needed.
-	// Default 2 min.
+	// StrangerTimeout is IdleTimeout for a connection whose peer has not proven anything
+	// (Prove), unless a request of its is on its way (Hold) or it is Needed. One that we have
+	// opened to a host that is neither Trusted nor a Gateway counts as such. Default 2 min.
 	StrangerTimeout time.Duration
 
 	// MessageTimeout bounds the time from the first byte of a message on a stream to its
@@ -100,6 +108,9 @@ type Config struct {
 	// is the header part; what the function sends on from (a 400, say) is written first.
 	Malformed func(w *Worker, head []byte, from Flow, err error)
 }
+
+// DefaultMaxConns is Config.MaxConns where nothing is said.
+const DefaultMaxConns = 16384
 
 const (
 	minMessage = 1 << 10
@@ -122,7 +133,9 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxMessage", &c.MaxMessage, slotSize, maxMessage},
 		{"MaxWaiters", &c.MaxWaiters, 256, 1 << 20},
 		{"MaxSpares", &c.MaxSpares, 64, 1 << 16},
-		{"MaxConns", &c.MaxConns, 16384, 1 << 24},
+		{"MaxConns", &c.MaxConns, DefaultMaxConns, 1 << 24},
+		{"MaxOwn", &c.MaxOwn, max(1, cmp.Or(c.MaxConns, DefaultMaxConns)/2), 1 << 24},
+		{"MaxOwnPerHost", &c.MaxOwnPerHost, 256, 1 << 24},
 		{"MaxConnsPerSource", &c.MaxConnsPerSource, 256, 1 << 24},
 		{"MaxHandshakes", &c.MaxHandshakes, 512, 1 << 20},
 		{"MaxHandshakesPerSource", &c.MaxHandshakesPerSource, 64, 1 << 20},

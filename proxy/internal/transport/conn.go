@@ -24,18 +24,18 @@ type conn struct {
 	inbound bool
 	domain  string // whom the peer of our own TLS connection speaks for
 	shows   bool   // we have opened it, and have a certificate to show
-	overdue bool   // it has to make room in the table
+	overdue bool   // it is our own and has to make room in the table
 
 	stranger atomic.Bool  // its peer has proven nothing yet
-	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way
+	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way, or busyTime
 
 	reached atomic.Bool // it is found by the very address of its peer
 
 	// Guarded by the table.
 	names       []peer        // as which it is found
 	ready       bool          // its handshakes are done, or it is our own
-	crowd       *crowd        // of its source; nil while it is not in the table, or our own
-	place, seat *list.Element // a stranger's, in the queue of all and of its source
+	crowd       *crowd        // where it is counted; nil while it is not in the table, or our own to a trusted host
+	place, seat *list.Element // a stranger's, in the queue of all and of its crowd
 
 	// Reading.
 	buf        []byte // nil while nothing is unread: an idle connection holds no buffer

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"container/list"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -20,30 +19,35 @@ type peer struct {
 
 func (c *conn) peer() peer { return peer{c.flow.Proto, c.flow.Remote, c.domain} }
 
-// overdraft is how many connections of our own may be entered in a full table at a time,
-// each until it has taken a stranger's place.
+// overdraft is how many connections of our own may be entered beyond a limit at a time, each
+// until it has taken another one's place.
 const overdraft = 64
 
 // connTable holds every connection, by number and by remote address.
 type connTable struct {
-	maxAll, maxSource int
+	maxAll, maxSource, maxOwn, maxHost int
 
-	mu      sync.RWMutex
-	lastID  uint64
-	byID    map[uint64]*conn
-	byPeer  map[peer]*conn
-	sources map[netip.Addr]*crowd // by sourceOf
-	// strangers are those of all sources, the idlest first.
-	strangers list.List
-	closed    bool
+	mu     sync.RWMutex
+	lastID uint64
+	byID   map[uint64]*conn
+	byPeer map[peer]*conn
+	// sources are where accepted connections come from, hosts where our own lead to places
+	// that are not trusted, of which there are nOwn. Both by sourceOf.
+	sources, hosts map[netip.Addr]*crowd
+	nOwn, overdue  int
+	// strangers are the strangers' connections of all sources, own our own that may have to
+	// go, the idlest first.
+	strangers, own list.List
+	closed         bool
 }
 
-func newConnTable(maxAll, maxSource int) *connTable {
+func newConnTable(cfg *Config) *connTable {
 	return &connTable{
-		maxAll: maxAll, maxSource: maxSource,
+		maxAll: cfg.MaxConns, maxSource: cfg.MaxConnsPerSource, maxOwn: cfg.MaxOwn, maxHost: cfg.MaxOwnPerHost,
 		byID:    make(map[uint64]*conn),
 		byPeer:  make(map[peer]*conn),
 		sources: make(map[netip.Addr]*crowd),
+		hosts:   make(map[netip.Addr]*crowd),
 	}
 }
 
@@ -68,28 +72,28 @@ func (t *connTable) byFlow(f Flow) *conn {
 	return c
 }
 
-// byRemote is an open or opening connection to a peer, nil if there is none.
+// byRemote is an open or opening connection to a peer, nil if there is none. The caller has a
+// moment to send on it.
 func (t *connTable) byRemote(p peer) *conn {
 	t.mu.RLock()
+	defer t.mu.RUnlock()
 	c := t.byPeer[p]
-	t.mu.RUnlock()
+	if c != nil {
+		c.busy()
+	}
 	return c
 }
 
-// errCrowded is ErrTooManyConns because one source has all that it may have.
-var errCrowded = fmt.Errorf("%w from one source", ErrTooManyConns)
-
 // addInbound enters an accepted connection and numbers it. Where there is no room it takes the
 // place of a stranger that may go (none may without mayGo), of its own source where that has
-// too many; that one is returned, no longer in the table. The limit on one source does not
-// count where exempt says so.
-func (t *connTable) addInbound(c *conn, exempt bool, mayGo func(*conn) bool) (gone *conn, err error) {
+// too many; that one is returned, no longer in the table.
+func (t *connTable) addInbound(c *conn, mayGo func(*conn) bool) (gone *conn, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil, ErrClosed
 	}
-	if from, full := t.full(c, exempt); full != nil {
+	if from, full := t.full(c, 0); full != nil {
 		if mayGo != nil {
 			gone = t.idlest(from, mayGo)
 		}
@@ -100,54 +104,6 @@ func (t *connTable) addInbound(c *conn, exempt bool, mayGo func(*conn) bool) (go
 	}
 	t.enter(c)
 	return gone, nil
-}
-
-// full is why there is no room for c, and the strangers of whom one would have to go; nil if
-// there is room. The table is locked.
-func (t *connTable) full(c *conn, exempt bool) (*list.List, error) {
-	if s := t.sources[sourceOf(c.flow.Remote.Addr())]; !exempt && s != nil && s.n >= t.maxSource {
-		return &s.strangers, errCrowded
-	}
-	if len(t.byID) >= t.maxAll {
-		return &t.strangers, ErrTooManyConns
-	}
-	return nil, nil
-}
-
-// shrink takes the idlest stranger that may go out of a table that holds more than it may, and
-// returns it. False: there is none.
-func (t *connTable) shrink(mayGo func(*conn) bool) (gone *conn, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.byID) <= t.maxAll {
-		return nil, true
-	}
-	if gone = t.idlest(&t.strangers, mayGo); gone == nil {
-		return nil, false
-	}
-	t.drop(gone)
-	return gone, true
-}
-
-// idlest is the idlest stranger of a queue that may go, nil if none of the first maxLook may.
-// The table is locked.
-func (t *connTable) idlest(queue *list.List, mayGo func(*conn) bool) *conn {
-	for range min(queue.Len(), maxLook) {
-		c := queue.Front().Value.(*conn)
-		if mayGo(c) {
-			return c
-		}
-		t.back(c)
-	}
-	return nil
-}
-
-// back moves a stranger to the end of the queues. The table is locked.
-func (t *connTable) back(c *conn) {
-	if c.place != nil {
-		t.strangers.MoveToBack(c.place)
-		c.crowd.strangers.MoveToBack(c.seat)
-	}
 }
 
 // stir is back, for a stranger that has spoken.
@@ -162,29 +118,18 @@ func (t *connTable) prove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.known(c)
-	t.own(c)
-}
-
-// known takes c out of the strangers. The table is locked.
-func (t *connTable) known(c *conn) {
-	c.stranger.Store(false)
-	if c.place == nil {
-		return
-	}
-	t.strangers.Remove(c.place)
-	c.crowd.strangers.Remove(c.seat)
-	c.place, c.seat = nil, nil
+	t.nameBare(c)
 }
 
 // reach lets what goes to the very address of c's peer take c.
 func (t *connTable) reach(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.own(c)
+	t.nameBare(c)
 }
 
-// own is reach. The table is locked.
-func (t *connTable) own(c *conn) {
+// nameBare is reach. The table is locked.
+func (t *connTable) nameBare(c *conn) {
 	if t.byID[c.flow.Conn] == c && c.ready && !slices.Contains(c.names, c.peer()) {
 		t.name(c, c.peer())
 	}
@@ -212,13 +157,15 @@ func (t *connTable) addOutbound(c *conn) (*conn, error) {
 		return nil, ErrClosed
 	}
 	if other := t.byPeer[c.peer()]; other != nil && !other.dead() {
+		other.busy()
 		return other, nil
 	}
-	if n := len(t.byID); n >= t.maxAll {
-		if t.strangers.Len() == 0 || n >= t.maxAll+overdraft {
-			return nil, ErrTooManyConns
+	if from, full := t.full(c, 0); full != nil {
+		if !waiting(from) || t.overdue >= overdraft {
+			return nil, full
 		}
 		c.overdue = true
+		t.overdue++
 	}
 	t.enter(c)
 	return c, nil
@@ -229,24 +176,12 @@ func (t *connTable) enter(c *conn) {
 	t.lastID++
 	c.flow.Conn = t.lastID
 	t.byID[t.lastID] = c
+	t.join(c)
 	if c.inbound {
-		t.seat(c)
+		t.queue(c)
 	}
 	if c.ready = !c.inbound || !c.shaking; c.ready {
 		t.name(c, c.peer())
-	}
-}
-
-// seat counts c for its source, and a stranger among those. The table is locked.
-func (t *connTable) seat(c *conn) {
-	source := sourceOf(c.flow.Remote.Addr())
-	if c.crowd = t.sources[source]; c.crowd == nil {
-		c.crowd = &crowd{source: source}
-		t.sources[source] = c.crowd
-	}
-	c.crowd.n++
-	if c.stranger.Load() {
-		c.place, c.seat = t.strangers.PushBack(c), c.crowd.strangers.PushBack(c)
 	}
 }
 
@@ -263,7 +198,7 @@ func (t *connTable) publish(c *conn, domains []string) {
 		t.name(c, peer{c.flow.Proto, c.flow.Remote, domain})
 	}
 	if c.flow.Proto != TLS || !c.stranger.Load() {
-		t.own(c)
+		t.nameBare(c)
 	}
 }
 
@@ -332,14 +267,8 @@ func (t *connTable) drop(c *conn) {
 		}
 	}
 	c.names = nil
-	if !c.inbound {
-		return
-	}
 	t.known(c)
-	if c.crowd.n--; c.crowd.n == 0 {
-		delete(t.sources, c.crowd.source)
-	}
-	c.crowd = nil
+	t.part(c)
 }
 
 // close refuses new connections and returns those that are open.
@@ -354,9 +283,10 @@ func (t *connTable) close() []*conn {
 	return all
 }
 
-// size is the number of connections.
-func (t *connTable) size() int {
+// size is the number of connections, and of those of our own that lead to places that are not
+// trusted.
+func (t *connTable) size() (all, own int) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return len(t.byID)
+	return len(t.byID), t.nOwn
 }

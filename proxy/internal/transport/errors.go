@@ -15,8 +15,8 @@ var (
 	ErrQueueFull = errors.New("send queue of the connection is full")
 	// ErrNoSocket: no listening socket has that protocol and address family.
 	ErrNoSocket = errors.New("no socket for that protocol and address family")
-	// ErrTooManyConns: there are as many connections or handshakes as there may be, of all or
-	// of one source.
+	// ErrTooManyConns: there are as many connections or handshakes as there may be, of all, of
+	// one source, of our own or of these to one host.
 	ErrTooManyConns = errors.New("too many connections")
 	// ErrNoCertificate: there is no certificate, or no setting of TLS at all.
 	ErrNoCertificate = errors.New("TLS has no certificate")

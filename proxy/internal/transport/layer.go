@@ -31,8 +31,11 @@ type Layer struct {
 	stats       counters
 	waiters     atomic.Int64
 	needs       needs
+	// busyTime is how long a connection of our own stays that something is sent on: until
+	// Config.Needed tells of the transaction.
+	busyTime time.Duration
 
-	fullLog, crowdedLog, shakingLog, unprovenLog seldom.Gate
+	fullLog, crowdedLog, ownLog, shakingLog, unprovenLog, acceptLog seldom.Gate
 
 	idleMu sync.Mutex
 	idle   []*Worker
@@ -51,9 +54,9 @@ func New(cfg Config, h Handler, log *slog.Logger) (*Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: %w", err)
 	}
-	l := &Layer{cfg: cfg, handler: h, log: log, epoch: time.Now()}
+	l := &Layer{cfg: cfg, handler: h, log: log, epoch: time.Now(), busyTime: busyTime}
 	l.bufs.largeSize = max(slotSize, cfg.MaxMessage)
-	l.conns = newConnTable(cfg.MaxConns, cfg.MaxConnsPerSource)
+	l.conns = newConnTable(&cfg)
 	l.handshaking = handshakes{maxAll: cfg.MaxHandshakes, maxSource: cfg.MaxHandshakesPerSource, sources: map[netip.Addr]int{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.bind(); err != nil {
@@ -161,6 +164,7 @@ func (l *Layer) Send(f Flow, msg []byte) error {
 		if c == nil {
 			return ErrFlowGone
 		}
+		c.busy()
 		if err := c.enqueue(msg); err != nil {
 			return err
 		}
@@ -212,7 +216,8 @@ var errEmpty = errors.New("empty message")
 // falls on one that is on loopback exactly if remote is.
 //
 // For a stream it is the open connection with that remote address, whoever opened it, or
-// a new one: messages queue until it is connected. If that fails, FlowDown is told.
+// a new one: messages queue until it is connected. If that fails, FlowDown is told. So it is
+// where a limit on connections allows no new one, unless the error says so at once.
 //
 // A WebSocket is never opened from here (RFC 7118 §5): without a connection the error is
 // ErrFlowGone. WS means WSS too, as the parameter transport=ws does.
@@ -252,6 +257,7 @@ func (l *Layer) FlowToDomain(proto Proto, remote netip.AddrPort, prefer uint16, 
 	}
 	c := newConn(l, f, false)
 	c.domain = domain
+	c.stranger.Store(!l.favours(c))
 	if proto == TLS && l.cfg.TLS != nil {
 		cfg := l.cfg.TLS.Client(remote, domain)
 		c.shows = cfg != nil && len(cfg.Certificates) > 0

@@ -23,18 +23,20 @@ type Stats struct {
 	ConnsAccepted    uint64
 	ConnsOpened      uint64 // connections of our own making
 	ConnsRefused     uint64 // beyond a limit
-	ConnsReplaced    uint64 // of strangers, that gave their place to others
+	ConnsReplaced    uint64 // of strangers, and our own, that gave their place to others
 	Handshakes       uint64 // TLS and WebSocket, done
 	HandshakesFailed uint64
 	StunAnswered     uint64
 	StunDropped      uint64 // beyond Config.StunRate
 	Conns            int    // connections open or being opened
+	ConnsOwn         int    // of these, our own to places that are not trusted
 	Waiters          int    // parked workers
 }
 
 // Stats reads the numbers.
 func (l *Layer) Stats() Stats {
 	s := &l.stats
+	conns, own := l.conns.size()
 	return Stats{
 		UDPReceived:      s.udpReceived.Load(),
 		UDPSent:          s.udpSent.Load(),
@@ -50,7 +52,8 @@ func (l *Layer) Stats() Stats {
 		HandshakesFailed: s.handshakesFailed.Load(),
 		StunAnswered:     s.stunAnswered.Load(),
 		StunDropped:      s.stunDropped.Load(),
-		Conns:            l.conns.size(),
+		Conns:            conns,
+		ConnsOwn:         own,
 		Waiters:          int(l.waiters.Load()),
 	}
 }

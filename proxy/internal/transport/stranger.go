@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"container/list"
 	"errors"
 	"net/netip"
 	"sync"
@@ -14,6 +13,10 @@ import (
 // and where the table is full, of all or of one source, a new connection takes the place of
 // the idlest of them that nothing goes by. What costs is done for strangers alone: a
 // connection that has proven somebody is asked for nothing more.
+//
+// A connection that we have opened to a place that the operator does not trust is a stranger
+// too: whoever may send a request through us says where it leads. Those have a share of the
+// table and of it a share for each host, and are the first to go, as they can be opened again.
 
 const (
 	// restTime is how often a stranger that speaks is moved to the end of the queues, at
@@ -24,19 +27,21 @@ const (
 	maxLook = 64
 	// needsLife is how long it is believed which connections are needed.
 	needsLife = time.Second
+	// busyTime is Layer.busyTime, unless a test sets another one.
+	busyTime = 2 * needsLife
 )
 
 // ErrReplaced ends a stranger's connection: another took its place in a full table.
 var ErrReplaced = errors.New("gave its place to another connection")
 
-// needs are the connections that dialogs go by, gathered when somebody has to go.
+// needs are the connections that something goes by, gathered when somebody has to go.
 type needs struct {
 	mu   sync.Mutex
 	at   time.Time
 	byID map[uint64]struct{}
 }
 
-// needed is the set of connections that dialogs go by, no older than needsLife. It asks
+// needed is the set of connections that something goes by, no older than needsLife. It asks
 // Config.Needed, so that no lock may be held.
 func (l *Layer) needed() map[uint64]struct{} {
 	if l.cfg.Needed == nil {
@@ -62,8 +67,15 @@ func (l *Layer) mayGo() func(*conn) bool {
 	needed, now := l.needed(), l.Mono()
 	return func(c *conn) bool {
 		_, carries := needed[c.flow.Conn]
-		return !carries && now >= c.held.Load() && !l.trusts(c.flow.Remote.Addr())
+		return !carries && now >= c.held.Load() && !l.favours(c)
 	}
+}
+
+// favours reports whether the peer of a connection is none of those that have to go: one that
+// the operator trusts, or a gateway to which we have opened it.
+func (l *Layer) favours(c *conn) bool {
+	a := c.flow.Remote.Addr()
+	return l.trusts(a) || !c.inbound && l.cfg.Gateway != nil && l.cfg.Gateway(a)
 }
 
 // trusts reports whether the operator trusts an address.
@@ -124,10 +136,21 @@ func (c *conn) stir() {
 	}
 }
 
+// busy notes that something is about to go out on a connection of our own.
+func (c *conn) busy() {
+	if c.inbound || !c.stranger.Load() {
+		return
+	}
+	d := int64(c.l.busyTime)
+	if until := c.l.Mono() + d; until-c.held.Load() > d/2 {
+		c.held.Store(until)
+	}
+}
+
 // spare lets a stranger that is needed be silent for longer, as long as others may.
 func (c *conn) spare() bool {
 	now := time.Now()
-	if !c.proven || !c.stranger.Load() || now.Sub(c.active) >= c.idleTimeout() || c.l.mayGo()(c) {
+	if c.inbound && !c.proven || !c.stranger.Load() || now.Sub(c.active) >= c.idleTimeout() || c.l.mayGo()(c) {
 		return false
 	}
 	c.spared = now
@@ -146,13 +169,12 @@ func (c *conn) restUntil() time.Time {
 // enterInbound enters an accepted connection in the table, in the place of a stranger's where
 // there is no room.
 func (l *Layer) enterInbound(c *conn) error {
-	exempt := l.trusts(c.flow.Remote.Addr())
-	c.stranger.Store(!exempt)
-	_, full := l.conns.addInbound(c, exempt, nil)
+	c.stranger.Store(!l.trusts(c.flow.Remote.Addr()))
+	_, full := l.conns.addInbound(c, nil)
 	if !errors.Is(full, ErrTooManyConns) {
 		return full
 	}
-	gone, err := l.conns.addInbound(c, exempt, l.mayGo())
+	gone, err := l.conns.addInbound(c, l.mayGo())
 	if gone != nil {
 		gone.leave()
 	}
@@ -162,19 +184,29 @@ func (l *Layer) enterInbound(c *conn) error {
 	return err
 }
 
-// makeRoom makes c, a connection of our own which was entered beyond the limit, fit.
+// makeRoom makes c, a connection of our own which was entered beyond a limit, fit.
 func (l *Layer) makeRoom(c *conn) error {
-	gone, ok := l.conns.shrink(l.mayGo())
-	if gone != nil {
-		gone.leave()
+	gone, full := l.conns.fit(c, l.mayGo())
+	if full == nil {
+		return nil
 	}
-	if gone != nil || !ok {
-		l.complain(c, ErrTooManyConns, !ok)
+	l.complain(c, full, gone == nil)
+	if gone == nil {
+		return full
 	}
-	if !ok {
-		return ErrTooManyConns
-	}
+	gone.leave()
 	return nil
+}
+
+// Yield ends the idlest connection of a stranger that nothing goes by, for who is out of file
+// descriptors. False if there is none.
+func (l *Layer) Yield() bool {
+	gone := l.conns.yield(l.mayGo())
+	if gone == nil {
+		return false
+	}
+	gone.leave()
+	return true
 }
 
 // leave ends a connection that has lost its place in the table.
@@ -184,25 +216,25 @@ func (c *conn) leave() {
 	_ = c.close(ErrReplaced)
 }
 
-// complain says that the table, or a source's share of it, was full for c, and which setting
+// complain says that the table, or somebody's share of it, was full for c, and which setting
 // says how much that is.
 func (l *Layer) complain(c *conn, full error, refused bool) {
 	end := "idle connections of strangers give way to new ones"
 	if refused {
 		end = "new ones are refused"
 	}
-	switch crowded := errors.Is(full, errCrowded); {
-	case !crowded && l.fullLog.Pass(time.Now(), time.Minute, 1):
+	source := sourceOf(c.flow.Remote.Addr()).String()
+	switch now := time.Now(); {
+	case errors.Is(full, errCrowded):
+		if l.crowdedLog.Pass(now, time.Minute, 1) {
+			l.log.Warn("one source has as many connections as it may: "+end, "source", source, "limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
+		}
+	case errors.Is(full, errOwnCrowded), errors.Is(full, errTooManyOwns):
+		if l.ownLog.Pass(now, time.Minute, 1) {
+			l.log.Warn("our own connections to hosts that are not trusted are as many as they may be: "+end, "host", source,
+				"limit", l.cfg.MaxOwn, "limit_host", l.cfg.MaxOwnPerHost, "setting", "tcp_max_connections")
+		}
+	case l.fullLog.Pass(now, time.Minute, 1):
 		l.log.Warn("there are as many connections as there may be: "+end, "limit", l.cfg.MaxConns, "setting", "tcp_max_connections")
-	case crowded && l.crowdedLog.Pass(time.Now(), time.Minute, 1):
-		l.log.Warn("one source has as many connections as it may: "+end, "source", sourceOf(c.flow.Remote.Addr()).String(),
-			"limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
 	}
-}
-
-// crowd is what the table knows of one source.
-type crowd struct {
-	source    netip.Addr // by sourceOf
-	n         int        // connections that it has opened
-	strangers list.List  // those of strangers, the idlest first
 }

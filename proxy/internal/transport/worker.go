@@ -56,6 +56,7 @@ func (w *Worker) Send(f Flow, msg []byte) error {
 		if c == nil {
 			return ErrFlowGone
 		}
+		c.busy()
 		if err := c.enqueue(msg); err != nil {
 			return err
 		}

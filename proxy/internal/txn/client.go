@@ -406,6 +406,16 @@ func (s *streams) remove(x *Client) {
 	s.mu.Unlock()
 }
 
+// Flows yields the flow of every transaction whose request went over a connection, for those
+// who must not close it. A part of the table is locked, and yield must not call back.
+func (t *Table) Flows(yield func(transport.Flow)) {
+	t.streams.mu.Lock()
+	defer t.streams.mu.Unlock()
+	for _, x := range t.streams.m {
+		yield(x.flow)
+	}
+}
+
 // FlowDown fails every transaction whose request went over the connection and
 // has no final response (RFC 3261 §17.1.4).
 func (t *Table) FlowDown(f transport.Flow, err error, out Out) {

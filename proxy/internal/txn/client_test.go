@@ -3,9 +3,12 @@ package txn
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -204,6 +207,13 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
+// conns are the connections that transactions wait on.
+func (b *bubble) conns() (list []uint64) {
+	b.table.Flows(func(f transport.Flow) { list = append(list, f.Conn) })
+	slices.Sort(list)
+	return list
+}
+
 // TestFlowDown fails what waits on the connection, and nothing else.
 func TestFlowDown(t *testing.T) {
 	inBubble(t, Config{}, func(b *bubble) {
@@ -214,6 +224,9 @@ func TestFlowDown(t *testing.T) {
 		answered := b.call("INVITE", tcp)
 		b.respond(rings, 180, "INVITE", "x")
 		b.respond(answered, 200, "INVITE", "x")
+		if diff := cmp.Diff([]uint64{tcp.Conn, other.Conn}, b.conns()); diff != "" {
+			t.Errorf("connections that are needed (-want +got):\n%s", diff)
+		}
 		b.table.FlowDown(tcp, broken, b)
 		b.table.FlowDown(tcp, broken, b)
 		for want, o := range map[string]*owner{"broken": waiting, "180, broken": rings, "": elsewhere, "200": answered} {
@@ -232,6 +245,9 @@ func TestFlowDown(t *testing.T) {
 		}
 		if len(b.table.streams.m) != 0 {
 			t.Errorf("%d connections are remembered", len(b.table.streams.m))
+		}
+		if got := b.conns(); got != nil {
+			t.Errorf("connections %v are needed", got)
 		}
 	})
 }

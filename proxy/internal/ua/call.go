@@ -53,7 +53,7 @@ type Call struct {
 }
 
 // Invite begins a call. events takes what happens to it, one at a time and in
-// order, on a goroutine that holds no lock; Ended is the last. ErrLimit, ErrClosed
+// order, on a goroutine that holds no lock; Ended is the last of those of the call. ErrLimit, ErrClosed
 // and ErrBadAddress say that nothing was sent.
 func (a *Agent) Invite(p Invite, events func(Event)) (*Call, error) {
 	if a.socket == nil {
@@ -92,6 +92,9 @@ func (a *Agent) Invite(p Invite, events func(Event)) (*Call, error) {
 
 // CallID returns the Call-ID of the INVITE.
 func (c *Call) CallID() string { return c.callID }
+
+// FromTag returns the tag in its From.
+func (c *Call) FromTag() string { return c.fromTag }
 
 // inject sends the INVITE through the script.
 func (c *Call) inject(msg []byte) {

@@ -190,6 +190,9 @@ func TestForkedAnswers(t *testing.T) {
 				}
 			}
 			s.answer(bye, 200)
+			if e := s.want(Spare); e.ToTag != tag {
+				t.Errorf("%+v is over, want %q", e, tag)
+			}
 		}
 		if n := s.agent.Dialogs(); n != 1 {
 			t.Errorf("%d dialogs, want the first one", n)
@@ -204,6 +207,9 @@ func TestForkedAnswers(t *testing.T) {
 			t.Errorf("%d dialogs while the late one is ended", n)
 		}
 		s.bye()
+		if e := s.want(Spare); e.ToTag != "late" {
+			t.Errorf("%+v is over", e)
+		}
 		s.noEvent()
 	})
 }
@@ -242,6 +248,9 @@ func TestAnswerCrossesCancel(t *testing.T) {
 		s.bye()
 		if e := s.want(Failed); e.Status != 487 || e.Err != nil {
 			t.Errorf("failed %+v", e)
+		}
+		if e := s.want(Spare); e.ToTag != "at" {
+			t.Errorf("%+v is over", e)
 		}
 		s.want(Ended)
 		c.Hangup()
@@ -299,6 +308,9 @@ func TestNobodyAnswersInTime(t *testing.T) {
 			}
 			if e := s.want(Failed); !errors.Is(e.Err, ErrNoAnswer) {
 				t.Errorf("failed %+v", e)
+			}
+			if crossing {
+				s.want(Spare)
 			}
 			s.want(Ended)
 		})

@@ -178,7 +178,15 @@ func (d *dialog) bye() {
 func (d *dialog) byeDone(answer) {
 	d.call.mu.Lock()
 	defer d.call.mu.Unlock()
+	d.down()
+}
+
+// down ends the session, and tells it of one that is not the call.
+func (d *dialog) down() {
 	d.leg = legDown
+	if d != d.call.main {
+		d.call.tell(Event{Kind: Spare, ToTag: d.remoteTag})
+	}
 	d.settle()
 }
 

@@ -24,7 +24,10 @@ const (
 	Reoffered
 	// HungUp: the phone sent BYE. NOTIFYs may still come.
 	HungUp
-	// Ended: nothing is left of the call. The last event.
+	// Spare: the dialog of an answer that is not the call, of another branch or crossed by our CANCEL,
+	// is over. ToTag. It may come after Ended.
+	Spare
+	// Ended: nothing is left of the call.
 	Ended
 )
 
@@ -45,4 +48,6 @@ type Event struct {
 	NoSubscription bool
 	// Terminated: this was the last NOTIFY.
 	Terminated bool
+	// ToTag is the tag of the other end of a dialog that is not the call.
+	ToTag string
 }

@@ -126,12 +126,11 @@ func (d *dialog) takeBye(rep *sip.Reply) {
 	if d.leg != legUp {
 		return // it crosses our own, or is a second one
 	}
-	d.leg = legDown
 	d.stopReply()
 	if d == d.call.main {
 		d.call.tell(Event{Kind: HungUp})
 	}
-	d.settle()
+	d.down()
 }
 
 // takeNotify takes news of the REFER (RFC 3515 §2.4.4). A NOTIFY without a

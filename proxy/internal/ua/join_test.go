@@ -252,6 +252,7 @@ func TestOfferlessInvite(t *testing.T) {
 		if e := s.want(Failed); e.Status != 488 || !errors.Is(e.Err, ErrBadAnswer) {
 			t.Errorf("%+v", e)
 		}
+		s.want(Spare)
 		s.want(Ended)
 	})
 	run(t, Config{}, func(s *stand) {

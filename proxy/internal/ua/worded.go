@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"seraph/proxy/internal/sip"
@@ -19,9 +20,11 @@ var (
 
 // Worded is a request in an operator's own words (SER's t_uac_dlg, Kamailio's
 // tm.t_uac_start). From and To are required in Headers; what is missing of CSeq,
-// Call-ID and the From tag is made. Contact and Max-Forwards are ours whatever stands
-// there, so that what the other end sends reaches us; Via, Route and Content-Length
-// are refused.
+// Call-ID and the From tag is made. Max-Forwards is ours whatever stands there, and so is
+// Contact in an INVITE and within its dialog, so that what the other end sends reaches us;
+// MESSAGE has none (RFC 3428 §4). Via, Record-Route and Content-Length are refused, and so is Route,
+// but for entries of the dialog's own route set: SER's scripts copy that from the reply to the
+// INVITE. It is used whether or not they do.
 type Worded struct {
 	Method string
 	URI    string // the Request-URI; within a dialog, the remote target is used
@@ -40,6 +43,8 @@ type worded struct {
 	headers                   string // the other lines
 	body                      []byte
 	method, toTag             string
+	contact                   string      // the caller's own, for what makes no dialog with us
+	routes                    []string    // the Route entries
 	reply                     chan []byte // the final response, once
 }
 
@@ -71,6 +76,8 @@ func (a *Agent) Request(p Worded) (*Requested, error) {
 	switch {
 	case w.toTag != "":
 		err = a.within(w)
+	case len(w.routes) > 0:
+		err = fmt.Errorf("%w: Route outside of a dialog is the router's to write", ErrBadHeaders)
 	case w.method == "INVITE":
 		sent.call, err = a.begin(p.URI, w, user, domain)
 	default:
@@ -84,7 +91,7 @@ func (a *Agent) Request(p Worded) (*Requested, error) {
 
 // read takes a Worded apart.
 func (p *Worded) read() (*worded, error) {
-	method := strings.ToUpper(p.Method)
+	method := strings.ToUpper(strings.TrimSpace(p.Method))
 	switch {
 	case !token(method) || method == "ACK" || method == "CANCEL":
 		return nil, fmt.Errorf("%w: method %q", ErrBadHeaders, p.Method)
@@ -120,8 +127,14 @@ func (w *worded) take(line string) error {
 		return fmt.Errorf("%w: %q", ErrBadHeaders, cleanText([]byte(line)))
 	}
 	switch strings.ToLower(name) {
-	case "via", "v", "route", "content-length", "l", "record-route":
+	case "via", "v", "content-length", "l", "record-route":
 		return fmt.Errorf("%w: %s is the router's to write", ErrBadHeaders, name)
+	case "route":
+		for len(value) > 0 {
+			n := sip.NextValue([]byte(value))
+			w.routes = append(w.routes, strings.TrimSpace(value[:n]))
+			value = value[min(n+1, len(value)):]
+		}
 	case "from", "f":
 		w.from = value
 	case "to", "t":
@@ -132,7 +145,9 @@ func (w *worded) take(line string) error {
 		if _, err := fmt.Sscanf(value, "%d", &w.seq); err != nil || w.seq > 1<<31-1 {
 			return fmt.Errorf("%w: CSeq %q", ErrBadHeaders, cleanText([]byte(value)))
 		}
-	case "contact", "m", "max-forwards":
+	case "contact", "m":
+		w.contact = value
+	case "max-forwards":
 	default:
 		w.headers += name + ": " + value + "\r\n"
 	}
@@ -222,6 +237,11 @@ func (a *Agent) within(w *worded) error {
 	if d == nil || d.remoteTag != w.toTag || d.leg != legUp {
 		return ErrNoDialog
 	}
+	for _, route := range w.routes {
+		if !slices.Contains(d.routes, route) && !ownRoute(route, a.net.Sockets()) {
+			return fmt.Errorf("%w: Route %q is not of the dialog's route set", ErrBadHeaders, cleanText([]byte(route)))
+		}
+	}
 	method, ok := inDialogMethod(w.method)
 	if !ok {
 		return fmt.Errorf("%w: %s cannot be sent within a dialog", ErrBadHeaders, w.method)
@@ -264,9 +284,14 @@ func (w *worded) answered(r answer) {
 	}
 }
 
-// outside sends any other request outside a dialog.
+// outside sends any other request outside a dialog. What an answer to it may begin (SUBSCRIBE)
+// is the dialog of who has worded it, and of his Contact.
 func (a *Agent) outside(uri string, w *worded, user, domain string) error {
-	msg := a.appendWorded(nil, uri, w, "")
+	contact := ""
+	if w.contact != "" && w.method != "MESSAGE" {
+		contact = "Contact: " + w.contact + "\r\n"
+	}
+	msg := a.appendWorded(nil, uri, w, contact)
 	var m sip.Message
 	if err := m.Parse(msg); err != nil {
 		return errors.Join(ErrBadHeaders, err)

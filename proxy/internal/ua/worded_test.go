@@ -19,7 +19,7 @@ const operatorInvite = "From: <sip:controller@example.org>;tag=ct\nTo: sip:alice
 // dialog, BYE, in its own words.
 func TestWordedClickToDial(t *testing.T) {
 	run(t, Config{}, func(s *stand) {
-		sent, err := s.agent.Request(Worded{Method: "INVITE", URI: "sip:alice@example.org", Headers: operatorInvite, Body: []byte("v=0\r\n")})
+		sent, err := s.agent.Request(Worded{Method: "INVITE ", URI: "sip:alice@example.org", Headers: operatorInvite, Body: []byte("v=0\r\n")}) // the script has that blank
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,12 +43,22 @@ func TestWordedClickToDial(t *testing.T) {
 		if r.Status != 200 || r.Target != "sip:alice@10.0.0.5:5062;transport=udp" || len(r.Routes) != 2 || !strings.Contains(r.Headers, "To: sip:alice@example.org;tag=at\r\n") {
 			t.Errorf("reply %+v", r)
 		}
-		const inside = "From: <sip:controller@example.org>;tag=ct\nTo: <sip:alice@example.org>;tag=at\nCall-ID: ctd1\n"
+		const within = "From: <sip:controller@example.org>;tag=ct\nTo: <sip:alice@example.org>;tag=at\nCall-ID: ctd1\n"
+		for _, other := range []string{"<sip:gw.example.com;lr>", r.Routes[0] + ", <sip:gw.example.com;lr>", "<sip:gw.example.com;lr>\nRoute: " + r.Routes[1]} {
+			_, err := s.agent.Request(Worded{Method: "REFER", URI: r.Target, Headers: "Route: " + other + "\n" + within + "Refer-To: <sip:bob@example.org>\n"})
+			if !errors.Is(err, ErrBadHeaders) {
+				t.Errorf("Route %q: %v", other, err)
+			}
+		}
+		inside := "Route: " + strings.Join(r.Routes, ", ") + "\n" + within // as the script copies it
 		sent, err = s.agent.Request(Worded{Method: "REFER", URI: r.Target, Headers: inside + "CSeq: 9 REFER\nRefer-To: <sip:bob@example.org>\n"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		refer := s.expect("REFER sip:alice@10.0.0.5:5062;transport=udp SIP/2.0")
+		if text := string(refer.msg.Buf); strings.Count(text, "Route: ") != 2 || !strings.Contains(text, "Route: "+r.Routes[0]+"\r\nRoute: "+r.Routes[1]+"\r\n") {
+			t.Errorf("want the route set %q in %q", r.Routes, text)
+		}
 		if value(refer.msg, sip.HdrCSeq) != "9 REFER" || !strings.Contains(string(refer.msg.Buf), "Refer-To: <sip:bob@example.org>\r\n") {
 			t.Errorf("REFER %q", refer.msg.Buf)
 		}
@@ -137,6 +147,30 @@ func TestWordedOutsideADialog(t *testing.T) {
 			t.Errorf("reply %+v", r)
 		}
 	})
+}
+
+// TestWordedContact: what begins no dialog with us has the Contact that was worded; a MESSAGE
+// has none.
+func TestWordedContact(t *testing.T) {
+	const headers = "From: sip:me@example.org\nTo: sip:alice@example.org\nContact: <sip:me@192.0.2.7:5070>\n"
+	for _, tc := range []struct{ method, more, want string }{
+		{"SUBSCRIBE", "Event: presence\nExpires: 60\n", "<sip:me@192.0.2.7:5070>"}, {"REFER", "Refer-To: sip:bob@example.org\n", "<sip:me@192.0.2.7:5070>"},
+		{"MESSAGE", "Content-Type: text/plain\n", ""},
+	} {
+		run(t, Config{}, func(s *stand) {
+			sent, err := s.agent.Request(Worded{Method: tc.method, URI: "sip:alice@example.org", Headers: headers + tc.more})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := value(s.router.invite, sip.HdrContact); got != tc.want {
+				t.Errorf("%s: Contact %q, want %q", tc.method, got, tc.want)
+			}
+			s.router.reply(phoneFlow, 202, "at")
+			if r := wait(s.t, sent); r.Status != 202 {
+				t.Errorf("%s: %+v", tc.method, r)
+			}
+		})
+	}
 }
 
 func TestWordedRefuses(t *testing.T) {

@@ -92,6 +92,12 @@ func TestSignIn(t *testing.T) {
 func TestSignInOfBareNameNeedsOneDomain(t *testing.T) {
 	c := newClock()
 	db := openStore(t, c)
+	if err := db.Domains.Add(t.Context(), "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newSignIn(db, "", c).Check(t.Context(), "alice", "wonderland", plain.Addr); err != nil {
+		t.Errorf("one domain that has a name: %v", err)
+	}
 	if err := db.Domains.Add(t.Context(), "example.com"); err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func (s *SignIn) domain(ctx context.Context, name string) (string, error) {
 }
 
 // Domain is what a user name without a domain takes: the default one, else the
-// only one. If there are several, or none, it is ErrDomainNeeded.
+// only one (store.DefaultDomain). If there are several, or none, it is ErrDomainNeeded.
 func (s *SignIn) Domain(ctx context.Context) (string, error) {
 	if s.defaultDomain != "" {
 		return s.defaultDomain, nil
@@ -163,10 +163,10 @@ func (s *SignIn) Domain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(domains) != 1 {
-		return "", ErrDomainNeeded
+	if domain := store.DefaultDomain(domains); domain != "" {
+		return domain, nil
 	}
-	return domains[0].Name, nil
+	return "", ErrDomainNeeded
 }
 
 // verify compares the password with the stored HA1, or with one that nobody

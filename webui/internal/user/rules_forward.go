@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/portal"
@@ -100,8 +101,8 @@ func readSeconds(f *form.Form) int {
 }
 
 // readTarget reads where calls are forwarded to: not to the owner, not to what the
-// operator denies, not to where no phone can be, and to telephone numbers or out of our domains only for those who may
-// call there.
+// operator denies, not to where no phone can be or the router forwards nothing, and to telephone numbers or
+// out of our domains only for those who may call there.
 func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string, error) {
 	uri := readAddress(f, name, owner(r).Domain)
 	if uri == "" {
@@ -131,8 +132,13 @@ func (p *Portal) readTarget(r *http.Request, f *form.Form, name string) (string,
 	}
 	if !may {
 		f.Fail(name, "rules.foreign")
+		return uri, nil
 	}
-	return uri, nil
+	domains, err := p.domains(r.Context())
+	if aor.Beside(uri, func(domain string) bool { return slices.Contains(domains, domain) }) {
+		f.Fail(name, "rules.beside")
+	}
+	return uri, err
 }
 
 // forwardsText is the rules without the patterns, in a few words for the audit.

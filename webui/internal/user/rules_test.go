@@ -146,6 +146,10 @@ func TestRulesFaults(t *testing.T) {
 	}
 	check(t, s.db.Groups.Grant(t.Context(), alice, "int"))
 	b.post("/user/account/rules", "always_on", "on", "always_target", "+33155501").shows(t, http.StatusOK, "Your rules are saved.")
+	for _, beside := range []string{"sip:bob@example.org:5099", "bob@other.example;maddr=198.51.100.1"} { // nothing is forwarded there
+		b.post("/user/account/rules", "always_on", "on", "always_target", beside).
+			shows(t, http.StatusUnprocessableEntity, "This is a domain of ours, where addresses have no port", `value="`+beside+`"`)
+	}
 	b.post("/user/account/rules", "always_on", "on", "always_target", "friend@elsewhere.example").shows(t, http.StatusOK, "Every call goes to friend@elsewhere.example")
 }
 

@@ -193,3 +193,33 @@ func TestWithoutDatabase(t *testing.T) {
 		t.Errorf("%d rows wait", n)
 	}
 }
+
+// TestMadeUpTag: an INVITE is accounted, and is missed, whatever To tag it has; only one within a dialog
+// that passes here is not.
+func TestMadeUpTag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, within := range []bool{false, true} {
+			for _, status := range []int{200, 480} {
+				b := newBench(t, func(c *module.Ctx) {
+					c.InDialog = within
+					c.Callee = []byte("bob@example.org")
+					if status < 300 {
+						_ = c.NewTransaction()
+					}
+					_ = c.Reply(&sip.Reply{Status: status})
+				})
+				stop := b.run()
+				b.again("made-up", bob, "To: <sip:bob@example.org>;tag=made-up")
+				time.Sleep(soon)
+				stop()
+				x, want := b.seen(), map[bool]int{false: 1}[within]
+				if got := len(x.acc) + len(x.missed); got != want {
+					t.Errorf("%d, within a dialog %v: rows %+v, missed %+v", status, within, x.acc, x.missed)
+				}
+				if len(x.acc) == 1 && (x.acc[0].Method != "INVITE" || x.acc[0].ToTag != "made-up") {
+					t.Errorf("the row is %+v", x.acc[0])
+				}
+			}
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/modules/acc"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
@@ -106,6 +107,62 @@ func TestBYEOfAnUnlistedCall(t *testing.T) {
 		}
 		if n := len(b.seen().ends); n != 0 {
 			t.Errorf("%d ends", n)
+		}
+	})
+}
+
+// TestEachAnswerOfAFork: each answer to a forked INVITE makes a row, once, with what the caller has said and
+// what this answer says: it may have been written by anybody, so it is not asked who has called whom.
+func TestEachAnswerOfAFork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for param, want := range map[string]int{"max_queue 1000": 3, "db_flag 3": 0} {
+			b := &bench{}
+			b = newBench(t, func(c *module.Ctx) {
+				c.Callee = []byte("bob@example.org")
+				c.Main.Flow = b.router.Flow("udp:192.0.2.8:5060")
+				_ = c.AddTarget(relay.Target{URI: []byte("sip:+4930@gateway.example"), Flow: b.router.Flow("udp:192.0.2.9:5060")})
+				if err := c.Relay(); err != nil {
+					t.Error(err)
+				}
+			}, param)
+			stop := b.run()
+			invites := map[string]*sip.Message{}
+			for _, p := range b.router.Receive("udp:192.0.2.7:5060", moduletest.Request("INVITE", bob)) {
+				if m := (&sip.Message{}); strings.HasPrefix(p.Text, "INVITE ") && m.Parse([]byte(p.Text)) == nil {
+					invites[p.To.Remote.String()] = m
+				}
+			}
+			answer := func(from, tag string) {
+				text := string(invites[from].AppendReply(nil, &sip.Reply{Status: 200, Reason: "From " + from, ToTag: []byte(tag)}))
+				text = strings.Replace(text, "sip:alice@example.org", "sip:boss@example.org", 1)
+				b.router.Receive("udp:"+from, text)
+			}
+			answer("192.0.2.8:5060", "phone")
+			time.Sleep(2 * time.Second)
+			for range 2 {
+				answer("192.0.2.9:5060", "gateway")
+				answer("192.0.2.8:5060", "phone")
+				answer("192.0.2.9:5060", "behind")
+			}
+			time.Sleep(soon)
+			stop()
+			rows := b.seen().acc
+			if len(rows) != want {
+				t.Fatalf("%s: rows %+v", param, rows)
+			}
+			for i, tag := range []string{"phone", "gateway", "behind"}[:want] {
+				r, from := rows[i], [...]string{"192.0.2.8:5060", "192.0.2.9:5060", "192.0.2.9:5060"}[i]
+				if r.Method != "INVITE" || r.CallID != "call-1" || r.FromTag != "at" || r.ToTag != tag || r.Code != 200 || r.Reason != "From "+from ||
+					r.SrcUser != "alice" || r.SrcIP != "192.0.2.7" || r.DstUser != "bob" || r.DstOUser != "bob" {
+					t.Errorf("the row of %s is %+v", tag, r)
+				}
+			}
+			if want > 0 && rows[1].Time.Sub(rows[0].Time) < 2*time.Second {
+				t.Errorf("the rows are of %v and %v", rows[0].Time, rows[1].Time)
+			}
+			if n := len(b.seen().missed); n > 0 {
+				t.Errorf("%d missed calls", n)
+			}
 		}
 	})
 }

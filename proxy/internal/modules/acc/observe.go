@@ -2,7 +2,6 @@ package acc
 
 import (
 	"context"
-	"log/slog"
 	"net/netip"
 	"sync"
 	"time"
@@ -41,11 +40,13 @@ func (x *spare) give(s *scratch) {
 
 // ending is what is known when a request has got its final reply.
 type ending struct {
+	call           *relay.Call // of an INVITE that may be answered once more, else nil
 	request, reply *sip.Message
 	source         netip.Addr
 	callee         []byte
 	known          bool // the caller has shown who he is
 	relayed        bool // the request was sent on
+	within         bool // it came along a Route of ours, or has the tags of a dialog that passes here
 	flags          uint32
 	status         int
 	began, now     time.Time
@@ -60,6 +61,10 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	if c.Method() == sip.BYE && (status/100 != 2 && !asked(c.Flags(), m.set.failedFlag) || !c.Relayed()) {
 		return
 	}
+	if c.Request() == nil {
+		m.answeredAgain(c, status, reply)
+		return
+	}
 	s := m.spare.take()
 	defer m.spare.give(s)
 	if s.request.Parse(c.Request()) != nil || s.reply.Parse(reply) != nil {
@@ -67,7 +72,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	}
 	e := ending{
 		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(), known: len(c.Auth().User) > 0,
-		relayed: c.Relayed(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
+		relayed: c.Relayed(), within: c.InDialog(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
 	if c.Method() == sip.BYE {
 		if status/100 != 2 || (!c.InDialog() || c.BetweenEnds()) && m.closes(e.request) {
@@ -75,6 +80,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 		}
 		return
 	}
+	e.call = c
 	if !m.invite(&e, c.Elsewhere()) {
 		return
 	}
@@ -110,15 +116,15 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 	now := m.cfg.Now()
 	e := ending{
 		request: r.Msg, reply: &s.reply, source: r.From.Remote.Addr(), callee: r.Callee, known: len(r.Auth.User) > 0,
-		flags: r.Flags, status: status, began: now, now: now,
+		within: r.InDialog, flags: r.Flags, status: status, began: now, now: now,
 	}
 	m.invite(&e, false)
 }
 
-// invite accounts for an INVITE if it is an initial one, and reports whether the call was missed.
+// invite accounts for an INVITE if it is in no dialog that passes here, and reports whether the call was
+// missed. A To tag does not make it one within a dialog: it may be made up.
 func (m *Module) invite(e *ending, elsewhere bool) bool {
-	to, err := e.request.To()
-	if err != nil || to.Tag != nil {
+	if e.within {
 		return false
 	}
 	if e.status < 300 {
@@ -157,8 +163,8 @@ func (m *Module) missedBy(e *ending) {
 		k = kindTried // it is in his list whether or not there is such a user, which is not for him to find out
 	}
 	m.put(k, e)
-	if asked(e.flags, m.set.logMissedFlag) && m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
-		m.cfg.Log.Info("missed call", "callee", string(e.callee), "status", e.status, "call_id", string(e.request.CallID()))
+	if asked(e.flags, m.set.logMissedFlag) && m.cfg.Log.Enabled(context.Background(), m.set.logLevel) {
+		m.cfg.Log.Log(context.Background(), m.set.logLevel, "missed call", "callee", string(e.callee), "status", e.status, "call_id", string(e.request.CallID()))
 	}
 }
 
@@ -193,8 +199,12 @@ func (m *Module) account(e *ending) {
 	if e.status >= 300 || has(e.flags, m.set.dbFlag) {
 		m.put(kindAcc, e)
 	}
-	if asked(e.flags, m.set.logFlag) && m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
-		m.cfg.Log.Info("accounted", "method", string(e.request.MethodText()), "status", e.status, "call_id", string(e.request.CallID()))
+	m.logAccounted(e.flags, e.request.MethodText(), e.status, e.request.CallID())
+}
+
+func (m *Module) logAccounted(flags uint32, method []byte, status int, callID []byte) {
+	if asked(flags, m.set.logFlag) && m.cfg.Log.Enabled(context.Background(), m.set.logLevel) {
+		m.cfg.Log.Log(context.Background(), m.set.logLevel, "accounted", "method", string(method), "status", status, "call_id", string(callID))
 	}
 }
 
@@ -207,7 +217,15 @@ func (m *Module) answered(e *ending) {
 }
 
 func (m *Module) put(k kind, e *ending) {
-	if !m.queue.put(k, func(dst []byte) []byte { return appendRow(dst, k, e) }) {
+	pack := func(dst []byte) []byte {
+		at := len(dst)
+		dst = appendRow(dst, k, e)
+		if k == kindAcc && e.status < 300 && e.call != nil {
+			e.call.Note(dst[at:])
+		}
+		return dst
+	}
+	if !m.queue.put(k, pack) {
 		m.noteLost(e.request.CallID())
 	}
 }

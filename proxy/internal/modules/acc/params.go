@@ -2,6 +2,7 @@ package acc
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"seraph/proxy/internal/module"
@@ -15,6 +16,7 @@ type settings struct {
 	dbURL                            string
 	dbFlag, dbMissedFlag, failedFlag int
 	logFlag, logMissedFlag           int
+	logLevel                         slog.Level
 	maxQueue                         int
 	writeInterval, remember          time.Duration
 
@@ -34,7 +36,7 @@ func defaults() settings {
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	s := &m.set
-	return []module.Param{
+	return append(m.stockParams(), []module.Param{
 		module.DBURLParam(&s.dbURL),
 		module.FlagParam("db_flag", &s.dbFlag, "only requests with this flag get a row in acc; all of them if not set"),
 		module.FlagParam("db_missed_flag", &s.dbMissedFlag, "only calls with this flag count as missed; all of them if not set"),
@@ -49,7 +51,7 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("foreign_per_callee", &s.foreignPerCallee, 1, 1000000, "the same for one callee (default 100)"),
 		module.SecondsParam("foreign_period", &s.foreignPeriod, 1, 86400, "seconds over which these two count (default 3600)"),
 		module.NumberParam("keep_days", &s.keepDays, 0, 36500, "days that a call stays in call_log; 0 for ever (default 90)"),
-	}
+	}...)
 }
 
 func table(name, want string) module.Param {

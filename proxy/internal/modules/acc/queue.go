@@ -67,6 +67,8 @@ const (
 	// follow them.
 	rowNumbers = 19
 	rowTexts   = 10
+	// rowToTag and so on are the places among the texts of what an answer says.
+	rowToTag, rowCallee, rowReason = 3, 7, 8
 	// maxRow is the largest size of a packed row in bytes.
 	maxRow = rowNumbers + rowTexts*(2+maxText)
 )

@@ -91,6 +91,41 @@ func TestTalkWithOthers(t *testing.T) {
 	})
 }
 
+// TestHungUpInTheAgent: the BYE of a call that ends at the router's own user agent passes nowhere, and has
+// its row all the same, from who has hung up to the other one, if the INVITE's flags pick it.
+func TestHungUpInTheAgent(t *testing.T) {
+	for _, tc := range []struct {
+		by       string
+		byRouter bool
+		want     store.AccRow
+	}{
+		{by: store.HungUpCaller, want: store.AccRow{FromTag: "at", ToTag: "bt", SrcUser: "alice", DstOUser: "boss", DstUser: "bob"}},
+		{by: store.HungUpCallee, want: store.AccRow{FromTag: "bt", ToTag: "at", SrcUser: "boss", DstOUser: "alice", DstUser: "alice"}},
+		{by: store.HungUpRouter, want: store.AccRow{FromTag: "at", ToTag: "bt", SrcUser: "alice", DstOUser: "boss", DstUser: "bob"}},
+		{by: store.HungUpCallee, byRouter: true, want: store.AccRow{FromTag: "at", ToTag: "bt", SrcUser: "alice", DstOUser: "boss", DstUser: "bob"}},
+	} {
+		for flags, rows := range map[uint32]int{0: 0, 1 << 3: 1} {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, refusing(480), "db_flag 3")
+				defer b.run()()
+				x := talk("t1", "alice@example.org", "bob@example.org", "sip:boss@example.org")
+				x.HungUpBy, x.ByRouter, x.InAgent, x.Flags = tc.by, tc.byRouter, true, flags
+				b.m.HungUp(x)
+				time.Sleep(soon)
+				want := tc.want
+				want.Method, want.CallID, want.Code, want.Reason, want.Time = "BYE", "t1", 200, "OK", x.Ended
+				want.SrcDomain, want.DstDomain = "example.org", "example.org"
+				if diff := cmp.Diff([]store.AccRow{want}[:rows], b.seen().acc); rows > 0 && diff != "" || len(b.seen().acc) != rows {
+					t.Errorf("by %s, flags %b: %s %+v", tc.by, flags, diff, b.seen().acc)
+				}
+				if len(b.seen().ends) != 1 {
+					t.Errorf("ends %+v", b.seen().ends)
+				}
+			})
+		}
+	}
+}
+
 // TestTalkQueue: answered calls wait for the database like other rows, and what does not
 // fit is counted.
 func TestTalkQueue(t *testing.T) {

@@ -106,6 +106,9 @@ func (m *Module) compileLookup(args []module.Arg) (module.Call, error) {
 	return m.lookup, nil
 }
 
+// Lookup is alias_db_lookup, for lookup("aliases") of SER's module registrar.
+func (m *Module) Lookup(c *module.Ctx) int { return m.lookup(c) }
+
 // lookup is alias_db_lookup: true if the Request-URI was an alias.
 func (m *Module) lookup(c *module.Ctx) int {
 	list := *m.list.Load()
@@ -122,7 +125,11 @@ func (m *Module) lookup(c *module.Ctx) int {
 		return module.False
 	}
 	to, ok := list[string(alias)]
-	if !ok || c.SetURI(to.uri) != nil {
+	if !ok {
+		return module.False
+	}
+	c.Secure()
+	if c.SetURI(to.uri) != nil {
 		return module.False
 	}
 	c.Moved()

@@ -87,6 +87,21 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// TestLookupOfSIPS: what a sips address stands for has to be reached over TLS as well, if
+// that is what the script has made of the request.
+func TestLookupOfSIPS(t *testing.T) {
+	lookup := moduletest.Compile(t, newModule(t, &table{rows: aliases}), "alias_db_lookup", "dbaliases")
+	for uri, want := range map[string]bool{"sips:boss@example.org": true, "sip:boss@example.org": false, "sips:nobody@example.org": false} {
+		ctx := moduletest.Message(t, moduletest.Request("INVITE", "sip:22@example.org"))
+		if err := ctx.SetURI([]byte(uri)); err != nil {
+			t.Fatal(err)
+		}
+		if lookup(ctx); ctx.WantsTLS() != want {
+			t.Errorf("%s is %s now; TLS is asked for: %v", uri, ctx.Main.URI, ctx.WantsTLS())
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	m := newModule(t, &table{rows: aliases})
 	if got, ok := m.Resolve([]byte(">"), []byte("boss@example.org")); !ok || string(got) != ">alice@example.org" {

@@ -159,7 +159,7 @@ func (m *Module) sameTarget(c *module.Ctx, uri []byte) bool {
 	if err != nil || sip.ParseURI(uri, &d) != nil {
 		return false
 	}
-	if d.HasUser && r.HasUser && !bytes.Equal(d.User, r.User) {
+	if d.HasUser && r.HasUser && !sip.SameUnescaped(d.User, r.User) {
 		return false
 	}
 	switch {

@@ -76,6 +76,7 @@ func TestCredentials(t *testing.T) {
 		{"no URI", func(a *answer) { a.uri = "bob" }, nil, -1},
 		{"tel URI", func(a *answer) { a.uri = "tel:bob" }, nil, -1},
 		{"URI with parameters", func(a *answer) { a.uri = "sip:bob@EXAMPLE.org:5060;transport=udp" }, nil, 1},
+		{"URI with other escapes", func(a *answer) { a.uri = "sip:%62ob@example.org" }, nil, 1},
 		{"URI without user", func(a *answer) { a.uri = "sip:example.org" }, nil, 1},
 		{"other method", func(a *answer) { a.method = "INVITE" }, nil, -1},
 		{"count 0", func(a *answer) { a.nc = -1 }, nil, -1},

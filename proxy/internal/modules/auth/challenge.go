@@ -27,8 +27,7 @@ func (m *Module) send(c *module.Ctx, realm string, qop, proxy bool) int {
 	var room [2 + aor.MaxDomain]byte
 	domain, ok := m.realm(c, realm, room[:0])
 	if !ok {
-		_ = c.ReplyStateless(&sip.Reply{Status: 403, Reason: "Not our domain"})
-		return module.Stop
+		return m.foreign(c)
 	}
 	offer := qop && m.offers256(c, domain, proxy)
 	stale := m.isStale(c, domain, proxy, offer)
@@ -47,6 +46,12 @@ func (m *Module) send(c *module.Ctx, realm string, qop, proxy bool) int {
 			m.stats.stale.Add(1)
 		}
 	}
+	return module.Stop
+}
+
+// foreign refuses a request for a realm that is not ours.
+func (m *Module) foreign(c *module.Ctx) int {
+	_ = c.ReplyStateless(&sip.Reply{Status: 403, Reason: "Not our domain"})
 	return module.Stop
 }
 

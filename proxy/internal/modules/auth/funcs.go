@@ -13,10 +13,12 @@ import (
 func (m *Module) Funcs() []module.Func {
 	const routes = module.RequestRoute
 	return []module.Func{
-		{Name: "www_challenge", Min: 2, Max: 2, Routes: routes, Compile: m.compileChallenge(false),
+		{Name: "www_challenge", Min: 2, Max: 2, Routes: routes, Dynamic: true, Compile: m.compileChallenge(always(false)),
 			Doc: "answers 401 with a digest challenge"},
-		{Name: "proxy_challenge", Min: 2, Max: 2, Routes: routes, Compile: m.compileChallenge(true),
+		{Name: "proxy_challenge", Min: 2, Max: 2, Routes: routes, Dynamic: true, Compile: m.compileChallenge(always(true)),
 			Doc: "answers 407 with a digest challenge"},
+		{Name: "auth_challenge", Min: 2, Max: 2, Routes: routes, Dynamic: true, Compile: m.compileChallenge(asProxy),
+			Doc: "www_challenge of a REGISTER, proxy_challenge of all others"},
 		{Name: "consume_credentials", Routes: routes, Compile: module.NoArgs(consume),
 			Doc: "takes the credentials that were accepted out of the request"},
 		{Name: "check_to", Routes: routes, Compile: module.NoArgs(checkTo),
@@ -38,10 +40,34 @@ func realmArg(text string) (string, error) {
 	return realm, nil
 }
 
-// compileChallenge compiles www_challenge(realm, qop) and proxy_challenge.
-func (m *Module) compileChallenge(proxy bool) func([]module.Arg) (module.Call, error) {
+// Realm reads the realm of a function: a domain, or "" for that of the address that the request speaks
+// for. What is returned finds it in a run. Variables may stand in it; what they bring, often
+// a stranger's own words, has to be a domain of ours, or ok is false.
+func (m *Module) Realm(a module.Arg) (func(c *module.Ctx) (realm string, ok bool), error) {
+	format, literal, err := a.Format()
+	if err != nil {
+		return nil, err
+	}
+	if format == nil {
+		realm, err := realmArg(literal)
+		return func(*module.Ctx) (string, bool) { return realm, true }, err
+	}
+	return func(c *module.Ctx) (string, bool) {
+		realm, err := aor.ParseDomain(string(format.Line(c)))
+		return realm, err == nil && m.local([]byte(realm))
+	}, nil
+}
+
+func always(proxy bool) func(*module.Ctx) bool { return func(*module.Ctx) bool { return proxy } }
+
+// asProxy reports whether a request is to bear Proxy-Authorization: whoever asks for a binding speaks
+// to the registrar, others to the proxy.
+func asProxy(c *module.Ctx) bool { return c.Msg.Method != sip.REGISTER }
+
+// compileChallenge compiles www_challenge(realm, qop), proxy_challenge and auth_challenge.
+func (m *Module) compileChallenge(proxy func(*module.Ctx) bool) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
-		realm, err := realmArg(args[0].Str)
+		realm, err := m.Realm(args[0])
 		if err != nil {
 			return nil, err
 		}
@@ -49,8 +75,51 @@ func (m *Module) compileChallenge(proxy bool) func([]module.Arg) (module.Call, e
 		if err != nil {
 			return nil, fmt.Errorf("qop is \"1\", or \"0\" for phones that know none: %w", err)
 		}
-		return func(c *module.Ctx) int { return m.send(c, realm, qop == 1, proxy) }, nil
+		return func(c *module.Ctx) int {
+			domain, ok := realm(c)
+			if !ok {
+				return m.foreign(c)
+			}
+			return m.send(c, domain, qop == 1, proxy(c))
+		}, nil
 	}
+}
+
+// What Check looks at, as Kamailio numbers it.
+const (
+	CheckUser    = 1 // From, and To of a REGISTER, are the addresses of who was authenticated
+	SkipCallerID = 2 // … but in requests that may hide who calls
+
+	// MostChecks is the largest sum of these.
+	MostChecks = CheckUser | SkipCallerID
+)
+
+// userMismatch is what Check returns for an address of somebody else.
+const userMismatch = -8
+
+// Check is the body of auth_db's auth_check: Authorize by the header that fits the method, and then
+// whether the request speaks for who was authenticated.
+func (m *Module) Check(c *module.Ctx, realm string, flags int) int {
+	result := m.Authorize(c, realm, asProxy(c))
+	if result != module.True || flags&CheckUser == 0 {
+		return result
+	}
+	method := c.Msg.Method
+	if flags&SkipCallerID != 0 && (method == sip.INVITE || method == sip.BYE || method == sip.PRACK || method == sip.UPDATE || method == sip.MESSAGE) {
+		return module.True
+	}
+	mine := checkFrom(c) == module.True
+	if method == sip.REGISTER || method == sip.PUBLISH {
+		mine = mine && checkTo(c) == module.True
+	}
+	if method == sip.PUBLISH {
+		u, err := c.Msg.URI()
+		mine = mine && speaksFor(c, u, err) == module.True
+	}
+	if !mine {
+		return userMismatch
+	}
+	return module.True
 }
 
 // consume is consume_credentials. Credentials for our realm go; those for others,

@@ -96,7 +96,7 @@ func TestBadArguments(t *testing.T) {
 		{[]string{"example.org", "2"}, `qop is "1", or "0" for phones that know none: "2" is no number from 0 to 1`},
 		{[]string{"example.org", "auth"}, `qop is "1", or "0" for phones that know none: "auth" is no number from 0 to 1`},
 	} {
-		for _, name := range []string{"www_challenge", "proxy_challenge"} {
+		for _, name := range []string{"www_challenge", "proxy_challenge", "auth_challenge"} {
 			if got := moduletest.Refused(t, m, name, c.args...); !strings.HasPrefix(got, c.want) {
 				t.Errorf("%s(%q): %s, want %s", name, c.args, got, c.want)
 			}

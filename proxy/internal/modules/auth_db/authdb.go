@@ -1,4 +1,4 @@
-// Package authdb is SER's module auth_db: www_authorize and proxy_authorize against
+// Package authdb is SER's module auth_db: www_authorize, proxy_authorize and auth_check against
 // the table subscriber. README.md is its manual page.
 package authdb
 
@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"seraph/proxy/internal/module"
-	"seraph/sql/aor"
 )
 
 // Authorizer checks credentials: the module auth.
@@ -16,6 +15,12 @@ type Authorizer interface {
 	Ready() bool
 	// Authorize returns what the function returns in the script.
 	Authorize(c *module.Ctx, realm string, proxy bool) int
+	// Check is Authorize by the header that fits the method, and then what flags, a sum of
+	// auth's numbers, ask for.
+	Check(c *module.Ctx, realm string, flags int) int
+	// Realm reads the realm of a function, and how it is found in a run; ok is false for what a
+	// variable brings and is no domain of ours.
+	Realm(a module.Arg) (func(c *module.Ctx) (realm string, ok bool), error)
 }
 
 // Config is what the module needs.
@@ -55,6 +60,7 @@ func (m *Module) Params() []module.Param {
 		{Name: "user_column", Kind: module.String, Set: column("user_column", "username"), Doc: "taken if username"},
 		{Name: "domain_column", Kind: module.String, Set: column("domain_column", "domain"), Doc: "taken if domain"},
 		{Name: "password_column", Kind: module.String, Set: column("password_column", "ha1"), Doc: "taken if ha1"},
+		{Name: "load_credentials", Kind: module.String, Set: column("load_credentials", ""), Doc: "taken if empty: nothing else of a user is read"},
 		{Name: "password_column_2", Kind: module.String, Set: column("password_column_2", "ha1b"), Doc: "taken if ha1b"},
 	}
 }
@@ -80,26 +86,48 @@ func column(name, want string) func(string, int) error {
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
 	return []module.Func{
-		{Name: "www_authorize", Min: 2, Max: 2, Routes: module.RequestRoute, MayWait: true, Compile: m.compile(false),
+		{Name: "www_authorize", Min: 2, Max: 2, Routes: module.RequestRoute, MayWait: true, Dynamic: true, Compile: m.compile(false),
 			Doc: "true if the request bears right credentials in Authorization"},
-		{Name: "proxy_authorize", Min: 2, Max: 2, Routes: module.RequestRoute, MayWait: true, Compile: m.compile(true),
+		{Name: "proxy_authorize", Min: 2, Max: 2, Routes: module.RequestRoute, MayWait: true, Dynamic: true, Compile: m.compile(true),
 			Doc: "true if the request bears right credentials in Proxy-Authorization"},
+		{Name: "auth_check", Min: 3, Max: 3, Routes: module.RequestRoute, MayWait: true, Dynamic: true, Compile: m.compileCheck,
+			Doc: "www_authorize of a REGISTER, proxy_authorize of all others, and whether the request speaks for that user"},
 	}
 }
 
 // compile compiles www_authorize(realm, table) and proxy_authorize.
 func (m *Module) compile(proxy bool) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
-		realm := args[0].Str
-		if realm != "" {
-			var err error
-			if realm, err = aor.ParseDomain(realm); err != nil {
-				return nil, fmt.Errorf("the realm is a domain of ours, because the stored hashes are made with it: %w", err)
-			}
-		}
-		if table := args[1].Str; table != "subscriber" {
-			return nil, fmt.Errorf("%q is no table of users; it is called \"subscriber\"", table)
-		}
-		return func(c *module.Ctx) int { return m.auth.Authorize(c, realm, proxy) }, nil
+		return m.bind(args, func(c *module.Ctx, realm string) int { return m.auth.Authorize(c, realm, proxy) })
 	}
+}
+
+// mostChecks is the largest sum of the flags of auth_check.
+const mostChecks = 3
+
+// compileCheck compiles auth_check(realm, table, flags).
+func (m *Module) compileCheck(args []module.Arg) (module.Call, error) {
+	flags, err := args[2].Int(0, mostChecks)
+	if err != nil {
+		return nil, fmt.Errorf("flags: 1 has From (and To) compared with the user, 2 not where a caller may hide: %w", err)
+	}
+	return m.bind(args, func(c *module.Ctx, realm string) int { return m.auth.Check(c, realm, flags) })
+}
+
+// bind reads realm and table.
+func (m *Module) bind(args []module.Arg, call func(c *module.Ctx, realm string) int) (module.Call, error) {
+	realm, err := m.auth.Realm(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if table := args[1].Str; table != "subscriber" {
+		return nil, fmt.Errorf("%q is no table of users; it is called \"subscriber\"", table)
+	}
+	return func(c *module.Ctx) int {
+		domain, ok := realm(c)
+		if !ok {
+			return module.False
+		}
+		return call(c, domain)
+	}, nil
 }

@@ -1,6 +1,7 @@
 package authdb_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -13,11 +14,25 @@ import (
 type asked struct {
 	realm string
 	proxy bool
+	flags int
 }
 
 func (a *asked) Authorize(_ *module.Ctx, realm string, proxy bool) int {
 	a.realm, a.proxy = realm, proxy
 	return -4
+}
+
+func (a *asked) Check(_ *module.Ctx, realm string, flags int) int {
+	a.realm, a.flags = realm, flags
+	return -8
+}
+
+// Realm takes variables that say "ours".
+func (a *asked) Realm(arg module.Arg) (func(*module.Ctx) (string, bool), error) {
+	if strings.Contains(arg.Str, " ") {
+		return nil, errors.New("no realm")
+	}
+	return func(*module.Ctx) (string, bool) { return strings.ToLower(arg.Str), arg.Str != "$fd" }, nil
 }
 
 func (a *asked) Ready() bool { return a.realm == "ready" }
@@ -39,8 +54,8 @@ func TestAuthorizePassesOn(t *testing.T) {
 		name, realm string
 		want        asked
 	}{
-		{"www_authorize", "Example.ORG", asked{"example.org", false}},
-		{"proxy_authorize", "", asked{"", true}},
+		{"www_authorize", "Example.ORG", asked{realm: "example.org"}},
+		{"proxy_authorize", "", asked{proxy: true}},
 	} {
 		var a asked
 		m := authdb.New(authdb.Config{Auth: &a})
@@ -55,9 +70,33 @@ func TestAuthorizePassesOn(t *testing.T) {
 	}
 }
 
+// TestAuthCheck: the flags get to where the header is chosen; a realm that is not ours is nobody's.
+func TestAuthCheck(t *testing.T) {
+	var a asked
+	m := authdb.New(authdb.Config{Auth: &a})
+	c := moduletest.Message(t, moduletest.Request("INVITE", "sip:x"))
+	if f := moduletest.Func(t, m, "auth_check"); !f.MayWait || !f.Dynamic || f.Routes != module.RequestRoute {
+		t.Errorf("%+v", f)
+	}
+	if got := moduletest.Compile(t, m, "auth_check", "Example.org", "subscriber", "3")(c); got != -8 || a != (asked{realm: "example.org", flags: 3}) {
+		t.Errorf("returned %d, asked for %+v", got, a)
+	}
+	a = asked{}
+	for _, call := range [][]string{{"auth_check", "$fd", "subscriber", "1"}, {"www_authorize", "$fd", "subscriber"}, {"proxy_authorize", "$fd", "subscriber"}} {
+		if got := moduletest.Compile(t, m, call[0], call[1:]...)(c); got != module.False || a != (asked{}) {
+			t.Errorf("%s returned %d, asked for %+v", call, got, a)
+		}
+	}
+}
+
 func TestBadArguments(t *testing.T) {
-	m := authdb.New(authdb.Config{})
-	if got := moduletest.Refused(t, m, "www_authorize", "my realm", "subscriber"); !strings.HasPrefix(got, "the realm is a domain of ours") {
+	m := authdb.New(authdb.Config{Auth: &asked{}})
+	for _, flags := range []string{"4", "-1", "", "x"} {
+		if got := moduletest.Refused(t, m, "auth_check", "", "subscriber", flags); !strings.Contains(got, "no number from 0 to 3") {
+			t.Error(got)
+		}
+	}
+	if got := moduletest.Refused(t, m, "www_authorize", "my realm", "subscriber"); got != "no realm" {
 		t.Error(got)
 	}
 	if got := moduletest.Refused(t, m, "proxy_authorize", "", "users"); got != `"users" is no table of users; it is called "subscriber"` {
@@ -74,6 +113,7 @@ func TestSettings(t *testing.T) {
 		{"domain_column", "domain", "", `domain_column can only be "domain"`},
 		{"password_column", "ha1", "password", `password_column can only be "ha1"`},
 		{"password_column_2", "ha1b", "ha1", `password_column_2 can only be "ha1b"`},
+		{"load_credentials", "", "$avp(s:rpid)=rpid", `load_credentials can only be ""`},
 		{"db_url", "mysql://u:p@h/d", "", "db_url is empty"},
 	} {
 		if err := moduletest.Set(t, m, p.name, p.good); err != nil {

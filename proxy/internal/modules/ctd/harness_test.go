@@ -122,6 +122,7 @@ type stand struct {
 	script *script
 	addr   netip.AddrPort
 	events chan ctlproto.CtdStatus
+	overs  chan string // what Over was told: the callee's tag, and by whom
 
 	alice, bob *phone
 	phones     []*phone
@@ -133,13 +134,19 @@ func newStand(t *testing.T) *stand {
 	t.Helper()
 	t.Parallel()
 	s := &stand{
-		t: t, events: make(chan ctlproto.CtdStatus, 1000),
+		t: t, events: make(chan ctlproto.CtdStatus, 1000), overs: make(chan string, 100),
 		script: &script{phones: map[string]transport.Flow{}, uris: map[string]string{}, secret: true},
 	}
 	log := slog.New(slog.DiscardHandler)
 	s.agent = ua.New(ua.Config{Log: log})
 	s.module = New(Config{
 		Agent: s.agent, Log: log, Local: func(domain string) bool { return domain == "example.org" },
+		Over: func(callID, fromTag, toTag, by string) {
+			if callID == "" || fromTag == "" {
+				t.Errorf("over: Call-ID %q, From tag %q", callID, fromTag)
+			}
+			s.overs <- toTag + " " + by
+		},
 		Publish: func(topic string, data any) {
 			if topic == ctlproto.TopicCtd {
 				s.events <- data.(ctlproto.CtdStatus)

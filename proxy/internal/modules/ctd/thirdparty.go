@@ -72,6 +72,10 @@ func (a *attempt) secondEvent(e ua.Event) {
 		a.secondOver("callee")
 		a.hangup()
 		a.end(ctlproto.CtdFailed, ctlproto.OutcomeCalleeRefused, 0, "The callee hung up")
+	case ua.Spare:
+		if a.m.cfg.Over != nil {
+			a.m.cfg.Over(a.second.CallID(), a.second.FromTag(), e.ToTag, "router")
+		}
 	case ua.Ended:
 		a.secondOver("router")
 		a.secondGone = true

@@ -1,6 +1,7 @@
 package ctd
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,7 @@ func TestThirdParty(t *testing.T) {
 			s.alice.within("BYE", "")
 			s.alice.expect("SIP/2.0 200")
 			s.bob.hangUp()
+			s.over("bob-tag caller")
 		})
 	}
 	t.Run("by Allow", func(t *testing.T) {
@@ -92,6 +94,58 @@ func TestThirdParty(t *testing.T) {
 		s.bob.within("BYE", "")
 		s.bob.expect("SIP/2.0 200")
 		s.alice.hangUp()
+		s.over("bob-tag callee")
+	})
+}
+
+// over waits until it was told, once, that the calls to the callee are over.
+func (s *stand) over(want ...string) {
+	s.t.Helper()
+	s.nothingLeft()
+	close(s.overs)
+	var got []string
+	for one := range s.overs {
+		got = append(got, one)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		s.t.Errorf("over: %q, want %q", got, want)
+	}
+}
+
+// TestThirdPartyAnsweredTwice: of two phones that answer, one is the call, and the other one's answer is
+// hung up; each is over once. So is an answer that crosses our CANCEL.
+func TestThirdPartyAnsweredTwice(t *testing.T) {
+	t.Run("two phones", func(t *testing.T) {
+		s := newStand(t)
+		id := s.refusing(405)
+		s.connected(id)
+		s.bob.name = "mobile"
+		s.bob.answerSDP(s.bob.invite, bobSDP)
+		s.bob.expect("ACK sip:mobile@")
+		s.bob.hangUp()
+		s.alice.within("BYE", "")
+		s.alice.expect("SIP/2.0 200")
+		s.bob.name = "bob"
+		s.bob.hangUp()
+		s.over("bob-tag caller", "mobile-tag router")
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		s := newStand(t)
+		id := s.refusing(405)
+		invite := s.bob.expect("INVITE")
+		s.bob.answer(invite, 180)
+		s.want(ctlproto.CtdRingingThem)
+		if err := s.module.Cancel(t.Context(), id, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		s.alice.hangUp()
+		s.bob.answer(s.bob.expect("CANCEL"), 200)
+		s.bob.answerSDP(invite, bobSDP)
+		s.bob.expect("ACK")
+		s.bob.hangUp()
+		s.ended(id, ctlproto.CtdCancelled, ctlproto.OutcomeCancelled, 0)
+		s.over("bob-tag router")
 	})
 }
 

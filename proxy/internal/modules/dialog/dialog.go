@@ -60,7 +60,8 @@ type Account struct {
 	Began, Answered, Ended time.Time
 	HungUpBy               string // store.HungUpCaller and so on; "" until it has ended, or unknown
 	ByRouter               bool   // the router has hung up both ends
-	Unlisted               bool   // the script does not want it listed: only a BYE of the router's is told
+	InAgent                bool   // an end is the router's own user agent, which has taken or sent the BYE
+	Unlisted               bool   // the script does not want it listed: only a BYE that passes nowhere is told
 	Flags                  uint32 // the script's, of the INVITE
 }
 

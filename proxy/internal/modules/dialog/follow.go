@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 
 	"seraph/ctlproto"
@@ -39,6 +40,10 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	if m.cameBack(s, hash, r, c, from.Tag, cseq.Number) {
 		return true, nil
 	}
+	if to, err := r.Msg.To(); err != nil || to.Tag != nil && s.clashes(hash, callID, from.Tag, to.Tag) {
+		m.rejected.Add(1)
+		return false, m.unlessLax(relay.ErrNoDialog)
+	}
 	var room [512]byte
 	address := m.ofOurs(room[:0], r.Auth)
 	goes := r.Goes()
@@ -67,6 +72,21 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 		m.tracked.Add(1)
 	}
 	return true, nil
+}
+
+// clashes reports whether an INVITE that brings a To tag could not be told from another one: its
+// answer will have that tag, most probably, and there is a dialog with it, or an INVITE with the same
+// Call-ID and From tag that may get it.
+func (s *shard) clashes(hash uint64, callID, fromTag, toTag []byte) bool {
+	if d, _ := s.find(hash, callID, fromTag, toTag); d != nil {
+		return true
+	}
+	for d := *s.bucket(hash); d != nil; d = d.next {
+		if d.state <= early && bytes.Equal(d.callID, callID) && bytes.Equal(d.caller.tag, fromTag) {
+			return true
+		}
+	}
+	return false
 }
 
 // unlessLax is err while strict is 1: a sender who could choose not to be tracked could
@@ -202,6 +222,10 @@ func (m *Module) HungUp(callID, fromTag, toTag, by string) {
 	s, d := m.table.lockFound([]byte(callID), []byte(fromTag), []byte(toTag))
 	defer s.mu.Unlock()
 	if d != nil {
+		d.inAgent = true
+		if d.ending { // the BYE was the router's
+			by = cmp.Or(d.hungUpBy, byRouter)
+		}
 		m.finish(s, d, by)
 		m.table.remove(s, d)
 	}

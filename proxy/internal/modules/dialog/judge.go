@@ -25,6 +25,25 @@ func (m *Module) Known(msg *sip.Message) bool {
 	return d != nil && d.state != deleted && !d.unlisted
 }
 
+// Has reports whether a request without a Route has the tags of a dialog of the table, listed or not, up
+// or only just over (relay.Dialogs). What another router sends that has got it from here, along the
+// dialog's Route, has passed here already: it is on its way from there to the other end.
+func (m *Module) Has(r *relay.Request) bool {
+	fromTag, toTag, ok := tagsOf(r.Msg)
+	if !ok || !m.on.Load() {
+		return false
+	}
+	hash := m.table.hash(r.Msg.CallID())
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	d, byCaller := s.find(hash, r.Msg.CallID(), fromTag, toTag)
+	if d == nil {
+		return false
+	}
+	_, to := d.ends(byCaller)
+	return len(to.routes) == 0 || !to.isFrom(r.From.Remote.Addr())
+}
+
 // Within judges a request within a dialog, and notes it (relay.Dialogs).
 func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	if !m.on.Load() {

@@ -65,9 +65,9 @@ func TestWhereADialogLeads(t *testing.T) {
 func TestAnotherDialogsTag(t *testing.T) {
 	o := newOffice(t)
 	c := o.invites("tags").up()
-	for _, tag := range []string{"xt", "at", ""} {
-		if m := c.the("SIP/2.0 ", c.request("INFO", bobContact, 2, tag)); m.Status != 481 && m.Status != 478 {
-			t.Errorf("To tag %q: %d", tag, m.Status)
+	for tag, want := range map[string]string{"xt": "481", "at": "481", "": "400"} {
+		if sent := c.request("INFO", bobContact, 2, tag); len(sent) != 1 || !strings.HasPrefix(sent[0].Text, "SIP/2.0 "+want) {
+			t.Errorf("To tag %q: %v, want %s", tag, sent, want)
 		}
 	}
 	c.hangsUp(3)

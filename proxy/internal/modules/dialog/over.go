@@ -87,7 +87,7 @@ func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
 	s.become(d, deleted)
 	d.accounted = d.ending
 	if d.unlisted {
-		if d.ending && m.cfg.Ended != nil {
+		if (d.ending || d.inAgent) && m.cfg.Ended != nil {
 			m.account(s, d, hungUpBy)
 		}
 		return
@@ -104,6 +104,7 @@ func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
 func (m *Module) account(s *shard, d *dialog, hungUpBy string) {
 	s.fillAccount(d)
 	s.account.Ended, s.account.HungUpBy, s.account.ByRouter = d.overAt(m.cfg.Now()), hungUpBy, d.ending
+	s.account.InAgent = d.inAgent
 	m.cfg.Ended(&s.account)
 }
 

@@ -99,6 +99,7 @@ type dialog struct {
 	ending          bool          // the router hangs up: nothing passes any more
 	byes            uint8         // how many BYEs that it was sent are not answered yet
 	accounted       bool          // the accounts have the BYE that ends it
+	inAgent         bool          // the router's own user agent has taken or sent that BYE, which passes nowhere
 	flags           uint32        // the script's, of the INVITE
 	left            time.Time     // when it has sent its BYEs
 	closing         bool          // the router is to hang up at deadline, whatever is agreed on meanwhile

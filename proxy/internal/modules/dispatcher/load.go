@@ -35,11 +35,9 @@ func (l loads) keep(old loads) {
 	}
 }
 
-// isCall reports whether a request begins a call, which algorithm 10 counts.
-func isCall(c *module.Ctx) bool {
-	to, err := c.Msg.To()
-	return err == nil && to.Tag == nil && c.Msg.Method == sip.INVITE
-}
+// isCall reports whether a request begins a call, which algorithm 10 counts: an INVITE that is in no
+// dialog of ours, whatever To tag it has.
+func isCall(c *module.Ctx) bool { return c.Msg.Method == sip.INVITE && !c.InDialog }
 
 // takes reports whether a gateway takes calls by algorithm 10 now.
 func (d *destination) takes() bool {

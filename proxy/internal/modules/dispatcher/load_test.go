@@ -238,6 +238,22 @@ func TestLoadLimits(t *testing.T) {
 	}
 }
 
+// TestLoadOfMadeUpTag: a call counts, and may be one too many, whatever To tag its INVITE has.
+func TestLoadOfMadeUpTag(t *testing.T) {
+	const tagged = "To: <sip:bob@example.org>;tag=made-up"
+	x := newExchange(t, gateways(1, 1, attrs("duid=a;maxload=1")))
+	p := x.dial("first", tagged)
+	x.want("1", "it is sent on")
+	x.Receive(caller, request("INVITE", "second", tagged))
+	x.want("1", "the gateway is full")
+	x.answer(p, 200)
+	x.want("1", "it is answered")
+	x.answer(x.within(p, "first", "BYE", "made-up"), 200)
+	x.want("0", "BYE")
+	moduletest.Find(t, x.answer(x.dial("third", tagged), 486), "SIP/2.0 486")
+	x.want("0", "486")
+}
+
 // TestLoadByTime: a call that nobody ends, ends by its time, and with it its count.
 func TestLoadByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -106,6 +106,7 @@ func (m *Module) Params() []module.Param {
 // ignored is a parameter of Kamailio's own table of calls.
 func ignored(name string, most int) module.Param {
 	return module.Param{Name: name, Kind: module.Int, Doc: "taken for Kamailio's sake: calls are counted in the table of module dialog",
+		Idle: "calls are counted in the table of module dialog",
 		Set: func(_ string, n int) error {
 			if n < 0 || n > most {
 				return fmt.Errorf("%s %d is not from 0 to %d", name, n, most)

@@ -162,3 +162,11 @@ func TestFunctions(t *testing.T) {
 		t.Error(err, m.DBURL())
 	}
 }
+
+func TestRegisterMyself(t *testing.T) {
+	for value, want := range map[string]bool{"1": true, "0": false, "2": false} {
+		if err := moduletest.Set(t, domain.New(domain.Config{}), "register_myself", value); (err == nil) != want {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 
 	"seraph/proxy/internal/module"
@@ -13,6 +14,12 @@ func (m *Module) Params() []module.Param {
 	return []module.Param{
 		module.DBURLParam(&m.dbURL),
 		m.table.IntervalParam(),
+		{Name: "register_myself", Kind: module.Int, Doc: "taken if 1: our domains are myself in any case", Set: func(_ string, n int) error {
+			if n != 1 {
+				return errors.New("register_myself can only be 1: our domains are myself in any case")
+			}
+			return nil
+		}},
 	}
 }
 

@@ -89,7 +89,7 @@ func (m *Module) compileRemoveRE(of subject) func([]module.Arg) (module.Call, er
 		if err != nil {
 			return nil, err
 		}
-		re, err := module.Regexp("", expression)
+		re, err := module.Regexp(module.AnyCase, expression)
 		if err != nil {
 			return nil, fmt.Errorf("the expression: %w", err)
 		}
@@ -166,11 +166,11 @@ func comparison(op, literal string, variable bool) (func(text []byte) func(got [
 func matching(literal string, variable bool) (func(text []byte) func(got []byte) bool, error) {
 	if variable {
 		return func(text []byte) func([]byte) bool {
-			re, err := module.Regexp("", string(text))
+			re, err := module.Regexp(module.AnyCase, string(text))
 			return func(got []byte) bool { return err == nil && re.Match(got) }
 		}, nil
 	}
-	re, err := module.Regexp("", literal)
+	re, err := module.Regexp(module.AnyCase, literal)
 	if err != nil {
 		return nil, fmt.Errorf("the expression: %w", err)
 	}

@@ -119,9 +119,6 @@ func (m *Module) Init() error {
 	if !m.on {
 		m.cfg.Log.Warn("msilo: there is no database; no message can be stored")
 	}
-	for _, p := range m.set.unused {
-		m.cfg.Log.Warn("msilo: a parameter has no effect", "parameter", p.name, "why", p.why)
-	}
 	return m.set.checkReminders()
 }
 

@@ -23,7 +23,6 @@ type settings struct {
 	sendTime       time.Duration
 	// skipNotification is the flag of messages whose sender is not told, -1 for none.
 	skipNotification int
-	unused           []unused // what is set and has no effect
 
 	expireTime, checkTime time.Duration
 	cleanPeriod           int
@@ -37,9 +36,6 @@ type settings struct {
 	maxAttempts           int
 	storeReceipts         bool
 }
-
-// unused is a parameter that has no effect.
-type unused struct{ name, why string }
 
 func defaults() settings {
 	return settings{
@@ -64,8 +60,8 @@ func (m *Module) Params() []module.Param {
 		{Name: "offline_message", Kind: module.String, Set: s.setOfflineMessage, Doc: "text for a sender whose message was stored; none if not set"},
 		{Name: "content_type_hdr", Kind: module.String, Set: s.setContentType, Doc: "Content-Type of offline_message, text/plain if not set"},
 		{Name: "extra_hdrs", Kind: module.String, Set: s.setExtraHdrs, Doc: "header lines for everything that is sent"},
-		{Name: "contact_hdr", Kind: module.String, Set: s.setContactHdr, Doc: "taken and not sent: a MESSAGE has no Contact (RFC 3428)"},
-		{Name: "outbound_proxy", Kind: module.String, Set: s.setOutboundProxy, Doc: "taken and not used: all goes through this router's script"},
+		{Name: "contact_hdr", Kind: module.String, Set: lines("contact_hdr"), Idle: "a MESSAGE has no Contact (RFC 3428 section 4)", Doc: "taken and not sent: a MESSAGE has no Contact (RFC 3428)"},
+		{Name: "outbound_proxy", Kind: module.String, Set: setOutboundProxy, Idle: "what is sent goes through this router's own script", Doc: "taken and not used: all goes through this router's script"},
 		{Name: "reminder", Kind: module.String, Set: uri("reminder", &s.reminder), Doc: "From of messages that are sent at a set time; none are if not set"},
 		{Name: "send_time", Kind: module.Int, Set: s.setSendTime, Doc: "seconds between two looks for messages whose time has come, 0 for no reminders (default 0)"},
 		{Name: "snd_time_avp", Kind: module.String, Set: s.setSendTimeAVP, Doc: "AVP with the time at which a message is sent, YYYYMMDDHHMMSS"},
@@ -99,13 +95,7 @@ func (s *settings) setOfflineMessage(v string, _ int) error {
 	return nil
 }
 
-func (s *settings) setContactHdr(v string, _ int) error {
-	s.unused = append(s.unused, unused{"contact_hdr", "a MESSAGE has no Contact (RFC 3428 section 4)"})
-	return lines("contact_hdr")(v, 0)
-}
-
-func (s *settings) setOutboundProxy(v string, _ int) error {
-	s.unused = append(s.unused, unused{"outbound_proxy", "what is sent goes through this router's own script"})
+func setOutboundProxy(v string, _ int) error {
 	var ignored string
 	return uri("outbound_proxy", &ignored)(v, 0)
 }

@@ -59,6 +59,16 @@ func otherContactPort(c *module.Ctx) bool {
 	return false
 }
 
+// otherContact reports whether a contact has another address than the message came from, or a name.
+func otherContact(c *module.Ctx) bool {
+	for w := contactsOf(c.Msg); w.next(); {
+		if !hostIs(w.uri.Host, c.From.Remote.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
 // port is the port of a URI, the usual one if none is written.
 func port(u *sip.URI) uint16 {
 	switch {

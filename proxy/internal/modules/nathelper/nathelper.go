@@ -55,6 +55,8 @@ func (m *Module) Funcs() []module.Func {
 	return []module.Func{
 		{Name: "nat_uac_test", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: m.compileTest,
 			Doc: "true if one of the chosen tests says that the sender is behind a NAT"},
+		{Name: "client_nat_test", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: m.compileClientTest,
+			Doc: "nat_uac_test under the name and with the numbers of SER's module mediaproxy"},
 		{Name: "is_rfc1918", Min: 1, Max: 1, Routes: module.AnyRoute, Dynamic: true, Compile: m.compilePrivate,
 			Doc: "true if the address is a private one"},
 		{Name: "force_rport", Routes: module.RequestRoute, Compile: module.NoArgs(forceRPort),
@@ -95,6 +97,27 @@ func (m *Module) compileTest(args []module.Arg) (module.Call, error) {
 	}
 	return func(c *module.Ctx) int {
 		if c.Local == nil && m.behind(c, tests) {
+			return module.True
+		}
+		return module.False
+	}, nil
+}
+
+// compileClientTest compiles client_nat_test(tests), a sum of that function's own numbers.
+func (m *Module) compileClientTest(args []module.Arg) (module.Call, error) {
+	const contact, source, via, otherAddress = 1, 2, 4, 8
+	sum, err := args[0].Int(1, contact|source|via|otherAddress)
+	if err != nil {
+		return nil, fmt.Errorf("the sum of the tests: %w", err)
+	}
+	tests := 0
+	for n, test := range map[int]int{contact: testContact, source: testReceived | testPort, via: testVia} {
+		if sum&n != 0 {
+			tests |= test
+		}
+	}
+	return func(c *module.Ctx) int {
+		if c.Local == nil && (m.behind(c, tests) || sum&otherAddress != 0 && otherContact(c)) {
 			return module.True
 		}
 		return module.False

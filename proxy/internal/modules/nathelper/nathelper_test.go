@@ -23,6 +23,38 @@ func request(t testing.TB, r *moduletest.Router, from, via string, lines ...stri
 	return c
 }
 
+// TestClientNatTest: the numbers are mediaproxy's.
+func TestClientNatTest(t *testing.T) {
+	r := moduletest.New(t, &moduletest.Script{})
+	for _, c := range []struct {
+		name, from, via, contact string
+		want                     int
+	}{
+		{"public", "udp:192.0.2.7:5060", "192.0.2.7:5060", "<sip:a@192.0.2.7>", 0},
+		{"private Contact", "udp:192.0.2.7:5060", "192.0.2.7", "<sip:a@10.1.2.3:5060>", 1 + 8},
+		{"other address", "udp:192.0.2.7:5060", "192.0.2.8", "<sip:a@192.0.2.7>", 2},
+		{"other port", "udp:192.0.2.7:40001", "192.0.2.7", "<sip:a@192.0.2.7>", 2},
+		{"private Via", "udp:192.0.2.7:5060", "10.0.0.1", "<sip:a@192.0.2.7:5070>", 2 + 4},
+		{"a name", "udp:192.0.2.7:5060", "192.0.2.7", "<sip:a@phone.example>", 8},
+		{"nonsense", "udp:192.0.2.7:5060", "192.0.2.7", `<<>>, "open, <sip:`, 0},
+	} {
+		got := 0
+		for test := 1; test < 16; test <<= 1 {
+			if moduletest.Compile(t, m, "client_nat_test", fmt.Sprint(test))(request(t, r, c.from, c.via, "Contact: "+c.contact)) == module.True {
+				got += test
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+	for _, tests := range []string{"0", "16", "", "x"} {
+		if got := moduletest.Refused(t, m, "client_nat_test", tests); !strings.Contains(got, "no number from 1 to 15") {
+			t.Errorf("%q: %s", tests, got)
+		}
+	}
+}
+
 func TestNatUacTest(t *testing.T) {
 	r := moduletest.New(t, &moduletest.Script{})
 	for _, c := range []struct {

@@ -53,7 +53,7 @@ func (m *Module) Params() []module.Param {
 				}
 				return nil
 			}},
-		never("natping_disable_bflag", -1, "bindings keep no branch flags: ping_nated_only says who is pinged"),
+		never("natping_disable_bflag", -1, "pings do not go by branch flags: ping_nated_only says who is pinged"),
 		never("udpping_from_path", 0, "phones behind a Path are pinged by the router that they register at"),
 		never("filter_server_id", 0, "one router at a time serves the location table"),
 		refused("natping_socket", "pings leave by the socket at which the phone has registered: another address would not pass its NAT"),

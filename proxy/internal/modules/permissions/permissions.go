@@ -133,6 +133,13 @@ func (m *Module) Params() []module.Param {
 				}
 				return nil
 			}},
+		{Name: "load_backends", Kind: module.Int, Doc: "taken if it names the tables, 1 and 2: both are read in any case",
+			Set: func(_ string, n int) error {
+				if n < 1 || n > 0xffff || n&3 == 0 {
+					return fmt.Errorf("load_backends %d names none of the tables, 1 (address) and 2 (trusted)", n)
+				}
+				return nil
+			}},
 		{Name: "address_table", Kind: module.String, Set: only("address_table", "address"), Doc: "taken if address"},
 		{Name: "trusted_table", Kind: module.String, Set: only("trusted_table", "trusted"), Doc: "taken if trusted"},
 		{Name: "peer_tag_avp", Kind: module.String, Set: m.setTag, Doc: "the AVP, as $avp(name), that gets the tag of a row that matches"},

@@ -289,6 +289,8 @@ func TestBadArguments(t *testing.T) {
 	for set, want := range map[string]string{
 		"address_table=addr":   `address_table can only be "address"`,
 		"trusted_table=pbx":    `trusted_table can only be "trusted"`,
+		"load_backends=0":      "load_backends 0 names none of the tables, 1 (address) and 2 (trusted)",
+		"load_backends=12":     "load_backends 12 names none of the tables, 1 (address) and 2 (trusted)",
 		"db_mode=2":            "db_mode 2 is neither 0 nor 1",
 		"db_url=":              "db_url is empty",
 		"peer_tag_avp=i:707":   `peer_tag_avp "i:707" is not of the form $avp(name)`,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/modules/usrloc"
 	"seraph/proxy/internal/sip"
 )
@@ -49,7 +50,7 @@ func TestCompile(t *testing.T) {
 	for _, c := range []struct{ name, args, want string }{
 		{"save", "location", ""}, {"save", "location 0x06", ""}, {"save", "location 0", ""},
 		{"save", "aliases", `the only one is "location"`}, {"save", "location 1", "0x02"}, {"save", "location x", "0x02"}, {"save", "location -2", "0x02"},
-		{"lookup", "location", ""}, {"lookup", "aliases", `there is no table "aliases"`}, {"registered", "x", `there is no table "x"`},
+		{"lookup", "location", ""}, {"lookup", "aliases", `there is no table "aliases"`}, {"registered", "aliases", `there is no table "aliases"`}, {"registered", "x", `there is no table "x"`},
 	} {
 		for _, f := range m.Funcs() {
 			if f.Name != c.name {
@@ -63,6 +64,14 @@ func TestCompile(t *testing.T) {
 	}
 }
 
+// TestLookupAliases: SER's table of aliases is what the module is given for it.
+func TestLookupAliases(t *testing.T) {
+	m := New(Config{Usrloc: usrloc.New(usrloc.Config{}), Aliases: func(*module.Ctx) int { return 7 }})
+	if got := call(t, m, "lookup", "aliases")(nil); got != 7 {
+		t.Errorf("returned %d", got)
+	}
+}
+
 // TestParams: each parameter takes what its line says and names what is wrong.
 func TestParams(t *testing.T) {
 	for _, c := range []struct {
@@ -72,6 +81,7 @@ func TestParams(t *testing.T) {
 		want string
 	}{
 		{"default_expires", "", 600, ""}, {"default_expires", "", 0, "from 1 to"}, {"min_expires", "", 0, "from 1 to"}, {"max_expires", "", -1, "from 0 to"},
+		{"received_avp", "$avp(i:42)", 0, ""}, {"received_avp", "received", 0, "wants an AVP"},
 		{"default_q", "", 500, ""}, {"default_q", "", 1001, "from -1 to 1000"}, {"max_contacts", "", 0, ""}, {"max_contacts", "", 1001, "from 0 to 1000"},
 		{"retry_after", "", 60, ""}, {"retry_after", "", -1, "from 0 to"}, {"append_branches", "", 2, "0 or 1"}, {"method_filtering", "", 1, ""},
 		{"use_path", "", 7, "0 or 1"}, {"received_param", "rcv", 0, ""}, {"received_param", "", 0, ""}, {"received_param", `x="`, 0, "parameter's name"},

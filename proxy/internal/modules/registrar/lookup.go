@@ -36,17 +36,23 @@ func (m *Module) lookup(c *module.Ctx) int {
 	}
 	r.Seek(s.reg.AoR)
 	s.bindings = m.table.Lookup(s.reg.AoR, s.bindings[:0])
+	if len(s.bindings) > 0 {
+		r.Secure()
+	}
 	// A call for a sips address goes to the phones on TLS. Where there is none, the relay
 	// refuses those that are there, and says why (RFC 5630 §5.3).
 	secured := r.WantsTLS() && slices.ContainsFunc(s.bindings, func(b usrloc.Binding) bool { return secure(&b) })
-	found, passed := 0, 0
+	found, passed, taken := 0, 0, 0
 	for i := range s.bindings {
 		b := &s.bindings[i]
 		if l := r.Local; l != nil && len(l.Contact) > 0 && !bytes.Equal(l.Contact, b.Contact()) {
 			continue // the router's own user agent calls one phone of several
 		}
 		if s.gruu.meant(b) && !gone(r, b) && !(secured && !secure(b)) && !barred(r, b) {
-			m.offer(r, b, s.bindings[:i], &found, &passed)
+			if m.offer(r, b, s.bindings[:taken], &found, &passed) {
+				s.bindings[taken], s.bindings[i] = s.bindings[i], s.bindings[taken]
+				taken++
+			}
 		}
 	}
 	if found == 0 && passed == 0 {
@@ -126,35 +132,36 @@ func unplugged(r *relay.Request, b *usrloc.Binding) bool {
 var udpSocket = []byte("udp:")
 
 // offer makes a binding the target, or one more of them, unless its phone does not take
-// the method; found and passed count both. before are the bindings in front of it: of
-// several flows of a phone, the later ones are tried if the first one fails.
-func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Binding, found, passed *int) {
+// the method; found and passed count both. before are the ones in front of it that are: of
+// several flows of a phone, the later ones are tried if the first one fails. True: it is one.
+func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Binding, found, passed *int) bool {
 	if m.methodFiltering && !takes(b.Methods, r.Msg.Method) {
 		*passed++
-		return
+		return false
 	}
 	t := target(r, b)
 	if flow(b) {
 		t.Group = m.groupOf(b.Instance())
-		if hasFlow(r, b, before) {
+		if hasFlow(b, before) {
 			r.AddFlow(t)
-			return
+			return true
 		}
 	}
 	if *found > 0 && !m.appendBranches {
-		return
+		return false
 	}
 	if *found++; *found > 1 {
 		_ = r.AddTarget(t) // beyond MaxBranches the best ones are in
-		return
+		return true
 	}
 	r.SetTarget(t)
+	return true
 }
 
-// hasFlow reports whether one of the bindings is a flow of b's phone that can be used.
-func hasFlow(r *relay.Request, b *usrloc.Binding, before []usrloc.Binding) bool {
-	for i := range before {
-		if o := &before[i]; flow(o) && bytes.Equal(o.Instance(), b.Instance()) && !broken(r, o) {
+// hasFlow reports whether one of the targets is a flow of b's phone.
+func hasFlow(b *usrloc.Binding, targets []usrloc.Binding) bool {
+	for i := range targets {
+		if o := &targets[i]; flow(o) && bytes.Equal(o.Instance(), b.Instance()) {
 			return true
 		}
 	}

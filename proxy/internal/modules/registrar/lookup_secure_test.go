@@ -10,13 +10,21 @@ import (
 )
 
 // TestLookupForSIPS: a sips address leads to the phones on TLS alone. Where none has it,
-// what is there is found, so that the relay says why it cannot be called.
+// what is there is found, so that the relay says why it cannot be called. It is the same if the
+// script has made it a sips address (made).
 func TestLookupForSIPS(t *testing.T) {
-	for _, c := range []struct{ uri, contact, want string }{
-		{"sips:bob@example.org", "sips:tls@192.0.2.9", "sips:tls@192.0.2.9"},
-		{"sips:bob@example.org", "sip:tls@192.0.2.9;transport=TLS", "sip:tls@192.0.2.9;transport=TLS"},
-		{"sips:bob@example.org", "sip:udp@192.0.2.9;transport=udp", "sip:b@h"},
-		{"sip:bob@example.org", "sips:tls@192.0.2.9", "sip:b@h"},
+	const plain, sips = "sip:bob@example.org", "sips:bob@example.org"
+	for _, c := range []struct {
+		uri, made, contact, want string
+		tls                      bool // is asked for then
+	}{
+		{sips, sips, "sips:tls@192.0.2.9", "sips:tls@192.0.2.9", true},
+		{sips, sips, "sip:tls@192.0.2.9;transport=TLS", "sip:tls@192.0.2.9;transport=TLS", true},
+		{sips, sips, "sip:udp@192.0.2.9;transport=udp", "sip:b@h", true},
+		{plain, plain, "sips:tls@192.0.2.9", "sip:b@h", false},
+		{plain, sips, "sip:tls@192.0.2.9;transport=TLS", "sip:tls@192.0.2.9;transport=TLS", true},
+		{plain, sips, "sip:udp@192.0.2.9;transport=udp", "sip:b@h", true},
+		{sips, plain, "sips:tls@192.0.2.9", "sips:tls@192.0.2.9", true},
 	} {
 		b := newRouter(t, nil)
 		p := b.phone()
@@ -26,7 +34,12 @@ func TestLookupForSIPS(t *testing.T) {
 		}
 		lookup := call(t, b.registrar, "lookup", "location")
 		b.hooks.on(module.RequestRoute, func(x *module.Ctx) {
-			lookup(x)
+			if err := x.SetURI([]byte(c.made)); err != nil {
+				t.Error(err)
+			}
+			if lookup(x); x.WantsTLS() != c.tls {
+				t.Errorf("%s as %s: TLS is asked for: %v", c.uri, c.made, x.WantsTLS())
+			}
 			_ = x.Reply(&sip.Reply{Status: 480, Reason: string(x.Main.URI)})
 		})
 		p.send(p.request("INFO", c.uri, "lookup", 1))

@@ -2,9 +2,11 @@ package registrar
 
 import (
 	"crypto/cipher"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +20,10 @@ type Config struct {
 	Usrloc *usrloc.Module
 	// Key encrypts temporary GRUUs; without one they end with the process.
 	Key []byte
-	Now func() time.Time // nil: time.Now
-	Log *slog.Logger     // nil: nothing is logged
+	// Aliases is lookup("aliases"), which SER's module registrar has; nil refuses it.
+	Aliases module.Call
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: nothing is logged
 }
 
 // Module is module registrar.
@@ -89,6 +93,8 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("default_expires_range", &m.defaultExpiresRange, 0, 100, "percent that default_expires is varied by, at random (default 0)"),
 		{Name: "received_param", Kind: module.String, Set: m.setReceivedParam,
 			Doc: `Contact parameter that tells a phone its own source; "" for none (default "received")`},
+		{Name: "received_avp", Kind: module.String, Set: setReceivedAVP,
+			Doc: "taken and not used: save keeps the source of each contact by itself"},
 		{Name: "case_sensitive", Kind: module.Int, Set: setCaseSensitive,
 			Doc: "only 0: addresses of record are compared without regard to case"},
 	}
@@ -122,6 +128,13 @@ func (m *Module) maxContactsParam() module.Param {
 	return p
 }
 
+func setReceivedAVP(text string, _ int) error {
+	if !strings.HasPrefix(text, "$avp(") || !strings.HasSuffix(text, ")") {
+		return errors.New("received_avp wants an AVP, as in $avp(received)")
+	}
+	return nil
+}
+
 func setCaseSensitive(_ string, n int) error {
 	if n != 0 {
 		return fmt.Errorf("case_sensitive must be 0: addresses of record are compared without regard to case")
@@ -143,11 +156,20 @@ func (m *Module) Funcs() []module.Func {
 	return []module.Func{
 		{Name: "save", Min: 1, Max: 2, Routes: module.RequestRoute, Compile: m.compileSave,
 			Doc: `save("location"[, flags]): change the bindings as the REGISTER asks, and answer it`},
-		{Name: "lookup", Min: 1, Max: 1, Routes: module.RequestRoute | module.FailureRoute, Compile: m.compileTable(m.lookup),
-			Doc: `lookup("location"): make the contacts of the R-URI's address the targets of the request`},
+		{Name: "lookup", Min: 1, Max: 1, Routes: module.RequestRoute | module.FailureRoute, Compile: m.compileLookup,
+			Doc: `lookup("location"): make the contacts of the R-URI's address the targets of the request; lookup("aliases"): alias_db_lookup`},
 		{Name: "registered", Min: 1, Max: 1, Routes: module.RequestRoute | module.FailureRoute, Compile: m.compileTable(m.registered),
 			Doc: `registered("location"): whether the R-URI's address has a contact`},
 	}
+}
+
+// compileLookup compiles lookup(table). SER 0.9 keeps aliases as contacts of a table of their own;
+// here they are alias_db's.
+func (m *Module) compileLookup(args []module.Arg) (module.Call, error) {
+	if args[0].Str == "aliases" && m.cfg.Aliases != nil {
+		return m.cfg.Aliases, nil
+	}
+	return m.lookup, checkTable(args[0])
 }
 
 // compileTable binds a function whose one argument is the table's name.

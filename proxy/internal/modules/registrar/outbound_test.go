@@ -121,6 +121,37 @@ func TestFlows(t *testing.T) {
 	}
 }
 
+// TestFlowThatIsMeant: a request that is for one flow of a phone only, by a temporary GRUU or because the
+// other one does not take the method, gets to it whichever is the newer one.
+func TestFlowThatIsMeant(t *testing.T) {
+	b := newRouter(t, nil, setting{"method_filtering", 1})
+	first, second, caller := b.phone(), b.phone(), b.phone()
+	register := func(p *phone, regID int, allow string) string {
+		p.send(p.register(fmt.Sprintf("Contact: <sip:bob@10.99.0.1>;reg-id=%d%s", regID, instance), "Supported: path, outbound, gruu", "Allow: "+allow))
+		_, temporary := gruus(t, p.expect(sip200)) // of the newest flow, which stands first
+		<-time.After(5 * time.Millisecond)
+		return temporary
+	}
+	one := register(first, 1, "MESSAGE")
+	two := register(second, 2, "MESSAGE")
+	for _, x := range []struct {
+		uri   string
+		phone *phone
+	}{{one, first}, {two, second}, {"sip:bob@example.org", second}} {
+		caller.message(x.uri)
+		x.phone.answer(x.phone.got(), "200 OK")
+		caller.expect(sip200)
+	}
+	register(second, 2, "INVITE")
+	caller.message("sip:bob@example.org")
+	first.answer(first.got(), "200 OK")
+	caller.expect(sip200)
+	caller.message(two) // another Call-ID has ended it
+	caller.expect("SIP/2.0 480 lookup -3")
+	first.nothing(20 * time.Millisecond)
+	second.nothing(20 * time.Millisecond)
+}
+
 // TestFlowsThatStay: a 430 to what is no flow, or of a flow that was registered anew
 // meanwhile, removes nothing.
 func TestFlowsThatStay(t *testing.T) {

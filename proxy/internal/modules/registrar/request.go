@@ -171,7 +171,7 @@ func (m *Module) readContacts(r *relay.Request, s *scratch) *refusal {
 		if len(s.reg.Contacts) == maxInRequest {
 			return manyContacts
 		}
-		c := usrloc.Contact{Methods: methods}
+		c := usrloc.Contact{Methods: methods, CFlags: r.Main.Flags}
 		if why := m.parseContact(v, msg.HeaderValue(sip.HdrExpires), &c); why != nil {
 			return why
 		}

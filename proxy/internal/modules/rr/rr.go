@@ -47,18 +47,19 @@ func oneOf(name string, least, most int) func(string, int) error {
 
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
+	const routes = module.RequestRoute | module.FailureRoute | module.BranchRoute
 	return []module.Func{
-		{Name: "record_route", Routes: module.RequestRoute | module.FailureRoute | module.BranchRoute,
-			Compile: module.NoArgs(recordRoute),
-			Doc:     "asks for the later requests of the dialog that an INVITE, SUBSCRIBE or REFER makes to pass here"},
+		{Name: "record_route", Max: 1, Routes: routes, Dynamic: true, Compile: compileRecordRoute,
+			Doc: "asks for the later requests of the dialog that an INVITE, SUBSCRIBE or REFER makes to pass here"},
+		{Name: "add_rr_param", Min: 1, Max: 1, Routes: module.AnyRoute, Dynamic: true, Compile: compileAddParam,
+			Doc: "puts a parameter into our Record-Route, for the later requests of the dialog"},
+		{Name: "check_route_param", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileCheckParam,
+			Doc: "true if a parameter that add_rr_param gave the dialog matches a regular expression"},
+		{Name: "is_direction", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: compileDirection,
+			Doc: "true if a request within a dialog comes from who began it (\"downstream\"), or from the other end (\"upstream\")"},
 		{Name: "loose_route", Routes: module.RequestRoute, Compile: module.NoArgs(looseRoute),
 			Doc: "takes our entries off the Route; true for a request within a dialog that passes here"},
 	}
-}
-
-func recordRoute(c *module.Ctx) int {
-	c.RecordRoute()
-	return module.True
 }
 
 func looseRoute(c *module.Ctx) int {

@@ -103,11 +103,13 @@ func isDigest(value []byte) bool {
 }
 
 // badURI looks at the URIs that are asked for. A URI of another scheme has no form that could be
-// wrong. That of From can be read, or the message would not have got here.
+// wrong. That of a request's From can be read, or the message would not have got here.
 func badURI(msg *sip.Message, uris int) fault {
 	switch {
 	case uris&requestURI != 0 && !plain(msg.URI()): // RFC 3261 §19.1.1
 		return fault{400, "Bad Request-URI"}
+	case uris&fromURI != 0 && !readable(msg.FromURI()):
+		return fault{400, "Bad URI in From"}
 	case uris&toURI != 0 && !readable(msg.ToURI()):
 		return fault{400, "Bad URI in To"}
 	case uris&contactURI != 0 && !contacts(msg):

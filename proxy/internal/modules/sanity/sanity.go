@@ -88,8 +88,8 @@ func setProxyRequire(s string, _ int) error {
 
 // Funcs lists the functions.
 func (m *Module) Funcs() []module.Func {
-	return []module.Func{{Name: "sanity_check", Max: 2, Routes: module.RequestRoute, Compile: m.compile,
-		Doc: "refuses a request that is not well formed"}}
+	return []module.Func{{Name: "sanity_check", Max: 2, Routes: module.RequestRoute | module.ReplyRoute, Compile: m.compile,
+		Doc: "refuses a request that is not well formed; false for such a response"}}
 }
 
 // compile compiles sanity_check([msg_checks [, uri_checks]]). The parameters may be set after the
@@ -118,14 +118,21 @@ type fault struct {
 	reason string
 }
 
-// check answers the first thing that is wrong. An ACK is never answered.
+// check answers the first thing that is wrong. An ACK is never answered, nor is a response,
+// which the script drops.
 func (m *Module) check(c *module.Ctx, checks, uris int) int {
+	if !c.Msg.IsRequest {
+		uris &^= requestURI
+	}
 	f := find(c, checks, uris)
 	if f.status == 0 {
 		return module.True
 	}
 	if m.log.Enabled(context.Background(), slog.LevelDebug) {
-		m.log.Debug("malformed request refused", "reason", f.reason, "source", c.From.Remote, "call_id", string(c.Msg.CallID()))
+		m.log.Debug("malformed message refused", "reason", f.reason, "source", c.From.Remote, "call_id", string(c.Msg.CallID()))
+	}
+	if !c.Msg.IsRequest {
+		return module.False
 	}
 	_ = c.ReplyStateless(&sip.Reply{Status: f.status, Reason: f.reason})
 	if m.autodrop {

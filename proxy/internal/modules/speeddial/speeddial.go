@@ -157,6 +157,7 @@ func (m *Module) lookup(c *module.Ctx, owner []byte) int {
 	if !ok || c.SetURI(to) != nil {
 		return module.False
 	}
+	c.Secure()
 	c.Moved()
 	return module.True
 }

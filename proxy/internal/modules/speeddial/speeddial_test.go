@@ -38,7 +38,8 @@ func newModule(t testing.TB, rows ...store.SpeedDial) *speeddial.Module {
 
 func TestLookup(t *testing.T) {
 	m := newModule(t, row("alice@example.org", "2", "sip:bob@example.org"), row("alice@example.org", "3", "tel:+49301"),
-		row("dora@example.org", "2", "sip:carol@example.org"), row("alice@example.org", "4@example.net", "sip:emil@example.net"))
+		row("dora@example.org", "2", "sip:carol@example.org"), row("alice@example.org", "4@example.net", "sip:emil@example.net"),
+		row("alice@example.org", "5", "sips:bob@example.org"))
 	if err := moduletest.Set(t, m, "domain_prefix", "sip."); err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +54,7 @@ func TestLookup(t *testing.T) {
 		{"sip:2@sip.example.org", nil, "sip:bob@example.org"},
 		{"sip:3@example.org", nil, "tel:+49301"},
 		{"sip:4@example.net", nil, "sip:emil@example.net"},
+		{"sip:5@example.org", nil, "sips:bob@example.org"},
 		{"sip:2@example.net", nil, ""},
 		{"sip:9@example.org", nil, ""},
 		{"tel:2", nil, ""},
@@ -70,6 +72,10 @@ func TestLookup(t *testing.T) {
 		}
 		if (got == module.True) != (c.want != "") || string(ctx.Main.URI) != want {
 			t.Errorf("sd_lookup%q for %s: %d, %s; want %q", c.args, c.uri, got, ctx.Main.URI, c.want)
+		}
+		ctx.Main.URI = []byte("sip:bob@192.0.2.9") // whatever becomes of it
+		if ctx.WantsTLS() != strings.HasPrefix(c.want, "sips:") {
+			t.Errorf("sd_lookup%q for %s: TLS is asked for: %v", c.args, c.uri, ctx.WantsTLS())
 		}
 	}
 }

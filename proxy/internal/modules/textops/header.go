@@ -29,6 +29,28 @@ func compileAppend(args []module.Arg) (module.Call, error) {
 	}, nil
 }
 
+// compileInsert compiles insert_hf(lines) and insert_hf(lines, field).
+func compileInsert(args []module.Arg) (module.Call, error) {
+	lines, err := parseLines(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(args) == 1 {
+		return func(c *module.Ctx) int { return insert(c, c.Msg.HeadersStart(), lines) }, nil
+	}
+	before := args[1].Str
+	if err := fieldName(before); err != nil {
+		return nil, err
+	}
+	return func(c *module.Ctx) int {
+		at := c.Msg.HeadersStart()
+		if h := c.Msg.Named(before); h != nil {
+			at = h.Start
+		}
+		return insert(c, at, lines)
+	}, nil
+}
+
 func insert(c *module.Ctx, at uint32, l *lines) int {
 	text := l.in(c)
 	if text == nil {

@@ -20,7 +20,7 @@ func body(m *sip.Message) []byte { return m.Body() }
 // match at every line.
 func compileSearch(part func(*sip.Message) []byte) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
-		re, err := module.Regexp("(?im)", args[0].Str)
+		re, err := module.Regexp(module.AnyCase, args[0].Str)
 		if err != nil {
 			return nil, fmt.Errorf("bad regular expression: %w", err)
 		}
@@ -34,6 +34,47 @@ func compileSearch(part func(*sip.Message) []byte) func([]module.Arg) (module.Ca
 			return truth(match(text))
 		}, nil
 	}
+}
+
+// compileSearchHF compiles search_hf(field, regex, which).
+func compileSearchHF(args []module.Arg) (module.Call, error) {
+	name := args[0].Str
+	if err := fieldName(name); err != nil {
+		return nil, err
+	}
+	re, err := module.Regexp(module.AnyCase, args[1].Str)
+	if err != nil {
+		return nil, fmt.Errorf("bad regular expression: %w", err)
+	}
+	which, err := whichLines(args[2].Str)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *module.Ctx) int {
+		var last *sip.Header
+		for h := c.Msg.Named(name); h != nil; h = nextNamed(c.Msg, h, name) {
+			last = h
+			if which == 'l' {
+				continue
+			}
+			c.Spend(len(c.Msg.Value(h)))
+			if re.Match(c.Msg.Value(h)) {
+				return module.True
+			}
+			if which == 'f' {
+				return module.False
+			}
+		}
+		return truth(which == 'l' && last != nil && re.Match(c.Msg.Value(last)))
+	}, nil
+}
+
+// whichLines reads which lines of a field are meant.
+func whichLines(text string) (byte, error) {
+	if text != "a" && text != "f" && text != "l" {
+		return 0, fmt.Errorf("%q says nothing of which lines: it is \"a\" for all, \"f\" for the first or \"l\" for the last one", text)
+	}
+	return text[0], nil
 }
 
 // lineStart finds out that an expression matches only where a line begins with some

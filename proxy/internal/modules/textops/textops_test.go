@@ -87,6 +87,7 @@ func TestQuestions(t *testing.T) {
 		{[]string{"search", "charlie"}, -1},
 		{[]string{"search_body", "hello.*bob"}, 1},
 		{[]string{"search_body", "alice"}, -1},
+		{[]string{"search", "^From[^x]*Call-ID"}, -1}, // within a line
 		{[]string{"has_body"}, 1},
 		{[]string{"has_body", "text/plain"}, 1},
 		{[]string{"has_body", "application/sdp"}, -1},

@@ -25,7 +25,11 @@ func forkFuncs() []module.Func {
 		{Name: "t_is_canceled", Routes: module.AnyRoute, Compile: module.NoArgs(isCancelled),
 			Doc: "true if the caller has given the request up"},
 		{Name: "t_branch_timeout", Routes: module.FailureRoute, Compile: module.NoArgs(branchTimeout),
-			Doc: "true if a branch got no answer in time"},
+			Doc: "true if the branch that led to the failure route got no answer in time"},
+		{Name: "t_any_timeout", Max: 1, Routes: routes | module.ReplyRoute, Compile: compileAnyTimeout,
+			Doc: "true if any branch since the request was last sent on got no answer in time"},
+		{Name: "t_grep_status", Min: 1, Max: 1, Routes: routes | module.ReplyRoute, Compile: compileGrepStatus,
+			Doc: "true if any branch since the request was last sent on was refused with that status"},
 		{Name: "t_drop_replies", Max: 1, Routes: module.FailureRoute, Compile: compileDropReplies,
 			Doc: "forgets the replies so far, so that none of them goes up"},
 		{Name: "t_cancel_branches", Min: 1, Max: 1, Routes: module.ReplyRoute | module.FailureRoute, Compile: compileCancelBranches,
@@ -80,6 +84,24 @@ func resetFr(c *module.Ctx) int {
 func isCancelled(c *module.Ctx) int { return truth(c.Cancelled()) }
 
 func branchTimeout(c *module.Ctx) int { return truth(c.TimedOut()) }
+
+// compileAnyTimeout compiles t_any_timeout(["rang"]).
+func compileAnyTimeout(args []module.Arg) (module.Call, error) {
+	rang := len(args) > 0
+	if rang && args[0].Str != "rang" {
+		return nil, fmt.Errorf("%q is not \"rang\"", args[0].Str)
+	}
+	return func(c *module.Ctx) int { return truth(c.AnyTimedOut(rang)) }, nil
+}
+
+// compileGrepStatus compiles t_grep_status(code).
+func compileGrepStatus(args []module.Arg) (module.Call, error) {
+	status, err := args[0].Int(300, 699)
+	if err != nil {
+		return nil, fmt.Errorf("the status of a refusal: %w", err)
+	}
+	return func(c *module.Ctx) int { return truth(c.AnyAnswered(status)) }, nil
+}
 
 func truth(ok bool) int {
 	if ok {

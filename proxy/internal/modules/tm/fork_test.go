@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/modules/tm"
@@ -215,6 +217,46 @@ func TestBranchTimeoutAsked(t *testing.T) {
 	}
 }
 
+// TestRefusalsAsked: of several phones each answer can be asked for, and only those since the
+// request was last sent on. (That silence is a time-out is a test of the relay's.)
+func TestRefusalsAsked(t *testing.T) {
+	m := tm.New(tm.Config{})
+	send, arm, late := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "1"), moduletest.Compile(t, m, "t_any_timeout")
+	busy, stale, best := moduletest.Compile(t, m, "t_grep_status", "486"), moduletest.Compile(t, m, "t_grep_status", "404"), moduletest.Compile(t, m, "t_check_status", "404")
+	var seen [][]int
+	r := moduletest.New(t, &moduletest.Script{
+		Request: func(c *module.Ctx) {
+			if late(c) == module.True || busy(c) == module.True {
+				t.Error("there are answers before the request was sent on")
+			}
+			c.Main.URI = []byte("sip:a@198.51.100.9")
+			if err := c.AddTarget(relay.Target{URI: []byte("sip:b@198.51.100.9")}); err != nil {
+				t.Fatal(err)
+			}
+			arm(c)
+			send(c)
+		},
+		Failure: func(c *module.Ctx, _ int) {
+			seen = append(seen, []int{late(c), busy(c), stale(c), best(c)})
+			if len(seen) == 1 {
+				if err := c.AddTarget(relay.Target{URI: []byte("sip:c@198.51.100.9")}); err != nil {
+					t.Fatal(err)
+				}
+				arm(c)
+				send(c)
+			}
+		},
+	})
+	out := r.Receive(phone, invite("sip:bob@example.org"))
+	a, b := sent(t, out, "a@198.51.100.9"), sent(t, out, "b@198.51.100.9")
+	r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, a, 404))
+	third := sent(t, r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, b, 486)), "c@198.51.100.9")
+	moduletest.Find(t, r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, third, 486)), "SIP/2.0 404")
+	if diff := cmp.Diff([][]int{{-1, 1, 1, 1}, {-1, 1, -1, -1}}, seen); diff != "" {
+		t.Errorf("t_any_timeout, t_grep_status 486 and 404, t_check_status 404 (-want +got):\n%s", diff)
+	}
+}
+
 // TestTimersOfOneTransaction are set and taken back.
 func TestTimersOfOneTransaction(t *testing.T) {
 	m := tm.New(tm.Config{})
@@ -243,6 +285,9 @@ func TestBadForkArguments(t *testing.T) {
 		{"t_set_fr", []string{"-1"}, `fr_inv_timer in milliseconds: "-1" is no number from 0 to 3600000`},
 		{"t_set_fr", []string{"1", "soon"}, `fr_timer in milliseconds: "soon" is no number from 0 to 3600000`},
 		{"t_drop_replies", []string{"x"}, `"x" is none of "a" (all), "l" (last), "n" (none)`},
+		{"t_any_timeout", []string{"all"}, `"all" is not "rang"`},
+		{"t_grep_status", []string{"busy"}, `the status of a refusal: "busy" is no number from 300 to 699`},
+		{"t_grep_status", []string{"200"}, `the status of a refusal: "200" is no number from 300 to 699`},
 		{"t_cancel_branches", []string{"mine"}, `"mine" is none of "all", "others", "this"`},
 		{"t_relay_to_tls", []string{"198.51.100.9", "0"}, `port "0" is no number from 1 to 65535`},
 	} {

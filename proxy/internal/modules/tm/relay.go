@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
@@ -15,14 +16,14 @@ import (
 
 // compileRelay compiles t_relay; proto is the transport parameter of the host that
 // may be given, "" for none.
-func compileRelay(proto string) func([]module.Arg) (module.Call, error) {
+func (m *Module) compileRelay(proto string) func([]module.Arg) (module.Call, error) {
 	return func(args []module.Arg) (module.Call, error) {
 		switch len(args) {
 		case 0:
 			if proto == "" {
-				return send, nil
+				return m.send, nil
 			}
-			return over([]byte(";transport=" + proto)), nil
+			return m.over([]byte(";transport=" + proto)), nil
 		case 1:
 			return nil, errors.New("a host needs a port after it: t_relay(\"host\", \"port\")")
 		}
@@ -35,20 +36,20 @@ func compileRelay(proto string) func([]module.Arg) (module.Call, error) {
 			for i := range c.More {
 				toServer(&c.More[i], next)
 			}
-			return send(c)
+			return m.send(c)
 		}, nil
 	}
 }
 
 // over is t_relay with every target reached by one transport, whatever its URI says of
 // that; param is the transport parameter.
-func over(param []byte) module.Call {
+func (m *Module) over(param []byte) module.Call {
 	return func(c *module.Ctx) int {
 		by(c, &c.Main, param)
 		for i := range c.More {
 			by(c, &c.More[i], param)
 		}
-		return send(c)
+		return m.send(c)
 	}
 }
 
@@ -115,7 +116,8 @@ func nextHop(host string, portArg module.Arg, proto string) ([]byte, error) {
 // does, so that a sl_reply_error after it finds nothing to do. In a failure route
 // the reply that led there goes up instead; where a t_relay before has sent the request on,
 // that of a branch.
-func send(c *module.Ctx) int {
+func (m *Module) send(c *module.Ctx) int {
+	m.prepare(c)
 	err := c.Relay()
 	switch {
 	case err == nil:
@@ -128,6 +130,29 @@ func send(c *module.Ctx) int {
 	rep := refusal(err)
 	_ = c.Reply(&rep)
 	return module.False
+}
+
+// prepare gives the transaction the timers of its AVPs (SER's fr_inv_timer_avp), and says what
+// becomes of the replies before.
+func (m *Module) prepare(c *module.Ctx) {
+	s := &m.settings
+	c.ForgetOld = s.ForgetOld
+	if s.FrInvTimerAVP == "" && s.FrTimerAVP == "" {
+		return
+	}
+	c.SetTimers(secondsOf(c, s.FrInvTimerAVP, mostRing), secondsOf(c, s.FrTimerAVP, mostSilence))
+}
+
+// secondsOf is the time in an AVP; 0 if it is not set or no number of seconds up to most.
+func secondsOf(c *module.Ctx, avp string, most int64) time.Duration {
+	if avp == "" {
+		return 0
+	}
+	n, ok := c.AVP(avp).Int()
+	if !ok || n < 1 || n > most {
+		return 0
+	}
+	return time.Duration(n) * time.Second
 }
 
 // noSIPS says that the address cannot be reached over TLS all the way (RFC 5630 §6.2).

@@ -5,6 +5,7 @@ package tm
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"seraph/proxy/internal/module"
@@ -20,6 +21,12 @@ type Settings struct {
 	FrTimer time.Duration
 	// FrInvTimer is how long an INVITE may ring (Timer C).
 	FrInvTimer time.Duration
+	// FrTimerAVP and FrInvTimerAVP name AVPs that hold them for one transaction, in seconds;
+	// empty for none.
+	FrTimerAVP, FrInvTimerAVP string
+	// ForgetOld says that a failure route which sends the request on makes the replies before
+	// be forgotten.
+	ForgetOld bool
 	// T1 and T2 are the first and the longest interval of retransmission.
 	T1, T2 time.Duration
 }
@@ -36,18 +43,52 @@ func (m *Module) Name() string { return "tm" }
 // Settings returns what the script has set.
 func (m *Module) Settings() Settings { return m.settings }
 
+// The longest times without a reply, and of ringing, in seconds.
+const mostSilence, mostRing = 300, 900
+
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		{Name: "fr_timer", Kind: module.Int, Set: seconds(&m.settings.FrTimer, 300),
+		{Name: "fr_timer", Kind: module.Int, Set: seconds(&m.settings.FrTimer, mostSilence),
 			Doc: "seconds that a request waits for a first reply; 30 if not set, RFC 3261's 64*T1 being 32"},
-		{Name: "fr_inv_timer", Kind: module.Int, Set: seconds(&m.settings.FrInvTimer, 900),
+		{Name: "fr_inv_timer", Kind: module.Int, Set: seconds(&m.settings.FrInvTimer, mostRing),
 			Doc: "seconds that an INVITE may ring; 180 if not set"},
 		{Name: "retr_timer1", Kind: module.Int, Set: milliseconds(&m.settings.T1, 10, 5000),
 			Doc: "milliseconds to the first retransmission, T1; 500 if not set"},
 		{Name: "retr_timer2", Kind: module.Int, Set: milliseconds(&m.settings.T2, 100, 60000),
 			Doc: "milliseconds between retransmissions at most, T2; 4000 if not set"},
+		{Name: "fr_timer_avp", Kind: module.String, Set: avpName(&m.settings.FrTimerAVP),
+			Doc: "an AVP with the seconds that this request waits for a first reply"},
+		{Name: "fr_inv_timer_avp", Kind: module.String, Set: avpName(&m.settings.FrInvTimerAVP),
+			Doc: "an AVP with the seconds that this INVITE may ring"},
+		{Name: "failure_reply_mode", Kind: module.Int, Set: m.setReplyMode,
+			Doc: "1 to 3: a failure route that sends the request on makes the replies before be forgotten; 0 if not set: they count"},
 	}
+}
+
+// avpName takes the name of an AVP as SER ("i:24", "s:x") and as Kamailio ("$avp(x)") write it.
+func avpName(to *string) func(string, int) error {
+	return func(text string, _ int) error {
+		if !strings.HasPrefix(text, "$") {
+			text = "$avp(" + text + ")"
+		}
+		v, n, err := module.ParseVariable(text, &module.Scope{})
+		if err == nil && n == len(text) {
+			if name, ok := v.AVPName(); ok {
+				*to = name
+				return nil
+			}
+		}
+		return fmt.Errorf("%q names no AVP: write \"$avp(x)\" or \"i:24\"", text)
+	}
+}
+
+func (m *Module) setReplyMode(_ string, n int) error {
+	if n < 0 || n > 3 {
+		return fmt.Errorf("failure_reply_mode is a number from 0 to 3, not %d", n)
+	}
+	m.settings.ForgetOld = n > 0
+	return nil
 }
 
 // seconds sets a timer that SER counts in seconds. Kamailio counts the same in
@@ -77,16 +118,18 @@ func milliseconds(to *time.Duration, least, most int) func(string, int) error {
 func (m *Module) Funcs() []module.Func {
 	const routes = module.RequestRoute | module.FailureRoute
 	list := []module.Func{
-		{Name: "t_relay", Max: 2, Routes: routes, MayWait: true, Compile: compileRelay(""),
+		{Name: "t_relay", Max: 2, Routes: routes, MayWait: true, Compile: m.compileRelay(""),
 			Doc: "sends the request on to its targets, or to a host and port"},
-		{Name: "t_relay_to_udp", Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("udp"),
+		{Name: "t_relay_to_udp", Max: 2, Routes: routes, MayWait: true, Compile: m.compileRelay("udp"),
 			Doc: "sends the request on over UDP, to its targets or to a host and port"},
-		{Name: "t_relay_to_tcp", Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("tcp"),
+		{Name: "t_relay_to_tcp", Max: 2, Routes: routes, MayWait: true, Compile: m.compileRelay("tcp"),
 			Doc: "sends the request on over TCP, to its targets or to a host and port"},
-		{Name: "t_relay_to_tls", Max: 2, Routes: routes, MayWait: true, Compile: compileRelay("tls"),
+		{Name: "t_relay_to_tls", Max: 2, Routes: routes, MayWait: true, Compile: m.compileRelay("tls"),
 			Doc: "sends the request on over TLS, to its targets or to a host and port"},
 		{Name: "t_newtran", Routes: routes, Compile: module.NoArgs(newTransaction),
 			Doc: "begins the transaction, so that retransmissions are absorbed"},
+		{Name: "t_release", Routes: module.RequestRoute, Compile: module.NoArgs(release),
+			Doc: "true if there is a transaction and nothing was done with it: it ends with the script"},
 		{Name: "t_reply", Min: 1, Max: 2, Routes: routes, Dynamic: true, Compile: compileReply,
 			Doc: "answers the request through its transaction"},
 		{Name: "t_on_failure", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnFailure = n }),
@@ -96,7 +139,7 @@ func (m *Module) Funcs() []module.Func {
 		{Name: "t_on_branch", Min: 1, Max: 1, Routes: routes, Compile: arm(func(c *module.Ctx, n int) { c.OnBranch = n }),
 			Doc: "arms the branch_route that runs for each branch before it is sent; 0 disarms"},
 		{Name: "t_check_status", Min: 1, Max: 1, Routes: module.FailureRoute | module.ReplyRoute, Compile: compileCheckStatus,
-			Doc: "true if the status of the reply matches a regular expression"},
+			Doc: "true if the best status since the request was last sent on, or the reply's, matches a regular expression"},
 	}
 	return append(append(list, forkFuncs()...), checkFuncs()...)
 }

@@ -48,7 +48,7 @@ func (m *Module) setDefault(s string, _ int) error {
 
 func filter(to **regexp.Regexp) func(string, int) error {
 	return func(s string, _ int) error {
-		re, err := module.Regexp("", s)
+		re, err := module.Regexp(module.AnyCase, s)
 		if err != nil {
 			return fmt.Errorf("bad regular expression: %w", err)
 		}

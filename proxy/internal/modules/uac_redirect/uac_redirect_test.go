@@ -30,7 +30,7 @@ func TestRedirects(t *testing.T) {
 		{"one of each branch", "*:1", two, nil, "a@198.51.100.1"},
 		{"none", "*", "", nil, ""},
 		{"what cannot be called, or was", "*", odd, nil, "c@198.51.100.4"},
-		{"denied", "*", two, []string{"deny_filter ^sip:a"}, "b@198.51.100.2"},
+		{"denied", "*", two, []string{"deny_filter ^SIP:A"}, "b@198.51.100.2"},
 		{"accepted alone", "*", two, []string{"default_filter deny", "accept_filter ^sip:a"}, "a@198.51.100.1"},
 		{"all denied", "*", two, []string{"default_filter deny"}, ""},
 	} {

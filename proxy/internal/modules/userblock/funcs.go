@@ -26,7 +26,10 @@ const mostForwards = 10
 
 // scratch is the memory of one call of a function: what the functions of other modules
 // are asked with cannot stand on the stack.
-type scratch struct{ room [512]byte }
+type scratch struct {
+	room, alias [512]byte
+	uri         [520]byte
+}
 
 // called is who is called by the Request-URI, an alias resolved, with his rules; nil
 // where he has none. From here on his rules are the call's.
@@ -176,24 +179,21 @@ func (m *Module) follow(c *module.Ctx, s *scratch, r *rules, owner []byte, k kin
 	moved, away := false, k == offline
 	for r != nil && r.forwards[k] != nil && !r.refuse(c) {
 		f := r.forwards[k]
-		if !m.mayForward(c, f, owner) || !m.divert(c, f, owner) {
+		to := m.placeOf(s, f)
+		if !m.mayForward(c, &to, owner) || !m.divert(c, f, &to, owner) {
 			break
 		}
 		moved = true
 		m.forwarded.Add(1)
 		if m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
-			m.cfg.Log.Info("call forwarded", "owner", string(owner), "reason", reasons[k], "to", string(f.uri), "call_id", string(c.Msg.CallID()))
+			m.cfg.Log.Info("call forwarded", "owner", string(owner), "reason", reasons[k], "to", string(to.uri), "call_id", string(c.Msg.CallID()))
 		}
 		k = always
-		if f.address == nil {
+		if to.address == nil {
 			c.SetAVP(ownerAVP, module.Value{})
 			break
 		}
-		r, owner = m.ruled(c, *m.owners.Load(), append(s.room[:0], f.address...))
-		if r != nil && inLines(c.AVP(pastAVP).Str, owner) {
-			m.looped.Add(1) // by an alias
-			break
-		}
+		r, owner = m.ruled(c, *m.owners.Load(), append(s.room[:0], to.address...))
 		if r != nil && r.forwards[always] == nil && away && m.isAway(r, owner) {
 			k = offline
 		}
@@ -209,41 +209,19 @@ func (m *Module) isAway(r *rules, owner []byte) bool {
 // mayForward reports whether a rule may be followed: the call was not forwarded too
 // often, does not come back, leaves our domains only where its owner may, and leads to no
 // gateway past what the script asks of who calls there.
-func (m *Module) mayForward(c *module.Ctx, f *forward, owner []byte) bool {
-	if !f.stays(m) && c.Engine != nil && c.Engine.Barred(f.uri) {
+func (m *Module) mayForward(c *module.Ctx, to *place, owner []byte) bool {
+	if !to.stays && c.Engine != nil && c.Engine.Barred(to.uri) {
 		return false
 	}
-	if f.foreign(m) {
-		if m.foreignGroup != "" && (m.cfg.Member == nil || !m.cfg.Member(owner, m.foreignGroup)) {
-			return false
-		}
+	if to.foreign && m.foreignGroup != "" && (m.cfg.Member == nil || !m.cfg.Member(owner, m.foreignGroup)) {
+		return false
 	}
 	past := c.AVP(pastAVP).Str
-	if bytes.Count(past, newLine)+m.diversions(c) >= m.maxForwards || f.address != nil && (inLines(past, f.address) || bytes.Equal(owner, f.address)) {
+	if bytes.Count(past, newLine)+m.diversions(c) >= m.maxForwards || to.address != nil && (inLines(past, to.address) || bytes.Equal(owner, to.address)) {
 		m.looped.Add(1)
 		return false
 	}
 	return true
-}
-
-// stays reports whether a target is an address in our domains.
-func (f *forward) stays(m *Module) bool {
-	return f.address != nil && (m.cfg.Local == nil || m.cfg.Local(f.domain))
-}
-
-// foreign reports whether a target is none of our people: outside of our domains, or a
-// telephone number that nobody here has.
-func (f *forward) foreign(m *Module) bool {
-	return !f.stays(m) || f.number && !m.isAlias(f.address)
-}
-
-func (m *Module) isAlias(address []byte) bool {
-	if m.cfg.Alias == nil {
-		return false
-	}
-	var room [512]byte
-	_, ok := m.cfg.Alias(room[:0], address)
-	return ok
 }
 
 // diversions counts the forwards that others have made, and we for others before the
@@ -275,27 +253,24 @@ func inLines(text, line []byte) bool {
 	return false
 }
 
-// divert makes the target of a rule the Request-URI, and notes who has forwarded.
-func (m *Module) divert(c *module.Ctx, f *forward, owner []byte) bool {
+// divert makes the place where a rule leads the Request-URI, and notes who has forwarded.
+func (m *Module) divert(c *module.Ctx, f *forward, to *place, owner []byte) bool {
 	var room [1024]byte
 	past := append(room[:0], c.AVP(pastAVP).Str...)
 	past = append(append(past, owner...), '\n')
 	if !c.SetAVP(pastAVP, module.Text(past)) || !c.SetAVP(forwarderAVP, module.Text(owner)) {
 		return false
 	}
-	uri, stays := f.uri, f.stays(m)
-	if stays {
-		uri = f.plain
-	}
 	var u sip.URI
-	if sip.ParseURI(uri, &u) != nil {
+	if sip.ParseURI(to.uri, &u) != nil {
 		return false
 	}
 	c.More = c.More[:0]
-	c.Main = relay.Target{Given: !stays}
-	if c.SetURI(uri) != nil {
+	c.Main = relay.Target{Given: !to.stays}
+	if c.SetURI(to.uri) != nil {
 		return false
 	}
+	c.Secure()
 	c.Forwarded()
 	_, silence := c.Timers() // how long it rings is the new owner's to say
 	c.ResetTimers()

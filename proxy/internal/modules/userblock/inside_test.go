@@ -56,7 +56,8 @@ func TestForwardStaysInside(t *testing.T) {
 		{"sip:dora@example.org", "sip:dora@example.org", "sip:dora@example.org"},
 		{"sip:dora@example.org:5060;transport=tcp", "sip:dora@example.org", "sip:dora@example.org"},
 		{"sip:4711@example.org", "sip:4711@example.org", "sip:4711@example.org"},
-		{"sip:+4930@example.org", "sip:+4930@example.org", "sip:+4930@example.org"},
+		{"sip:+4930@example.org", "sip:bob@example.org", ""}, // his own
+		{"sips:+4930@example.org:5061", "sips:bob@example.org", ""},
 		{"sip:+33155501@example.org", "", "sip:+33155501@example.org"},
 		{"sip:0033155501@example.org;user=phone", "", "sip:0033155501@example.org"},
 		{"sip:%2B33155501@example.org:5061", "", "sip:+33155501@example.org"},

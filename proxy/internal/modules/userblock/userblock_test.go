@@ -36,17 +36,20 @@ func rule(owner, kind, what string) store.CallRule {
 	return c
 }
 
-// newModule is a module with rules; example.org is local, "chief" an alias of bob, and
-// the members of int are those named; nobody of away is registered.
+// newModule is a module with rules; example.org is local, "chief" an alias of bob, "branch"
+// of somebody elsewhere, and the members of int are those named; nobody of away is registered.
 func newModule(t testing.TB, away string, rules ...store.CallRule) *userblock.Module {
 	t.Helper()
 	m := userblock.New(userblock.Config{
 		Load: func(context.Context) ([]store.CallRule, error) { return rules, nil },
 		Alias: func(dst, alias []byte) ([]byte, bool) {
-			if string(alias) != "chief@example.org" {
-				return dst, false
+			switch string(alias) {
+			case "chief@example.org":
+				return append(dst, "bob@example.org"...), true
+			case "branch@example.org":
+				return append(dst, "desk@example.com"...), true
 			}
-			return append(dst, "bob@example.org"...), true
+			return dst, false
 		},
 		Local:      func(d []byte) bool { return string(d) == "example.org" },
 		Member:     func(a []byte, group string) bool { return string(a) == "bob@example.org" && group == "int" },
@@ -154,8 +157,18 @@ func TestForward(t *testing.T) {
 			diversions: []string{"<sip:bob@example.org>;reason=unavailable;counter=1"}},
 		{name: "a loop of two", kind: "always", uri: bob, rules: []store.CallRule{rule("bob", "always", carol), rule("carol", "always", bob)}, want: carol,
 			diversions: []string{"<sip:bob@example.org>;reason=unconditional;counter=1"}},
-		{name: "a loop by an alias", kind: "always", uri: bob, rules: []store.CallRule{rule("bob", "always", "sip:chief@example.org")}, want: "sip:chief@example.org",
+		{name: "to his own alias", kind: "always", uri: bob, rules: []store.CallRule{rule("bob", "always", "sip:chief@example.org")}},
+		{name: "to somebody's alias", kind: "busy", uri: carol, rules: []store.CallRule{rule("carol", "busy", "sip:chief@example.org")}, want: bob,
+			diversions: []string{"<sip:carol@example.org>;reason=user-busy;counter=1"}},
+		{name: "to an alias, and on by its owner's rule", kind: "always", uri: carol, want: dora,
+			rules:      []store.CallRule{rule("carol", "always", "sip:chief@example.org"), rule("bob", "always", dora)},
+			diversions: []string{"<sip:bob@example.org>;reason=unconditional;counter=1", "<sip:carol@example.org>;reason=unconditional;counter=1"}},
+		{name: "a loop by an alias", kind: "always", uri: bob, rules: []store.CallRule{rule("bob", "always", carol), rule("carol", "always", "sip:chief@example.org")}, want: carol,
 			diversions: []string{"<sip:bob@example.org>;reason=unconditional;counter=1"}},
+		{name: "to an alias of somebody elsewhere", kind: "always", uri: bob, params: "foreign_group int", rules: []store.CallRule{rule("bob", "always", "sip:branch@example.org")},
+			want: "sip:desk@example.com", diversions: []string{"<sip:bob@example.org>;reason=unconditional;counter=1"}},
+		{name: "to an alias of somebody elsewhere, without the permission", kind: "always", uri: carol, params: "foreign_group int",
+			rules: []store.CallRule{rule("carol", "always", "sip:branch@example.org")}},
 		{name: "too often", kind: "always", uri: bob, params: "max_forwards 2", rules: []store.CallRule{
 			rule("bob", "always", carol), rule("carol", "always", dora), rule("dora", "always", "sip:emil@example.org")}, want: dora,
 			diversions: []string{"<sip:carol@example.org>;reason=unconditional;counter=1", "<sip:bob@example.org>;reason=unconditional;counter=1"}},

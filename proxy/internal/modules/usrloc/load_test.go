@@ -69,6 +69,33 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestRestartGivesNoTime: a router that is restarted at once tells a phone of no more time than it was
+// given, though the rows have whole seconds.
+func TestRestartGivesNoTime(t *testing.T) {
+	for _, part := range []time.Duration{0, time.Millisecond, 250 * time.Millisecond, 999 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(part)
+			d := &database{}
+			m := newModule(t, d)
+			stop := running(t, m)
+			save(t, m, registration("bob@example.org", "sip:b@10.0.0.1:5060 60"))
+			synctest.Wait()
+			stop()
+			again := newModule(t, d)
+			if err := again.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			list := again.Table().Lookup([]byte("bob@example.org"), nil)
+			if len(list) != 1 {
+				t.Fatalf("%d bindings", len(list))
+			}
+			if left := list[0].Remaining(time.Now()); left > time.Minute || left < 59*time.Second {
+				t.Errorf("at %v it has %v", part, left)
+			}
+		})
+	}
+}
+
 // described is all that a lookup tells of an address.
 func described(m *Module, address string) string {
 	var s strings.Builder

@@ -101,6 +101,10 @@ func (m *Module) Params() []module.Param {
 			"1: what the database does not take in time is kept in the state folder (default); 0: it is undone after write_timeout"),
 		module.NumberParam("journal_size", &m.journalSize, 1, 65536,
 			"most that the journal may take, in MiB, 1 to 65536 (default 256)"),
+		{Name: "timer_procs", Kind: module.Int, Set: within("timer_procs", 64),
+			Doc: "taken and not used: one goroutine looks for expired contacts"},
+		{Name: "nat_bflag", Kind: module.Int, Set: within("nat_bflag", 31),
+			Doc: "taken and not used: all branch flags of a REGISTER stay with its contacts"},
 		{Name: "use_domain", Kind: module.Int, Set: setUseDomain,
 			Doc: "only 1: an address is user and domain"},
 	}
@@ -118,6 +122,15 @@ func (m *Module) setMode(_ string, n int) error {
 		return errors.New("db_mode 3 (database only) is not supported: a call would wait for the database; use 1")
 	}
 	return fmt.Errorf("db_mode %d is not known; use 1 (database), 2 (written back later) or 0 (memory only)", n)
+}
+
+func within(name string, most int) func(string, int) error {
+	return func(_ string, n int) error {
+		if n < 0 || n > most {
+			return fmt.Errorf("%s is a number from 0 to %d, not %d", name, most, n)
+		}
+		return nil
+	}
 }
 
 func setUseDomain(_ string, n int) error {

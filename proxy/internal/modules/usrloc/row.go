@@ -24,8 +24,8 @@ func remove(ruid string) store.LocationOp {
 	return store.LocationOp{Delete: true, Binding: store.Binding{RUID: ruid}}
 }
 
-// row is the binding as table location holds it: times in whole seconds, an end
-// of life rounded up.
+// row is the binding as table location holds it: times in whole seconds, rounded
+// down: after a restart a phone is not told of more time than it was given.
 func (v *version) row() store.Binding {
 	a, _ := aor.Parse(v.entry.aor, "") // it is canonical: Save's caller made it so
 	row := store.Binding{
@@ -36,7 +36,7 @@ func (v *version) row() store.Binding {
 		ServerID: v.ServerID, ConnectionID: int32(v.Flow.Conn & math.MaxInt32),
 	}
 	if v.expires != 0 {
-		row.Expires = time.Unix((v.expires+999)/1000, 0).UTC()
+		row.Expires = time.Unix(v.expires/1000, 0).UTC()
 	}
 	return row
 }

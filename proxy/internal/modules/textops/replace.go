@@ -1,0 +1,332 @@
+package textops
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
+)
+
+// routers are the fields that the router itself lives by. No substitution changes them: matches
+// that touch them are passed over.
+var routers = [...]sip.HeaderID{
+	sip.HdrVia, sip.HdrRoute, sip.HdrRecordRoute, sip.HdrCallID, sip.HdrCSeq, sip.HdrMaxForwards, sip.HdrContentLength,
+}
+
+// renames are the routes in which From and To may be changed: the replies get the received ones back.
+const renames = module.RequestRoute | module.FailureRoute | module.BranchRoute
+
+// compileSubst compiles subst(expression).
+func (m *Module) compileSubst(args []module.Arg) (module.Call, error) {
+	s, err := parseSubst(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return m.everywhere(s), nil
+}
+
+// compileReplace compiles replace(regex, text), replace_all and search_append. Case does not
+// matter.
+func (m *Module) compileReplace(all bool, with ...piece) func([]module.Arg) (module.Call, error) {
+	return func(args []module.Arg) (module.Call, error) {
+		re, err := compilePOSIX(args[0].Str, true, false)
+		if err != nil {
+			return nil, err
+		}
+		text, err := newText(args[1].Str, args[1].Scope)
+		if err != nil {
+			return nil, err
+		}
+		return m.everywhere(&substitution{re: re, all: all, with: append(slices.Clone(with), text)}), nil
+	}
+}
+
+// everywhere substitutes in all header lines.
+func (m *Module) everywhere(s *substitution) module.Call {
+	return func(c *module.Ctx) int {
+		from := c.Msg.HeadersStart()
+		return m.substitute(c, s, []area{{from, c.Msg.HeadersEnd()}})
+	}
+}
+
+// compileSubstHF compiles subst_hf(field, expression, which).
+func (m *Module) compileSubstHF(args []module.Arg) (module.Call, error) {
+	name := args[0].Str
+	if err := fieldName(name); err != nil {
+		return nil, err
+	}
+	if id := sip.ParseHeaderID([]byte(name)); slices.Contains(routers[:], id) {
+		return nil, fmt.Errorf("%s is the router's own and is not changed", id)
+	}
+	s, err := parseSubst(args[1])
+	if err != nil {
+		return nil, err
+	}
+	which, err := whichLines(args[2].Str)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *module.Ctx) int {
+		var list []area
+		for h := c.Msg.Named(name); h != nil; h = nextNamed(c.Msg, h, name) {
+			list = append(list, area{h.ValStart, h.ValEnd})
+		}
+		switch {
+		case len(list) == 0:
+			return module.False
+		case which == 'f':
+			list = list[:1]
+		case which == 'l':
+			list = list[len(list)-1:]
+		}
+		return m.substitute(c, s, list)
+	}, nil
+}
+
+// area is a part of a message.
+type area struct{ start, end uint32 }
+
+// Why a message stays as it was.
+var (
+	errGrown   = errors.New("the replacement is too long")
+	errRouters = errors.New("it would change a field that is the router's own, or a tag")
+	errEnd     = errors.New("the headers would end elsewhere")
+)
+
+// substitute edits parts of the headers. The message that comes of it has to be one: if not,
+// everything stays as it was, and the log says why.
+func (m *Module) substitute(c *module.Ctx, s *substitution, list []area) int {
+	mark := c.Msg.Mark()
+	w := m.takeWork()
+	defer m.giveWork(w)
+	w.before = appendMessage(w.before[:0], c.Msg)
+	changed := false
+	var err error
+	for _, a := range list {
+		var some bool
+		some, err = m.replaceIn(c, s, a, len(w.before))
+		if changed = changed || some; err != nil {
+			break
+		}
+	}
+	if err == nil && changed {
+		w.after = appendMessage(w.after[:0], c.Msg)
+		c.Spend(len(w.before) + len(w.after))
+		err = w.accept(c)
+	}
+	if err != nil {
+		c.Msg.Rollback(mark)
+		m.refused(c, err)
+		return module.False
+	}
+	return truth(changed)
+}
+
+// replaceIn makes the edits in one part: one for each header line, so that those of others
+// beside it count.
+func (m *Module) replaceIn(c *module.Ctx, s *substitution, a area, size int) (changed bool, err error) {
+	b := c.Msg.Buf[a.start:a.end]
+	found, err := s.find(c, b, true)
+	if err != nil {
+		return false, err
+	}
+	var e under
+	for _, loc := range found {
+		from, to := a.start+uint32(loc[0]), a.start+uint32(loc[1])
+		last := lineAt(c.Msg.Headers(), max(from, to-1))
+		if last == nil || !mayChange(c, from, to) {
+			continue
+		}
+		if e.line != nil && (from >= e.line.End || c.Msg.Removed(e.end, from)) {
+			e.make(c.Msg)
+		}
+		if e.line == nil {
+			e.start = from
+		} else {
+			e.text = append(e.text, c.Msg.Buf[e.end:from]...)
+		}
+		if e.text = s.append(e.text, c, b, loc, size+module.MaxText); e.text == nil {
+			return changed, errGrown
+		}
+		e.line, e.end, changed = last, to, true
+		if !s.all {
+			break
+		}
+	}
+	e.make(c.Msg)
+	return changed, nil
+}
+
+// under is an edit that is being put together: text for the bytes from start up to end.
+type under struct {
+	line       *sip.Header // in which it ends; nil for no edit
+	start, end uint32
+	text       []byte
+}
+
+// make makes the edit.
+func (e *under) make(m *sip.Message) {
+	if e.line != nil {
+		m.Replace(e.start, e.end-e.start, e.text)
+		e.line, e.text = nil, e.text[:0]
+	}
+}
+
+// lineAt is the line in which a byte stands, nil behind the last one.
+func lineAt(lines []sip.Header, at uint32) *sip.Header {
+	i, _ := slices.BinarySearchFunc(lines, at, func(h sip.Header, at uint32) int {
+		if h.End <= at {
+			return -1
+		}
+		return 1
+	})
+	if i == len(lines) {
+		return nil
+	}
+	return &lines[i]
+}
+
+// mayChange reports whether the bytes from from up to to may be replaced: they belong to no
+// field of the router's own, and no edit has removed any of them. A match that begins with the end
+// of a line is not counted to that.
+func mayChange(c *module.Ctx, from, to uint32) bool {
+	if c.Msg.Removed(from, max(to, from+1)) {
+		return false
+	}
+	for i := range c.Msg.Headers() {
+		h := &c.Msg.Headers()[i]
+		if h.Start >= max(to, from+1) {
+			break
+		}
+		if h.End <= from || h.End-2 <= from && from < to {
+			continue
+		}
+		switch {
+		case slices.Contains(routers[:], h.ID):
+			return false
+		case h.ID == sip.HdrFrom && !mayRename(c, relay.From), h.ID == sip.HdrTo && !mayRename(c, relay.To):
+			return false
+		}
+	}
+	return true
+}
+
+// mayRename reports whether From or To may be changed: nobody has done it yet, and its old
+// text can be put back into the replies.
+func mayRename(c *module.Ctx, h relay.Header) bool {
+	return c.Route&renames != 0 && c.Msg.IsRequest && !c.Renamed(h)
+}
+
+// work is the memory of one substitution.
+type work struct {
+	before, after []byte
+	msg, old      sip.Message
+}
+
+// maxWork is the most that is kept for the next one, in bytes.
+const maxWork = 16 << 10
+
+func (m *Module) takeWork() *work {
+	if w, ok := m.works.Get().(*work); ok {
+		return w
+	}
+	return new(work)
+}
+
+func (m *Module) giveWork(w *work) {
+	w.msg.Reset()
+	w.old.Reset()
+	if cap(w.before)+cap(w.after) <= maxWork {
+		m.works.Put(w)
+	}
+}
+
+// appendMessage writes the message with its edits.
+func appendMessage(dst []byte, m *sip.Message) []byte {
+	dst = m.AppendRange(dst, 0, m.HeadersStart())
+	dst = m.AppendHeaders(dst)
+	return append(dst, m.Buf[m.HeadersEnd():]...)
+}
+
+// accept reads the message as it was before and as it would be now. It must be whole, and what
+// is the router's own as it was. Other addresses in From and To are as uac_replace_from's.
+func (w *work) accept(c *module.Ctx) error {
+	if len(w.after) > len(w.before)+module.MaxText {
+		return errGrown
+	}
+	if err := w.old.ParseOwn(w.before); err != nil {
+		return err
+	}
+	if err := w.msg.ParseOwn(w.after); err != nil {
+		return err
+	}
+	if len(w.msg.Body()) != len(w.old.Body()) {
+		return errEnd
+	}
+	for _, id := range routers {
+		a, b := w.old.Header(id), w.msg.Header(id)
+		for ; a != nil && b != nil && bytes.Equal(w.old.Value(a), w.msg.Value(b)); a, b = w.old.Next(a), w.msg.Next(b) {
+		}
+		if a != nil || b != nil {
+			return errRouters
+		}
+	}
+	return w.acceptNames(c)
+}
+
+// acceptNames is accept of From and To.
+func (w *work) acceptNames(c *module.Ctx) error {
+	var was, is [2][]byte
+	for side, id := range [...]sip.HeaderID{relay.From: sip.HdrFrom, relay.To: sip.HdrTo} {
+		var old, now sip.NameAddr
+		if err := sip.ParseNameAddr(w.old.HeaderValue(id), &old); err != nil {
+			return err
+		}
+		if err := sip.ParseNameAddr(w.msg.HeaderValue(id), &now); err != nil {
+			return err
+		}
+		if !bytes.Equal(old.Tag, now.Tag) {
+			return errRouters
+		}
+		a, b := relay.AppendNameAddr(nil, &old), relay.AppendNameAddr(nil, &now)
+		if bytes.Equal(a, b) {
+			continue
+		}
+		var u sip.URI
+		if err := sip.ParseURI(now.URI, &u); err != nil {
+			return err
+		}
+		if err := relay.NameFits(a, b); err != nil {
+			return err
+		}
+		was[side], is[side] = a, b
+	}
+	for side := range was {
+		if was[side] != nil {
+			_ = c.Rename(relay.Header(side), was[side], is[side]) // both fit
+		}
+	}
+	return nil
+}
+
+// The log has this many lines of refused substitutions in a period: strangers' messages
+// can cause them.
+const (
+	logPeriod = time.Minute
+	logMost   = 10
+)
+
+// refused says in the log why a message was left as it was.
+func (m *Module) refused(c *module.Ctx, err error) {
+	if m.gate.Pass(m.now(), logPeriod, logMost) {
+		m.log.LogAttrs(context.Background(), slog.LevelWarn, "a substitution of the script would spoil the message, which is left as it was",
+			slog.Any("error", err), slog.Any("source", c.From.Remote), slog.String("call_id", string(c.Msg.CallID())))
+	}
+}
