@@ -75,6 +75,11 @@ func (k SealKind) known() bool { return k == SealTracked || k == SealUntracked |
 // dialog; the zero Seal before.
 func (r *Request) Seal() Seal { return r.seal }
 
+// Diverted reports whether the request is within a dialog by its tags alone, without a Route of
+// ours, and goes where the script has chosen: what its sender has written as its Request-URI then says
+// nothing of where it goes.
+func (r *Request) Diverted() bool { return r.diverted }
+
 // NextRoute is the Route after ours, a URI; nil if the request goes to its
 // Request-URI.
 func (r *Request) NextRoute() []byte { return r.nextRoute }
@@ -158,8 +163,8 @@ func (e *Engine) OurRoute(value []byte) bool {
 func (r *Request) sealKind() SealKind {
 	m := r.Msg.Method
 	switch {
-	case r.InDialog && r.seal.Kind.known():
-		return r.seal.Kind
+	case r.InDialog:
+		return r.seal.Kind // none where the request came without our Route
 	case !opensDialog(m):
 		return 0
 	case m != sip.INVITE:

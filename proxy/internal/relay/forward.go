@@ -209,7 +209,7 @@ func (r *Request) start(c *Call) error {
 	if r.authorized {
 		c.dropAnswered()
 	}
-	if r.ForgetOld && r.route == inFailure {
+	if r.ForgetOld && r.route == inFailure && !r.underway {
 		c.dropOld(first)
 	}
 	if r.route == inFailure && !r.underway {
@@ -245,6 +245,7 @@ func (r *Request) guard(t *Target) error {
 		return ErrForeignRoute // who gets the request may read it, and follow it
 	}
 	if r.InDialog {
+		r.diverted = !r.seal.Kind.known() && r.chosen(t)
 		return r.within()
 	}
 	to, err := r.Msg.To()
@@ -256,7 +257,7 @@ func (r *Request) guard(t *Target) error {
 	}
 	// What was sent on before is asked for no more: the tags may be those of its own answer.
 	if d := r.Engine.cfg.Dialogs; d != nil && to.Tag != nil && r.last.URI == nil && d.Has(r) {
-		r.InDialog, r.RecordRouted = true, false
+		r.InDialog, r.RecordRouted, r.diverted = true, false, r.chosen(t)
 		return r.within()
 	}
 	r.filterRoutes(t)

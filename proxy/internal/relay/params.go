@@ -90,9 +90,10 @@ func (r *Request) takeParams() {
 	switch p := &r.params; {
 	case !r.InDialog:
 		p.given = nil
-	case p.added == nil:
+	case p.given == nil || bytes.HasPrefix(p.added, p.given): // or it was asked for twice
+	case len(p.given)+len(p.added) > maxParams:
 		p.added = p.given
-	case p.given != nil && len(p.given)+len(p.added) <= maxParams:
+	default:
 		p.added = r.Keep(slices.Concat(p.given, p.added))
 	}
 }

@@ -130,6 +130,7 @@ type Request struct {
 	key           txn.Key
 	scratch       []byte               // what is being written
 	nextRoute     []byte               // the Route after ours, where the request goes
+	diverted      bool                 // see Diverted
 	seal          Seal                 // of the Route that made it a request within a dialog
 	names         [2]name              // the renamed headers
 	params        params               // of the Record-Route, the script's
@@ -192,7 +193,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.followsPath, r.viaFlow, r.flowGone = false, false, false
-	r.unreadRoute, r.secured = false, false
+	r.unreadRoute, r.secured, r.diverted = false, false, false
 	r.routeFlow, r.ownFlow = transport.Flow{}, transport.Flow{}
 	r.params, r.ForgetOld = params{}, false
 	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false

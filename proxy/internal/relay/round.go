@@ -18,7 +18,8 @@ func (x *round) begin(first int) { *x = round{first: uint16(first)} }
 // note takes the end of a branch, or of a target that got none (nil), into account.
 func (c *Call) note(b *Branch, status int, lost bool) {
 	x := &c.round
-	if !better(compared(status, lost), compared(int(x.status), x.lost)) {
+	if got, before := compared(status, lost), compared(int(x.status), x.lost); !better(got, before) &&
+		(got != before || lost || !x.lost) { // a phone that rang out says more than one that is gone
 		return
 	}
 	x.status, x.lost, x.by = uint16(status), lost, 0

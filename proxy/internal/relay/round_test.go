@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 // What a phone does beside answering with a status.
@@ -197,4 +199,57 @@ func TestRecordsAreUsedAgain(t *testing.T) {
 		}
 	}
 	t.Error("the record is not used again")
+}
+
+// TestRangOutBesideGone: a phone that rang out and nobody came leads to the failure route, not one
+// beside it whose connection is gone, though both count alike as an answer.
+func TestRangOutBesideGone(t *testing.T) {
+	b, alice, phones := prepare(t, 1, calm)
+	gone := closedPort(t)
+	seen := make(chan string, 1)
+	b.hooks.request = func(r *Request) {
+		r.Main = Target{URI: fmt.Appendf(nil, "sip:bob@%v;transport=tcp", gone), Phone: true,
+			Flow: transport.Flow{Proto: transport.TCP, Conn: 1 << 40, Socket: 1, Remote: gone}}
+		r.OnFailure = 1
+		r.SetTimers(time.Second, 0)
+		if err := errors.Join(r.AddTarget(Target{URI: []byte(phones[0].uri()), Phone: true}), r.Relay()); err != nil {
+			t.Error(err)
+		}
+	}
+	b.hooks.failure = func(r *Request, _ int) { seen <- sees(r) }
+	b.start()
+	go phones[0].says(rings)
+	alice.invite("x")
+	if got, want := <-seen, "408 timed out, any rang"; got != want {
+		t.Errorf("the failure route sees %q, want %q", got, want)
+	}
+}
+
+// TestForgetsOnce: a failure route that sends on twice forgets what was before its first time, not
+// what has come since.
+func TestForgetsOnce(t *testing.T) {
+	b, alice, phones := prepare(t, 3, calm)
+	b.hooks.request = func(r *Request) {
+		r.Main, r.OnFailure = Target{URI: []byte(phones[0].uri())}, 1
+		if err := r.Relay(); err != nil {
+			t.Error(err)
+		}
+	}
+	b.hooks.failure = func(r *Request, _ int) {
+		r.ForgetOld = true
+		for _, p := range phones[1:] {
+			r.OnFailure = 0
+			if err := errors.Join(r.AddTarget(Target{URI: []byte(p.uri())}), r.Relay()); err != nil {
+				t.Error(err)
+			}
+			r.Park()
+			eventually(t, "the first one does not answer", func() bool { return r.AnyAnswered(486) })
+		}
+	}
+	b.start()
+	go phones[0].says(480)
+	go phones[1].says(486)
+	go phones[2].says(503)
+	alice.invite("x")
+	alice.expect("SIP/2.0 486")
 }

@@ -32,6 +32,17 @@ func (m *Message) Removed(from, to uint32) bool {
 	return false
 }
 
+// Inserted reports whether an edit inserts text before one of the bytes from offset from up to, not
+// including, to.
+func (m *Message) Inserted(from, to uint32) bool {
+	for i := range m.edits {
+		if e := &m.edits[i]; e.ins.end > e.ins.start && e.off >= from && e.off < to {
+			return true
+		}
+	}
+	return false
+}
+
 // Insert puts text before the byte at offset off. Several insertions at one
 // offset are written in the order in which they were made.
 func (m *Message) Insert(off uint32, text ...[]byte) { m.Replace(off, 0, text...) }

@@ -103,9 +103,7 @@ func (w *Worker) Hold(f Flow, d time.Duration) {
 	if c == nil {
 		return
 	}
-	if until := c.l.Mono() + int64(d); until > c.held.Load() {
-		c.held.Store(until)
-	}
+	c.hold(c.l.Mono()+int64(d), 0)
 	if !c.reached.Load() {
 		c.l.conns.reach(c)
 	}
@@ -142,8 +140,12 @@ func (c *conn) busy() {
 		return
 	}
 	d := int64(c.l.busyTime)
-	if until := c.l.Mono() + d; until-c.held.Load() > d/2 {
-		c.held.Store(until)
+	c.hold(c.l.Mono()+d, d/2)
+}
+
+// hold has the connection needed until a time, if that is later, by more than step, than what is known.
+func (c *conn) hold(until, step int64) {
+	for held := c.held.Load(); until-held > step && !c.held.CompareAndSwap(held, until); held = c.held.Load() {
 	}
 }
 

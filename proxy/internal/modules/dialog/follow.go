@@ -40,9 +40,18 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	if m.cameBack(s, hash, r, c, from.Tag, cseq.Number) {
 		return true, nil
 	}
-	if to, err := r.Msg.To(); err != nil || to.Tag != nil && s.clashes(hash, callID, from.Tag, to.Tag) {
-		m.rejected.Add(1)
-		return false, m.unlessLax(relay.ErrNoDialog)
+	to, err := r.Msg.To()
+	if err != nil {
+		return false, err
+	}
+	if to.Tag != nil {
+		if d, byCaller := s.find(hash, callID, from.Tag, to.Tag); d != nil && d.comesBack(r, byCaller) {
+			return false, nil // the call is in the table, by its first pass
+		}
+		if s.clashes(hash, callID, from.Tag, to.Tag) {
+			m.rejected.Add(1)
+			return false, m.unlessLax(relay.ErrNoDialog)
+		}
 	}
 	var room [512]byte
 	address := m.ofOurs(room[:0], r.Auth)

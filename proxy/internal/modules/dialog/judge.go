@@ -40,8 +40,14 @@ func (m *Module) Has(r *relay.Request) bool {
 	if d == nil {
 		return false
 	}
+	return !d.comesBack(r, byCaller)
+}
+
+// comesBack reports whether another router sends a request within the dialog that it has got from here:
+// it stands behind us on the way to the other end.
+func (d *dialog) comesBack(r *relay.Request, byCaller bool) bool {
 	_, to := d.ends(byCaller)
-	return len(to.routes) == 0 || !to.isFrom(r.From.Remote.Addr())
+	return len(to.routes) > 0 && to.isFrom(r.From.Remote.Addr())
 }
 
 // Within judges a request within a dialog, and notes it (relay.Dialogs).
@@ -72,7 +78,7 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		ok, reach.Sealed = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), fromTag, toTag, m.cfg.Now()))
 	default:
 		lead := d.leads(r, byCaller)
-		reach = d.reach(r, byCaller, lead.sure)
+		reach = d.reach(r, byCaller, lead.sure && !r.Diverted())
 		reach.NoGateway, reach.Led = !lead.at, lead.ok
 		ok = lead.ok && d.bears(r) && m.permits(d, r.Msg, byCaller)
 	}

@@ -1,7 +1,9 @@
 package rr
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
@@ -35,14 +37,15 @@ func compileAddParam(args []module.Arg) (module.Call, error) {
 	if err := relay.CheckParams([]byte(sample)); err != nil {
 		return nil, err
 	}
-	text := []byte(literal)
+	text, names, values := []byte(literal), strings.Count(sample, ";"), strings.Count(sample, "=")
 	return func(c *module.Ctx) int {
 		if !c.Msg.IsRequest {
 			return module.False // a route that requests and replies share
 		}
 		if format != nil {
+			// A variable's value, which a stranger may have written, brings no parameter of its own.
 			text := format.Line(c)
-			return truth(text != nil && c.AddParams(text) == nil)
+			return truth(bytes.Count(text, []byte{';'}) == names && bytes.Count(text, []byte{'='}) == values && c.AddParams(text) == nil)
 		}
 		return truth(c.AddParams(text) == nil)
 	}, nil
@@ -67,7 +70,7 @@ func compileDirection(args []module.Arg) (module.Call, error) {
 	default:
 		return nil, fmt.Errorf("%q is no direction: there are \"downstream\" and \"upstream\"", args[0].Str)
 	}
-	return func(c *module.Ctx) int { return truth(c.InDialog && c.ByInitiator() == down) }, nil
+	return func(c *module.Ctx) int { return truth(c.Msg.IsRequest && c.InDialog && c.ByInitiator() == down) }, nil
 }
 
 func truth(yes bool) int {

@@ -86,13 +86,58 @@ func TestBadVariablesInParams(t *testing.T) {
 		got = add(c)
 		_ = c.Relay()
 	}})
-	for i, subject := range []string{"x;srm=1", "x>", "a b", "", strings.Repeat("x", 300), "x;lr"} {
+	for i, subject := range []string{"x;srm=1", "x;paid=yes", "x>", "a b", "", strings.Repeat("x", 300), "x;lr"} {
 		text := strings.ReplaceAll(moduletest.Request("INVITE", "sip:bob@198.51.100.9", "Subject: "+subject), "z9hG4bK-INVITE", "z9hG4bK-"+string(rune('a'+i)))
 		route := routeOf(t, moduletest.Find(t, r.Receive(alice, text), "INVITE"))
 		if got != module.False || strings.Contains(route, ";s=") {
 			t.Errorf("%q returned %d, %s", subject, got, route)
 		}
 	}
+}
+
+// TestBareVariableInParams: nor does it choose a parameter's value where the script has written none.
+func TestBareVariableInParams(t *testing.T) {
+	add := moduletest.Compile(t, rr.New(rr.Config{}), "add_rr_param", ";$fU")
+	var got int
+	r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) { got = add(c) }})
+	for user, want := range map[string]int{"alice": module.True, "nat=yes": module.False, "a;nat": module.False} {
+		text := strings.Replace(moduletest.Request("INVITE", "sip:bob@198.51.100.9"), "sip:alice@", "sip:"+user+"@", 1)
+		r.Receive(alice, strings.ReplaceAll(text, "z9hG4bK-INVITE", "z9hG4bK-"+user))
+		if got != want {
+			t.Errorf("%q returned %d", user, got)
+		}
+	}
+}
+
+// TestParamsOnce: a script that follows its Route twice has the parameters once.
+func TestParamsOnce(t *testing.T) {
+	m := rr.New(rr.Config{})
+	mark, follow := moduletest.Compile(t, m, "record_route", ";nat=yes"), moduletest.Compile(t, m, "loose_route")
+	up, down := moduletest.Compile(t, m, "is_direction", "upstream"), moduletest.Compile(t, m, "is_direction", "downstream")
+	r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) {
+		if follow(c) == module.True {
+			follow(c)
+			c.RecordRoute()
+		} else {
+			mark(c)
+		}
+		_ = c.Relay()
+	}, Reply: func(c *module.Ctx, _ int) bool {
+		if up(c) == module.True || down(c) == module.True {
+			t.Error("a reply has a direction")
+		}
+		return true
+	}})
+	sent := moduletest.Find(t, r.Receive(alice, moduletest.Request("INVITE", "sip:bob@198.51.100.9")), "INVITE")
+	route := routeOf(t, sent)
+	r.Receive(bob, moduletest.Answer(t, sent, 200))
+	again := moduletest.Request("INVITE", "sip:bob@198.51.100.9", "To: <sip:bob@example.org>;tag=bt", "Route: "+route)
+	again = strings.Replace(strings.ReplaceAll(again, "z9hG4bK-INVITE", "z9hG4bK-again"), "CSeq: 1 ", "CSeq: 2 ", 1)
+	out := moduletest.Find(t, r.Receive(alice, again), "INVITE")
+	if got := routeOf(t, out); strings.Count(got, ";nat=yes") != 1 {
+		t.Errorf("the second INVITE bears %s", got)
+	}
+	r.Receive(bob, moduletest.Answer(t, out, 180))
 }
 
 func TestBadArguments(t *testing.T) {

@@ -133,10 +133,24 @@ func (m *Module) substitute(c *module.Ctx, s *substitution, list []area) int {
 // beside it count.
 func (m *Module) replaceIn(c *module.Ctx, s *substitution, a area, size int) (changed bool, err error) {
 	b := c.Msg.Buf[a.start:a.end]
-	found, err := s.find(c, b, true)
-	if err != nil {
-		return false, err
+	// Who wants one seldom has to pass over others: each is looked for only when it is needed.
+	for _, most := range [...]int{1, 16, maxMatches + 1} {
+		if s.all && most <= maxMatches {
+			continue
+		}
+		found, err := s.find(c, b, most)
+		if err != nil {
+			return false, err
+		}
+		if changed, err = m.replaceFound(c, s, a, size, found); changed || err != nil || len(found) < most {
+			return changed, err
+		}
 	}
+	return false, nil
+}
+
+func (m *Module) replaceFound(c *module.Ctx, s *substitution, a area, size int, found [][]int) (changed bool, err error) {
+	b := c.Msg.Buf[a.start:a.end]
 	var e under
 	for _, loc := range found {
 		from, to := a.start+uint32(loc[0]), a.start+uint32(loc[1])
@@ -144,7 +158,7 @@ func (m *Module) replaceIn(c *module.Ctx, s *substitution, a area, size int) (ch
 		if last == nil || !mayChange(c, from, to) {
 			continue
 		}
-		if e.line != nil && (from >= e.line.End || c.Msg.Removed(e.end, from)) {
+		if e.line != nil && (from >= e.line.End || c.Msg.Removed(e.end, from) || c.Msg.Inserted(e.end, from+1)) {
 			e.make(c.Msg)
 		}
 		if e.line == nil {
@@ -171,12 +185,23 @@ type under struct {
 	text       []byte
 }
 
-// make makes the edit.
+// make makes the edit. One that begins with a line takes the rest of its last line with it: what others
+// insert before that line, who may come later, would stand between the two otherwise.
 func (e *under) make(m *sip.Message) {
 	if e.line != nil {
+		if beginsLine(m, e.start) && e.end < e.line.End {
+			e.text = m.AppendRange(e.text, e.end, e.line.End)
+			e.end = e.line.End
+		}
 		m.Replace(e.start, e.end-e.start, e.text)
 		e.line, e.text = nil, e.text[:0]
 	}
+}
+
+// beginsLine reports whether a header line begins at an offset.
+func beginsLine(m *sip.Message, at uint32) bool {
+	h := lineAt(m.Headers(), at)
+	return h != nil && h.Start == at
 }
 
 // lineAt is the line in which a byte stands, nil behind the last one.
@@ -194,10 +219,10 @@ func lineAt(lines []sip.Header, at uint32) *sip.Header {
 }
 
 // mayChange reports whether the bytes from from up to to may be replaced: they belong to no
-// field of the router's own, and no edit has removed any of them. A match that begins with the end
+// field of the router's own, and no edit has removed any of them or put text between. A match that begins with the end
 // of a line is not counted to that.
 func mayChange(c *module.Ctx, from, to uint32) bool {
-	if c.Msg.Removed(from, max(to, from+1)) {
+	if c.Msg.Removed(from, max(to, from+1)) || c.Msg.Inserted(from+1, to) {
 		return false
 	}
 	for i := range c.Msg.Headers() {
@@ -267,7 +292,9 @@ func (w *work) accept(c *module.Ctx) error {
 	if err := w.msg.ParseOwn(w.after); err != nil {
 		return err
 	}
-	if len(w.msg.Body()) != len(w.old.Body()) {
+	// Of the whole texts: an empty line further up would make a body of headers, which
+	// Content-Length may cut to the old length.
+	if uint32(len(w.after))-w.msg.HeadersEnd() != uint32(len(w.before))-w.old.HeadersEnd() {
 		return errEnd
 	}
 	for _, id := range routers {

@@ -228,12 +228,11 @@ func (s *substitution) append(dst []byte, c *module.Ctx, b []byte, loc []int, mo
 // errMany refuses to change a message in more places than maxMatches.
 var errMany = errors.New("there are too many matches")
 
-// find returns where in b the matches are. Who wants one looks at them all if some may be
-// passed over.
-func (s *substitution) find(c *module.Ctx, b []byte, some bool) ([][]int, error) {
+// find returns where in b the matches are: all of them where the substitution is for all, else the
+// first n.
+func (s *substitution) find(c *module.Ctx, b []byte, n int) ([][]int, error) {
 	c.Spend(len(b))
-	n := 1
-	if s.all || some {
+	if s.all {
 		n = maxMatches + 1
 	}
 	list := s.re.FindAllSubmatchIndex(b, n)
@@ -261,7 +260,7 @@ func leaveCR(b []byte, loc []int) {
 // in is the text with its matches replaced, nil if there are none or it grows by more than
 // module.MaxText.
 func (s *substitution) in(c *module.Ctx, text []byte) []byte {
-	list, err := s.find(c, text, false)
+	list, err := s.find(c, text, 1)
 	if err != nil || list == nil {
 		return nil
 	}

@@ -323,3 +323,62 @@ func FuzzSubst(f *testing.F) {
 		}
 	})
 }
+
+// early has Content-Length before what is changed: its sender chooses the order.
+const early = `INVITE sip:123@198.51.100.9 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK-INVITE
+From: <sip:alice@example.org>;tag=at
+To: <sip:bob@example.org>
+Call-ID: call-1
+CSeq: 1 INVITE
+User-Agent: Old Phone
+Contact: <sip:alice@192.0.2.7:5060>
+Content-Length: 4
+Organization: Old
+
+v=0
+`
+
+// TestSubstEndsNoHeaders: no empty line comes of a substitution, wherever Content-Length stands: what is
+// behind the message's own length would be a message of its sender's for the next hop.
+func TestSubstEndsNoHeaders(t *testing.T) {
+	for _, x := range [][]string{{"subst", `/^Organization:.*$//`}, {"replace", "^Organization:.*$", "$hdr(X-None)"}, {"subst", `/^Organization:.*$/\r\n/`}} {
+		c := moduletest.Message(t, early)
+		if got := moduletest.Compile(t, m, x[0], x[1:]...)(c); got != module.False || strings.Contains(moduletest.Headers(c), "\r\n\r\n") {
+			t.Errorf("%q returned %d:\n%s", x, got, moduletest.Headers(c))
+		}
+	}
+}
+
+// TestSubstBesideLaterEdits: what is inserted at a line that was substituted stands beside it, and what
+// stood there before stays.
+func TestSubstBesideLaterEdits(t *testing.T) {
+	for _, x := range []struct {
+		calls [][]string
+		want  string
+	}{
+		{[][]string{{"subst", `/^User-Agent:.*$/User-Agent: New/`}, {"insert_hf", "X-A: b\r\n", "User-Agent"}}, "User-Agent: New\r\nX-A: b\r\nContact: "},
+		{[][]string{{"subst", `/^User-Agent:.*$/User-Agent: New/`}, {"append_hf", "X-A: b\r\n", "CSeq"}}, "CSeq: 1 INVITE\r\nUser-Agent: New\r\nX-A: b\r\nContact: "},
+		{[][]string{{"append_hf", "X-A: b\r\n", "CSeq"}, {"subst", `/\r\nUser-Agent:.*$//`}}, "X-A: b\r\nUser-Agent: Old Phone\r\nContact: "},
+	} {
+		c := moduletest.Message(t, early)
+		for _, call := range x.calls {
+			moduletest.Compile(t, m, call[0], call[1:]...)(c)
+		}
+		if got := moduletest.Headers(c); !strings.Contains(got, x.want) || strings.Contains(got, "\r\n\r\n") {
+			t.Errorf("%q:\n%s", x.calls, got)
+		}
+	}
+}
+
+// TestSubstOfOne: who replaces one match looks for no other.
+func TestSubstOfOne(t *testing.T) {
+	c := moduletest.Message(t, moduletest.Request("INVITE", "sip:x@y", "X-Long: "+strings.Repeat("a", 60000)))
+	begun := time.Now()
+	if got := moduletest.Compile(t, m, "subst_hf", "X-Long", `/a(.*b)?/c/`, "a")(c); got != module.True {
+		t.Errorf("returned %d", got)
+	}
+	if d := time.Since(begun); d > time.Second { // all of them take two, this one milliseconds
+		t.Errorf("took %v", d)
+	}
+}
