@@ -137,7 +137,8 @@ func (c *Call) BetweenEnds() bool {
 	return true
 }
 
-// InDialog reports whether the request came along a Route of ours, within a dialog.
+// InDialog reports whether the request is within a dialog: it came along a Route of ours, or without one
+// and has the tags of a dialog of the table.
 func (c *Call) InDialog() bool { return c.inDialog }
 
 // Identity is who sent the request, if the script asked for a proof.

@@ -209,10 +209,10 @@ func (r *Request) start(c *Call) error {
 	if r.authorized {
 		c.dropAnswered()
 	}
-	if r.ForgetOld && r.route == inFailure && !r.underway {
-		c.dropOld(first)
-	}
 	if r.route == inFailure && !r.underway {
+		if r.ForgetOld {
+			c.dropOld(first)
+		}
 		c.round.begin(first)
 	}
 	if unreached != 0 {

@@ -102,7 +102,8 @@ type Request struct {
 	RecordRouted bool
 	// ManageDialog says that dlg_manage was called.
 	ManageDialog bool
-	// InDialog says that loose_route took a Route of ours whose MAC fits.
+	// InDialog says that loose_route took a Route of ours whose MAC fits, or that the request has come
+	// without a Route and the dialog table has its dialog (Dialogs.Has).
 	InDialog bool
 	// Final is, in a failure route, the status of the best reply since the request was last
 	// sent on; in a reply route, the status of the response.

@@ -39,7 +39,7 @@ func (c *Call) chosen() *Branch {
 // TimedOut reports whether the branch that led to the failure route got no answer in time
 // (t_branch_timeout).
 func (r *Request) TimedOut() bool {
-	return r.ofRound(func(c *Call) bool {
+	return r.ofCall(func(c *Call) bool {
 		b := c.chosen()
 		return b != nil && b.timedOut
 	})
@@ -49,7 +49,7 @@ func (r *Request) TimedOut() bool {
 // rang for as long as it might, or, unless rang says that only such ones count, nothing was heard
 // of it.
 func (r *Request) AnyTimedOut(rang bool) bool {
-	return r.ofRound(func(c *Call) bool {
+	return r.ofCall(func(c *Call) bool {
 		return slices.ContainsFunc(c.branches[c.round.first:], func(b *Branch) bool { return b.timedOut && (b.rang || !rang) })
 	})
 }
@@ -57,20 +57,7 @@ func (r *Request) AnyTimedOut(rang bool) bool {
 // AnyAnswered reports whether any branch of the round was answered with a final status other
 // than a 2xx (t_grep_status).
 func (r *Request) AnyAnswered(status int) bool {
-	return r.ofRound(func(c *Call) bool {
+	return r.ofCall(func(c *Call) bool {
 		return slices.ContainsFunc(c.branches[c.round.first:], func(b *Branch) bool { return int(b.status) == status })
 	})
-}
-
-// ofRound asks something about the round of the request's call; false if it has none.
-func (r *Request) ofRound(ask func(c *Call) bool) bool {
-	c := r.Call
-	if c == nil {
-		return false
-	}
-	if r.route != inReply { // there it is locked already
-		c.Lock()
-		defer c.Unlock()
-	}
-	return ask(c)
 }

@@ -114,7 +114,10 @@ func (r *Request) Timers() (ring, silence time.Duration) { return r.frInv, r.fr 
 func (r *Request) ResetTimers() { r.fr, r.frInv = 0, 0 }
 
 // Cancelled reports whether the caller has given the request up (t_is_canceled).
-func (r *Request) Cancelled() bool {
+func (r *Request) Cancelled() bool { return r.ofCall(func(c *Call) bool { return c.cancelled }) }
+
+// ofCall asks something of the request's call; false if it has none.
+func (r *Request) ofCall(ask func(c *Call) bool) bool {
 	c := r.Call
 	if c == nil {
 		return false
@@ -123,7 +126,7 @@ func (r *Request) Cancelled() bool {
 		c.Lock()
 		defer c.Unlock()
 	}
-	return c.cancelled
+	return ask(c)
 }
 
 // Which says which branches CancelBranches means.
