@@ -24,6 +24,7 @@ const (
 	CodeBusy        Code = -32003 // a limit is reached; try again later
 	CodeUnavailable Code = -32004 // what the method needs is away (database, shutdown)
 	CodeTooLarge    Code = -32005 // the request or the reply is over its limit
+	CodeExists      Code = -32006 // what is to be added is there, and stays as it is
 )
 
 // Error is a JSON-RPC error. A server sends it; a client's call returns it as

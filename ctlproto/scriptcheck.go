@@ -24,7 +24,8 @@ type ScriptReloadResult struct {
 	// Remarks are what the author of a script without errors should know.
 	Remarks []ScriptError `json:"remarks"`
 	// AtNextStart names settings ("listen") and parameters ("usrloc.db_mode") that have
-	// changed and take effect at the next start of the proxy only.
+	// changed and take effect at the next start of the proxy only, and modules that work until
+	// then although the script does not load them any more ("loadmodule acc").
 	AtNextStart []string `json:"at_next_start"`
 }
 

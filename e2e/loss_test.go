@@ -33,8 +33,10 @@ func TestCallsOverLossyLine(t *testing.T) {
 	}
 	defer uas.Kill()
 	const calls = 500
+	// SIPp gives an INVITE up after five repetitions and others after nine; RFC 3261 §17.1 has six and ten.
 	uac, err := sipp.Start(sipp.Job{Scenario: "call_uac_lossy", Remote: callers.Address(), Service: name, Domain: stand.Domain,
-		Caller: "walter@elsewhere.example", Rate: 25, Calls: calls, Limit: 400, Timeout: 3 * time.Minute, Dir: s.Dir, Name: "uac"})
+		Caller: "walter@elsewhere.example", Rate: 25, Calls: calls, Limit: 400, Timeout: 3 * time.Minute, Dir: s.Dir, Name: "uac",
+		Args: []string{"-max_invite_retrans", "6", "-max_non_invite_retrans", "10"}})
 	if err != nil {
 		t.Fatal(err)
 	}

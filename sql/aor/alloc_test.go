@@ -3,6 +3,7 @@
 package aor_test
 
 import (
+	"strings"
 	"testing"
 
 	"seraph/sql/aor"
@@ -35,6 +36,21 @@ func TestAppendCanonicalToTheStack(t *testing.T) {
 		})
 		if n != 0 || length == 0 {
 			t.Errorf("AppendCanonical(%q, %q): %v allocations, %d bytes", in[0], in[1], n, length)
+		}
+	}
+}
+
+// TestAppendCallerAllocatesNothing: a buffer of the caller's stack is enough, however long the
+// URI is.
+func TestAppendCallerAllocatesNothing(t *testing.T) {
+	for _, in := range []string{"sip:Alice@Example.ORG:5060", "sip:a%20b%e4@[2001:DB8::1]", "tel:+49-30-1", "sip:" + strings.Repeat("%00", 1000) + "@" + strings.Repeat("a", 1000)} {
+		uri, length := []byte(in), 0
+		n := testing.AllocsPerRun(1000, func() {
+			var room [aor.MaxCaller]byte
+			length = len(aor.AppendCaller(room[:0], uri))
+		})
+		if n != 0 || length == 0 {
+			t.Errorf("AppendCaller(%.40q): %v allocations, %d bytes", in, n, length)
 		}
 	}
 }

@@ -52,6 +52,10 @@ func (db *DB) noteFreedName(ctx context.Context, tx *sql.Tx, name aor.AOR) error
 	return err
 }
 
+// KeepsFreed is for how long a name that was given back is nobody else's to take; 0 or less
+// for not at all.
+func (db *DB) KeepsFreed() time.Duration { return db.keepFreed }
+
 // isKept reports whether a name was an account's not long ago, so that only an
 // operator gives it to somebody: calls and mails for its former owner still come.
 func (db *DB) isKept(ctx context.Context, q querier, a aor.AOR) (bool, error) {

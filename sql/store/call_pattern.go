@@ -1,13 +1,18 @@
 package store
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"seraph/sql/aor"
+)
 
 // PatternFits reports whether a pattern, in the form that CheckPattern gives it, is for a
-// caller: the canonical address, the number of a tel URI, or nothing where the caller does
-// not say who calls. It allocates nothing.
+// caller, in the form of aor.AppendCaller. Who calls himself anonymous in a domain that he
+// names is of that domain as well. It allocates nothing.
 func PatternFits(pattern string, caller []byte) bool {
 	if pattern == AnonymousPattern {
-		return len(caller) == 0
+		return len(caller) == 0 || startsWith(caller, AnonymousPattern) && atEnd(caller, len(AnonymousPattern))
 	}
 	if len(caller) == 0 {
 		return false
@@ -16,17 +21,74 @@ func PatternFits(pattern string, caller []byte) bool {
 		return glob(pattern, caller)
 	}
 	// The beginning of a number, against what stands before the @.
-	for i := range len(pattern) {
-		if i >= len(caller) || caller[i] != pattern[i] {
-			return false
-		}
+	if !startsWith(caller, pattern) {
+		return false
 	}
-	for i := len(pattern); i < len(caller) && caller[i] != '@'; i++ {
-		if caller[i] < '0' || caller[i] > '9' {
+	for i := len(pattern); !atEnd(caller, i); i++ {
+		switch c := caller[i]; {
+		case '0' <= c && c <= '9':
+		case startsWith(caller[i:], "%2a"), startsWith(caller[i:], "%23"): // * and #
+			i += 2
+		default:
 			return false // a name that begins with digits
 		}
 	}
 	return true
+}
+
+func startsWith(b []byte, text string) bool {
+	return len(b) >= len(text) && string(b[:len(text)]) == text
+}
+
+// atEnd reports whether a caller's name ends at i.
+func atEnd(caller []byte, i int) bool { return i >= len(caller) || caller[i] == '@' }
+
+// PatternOf is the pattern that is for one caller, by the URI in From: his address or
+// number, of a name that is too long for a pattern the beginning; "" if there is none.
+func PatternOf(uri string) string {
+	caller := string(aor.AppendCaller(nil, uri))
+	pattern := caller
+	if pattern == "" {
+		pattern = AnonymousPattern
+	}
+	if user, host, _ := strings.Cut(caller, "@"); len(caller) > MaxPattern {
+		room := MaxPattern - len("*@") - len(host)
+		if room < 1 || room >= len(user) {
+			return ""
+		}
+		pattern = wholeCharacters(user[:room]) + "*@" + host
+	}
+	pattern, err := CheckPattern(pattern)
+	if err != nil || !PatternFits(pattern, []byte(caller)) {
+		return ""
+	}
+	return pattern
+}
+
+// wholeCharacters drops what the end of a name has of a character or an escape that was cut.
+func wholeCharacters(name string) string {
+	if i := strings.LastIndexByte(name, '%'); i >= 0 && i > len(name)-len("%00") {
+		return name[:i]
+	}
+	for i := len(name) - 1; i >= 0 && i >= len(name)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(name[i]) {
+			if !utf8.FullRuneInString(name[i:]) {
+				return name[:i]
+			}
+			break
+		}
+	}
+	return name
+}
+
+// Refuses reports whether a rule is in force and blocks a caller, in the form of
+// aor.AppendCaller.
+func (r CallRule) Refuses(caller []byte) bool {
+	if !r.Enabled || r.Kind != RuleBlock {
+		return false
+	}
+	pattern, err := CheckPattern(r.Pattern) // an earlier release may have written it in another form
+	return err == nil && PatternFits(pattern, caller)
 }
 
 // glob reports whether text matches a pattern in which * stands for any characters. The

@@ -105,34 +105,52 @@ func (r *CallRule) canonicalTarget() error {
 
 // CheckPattern reads whom a rule blocks and gives it in the usual form: an address
 // with * for any characters ("spam*@example.org", "*@example.org", or "@example.org"
-// for the same), the beginning of a telephone number ("+4930"), or "anonymous" for who
-// does not say who he is.
+// for the same; %2a is the character *), the beginning of a telephone number ("+4930"), or
+// "anonymous" for who does not say who he is.
 func CheckPattern(text string) (string, error) {
-	p := strings.ToLower(strings.TrimSpace(text))
-	p = strings.TrimPrefix(strings.TrimPrefix(p, "sip:"), "sips:")
+	p := strings.TrimSpace(text)
 	if err := checkText("pattern", p, MaxPattern); err != nil {
 		return "", err
 	}
-	if p == AnonymousPattern {
-		return p, nil
-	}
+	p, tel := withoutScheme(p)
 	user, domain, address := strings.Cut(p, "@")
-	if !address {
-		return telPattern(strings.TrimPrefix(p, "tel:"))
+	if !address || tel {
+		if strings.EqualFold(p, AnonymousPattern) {
+			return AnonymousPattern, nil
+		}
+		return telPattern(p)
 	}
 	if user == "" {
 		user = "*"
 	}
-	if domain == "" || strings.ContainsAny(p, " \t<>\"?;,") || strings.Contains(domain, "@") {
+	if strings.Trim(domain, ".") == "" || strings.ContainsAny(p, " \t<>\"") || strings.ContainsAny(domain, "?;,@") || domain[0] != '[' && strings.Contains(domain, ":") {
 		return "", &FieldError{"pattern", "is not an address like *@example.org"}
 	}
-	return user + "@" + domain, nil
+	p = aor.CallerPattern(user, domain)
+	if strings.HasSuffix(p, "@anonymous.invalid") { // RFC 3323 §4.1.1.3
+		return AnonymousPattern, nil
+	}
+	return p, checkText("pattern", p, MaxPattern)
 }
 
-// telPattern is CheckPattern of the beginning of a number; separators go.
+// withoutScheme takes the scheme off a pattern.
+func withoutScheme(p string) (rest string, tel bool) {
+	scheme, rest, _ := strings.Cut(p, ":")
+	switch strings.ToLower(scheme) {
+	case "sip", "sips":
+		return rest, false
+	case "tel":
+		return rest, true
+	}
+	return p, false
+}
+
+// telPattern is CheckPattern of the beginning of a number; separators go, and a wildcard at
+// the end, which says what holds without it.
 func telPattern(p string) (string, error) {
-	p = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "", "*", "").Replace(p)
-	digits := strings.TrimPrefix(p, "+")
+	p = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "").Replace(p)
+	p = strings.ToLower(strings.TrimRight(p, "*"))
+	digits := strings.NewReplacer("%2a", "", "%23", "").Replace(strings.TrimPrefix(p, "+")) // * and #
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return "", &FieldError{"pattern", "is neither an address like *@example.org, nor the beginning of a number like +4930, nor anonymous"}
 	}

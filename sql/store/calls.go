@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,14 +23,15 @@ type Call struct {
 	ID      int64  // of the row; Record does not regard it
 	CallID  string // longer than 255: shortened to a prefix and a hash
 	FromTag string // longer than 128: the same
-	// CallerURI is the From header's URI. What is kept of it is the address of
-	// record, the number of a tel URI, or the host where there is no user; what
-	// is none of these or longer comes out empty.
+	// CallerURI is the From header's URI. What is kept of it is user and host, the
+	// number of a tel URI, or the host where there is no user or none that can be kept:
+	// of more than 64 characters, or with others than text; what is none of these or
+	// longer comes out empty.
 	CallerURI string
 	// Caller is CallerURI as an address of record, zero if it is none. Record
 	// does not regard it.
 	Caller     aor.AOR
-	CallerName string // the display name, 128; without both, CallerURI as it came
+	CallerName string // the display name, 128; without one, and without all of CallerURI, this as it came
 	// Callee is our subscriber who was called, after aliases.
 	Callee     aor.AOR
 	CalleeName string // 128
@@ -119,7 +121,7 @@ func (c *Call) row(now time.Time) []any {
 	}
 	user, domain := callerColumns(c.CallerURI)
 	name := line(c.CallerName, 128)
-	if user == "" && domain == "" && name == "" {
+	if name == "" && user == "" && (domain == "" || strings.Contains(c.CallerURI, "@")) {
 		name = line(c.CallerURI, 128)
 	}
 	return []any{
@@ -148,15 +150,19 @@ func callerColumns(uri string) (user, domain string) {
 		number, _, _ = strings.Cut(number, ";")
 		return whole(number, 64), ""
 	}
-	scheme, host, _ := strings.Cut(uri, ":")
-	if !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") || strings.Contains(host, "@") {
+	// Whom no account could be named like can be blocked all the same.
+	caller := string(aor.AppendCaller(nil, uri))
+	if caller == "" {
+		return "", "anonymous.invalid" // RFC 3323 §4.1.1.3
+	}
+	user, domain, _ = strings.Cut(caller, "@")
+	if domain = whole(domain, 128); domain == "" || strings.ContainsAny(domain, " <>\"@,") {
 		return "", ""
 	}
-	a, err := aor.Parse("sip:host@"+host, "")
-	if err != nil {
-		return "", ""
+	if user, err = url.PathUnescape(user); err != nil {
+		return "", domain
 	}
-	return "", a.Domain
+	return whole(user, 64), domain
 }
 
 const telScheme = "tel:"
@@ -165,8 +171,9 @@ const telScheme = "tel:"
 func callerOf(user, domain string) (uri string, a aor.AOR) {
 	switch {
 	case user != "" && domain != "":
-		a = aor.AOR{User: user, Domain: domain}
-		return a.URI(), a
+		uri = aor.AOR{User: user, Domain: domain}.URI()
+		a, _ = aor.Parse(uri, "") // zero for what is no address of record
+		return uri, a
 	case user != "":
 		return telScheme + user, a
 	case domain != "":

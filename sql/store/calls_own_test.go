@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 )
 
@@ -231,9 +232,59 @@ func TestPatternFits(t *testing.T) {
 		{"*@example.net", "eve@example.net", true}, {"*@example.net", "eve@other.example.net", false}, {"spam*@*", "spammer@x", true},
 		{"+4930", "+49301@example.org", true}, {"+4930", "+4930", true}, {"+4930", "+4931@example.org", false}, {"49", "49ers@example.org", false},
 		{"*a*a*a*a*b@x", strings.Repeat("a", 400), false},
+		{"anonymous", "anonymous@example.org", true}, {"*@example.org", "anonymous@example.org", true}, {"anonymous", "anonymously@example.org", false},
+		{"*@example.net", "@example.net", true}, {"+4930", "+49301%2a%23@x", true}, {"+4930", "+49301%2", false}, {"+4930", "+49", false},
 	} {
 		if got := store.PatternFits(x.pattern, []byte(x.caller)); got != x.want {
 			t.Errorf("%q for %q: %v", x.pattern, x.caller, got)
 		}
+	}
+}
+
+// TestPatternOf: the pattern of a caller's row blocks that caller, however odd the name is and
+// however it is spelled, and nobody else.
+func TestPatternOf(t *testing.T) {
+	long := strings.Repeat("é", 100)
+	for uri, want := range map[string]string{
+		"sip:Eve@Evil.example:5062;x=y":              "eve@evil.example",
+		"sip:a%20b@spam.example":                     "a%20b@spam.example",
+		"sip:%00@spam.example":                       "%00@spam.example",
+		"sip:a%e4%3c@spam.example":                   "a%e4%3c@spam.example",
+		"sip:M%C3%BCller@spam.example":               "müller@spam.example",
+		"sip:a,b;c?d@gw.example":                     "a,b;c?d@gw.example",
+		"sip:*21@gw.example":                         "%2a21@gw.example",
+		"sip:evil.example":                           "*@evil.example",
+		"sip:x@[2001:DB8::0:1]:5060":                 "x@[2001:db8::1]",
+		"tel:+49-40-777":                             "+4940777",
+		"tel:040-123;phone-context=+49":              "040123",
+		"tel:*21":                                    "%2a21",
+		"sip:+49.40-(8)88;tgrp=a@gw.example":         "+4940888@gw.example",
+		"sip:anonymous@anonymous.invalid":            "anonymous",
+		"sip:anonymous@spam.example":                 "anonymous@spam.example",
+		"sip:" + long + "@x":                         strings.Repeat("é", 62) + "*@x",
+		"sip:" + strings.Repeat("%20", 50) + "@ab.x": strings.Repeat("%20", 40) + "*@ab.x",
+		"sip:" + long + "@" + long:                   "",
+		"":                                           "", "tel:": "", "urn:x": "",
+	} {
+		got := store.PatternOf(uri)
+		if got != want {
+			t.Errorf("the pattern of %s is %q, want %q", uri, got, want)
+		}
+		rule := store.CallRule{Kind: store.RuleBlock, Pattern: got, Enabled: true}
+		if got != "" && !rule.Refuses(aor.AppendCaller(nil, uri)) {
+			t.Errorf("%q does not refuse %s", got, uri)
+		}
+		if rule.Refuses(aor.AppendCaller(nil, "sip:carol@example.org")) {
+			t.Errorf("%q refuses somebody else", got)
+		}
+	}
+	old := store.CallRule{Kind: store.RuleBlock, Pattern: "+49-30@gw.example", Enabled: true} // of an earlier release
+	if !old.Refuses([]byte("+4930@gw.example")) {
+		t.Error("a pattern in an older form is for nobody")
+	}
+	off := store.CallRule{Kind: store.RuleBlock, Pattern: "*@*"}
+	dnd := store.CallRule{Kind: store.RuleDND, Enabled: true}
+	if off.Refuses([]byte("a@b")) || dnd.Refuses([]byte("a@b")) {
+		t.Error("what is no pattern in force refuses")
 	}
 }

@@ -74,11 +74,17 @@ func TestCallRoundTrip(t *testing.T) {
 		"host only":                {func(c *store.Call) { c.CallerURI = "sip:Gateway.example.org:5080;lr" }, func(c *store.Call) { c.CallerURI, c.Caller = "sip:gateway.example.org", aor.AOR{} }},
 		"no caller":                {func(c *store.Call) { c.CallerURI = "" }, func(c *store.Call) { c.Caller = aor.AOR{} }},
 		"caller is no URI":         {func(c *store.Call) { c.CallerURI = "<script>@x" }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
-		"caller too long":          {func(c *store.Call) { c.CallerURI = longUser }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
-		"caller too long, no name": {func(c *store.Call) { c.CallerURI, c.CallerName = longUser, " " }, func(c *store.Call) { c.CallerURI, c.CallerName, c.Caller = "", longUser, aor.AOR{} }},
-		"caller two ats":           {func(c *store.Call) { c.CallerURI = "sip:a@b@c" }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
-		"caller other scheme":      {func(c *store.Call) { c.CallerURI = "javascript:alert(1)" }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
-		"long tel":                 {func(c *store.Call) { c.CallerURI = "tel:+" + strings.Repeat("1", 64) }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
+		"caller too long":          {func(c *store.Call) { c.CallerURI = longUser }, func(c *store.Call) { c.CallerURI, c.Caller = "sip:example.org", aor.AOR{} }},
+		"caller too long, no name": {func(c *store.Call) { c.CallerURI, c.CallerName = longUser, " " }, func(c *store.Call) { c.CallerURI, c.CallerName, c.Caller = "sip:example.org", longUser, aor.AOR{} }},
+		"caller with a blank":      {func(c *store.Call) { c.CallerURI = "sip:First%20Last@Example.com:5070" }, func(c *store.Call) { c.CallerURI, c.Caller = "sip:first%20last@example.com", aor.AOR{} }},
+		"caller who is no text":    {func(c *store.Call) { c.CallerURI = "sip:a%e4%00@example.com" }, func(c *store.Call) { c.CallerURI, c.Caller = "sip:example.com", aor.AOR{} }},
+		"caller of a long domain": {func(c *store.Call) { c.CallerURI = "sip:bob@" + strings.Repeat("d", 100) }, func(c *store.Call) {
+			c.CallerURI, c.Caller = "sip:bob@"+strings.Repeat("d", 100), aor.AOR{}
+		}},
+		"caller of no domain": {func(c *store.Call) { c.CallerURI = "sip:bob@" + strings.Repeat("d", 129) }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
+		"caller two ats":      {func(c *store.Call) { c.CallerURI = "sip:a@b@c" }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
+		"caller other scheme": {func(c *store.Call) { c.CallerURI = "javascript:alert(1)" }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
+		"long tel":            {func(c *store.Call) { c.CallerURI = "tel:+" + strings.Repeat("1", 64) }, func(c *store.Call) { c.CallerURI, c.Caller = "", aor.AOR{} }},
 		"texts cut": {func(c *store.Call) {
 			c.CallerName, c.Reason = strings.Repeat("😀", 500), strings.Repeat("\xff", 9)+strings.Repeat("x", 500)
 		}, func(c *store.Call) {

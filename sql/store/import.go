@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -222,6 +223,8 @@ func (t *Subscribers) createHashed(ctx context.Context, a aor.AOR, ha1, ha1b str
 func importAliases(ctx context.Context, x *importer) error {
 	columns := []string{"alias_username", "alias_domain", "username", "domain"}
 	return each(ctx, x, scanAlias, columns, func(pair [2]aor.AOR) (string, error) {
+		// With alias_db's use_domain 0 the names count alone: then both are of one domain.
+		pair[0].Domain, pair[1].Domain = cmp.Or(pair[0].Domain, pair[1].Domain), cmp.Or(pair[1].Domain, pair[0].Domain)
 		row := fmt.Sprintf("%s@%s", pair[0].User, pair[0].Domain)
 		alias, err1 := aor.New(pair[0].User, pair[0].Domain)
 		target, err2 := aor.New(pair[1].User, pair[1].Domain)

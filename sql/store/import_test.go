@@ -60,7 +60,7 @@ func TestImportKamailioRefuses(t *testing.T) {
 		// Kamailio's columns, which may be NULL where ours may not.
 		for _, statement := range []string{
 			"DROP TABLE dbaliases", "CREATE TABLE dbaliases (id INTEGER PRIMARY KEY, alias_username VARCHAR(64), alias_domain VARCHAR(64), username VARCHAR(64), domain VARCHAR(64))",
-			"INSERT INTO dbaliases VALUES (1, '100', 'example.org', 'alice', 'example.org'), (2, '200', 'example.org', NULL, 'example.org'), (3, '300', 'example.org', 'alice', 'example.org')",
+			"INSERT INTO dbaliases VALUES (1, '100', 'example.org', 'alice', 'example.org'), (2, '200', 'example.org', NULL, 'example.org'), (3, '300', 'example.org', 'alice', 'example.org'), (4, '400', '', 'alice', 'example.org'), (5, '500', 'example.org', 'alice', ''), (6, '600', '', 'alice', '')",
 			"DROP TABLE address", "CREATE TABLE address (id INTEGER PRIMARY KEY, grp INTEGER, ip_addr VARCHAR(50), mask INTEGER, port INTEGER, tag VARCHAR(64))",
 			"INSERT INTO address VALUES (1, 1, '0.0.0.0', 0, 0, NULL), (2, 1, '192.0.2.1', 32, 0, NULL), (3, NULL, '192.0.2.2', 32, 0, NULL), (4, 1, '::', 0, 0, NULL), (5, 1, '192.0.2.3', 0, 0, NULL), (6, 1, 'gw.example.net', 0, 0, NULL)",
 			"INSERT INTO trusted (src_ip, proto, priority) VALUES ('192.0.2.9', 'any', 0)",
@@ -82,14 +82,15 @@ func TestImportKamailioRefuses(t *testing.T) {
 			}
 		}
 		want := map[string][]string{
-			"dbaliases": {"100@example.org: alias is here already, and not as one of alice@example.org", "200@example.org: row has no value (NULL) where there has to be one"},
+			"dbaliases": {"100@example.org: alias is here already, and not as one of alice@example.org", "200@example.org: row has no value (NULL) where there has to be one",
+				"600@: alias or its target is no address"},
 			"address": {"1 0.0.0.0/0:0: mask 0 means every host there; who is meant has to be added by hand", "192.0.2.2@: row has no value (NULL) where there has to be one",
 				"1 ::/0:0: mask 0 means every host there; who is meant has to be added by hand", "1 192.0.2.3/0:0: mask 0 means every host there; who is meant has to be added by hand"},
 		}
 		if diff := cmp.Diff(want, refused); diff != "" {
 			t.Errorf("refused (-want +got):\n%s", diff)
 		}
-		if added["dbaliases"] != 1 || added["address"] != 2 || added["trusted"] != 1 {
+		if added["dbaliases"] != 3 || added["address"] != 2 || added["trusted"] != 1 {
 			t.Errorf("added %v", added)
 		}
 		if n := db.count(t, "SELECT COUNT(*) FROM address WHERE ip_addr IN ('0.0.0.0', '::')"); n != 0 {

@@ -231,6 +231,47 @@ func (t *Phonebook) Update(ctx context.Context, owner aor.AOR, e Entry) (Entry, 
 	return stored, nil
 }
 
+// Change is Update of no more than what differs between two states of an entry: before, as
+// somebody saw it, and after, as it is to be. What changed in the meantime stays.
+func (t *Phonebook) Change(ctx context.Context, owner aor.AOR, before, after Entry) (Entry, error) {
+	if err := after.clean(owner); err != nil {
+		return Entry{}, err
+	}
+	var now Entry
+	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		now, err = one(ctx, tx, scanEntry, "SELECT "+entryColumns+" FROM phonebook WHERE id = ? AND username = ? AND domain = ?"+
+			forUpdate(t.db.target.dialect), after.ID, owner.User, owner.Domain)
+		if err != nil {
+			return err
+		}
+		now.take(before, after)
+		if err := t.put(ctx, tx, owner, now); err != nil {
+			return err
+		}
+		now, err = t.find(ctx, tx, owner, after.ID)
+		return err
+	})
+	if err != nil {
+		return Entry{}, wrap(err, "entry of "+owner.String())
+	}
+	return now, nil
+}
+
+// take makes of e what after made of before.
+func (e *Entry) take(before, after Entry) {
+	for _, text := range []struct {
+		now           *string
+		before, after string
+	}{
+		{&e.FirstName, before.FirstName, after.FirstName}, {&e.LastName, before.LastName, after.LastName},
+		{&e.Address, before.Address, after.Address}, {&e.Group, before.Group, after.Group}, {&e.Note, before.Note, after.Note},
+	} {
+		if text.after != text.before {
+			*text.now = text.after
+		}
+	}
+}
+
 // Delete removes an entry.
 func (t *Phonebook) Delete(ctx context.Context, owner aor.AOR, id int64) error {
 	err := must(t.db.exec(ctx, "DELETE FROM phonebook WHERE id = ? AND username = ? AND domain = ?", id, owner.User, owner.Domain))

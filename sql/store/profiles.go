@@ -104,26 +104,31 @@ func (p Presence) known() Presence {
 // address that is there already is not looked at, for other programs wrote some.
 // With another mail address, links that were mailed to the one before are void.
 func (t *Profiles) Save(ctx context.Context, p Profile) error {
-	p.trim()
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.lockSubscriber(ctx, tx, p.AOR); err != nil {
 			return err
 		}
-		before, err := one(ctx, tx, scanText, "SELECT email FROM profile WHERE username = ? AND domain = ?", p.AOR.User, p.AOR.Domain)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if err := p.check(before); err != nil {
-			return err
-		}
-		if before != p.Email {
-			if err := dropLinks(ctx, tx, p.AOR); err != nil {
-				return err
-			}
-		}
-		return t.write(ctx, tx, p)
+		return t.save(ctx, tx, p)
 	})
 	return wrap(err, "profile of "+p.AOR.String())
+}
+
+// save is Save for who holds the subscriber's lock.
+func (t *Profiles) save(ctx context.Context, tx *sql.Tx, p Profile) error {
+	p.trim()
+	before, err := one(ctx, tx, scanText, "SELECT email FROM profile WHERE username = ? AND domain = ?", p.AOR.User, p.AOR.Domain)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := p.check(before); err != nil {
+		return err
+	}
+	if before != p.Email {
+		if err := dropLinks(ctx, tx, p.AOR); err != nil {
+			return err
+		}
+	}
+	return t.write(ctx, tx, p)
 }
 
 // write is Save within a transaction, of a profile that is checked.

@@ -105,7 +105,7 @@ func kamailioError(method string, e *ctlproto.Error) (code int, message string) 
 		return fifoNotFound, "Contact not found"
 	case e.Code == ctlproto.CodeNotFound:
 		return fifoNotFound, e.Message
-	case e.Code == ctlproto.CodeInvalidParams, e.Code == ctlproto.CodeInvalidRequest, e.Code == ctlproto.CodeParse:
+	case e.Code == ctlproto.CodeInvalidParams, e.Code == ctlproto.CodeInvalidRequest, e.Code == ctlproto.CodeParse, e.Code == ctlproto.CodeExists:
 		return fifoBadRequest, e.Message
 	case e.Code == ctlproto.CodeBusy, e.Code == ctlproto.CodeUnavailable:
 		return fifoUnavailable, e.Message

@@ -18,7 +18,7 @@ func (d *Daemon) controlConfig() control.Config {
 	cfg := control.Config{
 		Log: d.log, Name: Name, Version: d.cfg.Version, Info: buildInfo(d.cfg.Version),
 		Local:  func(domain string) bool { return d.modules.Domain.Local([]byte(domain)) },
-		Usrloc: d.modules.Usrloc.Control(), Statistics: control.StatisticsFunc(d.statistics),
+		Usrloc: phones{d.modules.Usrloc.Control(), d.layer}, Statistics: control.StatisticsFunc(d.statistics),
 		Tm: counters{d.engine}, Sl: counters{d.engine}, Uac: uac{d.agent}, Requests: uac{d.agent},
 		Presence: &presence{
 			local: d.modules.Domain.Local, alias: d.modules.Alias.Resolve, online: d.modules.Usrloc.Table().Online, busy: d.modules.Dialog.Busy,

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ type Daemon struct {
 	inForce   inForce
 	agent     *ua.Agent
 	engine    *relay.Engine
+	level     slog.Level // of the log, where the script sets none
 	layer     *transport.Layer
 	resolver  *transport.Resolver
 	server    atomic.Pointer[control.Server]
@@ -77,6 +79,9 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{cfg: cfg, log: cfg.Log, served: make(chan error, 1)}
+	if cfg.Level != nil {
+		d.level = cfg.Level.Level()
+	}
 	err := d.start(ctx)
 	if err != nil {
 		d.undo()
@@ -113,7 +118,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.inForce.start = d.program
-	d.adopt(d.program.Globals())
+	d.adopt(d.program)
 	if err := d.adoptTLS(d.program.Globals()); err != nil {
 		return err
 	}
@@ -126,11 +131,13 @@ func (d *Daemon) start(ctx context.Context) error {
 	return d.serve()
 }
 
-// adopt applies what the script sets for the whole program.
-func (d *Daemon) adopt(g *script.Globals) {
-	if g.LogLevel != nil && d.cfg.Level != nil {
-		d.cfg.Level.Set(*g.LogLevel)
+// adopt applies what a script that comes into force sets for the whole program.
+func (d *Daemon) adopt(p *script.Program) {
+	g := p.Globals()
+	if d.cfg.Level != nil {
+		d.cfg.Level.Set(*cmp.Or(g.LogLevel, &d.level))
 	}
+	d.modules.Dialog.Narrow(p.Calls("dlg_manage"))
 	hosts := make([]string, len(g.Alias))
 	for i, name := range g.Alias {
 		host, _, err := net.SplitHostPort(name)
@@ -168,7 +175,7 @@ func (d *Daemon) bind(secret secret) error {
 		LocalDomain: d.modules.Domain.Local, UserAgent: ctd.UserAgent(d.agent),
 		Observer: d.modules.Ctd, Accountant: d.modules.Acc, Dialogs: d.modules.Dialog, Hooks: d.program, Log: d.log,
 		AcceptAliases: d.program.Globals().Streams.AcceptAliases, Gateway: d.gateways(), GatewaysKnown: d.modules.Calls.Dispatcher.Known, FlowFailed: d.modules.Registrar.FlowFailed,
-		Names: d.modules.Calls.Uac.Names(),
+		Refused: d.modules.Calls.Userblock.Refuses, Names: d.modules.Calls.Uac.Names(),
 	})
 	d.layer, err = transport.New(d.transportConfig(listen), guard{d.engine, d.modules.Nathelper.Answered, d.log}, d.log)
 	if err != nil {

@@ -6,20 +6,24 @@ import "net/netip"
 // of the tables dispatcher, address and trusted, as far as the script uses these. nil if it
 // uses none of them, so that a script without gateways pays nothing.
 func (d *Daemon) gateways() func(a netip.Addr) bool {
+	return d.listed(d.modules.Calls.Dispatcher.Gateway, d.modules.Guards.Permissions.Listed)
+}
+
+// knownGateways is gateways without those that nobody knows yet where their names lead, and of
+// the tables address and trusted only those that the operator trusts.
+func (d *Daemon) knownGateways() func(a netip.Addr) bool {
+	return d.listed(d.modules.Calls.Dispatcher.KnownGateway, d.modules.Guards.Permissions.Trusted)
+}
+
+// listed tells the hosts of the tables, of dispatcher's by gateway, of the others by permitted.
+func (d *Daemon) listed(gateway func(a netip.Addr, leadsTo func(uri []byte, a netip.Addr) bool) bool, permitted func(a netip.Addr) bool) func(a netip.Addr) bool {
 	gates, tables := d.modules.Calls.Dispatcher, d.modules.Guards.Permissions
 	for _, m := range d.program.Modules() {
 		if m == gates || m == tables {
-			return func(a netip.Addr) bool { return gates.Gateway(a, d.engine.LeadsTo) || tables.Listed(a) }
+			// Made once: a method value would be allocated for each question.
+			leadsTo := func(uri []byte, a netip.Addr) bool { return d.engine.LeadsTo(uri, a) }
+			return func(a netip.Addr) bool { return gateway(a, leadsTo) || permitted(a) }
 		}
 	}
 	return nil
-}
-
-// knownGateways is gateways without those that nobody knows yet where their names lead.
-func (d *Daemon) knownGateways() func(a netip.Addr) bool {
-	gateway, known := d.gateways(), d.modules.Calls.Dispatcher.Known
-	if gateway == nil {
-		return nil
-	}
-	return func(a netip.Addr) bool { return known() && gateway(a) }
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"seraph/proxy/internal/dns/dnstest"
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 	"seraph/sql/store"
@@ -66,5 +67,33 @@ func TestGatewaysOfTheScript(t *testing.T) {
 		if f == nil || f(netip.MustParseAddr("192.0.2.10")) {
 			t.Error("the embedded script knows no gateways, or too many")
 		}
+	}
+}
+
+// TestKnownGatewaysBesideANameless: while no name server tells where one gateway is, every host
+// may be one for calls, but those whose addresses stand in a table are no strangers to the table of
+// connections, and nobody else is let in as one.
+func TestKnownGatewaysBesideANameless(t *testing.T) {
+	server := dnstest.New(t)
+	server.Silence()
+	s := newStand(t, fmt.Sprintf("dns_server=%q\nloadmodule \"sl.so\"\nloadmodule \"dispatcher.so\"\nroute { sl_send_reply(\"404\", \"Not Found\"); }\n", server.Addr))
+	for _, uri := range []string{"sip:192.0.2.10", "sip:gw.test"} {
+		if err := s.db.Dispatcher.Add(t.Context(), store.Gateway{Set: 1, URI: uri}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.d.modules.Calls.Dispatcher.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	numbered, other := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("192.0.2.99")
+	if any := s.d.gateways(); !any(numbered) || !any(other) {
+		t.Error("a host that may be a gateway is none")
+	}
+	known := s.d.knownGateways()
+	if !known(numbered) {
+		t.Error("a gateway with a number is a stranger because another has a name")
+	}
+	if known(other) {
+		t.Error("a host that may be a gateway is let in as one")
 	}
 }

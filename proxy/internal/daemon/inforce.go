@@ -33,12 +33,22 @@ func (f *inForce) setLive(p script.Param) {
 
 func same(a, b script.Param) bool { return a.Module == b.Module && a.Name == b.Name }
 
-// waiting names what in p is not in force.
-func (f *inForce) waiting(p *script.Program, isLive func(script.Param) bool) []string {
+// started reports whether the router was started with a module.
+func (f *inForce) started(name string) bool {
+	return slices.ContainsFunc(f.start.Modules(), func(m module.Module) bool { return m.Name() == name })
+}
+
+// waiting names what in p is not in force, first the modules that work and that p leaves out.
+func (f *inForce) waiting(p *script.Program, live func(script.Param) (module.Param, bool)) []string {
 	var list []string
+	for _, m := range f.start.Modules() {
+		if hasWork(m) && !slices.ContainsFunc(p.Modules(), func(o module.Module) bool { return o.Name() == m.Name() }) {
+			list = append(list, "loadmodule "+m.Name())
+		}
+	}
 	since := p.Since(f.start)
 	for _, name := range since.Settings {
-		if !slices.Contains(live, name) {
+		if !slices.Contains(liveSettings, name) {
 			list = append(list, name)
 		}
 	}
@@ -49,12 +59,12 @@ func (f *inForce) waiting(p *script.Program, isLive func(script.Param) bool) []s
 	}
 	compare := func(c script.Changes, of func(module string) bool) {
 		for _, x := range c.Params {
-			if of(x.Module) && !isLive(x) {
+			if _, takes := live(x); of(x.Module) && !takes {
 				add(x)
 			}
 		}
 		for _, x := range c.Gone { // what it would be without the script, its module alone knows
-			if of(x.Module) {
+			if param, _ := live(x); of(x.Module) && param.Replace == nil {
 				add(x)
 			}
 		}

@@ -15,8 +15,8 @@ import (
 	"seraph/proxy/internal/script"
 )
 
-// live are the settings that a reload takes; max_while_loops is the script's own.
-var live = []string{"alias", "debug", "max_while_loops"}
+// liveSettings are the settings that a reload takes; max_while_loops is the script's own.
+var liveSettings = []string{"alias", "debug", "max_while_loops"}
 
 // ReloadScript reads the script again and lets later requests run through it. What is
 // under way goes on with the script that it began with. A script with problems, which
@@ -57,8 +57,8 @@ func (d *Daemon) tryReload() (waiting []string, err error) {
 	if err := d.take(p); err != nil {
 		return nil, err
 	}
-	waiting = d.inForce.waiting(p, d.isLive)
-	d.adopt(p.Globals())
+	waiting = d.inForce.waiting(p, d.liveParam)
+	d.adopt(p)
 	d.engine.SetHooks(p)
 	d.program = p
 	return waiting, nil
@@ -97,8 +97,7 @@ func hasWork(m module.Module) bool {
 func (d *Daemon) mayLoad(p *script.Program) error {
 	var names []string
 	for _, m := range p.Modules() {
-		mine := slices.IndexFunc(d.program.Modules(), func(o module.Module) bool { return o.Name() == m.Name() })
-		if mine < 0 && hasWork(m) {
+		if hasWork(m) && !d.inForce.started(m.Name()) {
 			names = append(names, m.Name())
 		}
 	}
@@ -111,29 +110,45 @@ func (d *Daemon) mayLoad(p *script.Program) error {
 // take applies what can change while the router works.
 func (d *Daemon) take(p *script.Program) error {
 	c := p.Since(d.program)
-	for _, m := range c.Loaded { // compiling has set its parameters
+	loaded := map[string]bool{}
+	for _, m := range c.Loaded {
+		if hasWork(m) {
+			continue // at work since the start: the script before this one had left it out
+		}
+		loaded[m.Name()] = true // compiling has set its parameters
 		d.inForce.loaded(m, p)
 	}
-	for _, x := range c.Params {
-		if slices.ContainsFunc(c.Loaded, func(m module.Module) bool { return m.Name() == x.Module }) {
+	for _, x := range append(c.Params, c.Gone...) {
+		if loaded[x.Module] {
 			continue
 		}
-		param, ok := d.liveParam(x)
-		if !ok {
-			continue
-		}
-		if err := param.Set(x.Text, x.Num); err != nil {
+		if err := d.takeParam(x, p); err != nil {
 			return fmt.Errorf("parameter %s of %s: %w", x.Name, x.Module, err)
 		}
-		d.inForce.setLive(x)
 	}
 	return nil
 }
 
-// isLive reports whether a module takes a parameter while it works.
-func (d *Daemon) isLive(p script.Param) bool {
-	_, ok := d.liveParam(p)
-	return ok
+// takeParam applies a parameter that differs, if its module takes it while it works.
+func (d *Daemon) takeParam(x script.Param, p *script.Program) error {
+	param, ok := d.liveParam(x)
+	if !ok {
+		return nil
+	}
+	if param.Replace != nil {
+		var values []string
+		for _, y := range p.Params() {
+			if same(x, y) {
+				values = append(values, y.Text)
+			}
+		}
+		return param.Replace(values)
+	}
+	if !slices.ContainsFunc(p.Params(), func(y script.Param) bool { return same(x, y) }) {
+		return nil // what it would be without the script, its module alone knows
+	}
+	d.inForce.setLive(x)
+	return param.Set(x.Text, x.Num)
 }
 
 // liveParam finds a parameter that may change while its module works.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/deploy"
 	"seraph/proxy/internal/control"
 	"seraph/proxy/internal/sip"
 )
@@ -389,5 +390,118 @@ func TestReloadUnderLoad(t *testing.T) {
 		default:
 		}
 		seen[answering(alice, fmt.Sprintf("load-%d", i))]++
+	}
+}
+
+// TestReloadTakesModuleBack: a module of the start that a reload leaves out, a line commented out
+// by mistake, works on and is named; the script of before is taken again.
+func TestReloadTakesModuleBack(t *testing.T) {
+	const pike = "loadmodule \"pike.so\"\nmodparam(\"pike\", \"reqs_density_per_unit\", 30)"
+	s := newStand(t, strings.NewReplacer("%NAME%", "old", "%SETTINGS%", pike).Replace(reloadScript))
+	p := s.phone("alice")
+	for i, x := range []struct{ settings, waiting string }{
+		{"", "loadmodule pike, pike.reqs_density_per_unit"},
+		{pike, ""},
+		{"", "loadmodule pike, pike.reqs_density_per_unit"},
+		{strings.Replace(pike, "30", "20", 1), ""},
+		{pike + "\nmodparam(\"pike\", \"remove_latency\", 10)", "pike.remove_latency"},
+	} {
+		name := fmt.Sprintf("script-%d", i)
+		s.write(name, x.settings)
+		waiting, err := s.d.ReloadScript()
+		if got := strings.Join(waiting, ", "); err != nil || got != x.waiting {
+			t.Errorf("%d: waiting are %q, error %v", i, got, err)
+		}
+		if got := answering(p, name); got != name {
+			t.Errorf("%d: the script in force is %q", i, got)
+		}
+	}
+}
+
+// TestReloadOfPipes: of a parameter that stands several times each change is in force, and what
+// is not there any more is gone.
+func TestReloadOfPipes(t *testing.T) {
+	const load = "loadmodule \"ratelimit.so\"\n"
+	pipe := func(value string) string { return fmt.Sprintf("modparam(\"ratelimit\", \"pipe\", %q)\n", value) }
+	s := newStand(t, strings.NewReplacer("%NAME%", "old", "%SETTINGS%", load+pipe("0:TAILDROP:100")+pipe("1:TAILDROP:200")).Replace(reloadScript))
+	for _, x := range []struct{ settings, want string }{
+		{load + pipe("0:TAILDROP:5") + pipe("1:TAILDROP:200"), "0:5 1:200"},
+		{load + pipe("1:RED:7"), "1:7"},
+		{load, ""},
+		{load + pipe("3:TAILDROP:1") + pipe("0:TAILDROP:9"), "0:9 3:1"},
+		{load + pipe("0:TAILDROP:100") + pipe("1:TAILDROP:200"), "0:100 1:200"},
+	} {
+		s.write("new", x.settings)
+		waiting, err := s.d.ReloadScript()
+		if err != nil || len(waiting) > 0 {
+			t.Errorf("%s: waiting are %q, error %v", x.settings, waiting, err)
+		}
+		var got []string
+		for _, p := range s.d.modules.Guards.Ratelimit.Pipes() {
+			got = append(got, fmt.Sprintf("%d:%d", p.ID, p.Limit))
+		}
+		if strings.Join(got, " ") != x.want {
+			t.Errorf("%s: the pipes are %q, want %s", x.settings, got, x.want)
+		}
+	}
+	s.write("bad", load+pipe("0:TAILDROP:1")+pipe("1:NETWORK:7"))
+	if _, err := s.d.ReloadScript(); err == nil {
+		t.Error("a pipe of an unknown algorithm is taken")
+	}
+	if p := s.d.modules.Guards.Ratelimit.Pipes(); p[0].Limit != 100 {
+		t.Errorf("a script that is refused has changed pipe 0 to %d", p[0].Limit)
+	}
+}
+
+// TestReloadOfDebug: without debug the log has the level of the command line again.
+func TestReloadOfDebug(t *testing.T) {
+	s := newReloadStand(t)
+	s.d.cfg.Level = new(slog.LevelVar)
+	for _, x := range []struct {
+		settings string
+		want     slog.Level
+	}{{"debug=0", slog.LevelError}, {"", slog.LevelInfo}, {"debug=4", slog.LevelDebug}, {"", slog.LevelInfo}} {
+		s.write("new", x.settings)
+		if _, err := s.d.ReloadScript(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.d.cfg.Level.Level(); got != x.want {
+			t.Errorf("%q: the level is %v, want %v", x.settings, got, x.want)
+		}
+	}
+}
+
+// TestReloadOfManaged: dlg_manage that a reload brings into some corner of the script and the next
+// one takes out again leaves calls listed as before.
+func TestReloadOfManaged(t *testing.T) {
+	s := newStand(t, deploy.Script(), "alice", "bob")
+	alice, bob := s.phone("alice"), s.phone("bob")
+	alice.register()
+	bob.register()
+	managed := strings.Replace(deploy.Script(), "\nroute {", "\nroute {\n\tif ($rU == \"nobody\") dlg_manage();\n", 1)
+	for _, x := range []struct {
+		name, text string
+		listed     int
+	}{{"at first", deploy.Script(), 1}, {"narrowed", managed, 0}, {"taken back", deploy.Script(), 1}} {
+		if err := os.WriteFile(s.cfg.Script, []byte(x.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.d.ReloadScript(); err != nil {
+			t.Fatal(err)
+		}
+		id := strings.ReplaceAll(x.name, " ", "-")
+		alice.start("INVITE", "sip:bob@"+testDomain, id, "")
+		bob.answer(bob.expect("INVITE "), 200)
+		alice.expect("SIP/2.0 200")
+		listed := 0
+		s.d.modules.Dialog.List(func(d ctlproto.Dialog) bool {
+			if d.CallID == id {
+				listed++
+			}
+			return true
+		})
+		if listed != x.listed {
+			t.Errorf("%s: %d calls are listed, want %d", x.name, listed, x.listed)
+		}
 	}
 }

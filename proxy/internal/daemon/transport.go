@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	"seraph/proxy/internal/control"
 	"seraph/proxy/internal/script"
 	"seraph/proxy/internal/transport"
 )
@@ -18,8 +20,34 @@ func (d *Daemon) transportConfig(listen []transport.Listen) transport.Config {
 		MaxConns: d.connections(len(listen)), ConnectTimeout: g.Streams.ConnectTimeout,
 		WriteTimeout: g.Streams.SendTimeout, IdleTimeout: g.Streams.Lifetime,
 		MaxConnsPerSource: g.Streams.MaxPerSource, MaxHandshakesPerSource: d.modules.TLS.HandshakesPerSource(),
-		StrangerTimeout: g.Streams.StrangerLifetime, Trusted: d.modules.Guards.Permissions.Listed, Gateway: d.knownGateways(), Needed: d.flows,
+		StrangerTimeout: g.Streams.StrangerLifetime, Trusted: d.modules.Guards.Permissions.Trusted, Gateway: d.knownGateways(), Needed: d.flows,
+		MaxProven: d.provenConnections(),
 	}
+}
+
+// provenConnections is over how many connections one user stays proven: 32, or twice as many as he
+// may have contacts, since a phone that has lost its connection leaves a dead one behind.
+func (d *Daemon) provenConnections() int {
+	const least, unbounded = 32, 2000
+	contacts := d.modules.Registrar.MaxContacts()
+	if contacts == 0 {
+		return unbounded
+	}
+	return max(least, 2*contacts)
+}
+
+// phones is the location table of the control socket: whose phones are taken off has to prove
+// anew who he is, over each connection.
+type phones struct {
+	control.Usrloc
+	layer *transport.Layer
+}
+
+// Remove implements control.Usrloc.
+func (p phones) Remove(ctx context.Context, address string) (bool, error) {
+	found, err := p.Usrloc.Remove(ctx, address)
+	p.layer.Disprove([]byte(address))
+	return found, err
 }
 
 // flows yields the flows that dialogs and transactions go by.

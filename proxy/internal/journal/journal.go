@@ -126,6 +126,16 @@ func parseName(name string) (uint64, bool) {
 // appended later. Its author was told that it failed, and so has tried again, which
 // then overrides it, or has given up.
 func (j *Journal) Append(payloads [][]byte) (segment uint64, err error) {
+	return j.append(payloads, j.most)
+}
+
+// AppendAgain is Append for records that say again what is in older segments, which are dropped for it. To
+// make room in a full journal it may take an eighth of its bound more until then.
+func (j *Journal) AppendAgain(payloads [][]byte) (segment uint64, err error) {
+	return j.append(payloads, j.most+j.most/8)
+}
+
+func (j *Journal) append(payloads [][]byte, most int64) (segment uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	b, number := j.buf[:0], j.record
@@ -139,7 +149,7 @@ func (j *Journal) Append(payloads [][]byte) (segment uint64, err error) {
 	if j.buf = b; cap(b) > MinSize {
 		j.buf = nil
 	}
-	if j.total()+int64(len(b)) > j.most {
+	if j.total()+int64(len(b)) > most {
 		return 0, ErrFull
 	}
 	j.takeBack()

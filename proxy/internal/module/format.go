@@ -1,6 +1,9 @@
 package module
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // MaxText bounds a text that a script puts together, in bytes.
 const MaxText = 8192
@@ -162,6 +165,21 @@ func (f *Format) Line(c *Ctx) []byte {
 		return nil
 	}
 	return c.Keep(c.lines[i])
+}
+
+// Pieces are the format's texts, and for each variable between them a format of it alone.
+func (f *Format) Pieces() iter.Seq2[string, *Format] {
+	return func(yield func(string, *Format) bool) {
+		for _, p := range f.parts {
+			var v *Format
+			if p.v != nil {
+				v = &Format{parts: []part{p}}
+			}
+			if !yield(p.text, v) {
+				return
+			}
+		}
+	}
 }
 
 // Sample is the text with mark in the place of each variable, for checks of what

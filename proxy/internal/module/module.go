@@ -50,9 +50,15 @@ type Param struct {
 	Secret bool
 	// Idle says why the value has no effect, where it has none: whoever sets it is told.
 	Idle string
+	// Told says what whoever sets this value should know, "" for nothing: where it means
+	// something else than in SER or Kamailio. nil where no value does.
+	Told func(str string, num int) string
 	// Live says that Set may be called while the module works, so that a reload of
 	// the script takes the change. All others take it at the next start.
 	Live bool
+	// Replace is, of a Live parameter that may stand several times, what a reload calls in place
+	// of Set: with all values of the new script, none if it has none any more.
+	Replace func(values []string) error
 }
 
 // Routes is a set of the kinds of route blocks.

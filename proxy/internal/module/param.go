@@ -63,13 +63,16 @@ func DBURLParam(to *string) Param {
 		}}
 }
 
-// UseDomainParam is use_domain, which can only be 1; why says what has a domain here.
+// UseDomainParam is use_domain: SER and Kamailio know a user by his name alone where it is 0,
+// and that is not to be had here. why says what has a domain.
 func UseDomainParam(why string) Param {
-	return Param{Name: "use_domain", Kind: Int, Doc: "taken if 1: " + why,
-		Set: func(_ string, n int) error {
-			if n != 1 {
-				return fmt.Errorf("use_domain can only be 1: %s", why)
-			}
-			return nil
-		}}
+	var domains bool
+	p := SwitchParam("use_domain", &domains, "1; 0 is taken and changes nothing: "+why)
+	p.Told = func(_ string, n int) string {
+		if n != 0 {
+			return ""
+		}
+		return "0 is the same as 1: " + why
+	}
+	return p
 }

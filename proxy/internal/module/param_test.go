@@ -51,10 +51,12 @@ func TestDatabaseParams(t *testing.T) {
 	if err := db.Set("", 0); err == nil || err.Error() != "db_url is empty" || url == "" {
 		t.Errorf("an empty db_url: %v", err)
 	}
-	if err := domain.Set("", 1); err != nil {
-		t.Error(err)
+	for n, told := range map[int]string{1: "", 0: "0 is the same as 1: an alias is a user name in a domain"} {
+		if err := domain.Set("", n); err != nil || domain.Told("", n) != told {
+			t.Errorf("use_domain %d: %v, %q", n, err, domain.Told("", n))
+		}
 	}
-	if err := domain.Set("", 0); err == nil || err.Error() != "use_domain can only be 1: an alias is a user name in a domain" {
-		t.Errorf("use_domain 0: %v", err)
+	if err := domain.Set("", 2); err == nil || err.Error() != "use_domain must be 0 or 1, not 2" {
+		t.Errorf("use_domain 2: %v", err)
 	}
 }

@@ -111,6 +111,16 @@ func TestLine(t *testing.T) {
 	if got := string(f.Line(c)); got != "X: one   two three\r\n" {
 		t.Errorf("%q", got)
 	}
+	var pieces []string
+	for text, v := range f.Pieces() {
+		if v != nil {
+			text = "(" + string(v.AppendLine(nil, c)) + ")"
+		}
+		pieces = append(pieces, text)
+	}
+	if got := strings.Join(pieces, "|"); got != "X: |(one   two three)|\r\n" {
+		t.Errorf("pieces %q", got)
+	}
 }
 
 // TestVariablesOfMessage: every variable gives a value or none for a request, a response

@@ -100,7 +100,10 @@ func New(cfg Config) *Set {
 		Tm:     tm.New(tm.Config{}),
 		TLS:    tlsmod.New(tlsmod.Config{Log: cfg.Log, Sockets: cfg.Sockets}), WebSocket: websocket.New(),
 	}
-	s.Acc = acc.New(accounting(cfg, func(callID, fromTag, toTag []byte) bool { return s.Dialog.Closes(callID, fromTag, toTag) }))
+	s.Acc = acc.New(accounting(cfg, acc.Config{
+		Closes: func(callID, fromTag, toTag []byte) bool { return s.Dialog.Closes(callID, fromTag, toTag) },
+		Holds:  func(callID, fromTag, toTag []byte) bool { return s.Dialog.Holds(callID, fromTag, toTag) },
+	}))
 	s.Usrloc = usrloc.New(usrloc.Config{Store: locations(cfg.DB), Now: cfg.Now, Log: cfg.Log, Publish: cfg.Publish,
 		Wanted: cfg.Wanted, Sockets: cfg.Sockets, ServerID: cfg.ServerID, Journal: cfg.Journal, Released: func(aor string) { s.Msilo.Released(aor) }})
 	s.Msilo = msilo.New(msilo.Config{Silo: silo(cfg.DB), Sender: cfg.Agent, Locations: s.Usrloc.Table(), Alias: s.Alias.Resolve,
@@ -151,8 +154,9 @@ func silo(db *store.DB) msilo.Silo {
 	return db.Silo
 }
 
-func accounting(cfg Config, closes func(callID, fromTag, toTag []byte) bool) acc.Config {
-	c := acc.Config{Closes: closes, Publish: cfg.Publish, Wanted: cfg.Wanted, Now: cfg.Now, Log: cfg.Log}
+// accounting is c, which knows the table of dialogs, with all else that the accounts need.
+func accounting(cfg Config, c acc.Config) acc.Config {
+	c.Publish, c.Wanted, c.Now, c.Log = cfg.Publish, cfg.Wanted, cfg.Now, cfg.Log
 	if cfg.DB == nil {
 		return c
 	}

@@ -70,8 +70,10 @@ func (c *Call) Forwarders(yield func(callee []byte) bool) {
 // next is the callee.
 func (r *Request) Forwarded() { r.forwarded = true }
 
-// Seek notes that lookup looks for an address.
+// Seek notes that lookup looks for an address. Where the request is within a dialog and was judged by
+// whom lookup had looked for before, what it finds for another one is not the other end's.
 func (r *Request) Seek(address []byte) {
+	r.astray = r.astray || r.bounds.set && !bytes.Equal(address, r.Callee)
 	if r.Callee == nil || r.forwarded {
 		r.Callee, r.forwarded = r.Keep(address), false
 	}
@@ -82,6 +84,10 @@ func (c *Call) Flags() uint32 { return c.flags }
 
 // Auth is who sent the request, empty if he has not shown that.
 func (c *Call) Auth() Identity { return c.auth }
+
+// RecordRouted reports whether an INVITE that was sent on bore our Record-Route, as those of the router's own user agent
+// always do.
+func (c *Call) RecordRouted() bool { return c.recordRouted || c.local != nil }
 
 // Relayed reports whether the request was sent on.
 func (c *Call) Relayed() bool { return c.relayed }

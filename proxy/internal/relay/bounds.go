@@ -1,20 +1,31 @@
 package relay
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 )
 
-// Reach is where a request within a dialog may be sent: anywhere, because the dialog table
-// knows who sends it and that it goes to the other end; or only to the hosts where the
-// request that began the dialog came from and went to, and to those where the other end was
-// seen. A gateway is reached only by a dialog that began there, or at another gateway.
+// Reach is where a request within a dialog may be sent: to what the other end has named, or to
+// its phones, wherever that is, because the dialog table knows who sends it; and to the hosts
+// where the request that began the dialog came from and went to, and to those where the other end
+// was seen. A gateway is reached only by a dialog that began there, or at another gateway.
 type Reach struct {
+	// Anywhere says that the table holds the dialog to no host.
 	Anywhere bool
+	// Named says that the request may go where it says itself, which the other end has named; not
+	// where the script sends it instead.
+	Named bool
+	// Phones says that it may go to the phones that lookup has found: they are the other end's.
+	Phones bool
+	// SentBack says that it is what another router has got from here and sends to the other end:
+	// its answers tell of the dialog where they have come to the first pass.
+	SentBack bool
 	// Known says that the table knows the dialog. That the Route names a gateway does not count
 	// then: the Route may be that of another dialog with the same Call-ID and From tag.
 	Known bool
@@ -86,21 +97,70 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 	return m != 0 && m == b.far
 }
 
-// bind keeps the way of a request within its bounds, and what lookup has found, too: whose
-// phone that is, Dialogs.Within has judged.
-func (r *Request) bind(w *way) error {
+// bind keeps the way to a target within the bounds of the request's dialog. Every target is held to
+// them as it is about to be sent to: branch and failure routes may have made another one of it.
+func (r *Request) bind(t *Target, w *way) error {
 	if !r.bounds.set {
 		return nil
 	}
-	for !r.bounds.allows(r.Engine, w.flow.Remote.Addr()) {
+	held := r.bounds
+	held.reach.Anywhere = r.isFree(t)
+	for !held.allows(r.Engine, w.flow.Remote.Addr()) {
 		if w.left() == 0 || w.advance(r.Engine, r.From.Socket) != nil {
 			return ErrNoDialog
 		}
 	}
 	w.only(w.next, func(hop transport.Hop) bool { // else the places after it are not asked for
-		return r.bounds.reach.Anywhere && r.bounds.allows(r.Engine, hop.Addr.Addr())
+		return held.reach.Anywhere && held.allows(r.Engine, hop.Addr.Addr())
 	})
 	return nil
+}
+
+// isFree reports whether a target leads to the other end of the dialog wherever that is, and not only
+// where it was seen: by the other end's own word, or as one of its phones.
+func (r *Request) isFree(t *Target) bool {
+	switch reach := &r.bounds.reach; {
+	case reach.Anywhere:
+		return true
+	case t.Phone:
+		return !r.astray && (reach.Phones || reach.Named && r.seal.Kind.known()) || r.wasSentTo(t)
+	default:
+		return reach.Named && r.saysItself(t) || r.wasSentTo(t)
+	}
+}
+
+// saysItself reports whether a target is where the request itself leads: on the flow that a Route of
+// ours names, along the rest of its Route, or to its Request-URI. The script has changed nothing, or the
+// transport alone.
+func (r *Request) saysItself(t *Target) bool {
+	switch {
+	case !t.Flow.IsZero():
+		return t.Flow == r.routeFlow
+	case r.nextRoute != nil:
+		return true
+	}
+	return bytes.Equal(t.URI, r.Msg.RequestURI()) && (t.Next == nil || t.NextOf == NextRelay && onHost(t.Next, t.URI))
+}
+
+// onHost reports whether a next hop is the place that a URI names, over some transport.
+func onHost(next, uri []byte) bool {
+	var a, b sip.URI
+	if sip.ParseURI(next, &a) != nil || sip.ParseURI(uri, &b) != nil {
+		return false
+	}
+	host := b.Host
+	if m, ok := b.Param("maddr"); ok && len(m) > 0 {
+		host = m
+	}
+	return bytes.EqualFold(a.Host, host) && a.Port == b.Port
+}
+
+// wasSentTo reports whether a target of a failure route is a place that the request was sent to
+// before, which was judged then: a challenge is answered there.
+func (r *Request) wasSentTo(t *Target) bool {
+	return r.route == inFailure && !t.Flow.IsZero() && r.ofCall(func(c *Call) bool {
+		return slices.ContainsFunc(c.branches, func(b *Branch) bool { return b.client.Flow() == t.Flow && bytes.Equal(b.uri, t.URI) })
+	})
 }
 
 // isGateway reports whether a host takes calls from us without asking who makes them.

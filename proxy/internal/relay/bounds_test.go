@@ -99,7 +99,7 @@ func TestOpenBounds(t *testing.T) {
 	for i, a := range []netip.Addr{phone, gateway, addr("203.0.113.1"), other} {
 		w.hops[i].Addr = netip.AddrPortFrom(a, 5060)
 	}
-	if err := r.bind(w); err != nil || w.left() != 1 || w.hops[w.next].Addr.Addr() != addr("203.0.113.1") {
+	if err := r.bind(&Target{}, w); err != nil || w.left() != 1 || w.hops[w.next].Addr.Addr() != addr("203.0.113.1") {
 		t.Errorf("%d places are left: %v %v", w.left(), w.hops[:4], err)
 	}
 }
@@ -111,7 +111,7 @@ func TestFoundIsBound(t *testing.T) {
 	caller, callee, other := addr("192.0.2.7"), addr("192.0.2.8"), addr("192.0.2.9")
 	r := &Request{Engine: e, Found: true, bounds: bounds{set: true, near: e.mark(caller), far: e.mark(callee)}}
 	for a, want := range map[netip.Addr]bool{caller: false, callee: true, other: false} {
-		if err := r.bind(&way{flow: transport.Flow{Remote: netip.AddrPortFrom(a, 5060)}}); err == nil != want {
+		if err := r.bind(&Target{Phone: true}, &way{flow: transport.Flow{Remote: netip.AddrPortFrom(a, 5060)}}); err == nil != want {
 			t.Errorf("%s: %v", a, err)
 		}
 	}

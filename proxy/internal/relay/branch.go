@@ -17,12 +17,8 @@ type Branch struct {
 	client txn.Client
 	timerC txn.Timer
 
-	fr, frInv  time.Duration // how long it may be silent, and ring; 0 for the general ones
-	spare      *spareWay     // nil until DNS has found a place
-	group      uint32        // the phone's, where it has more flows
-	phone      bool          // it leads to one: Target.Phone
-	names      *ownNames     // renamed headers and parameters of its own; nil for most branches
-	callee     []byte        // the call's, when it was sent
+	course
+	spare      *spareWay // nil until DNS has found a place
 	cancelling bool
 	heard      bool // a provisional response has come
 	rang       bool // … and it was not 100, which says nothing of the phone
@@ -31,9 +27,6 @@ type Branch struct {
 	isBest     bool
 	status     uint16 // the final one that it was answered with, no 2xx; else 0
 	timedOut   bool   // it got no answer in time, and was not given up before
-	flags      uint32 // Target.Flags, and what reply routes made of them
-	uri        []byte // the Request-URI that it was sent with
-	hop        []byte // the URI that it was sent to, empty where that is uri
 	reason     []byte
 	challenges []byte      // of a 401 or 407, as header lines
 	redirect   *txn.Buffer // a 3xx as received, where a failure route may follow it
@@ -49,13 +42,12 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 	b := e.branches.Take()
 	b.call = c
 	b.cancelling, b.heard, b.rang, b.rangOut, b.late, b.isBest = false, false, false, false, false, false
-	b.status, b.timedOut, b.flags = 0, false, 0
-	b.fr, b.frInv, b.group, b.phone, b.names = 0, 0, 0, false, nil
-	b.callee = nil
+	b.status, b.timedOut = 0, false
+	b.begin(&course{})
 	if b.spare != nil {
 		b.spare.at = transport.Hop{}
 	}
-	b.uri, b.hop, b.reason, b.challenges = b.uri[:0], b.hop[:0], b.reason[:0], b.challenges[:0]
+	b.reason, b.challenges = b.reason[:0], b.challenges[:0]
 	b.timerC.Init(&c.Cell, b)
 	return b
 }
@@ -89,7 +81,7 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 		if c.answered && (c.method != sip.INVITE || c.server.Status() >= 300) {
 			return // too late: something else was answered, and the observer told of it
 		}
-		c.noteRegistered(m.Status)
+		c.noteRegistered(m)
 		c.callee = b.callee
 		c.forward(b, m, from, w)
 		c.cancelBranches(w, elsewhere)

@@ -37,9 +37,12 @@ type Call struct {
 	recordRouted       bool
 	inDialog           bool
 	byInitiator        bool
+	nextAt             uint8  // see Request.nextAt; 0 where it does not go along a Route within a dialog
 	seal               Seal   // of the Route of a request within a dialog
 	bounds             bounds // of the same
 	forceRPort         bool
+	noConnect          bool // see Request.ForwardNoConnect
+	noConnectBack      bool // see Request.ReplyNoConnect
 	secured            bool // it must not leave TLS; see Request.Secure
 
 	tracked  bool // the dialog table knows the INVITE
@@ -98,8 +101,9 @@ func (r *Request) NewTransaction() error {
 	r.stamp()
 	c := e.takeCall()
 	e.txns.Init(&c.Cell, r.key.Hash(), c)
+	e.txns.Identify(&c.Cell, r.Msg)
 	c.from, c.local, c.method = r.From, r.Local, r.Msg.Method
-	c.forceRPort = r.forceRPort
+	c.forceRPort, c.noConnect, c.noConnectBack = r.forceRPort, r.noConnect, r.noConnectBack
 	c.hooks = r.routed()
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
 	c.began = r.now()
@@ -308,10 +312,11 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	}
 	r.reset(w, &r.own, c.from)
 	r.own.Restore(&c.edits)
-	r.stamped, r.forceRPort = true, c.forceRPort
+	r.stamped, r.forceRPort, r.noConnect = true, c.forceRPort, c.noConnect
 	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
 	r.RecordRouted, r.InDialog, r.bounds = c.recordRouted, c.inDialog, c.bounds
 	r.seal, r.byInitiator, r.secured = c.seal, c.byInitiator, c.secured
+	r.goAlong(c.nextAt)
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
@@ -448,7 +453,8 @@ func (e *Engine) takeCall() *Call {
 	}
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort, c.secured = false, false, false, false
-	c.seal, c.byInitiator = Seal{}, false
+	c.seal, c.byInitiator, c.nextAt = Seal{}, false, 0
+	c.noConnect, c.noConnectBack = false, false
 	c.tracked, c.managed, c.tagCount, c.bounds = false, false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.round = 0, 0, 0, round{}
 	c.flows = nil

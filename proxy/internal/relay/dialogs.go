@@ -75,11 +75,6 @@ func (k SealKind) known() bool { return k == SealTracked || k == SealUntracked |
 // dialog; the zero Seal before.
 func (r *Request) Seal() Seal { return r.seal }
 
-// Diverted reports whether the request is within a dialog by its tags alone, without a Route of
-// ours, and goes where the script has chosen: what its sender has written as its Request-URI then says
-// nothing of where it goes.
-func (r *Request) Diverted() bool { return r.diverted }
-
 // NextRoute is the Route after ours, a URI; nil if the request goes to its
 // Request-URI.
 func (r *Request) NextRoute() []byte { return r.nextRoute }
@@ -246,7 +241,7 @@ func (c *Call) noteReply(b *Branch, m *sip.Message, from transport.Flow, opens b
 		} else if to, err := m.To(); m.Status >= 200 && err == nil && len(to.Tag) == 0 {
 			d.Over(c, m.Status) // no dialog can come of that
 		}
-	case c.inDialog && m.Status >= 200:
+	case c.inDialog && m.Status >= 200 && !c.bounds.reach.SentBack:
 		d.Replied(c, b, m, from)
 	}
 }
@@ -278,7 +273,7 @@ func (c *Call) newTag(m *sip.Message) bool {
 // noteOver tells the dialog table of a final reply that is no 2xx, or of the end
 // without one.
 func (c *Call) noteOver(status int) {
-	if d := c.engine.cfg.Dialogs; d != nil && !c.answered && (c.tracked || c.inDialog) {
+	if d := c.engine.cfg.Dialogs; d != nil && !c.answered && (c.tracked || c.inDialog && !c.bounds.reach.SentBack) {
 		d.Over(c, status)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seraph/proxy/internal/seldom"
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/txn"
@@ -84,6 +85,9 @@ type Config struct {
 	// GatewaysKnown is false as long as Gateway takes every host for one, because nobody
 	// knows where some gateway's name leads; nil for always true.
 	GatewaysKnown func() bool
+	// Refused reports whether somebody whose phone is at a place refuses a request that goes
+	// there without having been looked up: see Request.HeedPhones. nil for nobody.
+	Refused func(r *Request, place netip.AddrPort) bool
 	// Names says how renamed headers are kept in our Record-Route.
 	Names Names
 	Hooks Hooks
@@ -120,6 +124,7 @@ type Engine struct {
 	failures chan struct{} // a place for each failure route on a goroutine of its own
 
 	strandedReplies strandedReplies
+	foreignTold     seldom.Gate // of answers that are to no request of ours
 
 	stats Stats
 }
@@ -144,7 +149,7 @@ func New(cfg Config) *Engine {
 	}
 	cfg.Names = cfg.Names.withDefaults()
 	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed(), sourceWaits: maxSourceWaits}
-	cfg.Txn.Fault, cfg.Txn.Idle = e.fault, e.trim
+	cfg.Txn.Fault, cfg.Txn.Idle, cfg.Txn.Foreign = e.fault, e.trim, e.foreign
 	cfg.Txn.Memory = e.withMemory(cfg.Txn.Memory)
 	e.txns = txn.New(cfg.Txn)
 	e.failures = make(chan struct{}, maxFailures)

@@ -21,10 +21,12 @@ const (
 type spareWay struct {
 	at     transport.Hop // where it was sent if DNS found that, else the zero Hop
 	domain string        // whom the peer of a TLS connection has to speak for
-	rest   int           // where, in again, what follows our Via and Record-Route begins
-	again  *txn.Buffer   // the request as written; nil where no place is left
-	n      int
-	hops   [transport.MaxHops]transport.Hop
+	// noConnect says that no connection is opened for it.
+	noConnect bool
+	rest      int         // where, in again, what follows our Via and Record-Route begins
+	again     *txn.Buffer // the request as written; nil where no place is left
+	n         int
+	hops      [transport.MaxHops]transport.Hop
 }
 
 // drop gives the memory back; nil is allowed.
@@ -56,7 +58,7 @@ func (r *Request) launch(b *Branch, t *Target, w *way) error {
 				b.spare.at, b.spare.domain = w.at, w.domain
 			}
 			if w.left() > 0 {
-				b.spare.again, b.spare.rest = e.txns.Buffers.Copy(r.scratch), r.rest
+				b.spare.again, b.spare.rest, b.spare.noConnect = e.txns.Buffers.Copy(r.scratch), r.rest, w.noConnect
 				b.spare.n = copy(b.spare.hops[:], w.hops[w.next:w.n])
 			}
 			return nil
@@ -76,7 +78,7 @@ func (r *Request) launch(b *Branch, t *Target, w *way) error {
 // overTCP makes a large request go over TCP (RFC 3261 §18.1.1); the datagram stays what
 // is tried after it, because the host may not listen there.
 func (r *Request) overTCP(w *way) bool {
-	f, err := r.Engine.layer.FlowTo(transport.TCP, w.at.Addr, r.From.Socket)
+	f, err := r.Engine.flowTo(transport.TCP, w.at.Addr, r.From.Socket, "", w.noConnect)
 	if err != nil || w.next == 0 {
 		return false
 	}
@@ -136,7 +138,7 @@ func (b *Branch) block() {
 func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	c, s := b.call, b.spare
 	e := c.engine
-	f, err := e.layer.FlowToDomain(hop.Proto, hop.Addr, c.from.Socket, s.domain)
+	f, err := e.flowTo(hop.Proto, hop.Addr, c.from.Socket, s.domain, s.noConnect)
 	if err != nil {
 		return false
 	}
@@ -154,8 +156,7 @@ func (r *Request) resend(b *Branch, hop transport.Hop, out txn.Out) bool {
 	if n.client.Start(c.method, f, r.scratch, out) != nil {
 		return false
 	}
-	n.fr, n.frInv, n.group, n.phone, n.flags, n.names, n.callee = b.fr, b.frInv, b.group, b.phone, b.flags, b.names, b.callee
-	n.uri, n.hop = append(n.uri, b.uri...), append(n.hop, b.hop...)
+	n.begin(&b.course)
 	n.spare, b.spare = s, n.spare
 	s.at = hop
 	if s.n == 0 {

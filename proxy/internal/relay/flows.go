@@ -87,25 +87,26 @@ func (b *Branch) otherFlow(out txn.Out) bool {
 		}
 		t := c.flows[i]
 		c.flows = slices.Delete(c.flows, i, i+1)
-		if r.onFlow(&t, out) {
-			c.branches[len(c.branches)-1].callee = b.callee
+		if r.onFlow(&t, b.callee, out) {
 			return true
 		}
 	}
 }
 
-// onFlow sends the request on a flow; false if that is not possible at once.
-func (r *Request) onFlow(t *Target, out txn.Out) bool {
+// onFlow sends the request, for whom it was sent before, on a flow; false if that is not possible
+// at once.
+func (r *Request) onFlow(t *Target, callee []byte, out txn.Out) bool {
 	c := r.Call
 	w := &r.ways[0]
-	if !r.reachable(t) || r.reach(t, w) != nil || r.bind(w) != nil {
+	if !r.reachable(t) || r.reach(t, w) != nil || r.bind(t, w) != nil {
 		return false
 	}
 	n := r.Engine.takeBranch(c)
 	c.branches = append(c.branches, n)
 	c.retries++
-	n.fr, n.frInv, n.group, n.phone, n.flags = c.fr, c.frInv, t.Group, t.Phone, t.Flags
-	n.uri, n.hop = append(n.uri, t.URI...), append(n.hop, r.hopOf(t)...)
+	on := r.courseTo(t)
+	on.callee = callee
+	n.begin(&on)
 	id := n.client.Prepare(r.Engine.txns, &c.Cell, n)
 	r.scratch = r.appendBranch(r.scratch[:0], t, w.flow, txn.StatefulMark, id)
 	if n.client.Start(c.method, w.flow, r.scratch, out) != nil {

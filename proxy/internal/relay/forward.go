@@ -111,7 +111,7 @@ func (r *Request) reachAll() (n int, err error) {
 		}
 		e := r.reach(r.target(i), w)
 		if e == nil {
-			e = r.bind(w)
+			e = r.bind(r.target(i), w)
 		}
 		if e != nil {
 			w.flow, err = transport.Flow{}, e
@@ -146,6 +146,9 @@ func (r *Request) freeze(c *Call) {
 	}
 	c.recordRouted, c.inDialog, c.bounds = r.RecordRouted, r.InDialog, r.bounds
 	c.seal, c.byInitiator, c.secured = r.seal, r.byInitiator, r.secured
+	if c.nextAt = 0; r.InDialog && r.nextRoute != nil {
+		c.nextAt = r.nextAt
+	}
 	c.fr, c.frInv = r.fr, r.frInv
 	c.keepFlows(r)
 	c.keepNames(r)
@@ -174,12 +177,11 @@ func (r *Request) start(c *Call) error {
 			continue
 		}
 		b := r.Engine.takeBranch(c)
-		b.fr, b.frInv, b.callee = r.fr, r.frInv, c.callee
-		b.uri, b.group, b.phone = append(b.uri, r.target(i).URI...), r.target(i).Group, r.target(i).Phone
-		b.hop, b.flags = append(b.hop, r.hopOf(r.target(i))...), r.target(i).Flags
+		on := r.courseTo(r.target(i))
+		on.names = r.branchNames(i)
+		b.begin(&on)
 		c.branches = append(c.branches, b)
 		r.ownEdits(i)
-		b.names = r.branchNames(i)
 		err = r.launch(b, r.target(i), w)
 		r.commonEdits(c)
 		if err != nil && b.otherFlow(r.out()) {
@@ -245,7 +247,6 @@ func (r *Request) guard(t *Target) error {
 		return ErrForeignRoute // who gets the request may read it, and follow it
 	}
 	if r.InDialog {
-		r.diverted = !r.seal.Kind.known() && r.chosen(t)
 		return r.within()
 	}
 	to, err := r.Msg.To()
@@ -257,7 +258,7 @@ func (r *Request) guard(t *Target) error {
 	}
 	// What was sent on before is asked for no more: the tags may be those of its own answer.
 	if d := r.Engine.cfg.Dialogs; d != nil && to.Tag != nil && r.last.URI == nil && d.Has(r) {
-		r.InDialog, r.RecordRouted, r.diverted = true, false, r.chosen(t)
+		r.InDialog, r.RecordRouted, r.sentBack = true, false, r.isSentBack()
 		return r.within()
 	}
 	r.filterRoutes(t)
@@ -348,7 +349,7 @@ func (r *Request) forwardStateless(t *Target) error {
 	if err := r.reach(t, w); err != nil {
 		return err
 	}
-	if err := r.bind(w); err != nil {
+	if err := r.bind(t, w); err != nil {
 		return err
 	}
 	back, err := r.backOf()

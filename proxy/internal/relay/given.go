@@ -14,20 +14,29 @@ import (
 // from it without asking who makes them. So such a target (Target.Given) leads to no gateway
 // and not to the router itself; what its owner may call, the script has to ask.
 
-// ErrBarred says that a target which a user has given leads to a gateway or to the router.
-var ErrBarred = errors.New("a user has named a gateway or the router itself as the target")
+// ErrBarred says that a target which a user has given leads to a gateway or to the router, or
+// that a target leads to a phone whose owner refuses the request.
+var ErrBarred = errors.New("the target is a gateway or the router itself, named by a user, or a phone whose owner refuses the request")
 
 // UsersWord reports whether it is a user who says where a target leads. A next hop of the
 // script's leads elsewhere, as long as it is there.
 func (t *Target) UsersWord() bool { return t.Given && t.NextOf != NextScript }
 
-// keepOut leaves, of the places that a given target leads to, those that it may lead to.
+// keepOut leaves, of the places that a given target leads to, those that it may lead to, and
+// of others those whose people take the request (HeedPhones).
 func (r *Request) keepOut(t *Target, w *way) error {
-	if t.UsersWord() && !w.only(0, r.Engine.isOutside) {
+	users := t.UsersWord()
+	if users && !w.only(0, r.Engine.isOutside) {
+		return ErrBarred
+	}
+	if (users || r.HeedPhones && t.NextOf != NextScript) && r.Engine.cfg.Refused != nil && !w.only(0, r.isTaken) {
 		return ErrBarred
 	}
 	return nil
 }
+
+// isTaken reports whether nobody whose phone is at a place refuses the request.
+func (r *Request) isTaken(hop transport.Hop) bool { return !r.Engine.cfg.Refused(r, hop.Addr) }
 
 // isOutside reports whether a place is neither a gateway's nor the router's own.
 func (e *Engine) isOutside(hop transport.Hop) bool {

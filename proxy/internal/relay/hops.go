@@ -19,6 +19,8 @@ type way struct {
 	found bool          // by DNS
 	named bool          // so, and the URI leaves the transport open
 	gone  bool          // there is no connection to a phone, and none can be opened
+	// noConnect says that no connection is opened for it.
+	noConnect bool
 	// domain is whom the peer of a TLS connection has to speak for.
 	domain string
 	next   int // the first place of hops that is left
@@ -50,7 +52,7 @@ func (w *way) advance(e *Engine, socket uint16) error {
 	for w.next < w.n {
 		w.at = w.hops[w.next]
 		w.next++
-		if w.flow, err = e.layer.FlowToDomain(w.at.Proto, w.at.Addr, socket, w.domain); err == nil {
+		if w.flow, err = e.flowTo(w.at.Proto, w.at.Addr, socket, w.domain, w.noConnect); err == nil {
 			return nil
 		}
 	}
@@ -62,6 +64,7 @@ func (w *way) advance(e *Engine, socket uint16) error {
 // wait for the resolver.
 func (r *Request) reach(t *Target, w *way) error {
 	w.flow, w.at, w.found, w.named, w.domain, w.next, w.n = t.Flow, transport.Hop{}, false, false, "", 0, 0
+	w.noConnect = r.noConnect || t.NoConnect
 	if !t.Flow.IsZero() {
 		if !t.Flow.Proto.Secure() && r.wantsTLS(t) {
 			return ErrInsecure

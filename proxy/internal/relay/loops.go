@@ -73,7 +73,7 @@ func (r *Request) spread(n int) error {
 			breadth = min(breadth, given)
 		}
 		if n > 1 {
-			r.Msg.Delete(h.Start, h.End-h.Start)
+			r.Msg.RemoveLine(h)
 		}
 	}
 	share := breadth / uint32(n)

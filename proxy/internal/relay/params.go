@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -52,10 +53,17 @@ func CheckParams(text []byte) error {
 }
 
 // isParam reports whether b is made of what may stand in a name or value (paramchar, RFC 3261
-// §25.1).
+// §25.1): a percent sign only before two digits.
 func isParam(b []byte) bool {
-	for _, c := range b {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && bytes.IndexByte([]byte("-_.!~*'()[]/:&+$%"), c) < 0 {
+	for i, c := range b {
+		if c == '%' {
+			var code [1]byte
+			if _, err := hex.Decode(code[:], b[i+1:min(i+3, len(b))]); err != nil || i+3 > len(b) {
+				return false
+			}
+			continue
+		}
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && bytes.IndexByte([]byte("-_.!~*'()[]/:&+$"), c) < 0 {
 			return false
 		}
 	}

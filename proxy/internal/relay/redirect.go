@@ -35,7 +35,7 @@ func (r *Request) Redirects(most, per int, accept func(uri []byte) bool) (int, e
 		if per > 0 {
 			room = min(room, per)
 		}
-		added += r.addContacts(c, m, room, accept)
+		added += r.addContacts(b, m, room, accept)
 	}
 	if added == 0 {
 		return 0, ErrNoReply
@@ -44,18 +44,18 @@ func (r *Request) Redirects(most, per int, accept func(uri []byte) bool) (int, e
 	return added, nil
 }
 
-// addContacts adds the contacts of a 3xx as targets, at most room.
-func (r *Request) addContacts(c *Call, m *sip.Message, room int, accept func(uri []byte) bool) int {
+// addContacts adds the contacts of a 3xx to a branch as targets, at most room.
+func (r *Request) addContacts(b *Branch, m *sip.Message, room int, accept func(uri []byte) bool) int {
 	added := 0
 	values := m.Values(sip.HdrContact)
 	for v := values.Next(); v != nil && added < room; v = values.Next() {
 		var a sip.NameAddr
 		var u sip.URI
-		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.follows(&u) || c.tried(a.URI) || r.has(a.URI) ||
+		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.follows(b, &u) || r.Call.tried(a.URI) || r.has(a.URI) ||
 			accept != nil && !accept(a.URI) {
 			continue
 		}
-		if r.AddTarget(Target{URI: a.URI, Q: quality(&a)}) != nil {
+		if r.AddTarget(Target{URI: a.URI, Q: quality(&a), Secured: b.secured}) != nil {
 			break
 		}
 		added++
@@ -63,10 +63,10 @@ func (r *Request) addContacts(c *Call, m *sip.Message, room int, accept func(uri
 	return added
 }
 
-// follows reports whether a redirection may lead there: a sips request never leaves TLS
-// (RFC 3261 §16.5).
-func (r *Request) follows(u *sip.URI) bool {
-	return u.Scheme == sip.SchemeSIPS || u.Scheme == sip.SchemeSIP && !r.WantsTLS()
+// follows reports whether a redirection of a branch may lead there: a sips request never leaves
+// TLS (RFC 3261 §16.5).
+func (r *Request) follows(b *Branch, u *sip.URI) bool {
+	return u.Scheme == sip.SchemeSIPS || u.Scheme == sip.SchemeSIP && !b.secured && !r.WantsTLS()
 }
 
 // has reports whether a target with that URI is there already.

@@ -140,9 +140,9 @@ func rewrite(m *sip.Message, id sip.HeaderID, text []byte) bool {
 		return false
 	}
 	if len(a.Params) > 0 {
-		m.Replace(h.ValStart, h.ValEnd-h.ValStart, text, []byte{';'}, a.Params)
+		m.ReplaceValue(h, text, []byte{';'}, a.Params)
 	} else {
-		m.Replace(h.ValStart, h.ValEnd-h.ValStart, text)
+		m.ReplaceValue(h, text)
 	}
 	return true
 }
@@ -214,7 +214,7 @@ func (c *Call) putBack(m *sip.Message) {
 		return
 	}
 	if h := m.Header(sip.HdrFrom); h != nil && len(c.names.values[From]) > 0 {
-		m.Replace(h.ValStart, h.ValEnd-h.ValStart, c.names.values[From])
+		m.ReplaceValue(h, c.names.values[From])
 	}
 	var a sip.NameAddr
 	if sip.ParseNameAddr(c.names.values[To], &a) == nil {

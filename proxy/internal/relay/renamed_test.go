@@ -9,13 +9,14 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
-// naming is a script whose branch route gives each branch its own From: who is reached there.
+// naming is a script whose branch route gives each branch its own From: who is reached there. As module uac it
+// renames nobody twice, so not within the dialog.
 type naming struct{ *hooks }
 
 func (naming) LocalRequest(*Request) bool { return true }
 
 func (naming) Branch(r *Request, _ int) bool {
-	return rename(r, From, "sip:line-"+string(r.Main.URI[len("sip:"):][:3])+"@pstn.example") == nil
+	return r.Renamed(From) || rename(r, From, "sip:line-"+string(r.Main.URI[len("sip:"):][:3])+"@pstn.example") == nil
 }
 
 // rename does what uac_replace_from does.

@@ -43,7 +43,8 @@ func (r *Request) replyFlow() transport.Flow {
 }
 
 // Reroute is the way for a reply whose connection has closed meanwhile: a new one to the
-// address that the request came from, at the port that its Via names (RFC 3261 §18.2.2).
+// address that the request came from, at the port that its Via names (RFC 3261 §18.2.2); after
+// ReplyNoConnect only one that is there.
 func (c *Call) Reroute(gone transport.Flow, reply []byte) (transport.Flow, bool) {
 	if gone.Proto != transport.TCP && gone.Proto != transport.TLS {
 		return gone, false // a WebSocket is opened by the other side alone
@@ -60,11 +61,13 @@ func (c *Call) Reroute(gone transport.Flow, reply []byte) (transport.Flow, bool)
 	if port == 0 {
 		port = gone.Proto.DefaultPort()
 	}
-	f, err := c.engine.layer.FlowTo(gone.Proto, netip.AddrPortFrom(gone.Remote.Addr(), port), gone.Socket)
+	f, err := c.engine.flowTo(gone.Proto, netip.AddrPortFrom(gone.Remote.Addr(), port), gone.Socket, "", c.noConnectBack)
 	if err != nil {
 		return f, false
 	}
-	c.engine.expect(f, gone, v, reply)
+	if !c.noConnectBack {
+		c.engine.expect(f, gone, v, reply)
+	}
 	return f, true
 }
 

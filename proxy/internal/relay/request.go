@@ -49,6 +49,10 @@ type Target struct {
 	// Phone says that lookup has found it: where there is no connection to it, nobody is
 	// there (480), while a server would be out of service.
 	Phone bool
+	// NoConnect says that no connection is opened for it: see ForwardNoConnect.
+	NoConnect bool
+	// Secured says that it must not leave TLS, whatever the request is for: see Request.Secure.
+	Secured bool
 }
 
 // texts are what of a target lies in memory: whoever keeps a target keeps these.
@@ -90,6 +94,9 @@ type Request struct {
 	// one if it was called more than once, see Seek. It is nil before lookup.
 	Callee    []byte
 	forwarded bool // Forwarded was called since
+	// HeedPhones says that the request does not go to a place where a phone is whose owner
+	// refuses it (Config.Refused), unless lookup has found that phone.
+	HeedPhones bool
 	// Found says that lookup has found where that is.
 	Found bool
 	// Saved says that save has taken this REGISTER, be the change durable yet or not.
@@ -131,7 +138,9 @@ type Request struct {
 	key           txn.Key
 	scratch       []byte               // what is being written
 	nextRoute     []byte               // the Route after ours, where the request goes
-	diverted      bool                 // see Diverted
+	nextAt        uint8                // which entry that is, counted from 1
+	sentBack      bool                 // see SentBack
+	astray        bool                 // lookup has looked for somebody else than was judged
 	seal          Seal                 // of the Route that made it a request within a dialog
 	names         [2]name              // the renamed headers
 	params        params               // of the Record-Route, the script's
@@ -147,6 +156,8 @@ type Request struct {
 	share         uint32        // what Max-Breadth each branch gets, 0 for what came
 	stamped       bool
 	forceRPort    bool
+	noConnect     bool // see ForwardNoConnect
+	noConnectBack bool // see ReplyNoConnect
 	routesDropped bool
 	followsPath   bool           // FollowPath was called
 	viaFlow       bool           // a Route of ours leads to a flow
@@ -184,17 +195,18 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.Auth = Identity{}
 	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
-	r.ManageDialog = false
+	r.ManageDialog, r.HeedPhones = false, false
 	r.Callee, r.forwarded, r.Found, r.Saved = nil, false, false, false
 	r.Final, r.BranchIndex = 0, 0
 	r.Kept, r.hooks = r.Kept[:0], nil
 	r.forgetBranches()
-	r.parsed, r.nextRoute, r.share, r.seal, r.bounds = nil, nil, 0, Seal{}, bounds{}
+	r.parsed, r.nextRoute, r.nextAt, r.share, r.seal, r.bounds = nil, nil, 0, 0, Seal{}, bounds{}
 	r.replyLines = r.replyLines[:0]
 	r.stamped, r.forceRPort, r.routesDropped = false, false, false
+	r.noConnect, r.noConnectBack = false, false
 	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
 	r.followsPath, r.viaFlow, r.flowGone = false, false, false
-	r.unreadRoute, r.secured, r.diverted = false, false, false
+	r.unreadRoute, r.secured, r.sentBack, r.astray = false, false, false, false
 	r.routeFlow, r.ownFlow = transport.Flow{}, transport.Flow{}
 	r.params, r.ForgetOld = params{}, false
 	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false
@@ -269,6 +281,7 @@ func (r *Request) keepTarget(t Target) Target {
 	for _, text := range t.texts() {
 		*text = r.Keep(*text)
 	}
+	t.Secured = t.Secured || r.secured
 	return t
 }
 

@@ -285,11 +285,11 @@ func (r *Request) LooseRoute() bool {
 	to, err := m.To()
 	within := err == nil && to.Tag != nil
 	routes := m.Values(sip.HdrRoute)
-	proven := false
 	var ours run
+	var own passages
 	var u sip.URI
 	var a sip.NameAddr
-	for taken := 0; ; taken++ {
+	for {
 		value := routes.Next()
 		if value == nil {
 			break
@@ -298,21 +298,13 @@ func (r *Request) LooseRoute() bool {
 			r.unreadRoute = true
 			break
 		}
-		if taken == 2 || !r.Engine.ourRoute(&u) {
-			r.nextRoute = a.URI
+		if !r.Engine.ourRoute(&u) || !own.take(r, &u, within) {
+			r.nextRoute, r.nextAt = a.URI, uint8(own.entries+1)
 			break
 		}
-		genuine := r.genuine(&u)
-		proven = proven || genuine
-		if u.HasUser {
-			r.takeFlow(&u, genuine, within)
-		}
 		ours.add(m, &routes)
-		if _, two := u.Param("r2"); !two && taken == 0 {
-			taken = 1
-		}
 	}
-	r.InDialog = within && proven
+	r.InDialog = within && own.proven
 	r.takeParams()
 	if r.InDialog && !r.Engine.cfg.Names.Manual {
 		r.restoreNames()

@@ -16,7 +16,7 @@ func isSIPS(uri []byte) bool {
 // wantsTLS reports whether the request to a target must not leave TLS: the target is a
 // sips URI, or the request was for one before, whatever became of that (RFC 3261 §26.2.2,
 // RFC 5630 §3.1.3).
-func (r *Request) wantsTLS(t *Target) bool { return isSIPS(t.URI) || r.WantsTLS() }
+func (r *Request) wantsTLS(t *Target) bool { return t.Secured || isSIPS(t.URI) || r.WantsTLS() }
 
 // WantsTLS reports whether the request must not leave TLS: it was received for a sips URI, or
 // has become one for it (Secure).
@@ -26,8 +26,9 @@ func (r *Request) WantsTLS() bool {
 
 // Secure is for whoever puts in the place of the Request-URI what that stands for: a
 // binding, an alias's or a short number's address, where a user forwards his calls. If it is
-// a sips URI, the request does not leave TLS any more, in failure routes neither. A host that
-// the script chooses binds the request only while it stands in the Request-URI.
+// a sips URI, the request does not leave TLS any more, in failure routes neither; in a branch
+// route that branch does not, nor where it is redirected to. A host that the script chooses binds
+// the request only while it stands in the Request-URI.
 func (r *Request) Secure() { r.secured = r.secured || isSIPS(r.Main.URI) }
 
 // secure takes the places without TLS off a way; ErrInsecure if none is left.

@@ -83,18 +83,19 @@ func (r *Request) branchRoutes() {
 		r.branched = &branched{}
 	}
 	x, first, main, names := r.branched, r.firstTarget(), r.Main, r.names
-	added := r.params.added
+	added, secured := r.params.added, r.secured
 	for i := first; i <= len(r.More); i++ {
 		mark := r.Msg.Mark()
 		if i > 0 {
 			r.Main = r.More[i-1]
 		}
-		r.parsed, r.BranchIndex = nil, i-first
+		r.parsed, r.BranchIndex, r.secured = nil, i-first, secured || r.Main.Secured
 		x.dropped[i] = !h.Branch(r, r.OnBranch)
 		r.Msg.Save(&x.edits[i])
 		r.Msg.Rollback(mark)
 		x.targets[i], x.names[i], x.params[i] = r.Main, r.names, r.params.added
-		r.Main, r.names, r.params.added = main, names, added
+		x.targets[i].Secured = r.secured
+		r.Main, r.names, r.params.added, r.secured = main, names, added, secured
 	}
 	r.parsed, r.BranchIndex = nil, 0
 	x.on = true

@@ -87,3 +87,28 @@ func (b *bench) outlives(s *stream) bool {
 	_, err := io.ReadAll(s.in)
 	return err != nil
 }
+
+// TestSender: whose connection it is that a request came over, as the control socket writes it.
+func TestSender(t *testing.T) {
+	alice := Identity{User: []byte("alice"), Domain: []byte("example.org")}
+	for _, c := range []struct {
+		name, to string
+		auth     Identity
+		want     string
+	}{
+		{"authenticated", "<sip:bob@example.org>", alice, "alice@example.org"},
+		{"registered", "\"B\" <sip:Bob@Example.ORG:5070;transport=tcp>;tag=1", Identity{}, "bob@example.org"},
+		{"a number", "<tel:+4930110>", Identity{}, "<tel:+4930110>"},
+		{"nobody's domain", "<sip:example.org>", Identity{}, "<sip:example.org>"},
+		{"no URI of ours", "<sip:bob@exa%mple>", Identity{}, "<sip:bob@exa%mple>"},
+	} {
+		var m sip.Message
+		if err := m.Parse([]byte("REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: " + c.to +
+			"\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(appendSender(nil, c.auth, &m)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

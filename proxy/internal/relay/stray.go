@@ -101,11 +101,11 @@ func (e *Engine) forwardStray(r *Request) bool {
 	if want, err := e.statelessID(next, back); err != nil || want != id {
 		return false
 	}
-	f, err := e.layer.FlowTo(back.Proto, back.Addr, r.From.Socket)
-	if err != nil {
+	if !e.hooks().Reply(r, 0) && m.Status < 200 {
 		return true
 	}
-	if !e.hooks().Reply(r, 0) && m.Status < 200 {
+	f, err := e.flowTo(back.Proto, back.Addr, r.From.Socket, "", r.noConnectBack)
+	if err != nil {
 		return true
 	}
 	if msg, err = m.AppendForwardedReply(r.scratch[:0]); err == nil { // the route's edits with it

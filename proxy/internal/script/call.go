@@ -52,6 +52,7 @@ func (k *compiler) call(c *call) node {
 	if err != nil {
 		return k.wrongCall(argPos(c), c, err)
 	}
+	k.prog.calls[f.Name] = true
 	return moduleCall(run)
 }
 

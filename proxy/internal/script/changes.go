@@ -11,7 +11,8 @@ import (
 type Changes struct {
 	// Settings are the names of the settings that have another value and an effect.
 	Settings []string
-	// Params are the parameters that have another value, or one where they had none.
+	// Params are the parameters that have another value, or one where they had none: of one that
+	// stands several times, all values in the order of the script.
 	Params []Param
 	// Gone are those that have none any more.
 	Gone []Param
@@ -61,18 +62,18 @@ func changedParams(old, now []Param) (changed, gone []Param) {
 	}
 	before, after := all(old), all(now)
 	seen := map[string]bool{}
-	add := func(list *[]Param, p Param) {
-		if n := name(p); !seen[n] && before[n] != after[n] {
-			*list = append(*list, p)
+	for _, p := range now {
+		if n := name(p); before[n] != after[n] {
+			changed = append(changed, p)
 			seen[n] = true
 		}
 	}
-	for _, p := range slices.Backward(now) { // of several values the last one counts
-		add(&changed, p)
+	for _, p := range old { // once each
+		if n := name(p); before[n] != after[n] && !seen[n] {
+			gone = append(gone, p)
+			seen[n] = true
+		}
 	}
-	for _, p := range old {
-		add(&gone, p)
-	}
-	slices.SortFunc(changed, func(a, b Param) int { return strings.Compare(name(a), name(b)) })
+	slices.SortStableFunc(changed, func(a, b Param) int { return strings.Compare(name(a), name(b)) })
 	return changed, gone
 }

@@ -55,6 +55,24 @@ func (k *compiler) forwardCommand(c *call) node {
 	}
 }
 
+// replyNoConnect is set_reply_no_connect(): the answers to the request open no connection.
+func (k *compiler) replyNoConnect(*call) node {
+	return func(c *module.Ctx) result { c.ReplyNoConnect(); return done(c) }
+}
+
+// forwardNoConnect is set_forward_no_connect(): the request opens no connection; in a branch route, that
+// branch does not.
+func (k *compiler) forwardNoConnect(*call) node {
+	return func(c *module.Ctx) result {
+		if c.Route == module.BranchRoute {
+			c.Main.NoConnect = true
+		} else {
+			c.ForwardNoConnect()
+		}
+		return done(c)
+	}
+}
+
 // forwardHost returns a host as it stands in a URI, "" if it is none.
 func forwardHost(s string) string {
 	if a, err := netip.ParseAddr(s); err == nil && a.Is6() {
@@ -92,7 +110,7 @@ func (k *compiler) branchCommand(c *call) node {
 		q = int16(f*1000 + 0.5)
 	}
 	return func(c *module.Ctx) result {
-		t := relay.Target{URI: uri}
+		t := relay.Target{URI: uri, Flags: c.Main.Flags}
 		if uri == nil {
 			t = c.Main
 		}

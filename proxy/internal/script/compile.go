@@ -44,7 +44,7 @@ func Compile(name string, text []byte, opt Options) (*Program, []Problem) {
 		report:  r,
 		known:   opt.Modules,
 		working: opt.Working,
-		prog:    &Program{log: log, scope: &module.Scope{}},
+		prog:    &Program{log: log, scope: &module.Scope{}, calls: map[string]bool{}},
 		routes:  map[string]*block{},
 	}
 	k.compile(parse(newReader(name, src, r, opt.Read)))
@@ -68,12 +68,14 @@ type compiler struct {
 	commands map[string]command
 	routes   map[string]*block // route[NAME]; "" is the main route
 	armed    map[module.Routes]armTable
-	block    *block             // the one that is being compiled
+	block    *block // the one that is being compiled
+	custom   map[string]*customSetting
 	loops    int                // how many switches and loops are around what is being compiled
 	tries    int                // how many regular expressions were compiled
 	unknowns map[string]unknown // what was said of names that nothing has
 	foreign  bool               // the script shows that it is none of SER 0.9's
 	drops    []blockDrop
+	naming   bool // the next value of listen is a socket's name
 }
 
 // boundFunc is a function and the module that has it.
@@ -90,6 +92,7 @@ func (k *compiler) compile(f *file) {
 		k.global(g)
 	}
 	k.finishGlobals()
+	k.prog.scope.Add([]module.Var{k.selection()})
 	k.load(f.loads)
 	for _, m := range f.modparams {
 		k.modparam(m)
@@ -101,6 +104,7 @@ func (k *compiler) compile(f *file) {
 	}
 	k.reach()
 	k.tellDrops()
+	k.tellUnread()
 	k.prog.budget = maxSteps
 	for _, b := range k.blocks() {
 		k.prog.budget += b.weight

@@ -57,7 +57,7 @@ func TestDefaultScript(t *testing.T) {
 		{"a message from who is blocked", request("MESSAGE", bob, eve, bob), "", "ub_blocked", alias + "ub_blocked() sl_send_reply(480,Temporarily Unavailable)"},
 		{"that goes in circles", call, "mf_process_maxfwd_header", "", "sl_send_reply(483,Too Many Hops)"},
 		{"that cannot be sent", call, "t_relay t_is_failure_route", "", auth + "record_route() " + found + " t_is_failure_route() sl_reply_error()"},
-		{"from ours to elsewhere", request("INVITE", other, alice, other), "", "", auth + "record_route() t_on_reply(1) t_relay()"},
+		{"from ours to elsewhere", request("INVITE", other, alice, other), "", "", auth + "record_route() ub_heed_phones() t_on_reply(1) t_relay()"},
 		{"from elsewhere to ours", request("INVITE", bob, eve, bob), "", "", "record_route() " + found},
 		{"a stranger's order to call", request("REFER", bob, eve, bob), "", "", "sl_send_reply(403,Not From a Stranger)"},
 		{"a stranger's order to restart", request("NOTIFY", bob, eve, bob), "", "", "sl_send_reply(403,Not From a Stranger)"},

@@ -124,7 +124,7 @@ func (s *stage) modules() []module.Module {
 		&fakeTables{fake{"htable", []module.Param{s.param("htable", module.String, false)}, nil}, map[string]module.Value{}},
 		&fake{"permissions", nil, []module.Func{s.fn("allow_source_address", 0, 1, module.AnyRoute)}},
 		&fake{"userblock", []module.Param{s.param("foreign_group", module.String, false)}, []module.Func{
-			s.fn("ub_blocked", 0, 0, requests), s.fn("ub_dnd", 0, 0, requests), s.fn("ub_forward", 1, 1, requests), s.fn("ub_no_answer_timeout", 0, 0, requests),
+			s.fn("ub_blocked", 0, 0, requests), s.fn("ub_dnd", 0, 0, requests), s.fn("ub_heed_phones", 0, 0, requests), s.fn("ub_forward", 1, 1, requests), s.fn("ub_no_answer_timeout", 0, 0, requests),
 		}},
 		&fake{"speeddial", nil, []module.Func{s.fn("sd_lookup", 1, 2, module.RequestRoute)}},
 		&fake{"ctd", nil, nil},

@@ -8,11 +8,6 @@ import (
 	"seraph/proxy/internal/module"
 )
 
-// builtIn are modules of SER and Kamailio whose work needs none here: the database
-// drivers, the pseudo-variables, what tmx adds to tm, and the ways in for tools. loadmodule takes them, so
-// that scripts need no change.
-var builtIn = []string{"mysql", "db_mysql", "db_sqlite", "tmx", "pv", "kex", "corex", "counters", "jsonrpcs", "ctl", "cfg_rpc", "mi_fifo", "mi_rpc"}
-
 // secondNames are modules that are another here: what SER has in uri, Kamailio has in
 // siputils, and textopsx is what it has added to textops.
 var secondNames = map[string]string{"uri": "siputils", "textopsx": "textops"}
@@ -36,7 +31,7 @@ func (k *compiler) load(list []load) {
 	k.funcs = map[string][]boundFunc{}
 	for _, l := range list {
 		name := l.name()
-		if slices.Contains(builtIn, name) || k.moduleNamed(k.prog.modules, name) != nil {
+		if isBuiltIn(name) || k.moduleNamed(k.prog.modules, name) != nil {
 			continue
 		}
 		m := k.moduleNamed(k.known, name)
@@ -73,7 +68,7 @@ func (k *compiler) param(m module.Module, name string) (module.Param, bool) {
 func (k *compiler) isOpen(moduleName, name string) bool {
 	m := k.moduleNamed(k.known, moduleName)
 	if m == nil {
-		return false
+		return opensBuiltIn(moduleName, name)
 	}
 	p, ok := k.param(m, name)
 	return ok && !p.Secret
@@ -87,8 +82,8 @@ func (k *compiler) modparam(s modparam) {
 		switch m := k.moduleNamed(k.prog.modules, name); {
 		case m != nil:
 			k.setParam(m, s)
-		case slices.Contains(builtIn, name):
-			k.wrong(pos, "module %s is built in and has no parameters", name)
+		case isBuiltIn(name):
+			k.setBuiltIn(name, s)
 		case k.moduleNamed(k.known, name) != nil:
 			k.wrong(pos, "module %s is not loaded: loadmodule %q comes before its modparam", name, name+".so")
 			k.setParam(k.moduleNamed(k.known, name), s)
@@ -121,6 +116,9 @@ func pieces(s string) func(yield func(int, string) bool) {
 	}
 }
 
+// beforeMessages is said of a variable as a parameter.
+const beforeMessages = "a parameter is a text or a number: it is set before there is a message, and no variable has a value then"
+
 // setParam never puts the value into a message: it may be a password.
 func (k *compiler) setParam(m module.Module, s modparam) {
 	p, ok := k.param(m, s.param.text)
@@ -135,7 +133,7 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 	v := s.value
 	switch {
 	case v.variable:
-		k.wrong(v.pos, "a parameter is a text or a number: it is set before there is a message, and no variable has a value then")
+		k.wrong(v.pos, beforeMessages)
 		return
 	case p.Kind == module.String && !v.quoted:
 		k.wrong(v.pos, "parameter %s of %s is a text: write it in quotes", p.Name, m.Name())
@@ -151,8 +149,11 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		}
 		v.num = int(n)
 	}
-	if p.Idle != "" {
+	switch {
+	case p.Idle != "":
 		k.warn(s.param.pos, "parameter %s of %s has no effect: %s", p.Name, m.Name(), p.Idle)
+	case p.Told != nil && p.Told(v.text, v.num) != "":
+		k.warn(s.param.pos, "parameter %s of %s: %s", p.Name, m.Name(), p.Told(v.text, v.num))
 	}
 	k.prog.params = append(k.prog.params, Param{m.Name(), p.Name, v.text, v.num})
 	if slices.Contains(k.working, m) {

@@ -15,7 +15,7 @@ import (
 var foreignWords = []string{"exit", "return", "while", "switch", "request_route", "reply_route", "branch_route", "event_route"}
 
 // foreignModules are the modules that a script can load here and SER 0.9 does not have.
-var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "counters", "ctd", "ctl", "db_mysql", "db_sqlite", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
+var foreignModules = []string{"alias_db", "cfg_rpc", "corex", "counters", "ctd", "ctl", "db_mysql", "db_sqlite", "debugger", "dialog", "htable", "jsonrpcs", "kex", "mi_fifo",
 	"mi_rpc", "path", "pv", "ratelimit", "sanity", "siputils", "textopsx", "tls", "tmx", "uac", "uac_redirect", "userblock", "websocket"}
 
 // isForeign reports whether a token is none of SER 0.9's.

@@ -67,7 +67,7 @@ func TestDrop(t *testing.T) {
 func TestForeignModules(t *testing.T) {
 	ser := []string{"acc", "auth", "auth_db", "dispatcher", "domain", "group", "maxfwd", "msilo", "mysql", "nathelper", "permissions",
 		"pike", "registrar", "rr", "sl", "speeddial", "textops", "tm", "uri", "usrloc", "xlog"}
-	loadable := append(slices.Collect(maps.Keys(secondNames)), builtIn...)
+	loadable := slices.AppendSeq(slices.Collect(maps.Keys(secondNames)), maps.Keys(builtIn))
 	folders, err := os.ReadDir("../modules")
 	if err != nil {
 		t.Fatal(err)

@@ -312,6 +312,11 @@ func (p *parser) global() bool {
 			break
 		}
 	}
+	if isCustom(g.name) && !p.newLine(p.last.pos) && (p.accept("desc") || p.accept("descr") || p.accept("description")) {
+		if _, ok := p.str("a description in quotes"); !ok {
+			return false
+		}
+	}
 	p.accept(";")
 	p.file.globals = append(p.file.globals, g)
 	return true

@@ -21,7 +21,8 @@ type Program struct {
 	scope   *module.Scope
 	budget  int // steps that one message may take
 
-	dropEnds bool // there is a drop, and it ends the script
+	dropEnds bool            // there is a drop, and it ends the script
+	calls    map[string]bool // the functions of modules that stand in it
 	remarks  []Problem
 
 	main    *block
@@ -40,6 +41,9 @@ type Param struct {
 
 // Params returns the parameters that the script sets, in its order. They hold passwords.
 func (p *Program) Params() []Param { return p.params }
+
+// Calls reports whether a function of a module stands anywhere in the script.
+func (p *Program) Calls(function string) bool { return p.calls[function] }
 
 // Globals returns the settings of the script.
 func (p *Program) Globals() *Globals { return &p.globals }

@@ -34,8 +34,9 @@ type setting struct {
 
 // What an operator should know of settings that do nothing.
 const (
-	asRoot  = "start the proxy as that user, in that folder: it never changes either"
-	noServe = "the router adds no Server or User-Agent header"
+	asRoot   = "start the proxy as that user, in that folder: it never changes either"
+	oneTable = "tcp_max_connections is the limit on connections of every kind, TLS too"
+	noServe  = "the router adds no Server or User-Agent header"
 )
 
 // settings are SER 0.9's, and those of Kamailio and ours beside them.
@@ -78,7 +79,7 @@ var settings = func() map[string]setting {
 			unix_sock_children udp_mtu log_prefix_mode latency_limit_action latency_limit_db latency_log latency_cfg_log`,
 		aSwitch: `fork log_stderror dns rev_dns check_via statistics enable_sctp sip_warning syn_branch mhomed
 			reply_to_via mcast_loopback loop_checks disable_core_dump auto_aliases
-			dns_cache_init server_signature`,
+			dns_cache_init server_signature tcp_accept_no_cl`,
 		aName: `log_facility log_name log_prefix mpath loadpath fifo_user fifo_db_url
 			tcp_poll_method avp_aliases`,
 	} {
@@ -92,6 +93,7 @@ var settings = func() map[string]setting {
 	}
 	t["chroot"] = setting{kind: aName, note: asRoot}
 	t["wdir"], t["workdir"] = t["chroot"], t["chroot"]
+	t["tls_max_connections"] = setting{kind: aNumber, note: oneTable}
 	t["server_header"] = setting{kind: aText, note: noServe}
 	t["user_agent_header"] = t["server_header"]
 	addDNS(t)
@@ -106,6 +108,10 @@ func isList(name string) bool { return settings[name].kind == aList }
 // global takes one setting.
 func (k *compiler) global(g global) {
 	s, ok := settings[g.name]
+	if !ok && isCustom(g.name) {
+		k.setCustom(g)
+		return
+	}
 	if !ok {
 		k.wrong(g.pos, "there is no setting %s%s", quoted(g.name), k.report.didYouMean(g.name, globalNames()))
 		return
@@ -189,6 +195,9 @@ func (k *compiler) setFIFOMode(v value) {
 
 func (k *compiler) setListen(v value) {
 	g := &k.prog.globals
+	if len(g.Listen) > 0 && k.socketWord(v) {
+		return
+	}
 	if n := len(g.Listen); n > 0 && k.advertising(v) {
 		g.Listen[n-1] += " " + v.text
 		if v.text != "advertise" {
@@ -203,6 +212,24 @@ func (k *compiler) setListen(v value) {
 	if k.parseListen(v.text, v.pos) {
 		g.Listen = append(g.Listen, v.text)
 	}
+}
+
+// socketWord takes what Kamailio may say of a socket after its address and the router has not: a
+// name, and that the address is virtual.
+func (k *compiler) socketWord(v value) bool {
+	naming := k.naming
+	k.naming = false
+	switch {
+	case naming:
+	case v.text == "name" && !v.quoted:
+		k.naming = true
+		k.wrong(v.pos, "names of sockets are not supported")
+	case v.text == "virtual" && !v.quoted:
+		k.wrong(v.pos, "virtual addresses are not supported: the address must be the machine's when the router starts")
+	default:
+		return false
+	}
+	return true
 }
 
 // advertising reports whether v is the word advertise after an address, or what

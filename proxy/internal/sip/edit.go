@@ -4,6 +4,7 @@ package sip
 type edit struct {
 	off, del uint32
 	ins      span
+	line     bool // see replaceLine
 }
 
 // Mark remembers how far the edits of a message had come.
@@ -61,6 +62,23 @@ func (m *Message) Replace(off, n uint32, text ...[]byte) {
 	}
 	e := edit{off: off, del: n, ins: span{start, uint32(len(m.arena))}}
 	m.edits = append(m.edits, e)
+}
+
+// RemoveLine deletes a header line, and with it what edits have made of it, as far as they
+// did not make one text of it and a line after it.
+func (m *Message) RemoveLine(h *Header) { m.replaceLine(h) }
+
+// ReplaceValue puts another value into a header line, which may not end it, and in the place of what edits have made of it.
+func (m *Message) ReplaceValue(h *Header, value ...[]byte) {
+	m.replaceLine(h, append(append([][]byte{m.Buf[h.Start:h.ValStart]}, value...), lineBreak)...)
+}
+
+var lineBreak = []byte("\r\n")
+
+// replaceLine puts text in the place of a header line and of what edits have made of it.
+func (m *Message) replaceLine(h *Header, text ...[]byte) {
+	m.Replace(h.Start, h.End-h.Start, text...)
+	m.edits[len(m.edits)-1].line = true
 }
 
 // InsertString is Insert of one string.
@@ -137,8 +155,8 @@ func (m *Message) nextEdit(pos, from, to uint32) *edit {
 	return best
 }
 
-// appendAt appends all text inserted at off, in the order of the edits; of those
-// that also remove bytes there, only the first one's.
+// appendAt appends all text inserted at off, in the order of the edits; of those that also remove
+// bytes there, only the first one's, or that of the last one for a whole line.
 func (m *Message) appendAt(dst []byte, off uint32) []byte {
 	removed := false
 	for i := range m.edits {
@@ -146,10 +164,25 @@ func (m *Message) appendAt(dst []byte, off uint32) []byte {
 		if e.off != off || removed && e.del > 0 {
 			continue
 		}
-		removed = removed || e.del > 0
+		if e.del > 0 {
+			removed = true
+			if l := m.ofLine(off); l != nil && l.del >= e.del {
+				e = l
+			}
+		}
 		dst = append(dst, m.arena[e.ins.start:e.ins.end]...)
 	}
 	return dst
+}
+
+// ofLine is the last edit for the whole line that begins at off, nil if there is none.
+func (m *Message) ofLine(off uint32) *edit {
+	for i := len(m.edits) - 1; i >= 0; i-- {
+		if e := &m.edits[i]; e.line && e.off == off {
+			return e
+		}
+	}
+	return nil
 }
 
 // appendInserted appends the text inserted at off by edits that remove nothing.
@@ -201,8 +234,12 @@ func (m *Message) AppendHeaders(dst []byte) []byte {
 	return m.appendAt(dst, m.headersEnd)
 }
 
-// AppendLine appends one header line, edits applied.
+// AppendLine appends one header line, edits applied: without the lines that have been inserted before it.
 func (m *Message) AppendLine(dst []byte, h *Header) []byte {
+	if !m.Removed(h.Start, h.Start+1) {
+		dst = append(dst, m.Buf[h.Start])
+		return m.AppendRange(dst, h.Start+1, h.End)
+	}
 	return m.AppendRange(dst, h.Start, h.End)
 }
 

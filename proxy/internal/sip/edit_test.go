@@ -23,7 +23,7 @@ func parsed(t testing.TB, text string) *Message {
 
 // model applies edits to the bytes from and to as their comments say: a byte is gone if
 // any edit covers it; text is gone if another edit's removal begins before it and goes on
-// beyond it; of the removals at one offset the first one's text counts.
+// beyond it; of the removals at one offset the first one's text counts, or that of the last one of a line that is not shorter.
 func model(buf string, edits []edit, arena []byte, from, to uint32) string {
 	inside := func(off uint32) bool {
 		for _, e := range edits {
@@ -42,6 +42,11 @@ func model(buf string, edits []edit, arena []byte, from, to uint32) string {
 					continue
 				}
 				replaced = replaced || e.del > 0
+				for _, x := range edits {
+					if e.del > 0 && x.line && x.off == pos && x.del >= e.del {
+						e = x
+					}
+				}
 				out.Write(arena[e.ins.start:e.ins.end])
 			}
 		}
@@ -94,6 +99,16 @@ func TestEditsAgainstModel(t *testing.T) {
 				at := off("at")
 				m.Delete(at, min(end-at, uint32(rapid.IntRange(0, 30).Draw(t, "n"))))
 			},
+			"remove line": func(t *rapid.T) {
+				m.RemoveLine(&m.Headers()[rapid.IntRange(0, len(m.Headers())-1).Draw(t, "line")])
+			},
+			"replace value": func(t *rapid.T) {
+				m.ReplaceValue(&m.Headers()[rapid.IntRange(0, len(m.Headers())-1).Draw(t, "line")], []byte("(V"), []byte(")"))
+			},
+			"replace line": func(t *rapid.T) {
+				h := &m.Headers()[rapid.IntRange(0, len(m.Headers())-1).Draw(t, "line")]
+				m.Replace(h.Start, min(end-h.Start, h.End-h.Start+uint32(rapid.IntRange(-3, 3).Draw(t, "more"))), []byte("(L)"))
+			},
 			"mark": func(*rapid.T) { mark, atMark = m.Mark(), write() },
 			"rollback": func(t *rapid.T) {
 				m.Rollback(mark)
@@ -136,6 +151,30 @@ func TestEdits(t *testing.T) {
 			m.Replace(h.Start, h.End-h.Start, []byte("X: y\r\n"))
 			m.Delete(h.Start, h.End-h.Start)
 			m.Insert(h.Start+2, []byte("lost"))
+		}},
+		{"a line removed with what it had become", "Via: SIP/2.0/UDP a\r\nX-Before: z\r\nTo: <sip:c@d>\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n", func(m *Message) {
+			h := m.Header(HdrFrom)
+			m.Insert(h.Start, []byte("X-Before: z\r\n"))
+			m.Replace(h.Start, h.End-h.Start, []byte("X: y\r\n"))
+			m.Replace(h.Start, 4, []byte("X"))
+			m.Replace(h.Start+8, 2, []byte("X"))
+			m.RemoveLine(h)
+			m.Replace(h.Start, 4, []byte("Y"))
+		}},
+		{"another value in the place of what a line had become", "Via: SIP/2.0/UDP a\r\nX-Before: z\r\nFrom: <sip:e@f>;x\r\nTo: <sip:c@d>\r\nCSeq: 1 OPTIONS\r\n", func(m *Message) {
+			h, id := m.Header(HdrFrom), m.Header(HdrCallID)
+			m.Replace(h.ValStart, 4, []byte("<tel:"))
+			m.Insert(h.Start, []byte("X-Before: z\r\n"))
+			m.Replace(h.Start, h.End-h.Start, []byte("f: y\r\n"))
+			m.ReplaceValue(h, []byte("<sip:g@h>"))
+			m.ReplaceValue(h, []byte("<sip:e@f>"), []byte(";x"))
+			m.ReplaceValue(id, []byte("j"))
+			m.RemoveLine(id)
+		}},
+		{"two lines made one stay", "Via: SIP/2.0/UDP a\r\nX: y\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n", func(m *Message) {
+			from, to := m.Header(HdrFrom), m.Header(HdrTo)
+			m.Replace(from.Start, to.End-from.Start, []byte("X: y\r\n"))
+			m.RemoveLine(from)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -244,6 +283,14 @@ func TestAppendReply(t *testing.T) {
 		if got := string(m.AppendReply(nil, &c.rep)); got != c.want {
 			t.Errorf("got  %q\nwant %q", got, c.want)
 		}
+	}
+	// What a script inserts is for whom the request is sent on to.
+	m := parsed(t, fmt.Sprintf(request, ""))
+	for i := range m.Headers() {
+		m.InsertString(m.Headers()[i].Start, "X-Own: 1\r\n")
+	}
+	if got := string(m.AppendReply(nil, &Reply{Status: 100, RecordRoute: true})); strings.Contains(got, "X-Own") || !strings.Contains(got, "\r\nTimestamp: 54\r\n") {
+		t.Errorf("got %q", got)
 	}
 	for status, want := range map[int]string{199: "Session Progress", 299: "OK", 399: "Multiple Choices", 499: "Bad Request", 599: "Server Internal Error", 699: "Decline", 486: "Busy Here"} {
 		if got := ReasonPhrase(status); got != want {

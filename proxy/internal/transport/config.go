@@ -34,12 +34,16 @@ type Config struct {
 	MaxConns int
 
 	// MaxOwn bounds those that we have opened to hosts that are neither Trusted nor a Gateway,
-	// MaxOwnPerHost these to one IPv4 address or IPv6 /64. Default half of MaxConns, and 256.
+	// MaxOwnPerHost these to one IPv4 address or IPv6 /48. Default half of MaxConns, and 256.
 	MaxOwn, MaxOwnPerHost int
 
 	// MaxConnsPerSource bounds the accepted connections of one IPv4 address, or of one
 	// IPv6 /64 network. Default 256.
 	MaxConnsPerSource int
+
+	// MaxProven bounds the connections over which one user, or one certificate, stays proven
+	// (Prove); of a table, or a share of one source, that is small, half. Default 32.
+	MaxProven int
 
 	// Trusted tells the addresses whose connections are no strangers' and are not counted
 	// for their source; nil for none. It returns at once.
@@ -61,8 +65,8 @@ type Config struct {
 	Origins []string
 
 	// MaxHandshakes and MaxHandshakesPerSource bound the TLS and WebSocket handshakes that
-	// are under way, in all and for each source as MaxConnsPerSource counts it. Default 512
-	// and 64.
+	// are under way, in all and for each source as MaxConnsPerSource counts it. Beyond them one
+	// that has had us wait for its peer gives way. Default 512 and 64.
 	MaxHandshakes, MaxHandshakesPerSource int
 
 	// StunRate bounds the answers to STUN requests on each UDP socket, a second. Default
@@ -137,6 +141,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxOwn", &c.MaxOwn, max(1, cmp.Or(c.MaxConns, DefaultMaxConns)/2), 1 << 24},
 		{"MaxOwnPerHost", &c.MaxOwnPerHost, 256, 1 << 24},
 		{"MaxConnsPerSource", &c.MaxConnsPerSource, 256, 1 << 24},
+		{"MaxProven", &c.MaxProven, 32, 1 << 24},
 		{"MaxHandshakes", &c.MaxHandshakes, 512, 1 << 20},
 		{"MaxHandshakesPerSource", &c.MaxHandshakesPerSource, 64, 1 << 20},
 		{"StunRate", &c.StunRate, 1000, 1 << 24},

@@ -36,6 +36,8 @@ type conn struct {
 	ready       bool          // its handshakes are done, or it is our own
 	crowd       *crowd        // where it is counted; nil while it is not in the table, or our own to a trusted host
 	place, seat *list.Element // a stranger's, in the queue of all and of its crowd
+	holder      *holder       // who has proven himself over it; nil for nobody
+	rank        *list.Element // … in his connections
 
 	// Reading.
 	buf        []byte // nil while nothing is unread: an idle connection holds no buffer
@@ -53,6 +55,7 @@ type conn struct {
 	fill       func(fd uintptr) bool
 	first      [1]byte // what TLS waits with
 	ws         *webSocket
+	shake      *handshake // while an accepted connection has a place for one
 
 	// TLS and WebSocket, which stand between the message and the queue. seal keeps the
 	// order; it is taken before mu.
@@ -286,7 +289,8 @@ func (c *conn) read() error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		// The deadline is moved on lazily, so this one may not be the true one.
+		// The deadline is moved on lazily, so this one may not be the true one, or wake has come.
+		c.armed = time.Time{}
 	}
 }
 
@@ -337,7 +341,8 @@ func (c *conn) setDeadline() error {
 	cfg := &c.l.cfg
 	idle := c.idleTimeout()
 	want, cause := c.active.Add(idle), ErrIdle
-	if c.stranger.Load() {
+	stranger := c.stranger.Load()
+	if stranger {
 		idle = min(idle, cfg.StrangerTimeout)
 		if rest := c.restUntil(); rest.Before(want) {
 			want = rest
@@ -359,7 +364,10 @@ func (c *conn) setDeadline() error {
 		return nil
 	}
 	c.armed = want
-	return c.nc.SetReadDeadline(want)
+	if err := c.nc.SetReadDeadline(want); err != nil || c.stranger.Load() == stranger {
+		return err
+	}
+	return c.setDeadline() // in place of a wake that came in between
 }
 
 // idleTimeout is how long the connection may be silent from now on.

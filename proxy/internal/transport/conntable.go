@@ -2,6 +2,7 @@ package transport
 
 import (
 	"container/list"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"sync"
@@ -26,38 +27,54 @@ const overdraft = 64
 // connTable holds every connection, by number and by remote address.
 type connTable struct {
 	maxAll, maxSource, maxOwn, maxHost int
+	// maxProven is Config.MaxProven, at most half of maxAll, maxProvenSource at most half of maxSource.
+	maxProven, maxProvenSource int
 
 	mu     sync.RWMutex
 	lastID uint64
 	byID   map[uint64]*conn
 	byPeer map[peer]*conn
 	// sources are where accepted connections come from, hosts where our own lead to places
-	// that are not trusted, of which there are nOwn. Both by sourceOf.
+	// that are not trusted, of which there are nOwn, by sourceOf and hostOf.
 	sources, hosts map[netip.Addr]*crowd
 	nOwn, overdue  int
 	// strangers are the strangers' connections of all sources, own our own that may have to
 	// go, the idlest first.
 	strangers, own list.List
+	holders        map[uint64]*holder // by the hash of whom they have proven to be
+	seed           maphash.Seed
 	closed         bool
 }
 
 func newConnTable(cfg *Config) *connTable {
 	return &connTable{
 		maxAll: cfg.MaxConns, maxSource: cfg.MaxConnsPerSource, maxOwn: cfg.MaxOwn, maxHost: cfg.MaxOwnPerHost,
+		maxProven:       max(1, min(cfg.MaxProven, cfg.MaxConns/2)),
+		maxProvenSource: max(1, min(cfg.MaxProven, cfg.MaxConnsPerSource/2)),
+
 		byID:    make(map[uint64]*conn),
 		byPeer:  make(map[peer]*conn),
 		sources: make(map[netip.Addr]*crowd),
 		hosts:   make(map[netip.Addr]*crowd),
+		holders: make(map[uint64]*holder),
+		seed:    maphash.MakeSeed(),
 	}
 }
 
 // sourceOf is what the limit on one source counts: an IPv4 address, or an IPv6 /64,
 // within which one host may take any address.
-func sourceOf(addr netip.Addr) netip.Addr {
+func sourceOf(addr netip.Addr) netip.Addr { return networkOf(addr, 64) }
+
+// hostOf is what the limit on our own connections to one host counts: an IPv4 address, or an IPv6
+// /48, which anybody gets for the asking, with 65,536 /64s in it.
+func hostOf(addr netip.Addr) netip.Addr { return networkOf(addr, 48) }
+
+// networkOf is an IPv4 address, or the network of that many bits of an IPv6 address.
+func networkOf(addr netip.Addr, bits int) netip.Addr {
 	if addr.Is4() {
 		return addr
 	}
-	p, err := addr.WithZone("").Prefix(64)
+	p, err := addr.WithZone("").Prefix(bits)
 	if err != nil {
 		return addr
 	}
@@ -85,17 +102,17 @@ func (t *connTable) byRemote(p peer) *conn {
 }
 
 // addInbound enters an accepted connection and numbers it. Where there is no room it takes the
-// place of a stranger that may go (none may without mayGo), of its own source where that has
+// place of a stranger that may go (none may without a search), of its own source where that has
 // too many; that one is returned, no longer in the table.
-func (t *connTable) addInbound(c *conn, mayGo func(*conn) bool) (gone *conn, err error) {
+func (t *connTable) addInbound(c *conn, s *search) (gone *conn, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil, ErrClosed
 	}
 	if from, full := t.full(c, 0); full != nil {
-		if mayGo != nil {
-			gone = t.idlest(from, mayGo)
+		if s != nil {
+			gone = t.idlest(from, s)
 		}
 		if gone == nil {
 			return nil, full
@@ -111,14 +128,6 @@ func (t *connTable) stir(c *conn) {
 	t.mu.Lock()
 	t.back(c)
 	t.mu.Unlock()
-}
-
-// prove ends c's being a stranger.
-func (t *connTable) prove(c *conn) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.known(c)
-	t.nameBare(c)
 }
 
 // reach lets what goes to the very address of c's peer take c.
@@ -268,6 +277,7 @@ func (t *connTable) drop(c *conn) {
 	}
 	c.names = nil
 	t.known(c)
+	t.release(c)
 	t.part(c)
 }
 

@@ -8,7 +8,7 @@ import (
 
 // crowd is what the table knows of one source, or of one host that our own connections lead to.
 type crowd struct {
-	source netip.Addr // by sourceOf
+	source netip.Addr // by sourceOf or hostOf
 	n      int        // its connections
 	idle   list.List  // those that may have to go, the idlest first
 }
@@ -20,12 +20,12 @@ var (
 	errTooManyOwns = fmt.Errorf("%w of our own", ErrTooManyConns)
 )
 
-// crowds are where c is counted, and how many of one place there may be.
-func (t *connTable) crowds(c *conn) (in map[netip.Addr]*crowd, most int, crowded error) {
+// crowds are where c is counted, and as what, and how many of one place there may be.
+func (t *connTable) crowds(c *conn) (in map[netip.Addr]*crowd, as netip.Addr, most int, crowded error) {
 	if c.inbound {
-		return t.sources, t.maxSource, errCrowded
+		return t.sources, sourceOf(c.flow.Remote.Addr()), t.maxSource, errCrowded
 	}
-	return t.hosts, t.maxHost, errOwnCrowded
+	return t.hosts, hostOf(c.flow.Remote.Addr()), t.maxHost, errOwnCrowded
 }
 
 // full is why there is no room for c, and the queues out of which one would have to go, the
@@ -33,8 +33,8 @@ func (t *connTable) crowds(c *conn) (in map[netip.Addr]*crowd, most int, crowded
 // if c is in the table already. The table is locked.
 func (t *connTable) full(c *conn, counted int) (from []*list.List, err error) {
 	if c.stranger.Load() {
-		in, most, crowded := t.crowds(c)
-		if s := in[sourceOf(c.flow.Remote.Addr())]; s != nil && s.n-counted >= most {
+		in, as, most, crowded := t.crowds(c)
+		if s := in[as]; s != nil && s.n-counted >= most {
 			return []*list.List{&s.idle}, crowded
 		}
 		if !c.inbound && t.nOwn-counted >= t.maxOwn {
@@ -59,12 +59,12 @@ func waiting(queues []*list.List) bool {
 
 // fit makes c, which was entered beyond a limit, keep it: gone is what has had to go, no longer
 // in the table. full without it: nothing can go.
-func (t *connTable) fit(c *conn, mayGo func(*conn) bool) (gone *conn, full error) {
+func (t *connTable) fit(c *conn, s *search) (gone *conn, full error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	from, full := t.full(c, 1)
 	if full != nil {
-		if gone = t.idlest(from, mayGo); gone == nil {
+		if gone = t.idlest(from, s); gone == nil {
 			return nil, full
 		}
 		t.drop(gone)
@@ -83,10 +83,10 @@ func (t *connTable) settled(c *conn) {
 
 // yield takes the idlest connection that may go out of the table, full or not, and returns it;
 // nil if there is none.
-func (t *connTable) yield(mayGo func(*conn) bool) *conn {
+func (t *connTable) yield(s *search) *conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	gone := t.idlest([]*list.List{&t.own, &t.strangers}, mayGo)
+	gone := t.idlest([]*list.List{&t.own, &t.strangers}, s)
 	if gone != nil {
 		t.drop(gone)
 	}
@@ -94,13 +94,17 @@ func (t *connTable) yield(mayGo func(*conn) bool) *conn {
 }
 
 // idlest is the idlest connection of the first queue in which one may go, nil if none of the
-// first maxLook of each may. The table is locked.
-func (t *connTable) idlest(from []*list.List, mayGo func(*conn) bool) *conn {
+// first maxLook of each may, or if the search has to ask for one first. The table is locked.
+func (t *connTable) idlest(from []*list.List, s *search) *conn {
 	for _, queue := range from {
 		for range min(queue.Len(), maxLook) {
 			c := queue.Front().Value.(*conn)
-			if mayGo(c) {
+			take, ask := s.verdict(c)
+			switch {
+			case take:
 				return c
+			case ask:
+				return nil
 			}
 			t.back(c)
 		}
@@ -133,8 +137,7 @@ func (t *connTable) join(c *conn) {
 		}
 		t.nOwn++
 	}
-	in, _, _ := t.crowds(c)
-	source := sourceOf(c.flow.Remote.Addr())
+	in, source, _, _ := t.crowds(c)
 	if c.crowd = in[source]; c.crowd == nil {
 		c.crowd = &crowd{source: source}
 		in[source] = c.crowd
@@ -152,7 +155,7 @@ func (t *connTable) part(c *conn) {
 		t.nOwn--
 	}
 	if c.crowd.n--; c.crowd.n == 0 {
-		in, _, _ := t.crowds(c)
+		in, _, _, _ := t.crowds(c)
 		delete(in, c.crowd.source)
 	}
 	c.crowd = nil

@@ -26,7 +26,7 @@ type Layer struct {
 	listeners   []*net.TCPListener // by Flow.Socket
 	locals      atomic.Pointer[locals]
 	conns       *connTable
-	handshaking handshakes
+	handshaking *handshakes
 	bufs        buffers
 	stats       counters
 	waiters     atomic.Int64
@@ -35,7 +35,7 @@ type Layer struct {
 	// Config.Needed tells of the transaction.
 	busyTime time.Duration
 
-	fullLog, crowdedLog, ownLog, shakingLog, unprovenLog, acceptLog seldom.Gate
+	fullLog, crowdedLog, ownLog, shakingLog, provenLog, unprovenLog, acceptLog seldom.Gate
 
 	idleMu sync.Mutex
 	idle   []*Worker
@@ -57,7 +57,7 @@ func New(cfg Config, h Handler, log *slog.Logger) (*Layer, error) {
 	l := &Layer{cfg: cfg, handler: h, log: log, epoch: time.Now(), busyTime: busyTime}
 	l.bufs.largeSize = max(slotSize, cfg.MaxMessage)
 	l.conns = newConnTable(&cfg)
-	l.handshaking = handshakes{maxAll: cfg.MaxHandshakes, maxSource: cfg.MaxHandshakesPerSource, sources: map[netip.Addr]int{}}
+	l.handshaking = newHandshakes(&cfg)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.bind(); err != nil {
 		l.cancel()
@@ -271,6 +271,25 @@ func (l *Layer) FlowToDomain(proto Proto, remote netip.AddrPort, prefer uint16, 
 		return Flow{}, ErrClosed
 	}
 	return other.flow, nil
+}
+
+// FlowIfOpen is FlowToDomain, but opens nothing: over a stream it is a connection that is open, or
+// being opened, else the error is ErrFlowGone.
+func (l *Layer) FlowIfOpen(proto Proto, remote netip.AddrPort, prefer uint16, domain string) (Flow, error) {
+	if !proto.Stream() {
+		return l.FlowToDomain(proto, remote, prefer, domain)
+	}
+	if proto != TLS {
+		domain = ""
+	}
+	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	if c := l.conns.byRemote(peer{proto, remote, domain}); c != nil && !c.dead() {
+		return c.flow, nil
+	}
+	if proto == WS {
+		return l.FlowIfOpen(WSS, remote, prefer, "")
+	}
+	return Flow{}, fmt.Errorf("%w: no %s connection to %v", ErrFlowGone, proto, remote)
 }
 
 // pick chooses a socket to reach addr.

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -25,7 +26,7 @@ type owner struct {
 
 // newOwner opens one; by the flows of carries goes something.
 func newOwner(t *testing.T, cfg Config) *owner {
-	o := &owner{down: make(chan downed, 64)}
+	o := &owner{down: make(chan downed, 2*(overdraft+maxLook))}
 	cfg.Needed = func(yield func(Flow)) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -315,5 +316,39 @@ func TestScarce(t *testing.T) {
 	}
 	if scarce(unix.ECONNABORTED) || scarce(nil) {
 		t.Error("others do")
+	}
+}
+
+// TestOwnConnectionsToOneNetwork: who has an IPv6 /48 has 65,536 networks in it, and a share all the same;
+// what comes from there is counted by its /64.
+func TestOwnConnectionsToOneNetwork(t *testing.T) {
+	table := newConnTable(&Config{MaxConns: 100, MaxOwn: 50, MaxOwnPerHost: 4, MaxConnsPerSource: 1})
+	enter := func(host string, inbound bool) error {
+		c := &conn{inbound: inbound, flow: Flow{Proto: TCP, Remote: netip.AddrPortFrom(netip.MustParseAddr(host), 5060)}}
+		c.stranger.Store(true)
+		if inbound {
+			_, err := table.addInbound(c, nil)
+			return err
+		}
+		_, err := table.addOutbound(c)
+		return err
+	}
+	for i, want := range []error{nil, nil, nil, nil, errOwnCrowded, errOwnCrowded} {
+		if err := enter(fmt.Sprintf("2001:db8:0:%d::1", i), false); !errors.Is(err, want) {
+			t.Errorf("number %d: %v, want %v", i+1, err, want)
+		}
+	}
+	for _, host := range []string{"2001:db8:1::1", "192.0.2.1"} {
+		if err := enter(host, false); err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	for i := range 5 {
+		if err := enter(fmt.Sprintf("2001:db8:0:%d::1", i), true); err != nil {
+			t.Errorf("from number %d: %v", i+1, err)
+		}
+	}
+	if err := enter("2001:db8:0:1::2", true); !errors.Is(err, errCrowded) {
+		t.Errorf("a second one of a /64: %v", err)
 	}
 }

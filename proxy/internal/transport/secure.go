@@ -40,7 +40,7 @@ type wire struct {
 // bytes.
 func (w wire) Read(b []byte) (int, error) {
 	w.c.flush()
-	return w.TCPConn.Read(b)
+	return w.c.shake.wait(w.TCPConn.Read, b)
 }
 
 // sealSlack is what TLS may queue beyond Config.MaxQueue: record overhead, alerts, key
@@ -49,7 +49,7 @@ const sealSlack = 64 << 10
 
 func (w wire) Write(b []byte) (int, error) {
 	if w.c.shaking {
-		return w.TCPConn.Write(b)
+		return w.c.shake.wait(w.TCPConn.Write, b)
 	}
 	if err := w.c.queue(b, w.c.l.cfg.MaxQueue+sealSlack); err != nil {
 		return 0, err
@@ -86,15 +86,10 @@ func (c *conn) establish() error {
 	if err := c.raw.Read(readable); err != nil {
 		return err
 	}
-	if !c.l.handshaking.enter(c.flow.Remote.Addr(), c.l.trusts(c.flow.Remote.Addr())) {
-		c.l.stats.connsRefused.Add(1)
-		if c.l.shakingLog.Pass(time.Now(), time.Minute, 1) {
-			c.l.log.Warn("too many handshakes at a time: new connections are refused", "source", sourceOf(c.flow.Remote.Addr()).String(),
-				"limit", c.l.cfg.MaxHandshakesPerSource, "in_all", c.l.cfg.MaxHandshakes, "setting", "tls: handshakes_per_source")
-		}
-		return ErrTooManyConns
+	if err := c.enterHandshake(); err != nil {
+		return err
 	}
-	defer c.l.handshaking.leave(c.flow.Remote.Addr())
+	defer c.leaveHandshake()
 	if c.flow.Proto.Secure() {
 		cfg := c.l.cfg.TLS.Server(c.flow.Local)
 		if cfg == nil {
@@ -114,7 +109,7 @@ func (c *conn) establish() error {
 		return err
 	}
 	if c.verified() {
-		c.l.conns.prove(c)
+		c.l.prove(c, c.certificate())
 	}
 	var domains []string
 	if c.flow.Proto == TLS {
@@ -122,6 +117,38 @@ func (c *conn) establish() error {
 	}
 	c.l.conns.publish(c, domains)
 	return nil
+}
+
+// enterHandshake takes a place for the handshake, that of another one where there is none.
+func (c *conn) enterHandshake() error {
+	a := c.flow.Remote.Addr()
+	s, gone := c.l.handshaking.enter(c, c.l.trusts(a), c.l.Mono())
+	c.shake = s
+	if gone != nil {
+		c.l.stats.connsReplaced.Add(1)
+		_ = gone.close(ErrReplaced)
+	}
+	if s == nil {
+		c.l.stats.connsRefused.Add(1)
+	}
+	if (s == nil || gone != nil) && c.l.shakingLog.Pass(time.Now(), time.Minute, 1) {
+		end := "those that keep us waiting give way to new ones"
+		if s == nil {
+			end = "new connections are refused"
+		}
+		c.l.log.Warn("too many handshakes at a time: "+end, "source", sourceOf(a).String(),
+			"limit", c.l.cfg.MaxHandshakesPerSource, "in_all", c.l.cfg.MaxHandshakes, "setting", "tls: handshakes_per_source")
+	}
+	if s == nil {
+		return ErrTooManyConns
+	}
+	return nil
+}
+
+// leaveHandshake gives the place back.
+func (c *conn) leaveHandshake() {
+	c.l.handshaking.leave(c.shake)
+	c.shake = nil
 }
 
 // maxUnproven is how many failures to connect by TLS the log tells of, a minute.

@@ -536,7 +536,7 @@ func TestConnectionOfAPeer(t *testing.T) {
 			w.Hold(from, time.Hour)
 		}
 		if bytes.Contains(msg, []byte("prove")) {
-			w.Prove(from)
+			w.Prove(from, []byte("somebody"))
 		}
 		receive(w, msg, from)
 	}}, "tls:127.0.0.1:0")

@@ -12,7 +12,8 @@ import (
 // address none that the operator trusts. Strangers may be silent for less long than others,
 // and where the table is full, of all or of one source, a new connection takes the place of
 // the idlest of them that nothing goes by. What costs is done for strangers alone: a
-// connection that has proven somebody is asked for nothing more.
+// connection that has proven somebody is asked for nothing more. (How many one may have proven
+// stands in proven.go.)
 //
 // A connection that we have opened to a place that the operator does not trust is a stranger
 // too: whoever may send a request through us says where it leads. Those have a share of the
@@ -62,14 +63,8 @@ func (l *Layer) needed() map[uint64]struct{} {
 	return n.byID
 }
 
-// mayGo tells of strangers whether they may lose their connection.
-func (l *Layer) mayGo() func(*conn) bool {
-	needed, now := l.needed(), l.Mono()
-	return func(c *conn) bool {
-		_, carries := needed[c.flow.Conn]
-		return !carries && now >= c.held.Load() && !l.favours(c)
-	}
-}
+// mayGo reports whether a stranger may lose its connection.
+func (l *Layer) mayGo(c *conn) bool { return l.search().mayGo(c) && !l.favours(c) }
 
 // favours reports whether the peer of a connection is none of those that have to go: one that
 // the operator trusts, or a gateway to which we have opened it.
@@ -81,18 +76,26 @@ func (l *Layer) favours(c *conn) bool {
 // trusts reports whether the operator trusts an address.
 func (l *Layer) trusts(a netip.Addr) bool { return l.cfg.Trusted != nil && l.cfg.Trusted(a) }
 
-// Prove notes that the peer of a connection has shown who he is. It costs something once a
-// connection only.
-func (l *Layer) Prove(f Flow) {
+// Stranger reports whether a flow is a connection whose peer has proven nothing.
+func (l *Layer) Stranger(f Flow) bool {
+	c := l.conns.byFlow(f)
+	return c != nil && c.stranger.Load()
+}
+
+// Prove notes that the peer of a stranger's connection has shown that he is who: the address of a user.
+func (l *Layer) Prove(f Flow, who []byte) {
 	if c := l.conns.byFlow(f); c != nil && c.stranger.Load() {
-		l.conns.prove(c)
+		l.prove(c, who)
 	}
 }
 
+// Stranger is Layer.Stranger for the flow that the message came on.
+func (w *Worker) Stranger(f Flow) bool { return w.stranger(f) != nil }
+
 // Prove is Layer.Prove for the flow that the message came on.
-func (w *Worker) Prove(f Flow) {
+func (w *Worker) Prove(f Flow, who []byte) {
 	if c := w.stranger(f); c != nil {
-		c.l.conns.prove(c)
+		c.l.prove(c, who)
 	}
 }
 
@@ -152,7 +155,7 @@ func (c *conn) hold(until, step int64) {
 // spare lets a stranger that is needed be silent for longer, as long as others may.
 func (c *conn) spare() bool {
 	now := time.Now()
-	if c.inbound && !c.proven || !c.stranger.Load() || now.Sub(c.active) >= c.idleTimeout() || c.l.mayGo()(c) {
+	if c.inbound && !c.proven || !c.stranger.Load() || now.Sub(c.active) >= c.idleTimeout() || c.l.mayGo(c) {
 		return false
 	}
 	c.spared = now
@@ -176,7 +179,10 @@ func (l *Layer) enterInbound(c *conn) error {
 	if !errors.Is(full, ErrTooManyConns) {
 		return full
 	}
-	gone, err := l.conns.addInbound(c, l.mayGo())
+	var gone *conn
+	var err error
+	s := l.search()
+	s.look(func() { gone, err = l.conns.addInbound(c, s) })
 	if gone != nil {
 		gone.leave()
 	}
@@ -188,7 +194,10 @@ func (l *Layer) enterInbound(c *conn) error {
 
 // makeRoom makes c, a connection of our own which was entered beyond a limit, fit.
 func (l *Layer) makeRoom(c *conn) error {
-	gone, full := l.conns.fit(c, l.mayGo())
+	var gone *conn
+	var full error
+	s := l.search()
+	s.look(func() { gone, full = l.conns.fit(c, s) })
 	if full == nil {
 		return nil
 	}
@@ -203,7 +212,9 @@ func (l *Layer) makeRoom(c *conn) error {
 // Yield ends the idlest connection of a stranger that nothing goes by, for who is out of file
 // descriptors. False if there is none.
 func (l *Layer) Yield() bool {
-	gone := l.conns.yield(l.mayGo())
+	var gone *conn
+	s := l.search()
+	s.look(func() { gone = l.conns.yield(s) })
 	if gone == nil {
 		return false
 	}
@@ -225,15 +236,15 @@ func (l *Layer) complain(c *conn, full error, refused bool) {
 	if refused {
 		end = "new ones are refused"
 	}
-	source := sourceOf(c.flow.Remote.Addr()).String()
+	a := c.flow.Remote.Addr()
 	switch now := time.Now(); {
 	case errors.Is(full, errCrowded):
 		if l.crowdedLog.Pass(now, time.Minute, 1) {
-			l.log.Warn("one source has as many connections as it may: "+end, "source", source, "limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
+			l.log.Warn("one source has as many connections as it may: "+end, "source", sourceOf(a).String(), "limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
 		}
 	case errors.Is(full, errOwnCrowded), errors.Is(full, errTooManyOwns):
 		if l.ownLog.Pass(now, time.Minute, 1) {
-			l.log.Warn("our own connections to hosts that are not trusted are as many as they may be: "+end, "host", source,
+			l.log.Warn("our own connections to hosts that are not trusted are as many as they may be: "+end, "host", hostOf(a).String(),
 				"limit", l.cfg.MaxOwn, "limit_host", l.cfg.MaxOwnPerHost, "setting", "tcp_max_connections")
 		}
 	case l.fullLog.Pass(now, time.Minute, 1):

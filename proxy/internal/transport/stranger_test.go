@@ -15,15 +15,19 @@ import (
 // judge is a handler that does with a connection what the message says, and answers it.
 func judge(w *Worker, msg []byte, from Flow) {
 	switch {
+	case bytes.Contains(msg, []byte("prove bob")):
+		w.Prove(from, []byte("bob"))
+	case bytes.Contains(msg, []byte("prove alice")):
+		w.Prove(from, []byte("alice"))
 	case bytes.Contains(msg, []byte("prove")):
-		w.Prove(from)
+		w.Prove(from, []byte(from.Remote.String()))
 	case bytes.Contains(msg, []byte("hold")):
 		w.Hold(from, time.Hour)
 	case bytes.Contains(msg, []byte("held once")):
 		w.Hold(from, time.Nanosecond)
 	case bytes.Contains(msg, []byte("park")):
 		w.Park()
-		w.Prove(from)
+		w.Prove(from, []byte("parked"))
 	}
 	echo(w, msg, from)
 }

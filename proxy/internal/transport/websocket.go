@@ -57,7 +57,7 @@ func (c *conn) upgrade() error {
 			return nil, nil
 		},
 	}
-	var stream io.ReadWriter = c.nc
+	var stream io.ReadWriter = wire{c.nc, c}
 	if c.sec != nil {
 		stream = c.sec
 	}

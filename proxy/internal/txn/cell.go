@@ -29,6 +29,7 @@ type Cell struct {
 	refs  atomic.Int32
 	shard *shard
 	owner Owner
+	names *names // see Identify
 }
 
 // Init prepares a cell in a shard chosen by hash; the caller holds one
@@ -55,6 +56,7 @@ func (c *Cell) Ref() { c.refs.Add(1) }
 // Unref takes a reference away; the last one gives the memory back.
 func (c *Cell) Unref() {
 	if n := c.refs.Add(-1); n == 0 {
+		c.names.forget()
 		c.owner.Release()
 	} else if n < 0 {
 		panic("txn: a cell was released twice")

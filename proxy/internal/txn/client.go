@@ -156,14 +156,19 @@ func (x *Client) Start(method sip.Method, flow transport.Flow, msg []byte, out O
 }
 
 // lockedReceive is receive under the cell's lock, which a fault in the user's code
-// gives back as well.
-func (x *Client) lockedReceive(id uint64, m *sip.Message, from transport.Flow, w *transport.Worker) {
+// gives back as well. False: it is no response to what was sent.
+func (x *Client) lockedReceive(id uint64, m *sip.Message, from transport.Flow, w *transport.Worker) bool {
 	x.cell.Lock()
 	defer x.cell.Unlock()
 	// The CSeq's method has to be the request's (RFC 3261 §17.1.3 item 2).
-	if x.id == id && x.method == m.Method && x.state != clientDone {
-		x.receive(m, from, w)
+	if x.id != id || x.method != m.Method || x.state == clientDone {
+		return true
 	}
+	if !x.cell.asked(m) {
+		return false
+	}
+	x.receive(m, from, w)
+	return true
 }
 
 func (x *Client) receive(m *sip.Message, from transport.Flow, w *transport.Worker) {

@@ -37,6 +37,9 @@ type Config struct {
 	// Fault is told of a panic in the owner's code on a goroutine of the table's, which
 	// goes on after it; the cell is not locked. Without it the panic goes on.
 	Fault func(o Owner, fault any, stack []byte)
+	// Foreign is told of a response that has the branch of a request, and the Call-ID, From tag or
+	// CSeq number of another one; it keeps nothing. May be nil.
+	Foreign func(m *sip.Message, from transport.Flow)
 	// Idle is called every idleInterval by Run: the time to give memory back. May be nil.
 	Idle func()
 }
@@ -359,7 +362,8 @@ func (t *Table) removeClient(x *Client) {
 }
 
 // Response hands a response to its client transaction. False means that there
-// is none, and the response is stray (RFC 6026 §8.3: it goes nowhere).
+// is none, or that it bears other names than the request (RFC 3261 §8.2.6.2), and the response
+// is stray (RFC 6026 §8.3: it goes nowhere).
 func (t *Table) Response(m *sip.Message, from transport.Flow, w *transport.Worker) bool {
 	v, err := m.Via()
 	if err != nil {
@@ -375,7 +379,12 @@ func (t *Table) Response(m *sip.Message, from transport.Flow, w *transport.Worke
 	}
 	c := x.cell
 	defer c.Unref()
-	x.lockedReceive(id, m, from, w)
+	if !x.lockedReceive(id, m, from, w) {
+		if t.cfg.Foreign != nil {
+			t.cfg.Foreign(m, from)
+		}
+		return false
+	}
 	c.owner.Unlocked(w)
 	return true
 }

@@ -134,7 +134,7 @@ func (c *Call) replied(status int, msg []byte, from transport.Flow) {
 		c.success(msg, from)
 	default:
 		var m sip.Message
-		_ = m.Parse(msg)
+		_ = m.ParseOwn(msg)
 		c.fail(status, cleanText(m.Reason()), nil)
 	}
 }
@@ -160,7 +160,7 @@ func (c *Call) tell(e Event) { c.queue.Post(func() { c.events(e) }) }
 // acknowledged and ended (RFC 3261 §13.2.2.4).
 func (c *Call) success(msg []byte, from transport.Flow) {
 	m := &sip.Message{}
-	err := m.Parse(append([]byte(nil), msg...))
+	err := m.ParseOwn(append([]byte(nil), msg...))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d, err := c.dialogOf(m, err, from)

@@ -212,12 +212,21 @@ func (d *dialog) send(method sip.Method, seq uint32, what content, done func(ans
 		defer r.Unlock()
 		id := r.client.Prepare(a.table, &r.Cell, r)
 		msg := d.appendRequest(nil, p, f, method, seq, id, what)
+		a.identify(&r.Cell, msg)
 		return r.client.Start(method, f, msg, a.net)
 	})
 	if err != nil {
 		a.log.Info("user agent: request cannot be sent", "method", method.String(), "call_id", d.call.callID, "error", err)
 		done(answer{err: err})
 	}
+}
+
+// identify has the responses to a request of ours compared with it. One in which an address of somebody
+// else's cannot be read, as in the router's BYE to who has called it, is sent all the same.
+func (a *Agent) identify(c *txn.Cell, request []byte) {
+	var m sip.Message
+	_ = m.ParseOwn(request)
+	a.table.Identify(c, &m)
 }
 
 // sendAck sends the ACK of a 2xx, which is no transaction (RFC 3261 §13.2.2.4).

@@ -81,7 +81,7 @@ func (a *Agent) CancelRequest(callID string, seq uint32) bool {
 // readReply reads a final response.
 func readReply(msg []byte) (Reply, error) {
 	var m sip.Message
-	if err := m.Parse(msg); err != nil {
+	if err := m.ParseOwn(msg); err != nil {
 		// One of those made above has a status line only.
 		var r Reply
 		line, _, _ := strings.Cut(string(msg), "\r\n")

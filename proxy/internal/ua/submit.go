@@ -74,7 +74,7 @@ func (a *Agent) ask(ctx context.Context, p *outside) (Answer, error) {
 			return
 		}
 		var m sip.Message
-		_ = m.Parse(msg)
+		_ = m.ParseOwn(msg)
 		select {
 		case final <- Answer{Status: status, Reason: cleanText(m.Reason()), Bound: bound, Relayed: !from.IsZero()}:
 		default:

@@ -129,7 +129,9 @@ func (a *Agent) start(r *foreign, w *Within) error {
 		r.Lock()
 		defer r.Unlock()
 		id := r.client.Prepare(a.table, &r.Cell, r)
-		return r.client.Start(w.Method, f, a.appendWithin(nil, w, uri, routes, f, id), a.net)
+		msg := a.appendWithin(nil, w, uri, routes, f, id)
+		a.identify(&r.Cell, msg)
+		return r.client.Start(w.Method, f, msg, a.net)
 	}
 	var first error
 	if hop == "" {

@@ -127,9 +127,7 @@ func (p *Portal) User(w http.ResponseWriter, r *http.Request) {
 // showUser completes the page: forms that are nil show what there is.
 func (p *Portal) showUser(w http.ResponseWriter, r *http.Request, status int, page userPage) {
 	if page.Form == nil {
-		me := page.Profile
-		page.Form = form.New("first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
-			"presence", string(me.Presence), "findable", checked(me.Findable))
+		page.Form = profileForm(page.Profile)
 	}
 	for _, f := range []**form.Form{&page.GroupForm, &page.AliasForm} {
 		if *f == nil {
@@ -172,6 +170,12 @@ func (p *Portal) addLists(r *http.Request, page *userPage) error {
 	return nil
 }
 
+// profileForm shows a profile as it is.
+func profileForm(me store.Profile) *form.Form {
+	return form.Showing("first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
+		"presence", string(me.Presence), "findable", checked(me.Findable))
+}
+
 // phones asks the router for a user's contacts.
 func (p *Portal) phones(ctx context.Context, who aor.AOR) ([]phone, error) {
 	var contacts []ctlproto.Contact
@@ -197,7 +201,8 @@ func checked(on bool) string {
 	return ""
 }
 
-// UserSave changes the profile (POST /admin/users/ADDRESS).
+// UserSave changes what was typed of the profile (POST /admin/users/ADDRESS). What the
+// user, or another administrator, changed since the page was made stays.
 func (p *Portal) UserSave(w http.ResponseWriter, r *http.Request) {
 	a, ok := p.changeable(w, r)
 	if !ok {
@@ -208,9 +213,10 @@ func (p *Portal) UserSave(w http.ResponseWriter, r *http.Request) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
+	f.Rebase(profileForm(a.Profile))
 	me := readProfile(f, a.Profile)
 	if f.OK() {
-		err = p.DB.Profiles.Save(r.Context(), me)
+		err = p.DB.Profiles.Change(r.Context(), a.Profile, me)
 		if err != nil && !f.Take(err) {
 			p.fail(w, r, err)
 			return

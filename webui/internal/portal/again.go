@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"seraph/webui/internal/form"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -94,7 +95,7 @@ var unseen = map[string]bool{
 
 // typed reports whether somebody wrote the value rather than choosing it.
 func typed(name, value string) bool {
-	return !unseen[name] && value != "on" && strings.TrimSpace(value) != ""
+	return !unseen[name] && !form.IsWas(name) && value != "on" && strings.TrimSpace(value) != ""
 }
 
 // Names of the hidden fields of forms that see to it that they change what was shown, and

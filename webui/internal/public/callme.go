@@ -129,9 +129,9 @@ func (p *Portal) unwanted(ctx context.Context, owner aor.AOR, visitor string) (b
 	if err != nil {
 		return false, err
 	}
-	caller := []byte(plain(visitor))
+	caller := aor.AppendCaller(nil, visitor)
 	return slices.ContainsFunc(rules, func(rule store.CallRule) bool {
-		return rule.Enabled && (rule.Kind == store.RuleDND || rule.Kind == store.RuleBlock && store.PatternFits(rule.Pattern, caller))
+		return rule.Enabled && rule.Kind == store.RuleDND || rule.Refuses(caller)
 	}), nil
 }
 

@@ -232,7 +232,12 @@ func TestContactIsAdded(t *testing.T) {
 }
 
 func TestContactFaults(t *testing.T) {
-	answer := ctltest.Refuse(ctlproto.CodeBusy, "inner words")
+	answer := func(params json.RawMessage) (any, *ctlproto.Error) {
+		if strings.Contains(string(params), phones[0].Address) {
+			return nil, ctlproto.Errorf(ctlproto.CodeExists, "inner words")
+		}
+		return nil, ctlproto.Errorf(ctlproto.CodeBusy, "inner words")
+	}
 	premium, err := user.ParseContactPattern("*.premium.example.net")
 	check(t, err)
 	s := newStand(t, map[string]ctltest.Handler{ctlproto.MethodUlAdd: answer, ctlproto.MethodUlLookup: contacts(phones...)},
@@ -251,6 +256,7 @@ func TestContactFaults(t *testing.T) {
 		{"sips:82001@Example.org:5070;transport=tls", "hour", "contact", "This is your own address: calls would go round in circles."},
 		{"sip:bob@example.net", "century", "lifetime", "Choose one of the list."},
 		{"sip:bob@example.net", "hour", "contact", "You have as many contacts as the router allows, in all or added by hand. Remove one first."},
+		{phones[0].Address, "permanent", "contact", "This phone is registered already: it stands in the list above, and calls ring it."},
 	} {
 		a := b.post("/user/account/phones", "/user/account/phones", "contact", c.typed, "lifetime", c.lifetime).is(422)
 		if got := a.fault(c.field); got != c.fault {

@@ -147,8 +147,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 		route.Handler(w, r)
 		return
 	}
-	rec := &recorder{ResponseWriter: w}
-	route.Handler(rec, r)
+	rec, page := &recorder{ResponseWriter: w}, route.Handler
+	if signedIn && r.Method == http.MethodPost {
+		page = s.once(page)
+	}
+	page(rec, r)
 	s.noteNosy(r, visitor, route, rec.status)
 }
 

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -307,5 +308,49 @@ func TestMailByAdmin(t *testing.T) {
 		if me, err := s.db.Profiles.Load(t.Context(), bob); err != nil || me.Mail() != c.want || me.FirstName != c.first {
 			t.Errorf("%s: %+v, %v", c.email, me, err)
 		}
+	}
+}
+
+// TestMailConfirmedByAdmin: an administrator sees that an address was never confirmed, and
+// makes it count as it is, by a button; not one that has changed since, nor one that is none.
+func TestMailConfirmedByAdmin(t *testing.T) {
+	s := adminStand(t, nil)
+	typed := func(email string) {
+		t.Helper()
+		check(t, s.db.Profiles.Save(t.Context(), store.Profile{AOR: bob, Email: email, Unconfirmed: true}))
+	}
+	typed("typed@example.net")
+	_, err := s.db.Pending.AddMail(t.Context(), bob, "typed@example.net", time.Hour)
+	check(t, err)
+	b, at := s.admin(root), userPath(bob)+"/e-mail"
+	old := b.get(userPath(bob)).shows("Nobody has confirmed typed@example.net").form(at)
+	typed("other@example.net")
+	b.do("POST", at, old).leads(userPath(bob))
+	b.get(userPath(bob)).shows("Nothing was confirmed: bob has another e-mail address now.", "Nobody has confirmed other@example.net")
+	if me, err := s.db.Profiles.Load(t.Context(), bob); err != nil || me.Mail() != "" {
+		t.Errorf("profile %+v, %v", me, err)
+	}
+	_, err = s.db.Pending.AddMail(t.Context(), bob, "other@example.net", time.Hour)
+	check(t, err)
+	b.post(userPath(bob), at).leads(userPath(bob))
+	b.get(userPath(bob)).shows("other@example.net is now the confirmed address of bob.").lacks("Nobody has confirmed")
+	if me, err := s.db.Profiles.Load(t.Context(), bob); err != nil || me.Mail() != "other@example.net" {
+		t.Errorf("profile %+v, %v", me, err)
+	}
+	if _, err := s.db.Pending.MailOf(t.Context(), bob); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("it still waits for its owner: %v", err)
+	}
+	if got := strings.Join(s.lines(root), " "); got != "email.confirm" {
+		t.Errorf("the audit has %q", got)
+	}
+	// Not of somebody with more rights, nor by whose domain it is not.
+	check(t, s.db.Profiles.Save(t.Context(), store.Profile{AOR: root, Email: "root@example.net", Unconfirmed: true}))
+	d := s.admin(dora)
+	d.get(userPath(root)).lacks("Confirm the address")
+	form := b.get(userPath(root)).form(userPath(root) + "/e-mail")
+	form.Set("csrf", d.get("/admin/users/new").form("/admin/users/new").Get("csrf"))
+	d.do("POST", userPath(root)+"/e-mail", form).is(403)
+	if me, err := s.db.Profiles.Load(t.Context(), root); err != nil || me.Mail() != "" {
+		t.Errorf("profile %+v, %v", me, err)
 	}
 }

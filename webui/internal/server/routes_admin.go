@@ -26,6 +26,7 @@ func adminRoutes(p *admin.Portal) []Route {
 		{Method: "POST", Path: "/admin/users/new", Handler: p.UserCreate},
 		{Method: "GET", Path: "/admin/users/:aor", Handler: p.User},
 		{Method: "POST", Path: "/admin/users/:aor", Handler: p.UserSave},
+		{Method: "POST", Path: "/admin/users/:aor/e-mail", Handler: p.MailConfirm},
 		{Method: "GET", Path: "/admin/users/:aor/password", Handler: p.Password},
 		{Method: "POST", Path: "/admin/users/:aor/password", Handler: p.PasswordReset},
 		{Method: "GET", Path: "/admin/users/:aor/disable", Handler: p.DisableAsk},

@@ -69,6 +69,7 @@ type Server struct {
 	desk    *public.Desk
 	domain  domainName
 	nosy    nosy
+	onces   onces
 	aside   portal.Aside
 	table   []Route
 	handler http.Handler

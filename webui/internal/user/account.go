@@ -49,18 +49,21 @@ var presences = []store.Presence{store.PresenceNobody, store.PresenceSignedIn, s
 
 // Account shows the profile (GET /user/account).
 func (p *Portal) Account(w http.ResponseWriter, r *http.Request) {
-	me := session.Of(r).Profile
 	pending, err := p.pendingMail(r)
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	f := form.New(
+	p.showAccount(w, r, http.StatusOK, p.profileForm(session.Of(r).Profile, pending))
+}
+
+// profileForm shows a profile as it is; pending is the mail address that waits.
+func (p *Portal) profileForm(me store.Profile, pending string) *form.Form {
+	return form.Showing(
 		"first_name", me.FirstName, "last_name", me.LastName, "email", shownMail(me, pending), "phone", me.Phone,
 		"time_zone", me.TimeZone, "language", p.View.Match(me.Language), "presence", string(me.Presence), "findable", checked(me.Findable),
 		"auto_answer", checked(me.AutoAnswer), "missed_mail", checked(me.MissedMail != ""),
 	)
-	p.showAccount(w, r, http.StatusOK, f)
 }
 
 // checked is the value of a checkbox.
@@ -71,7 +74,8 @@ func checked(on bool) string {
 	return ""
 }
 
-// AccountSave changes the profile (POST /user/account).
+// AccountSave changes what was typed of the profile (POST /user/account). What another
+// page changed since this one was made stays.
 func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
 	if err != nil {
@@ -84,6 +88,7 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
+	f.Rebase(p.profileForm(before, pending))
 	me := readProfile(f, before)
 	if p.MailOn {
 		needsMail(f, before, me.Email)
@@ -95,7 +100,7 @@ func (p *Portal) AccountSave(w http.ResponseWriter, r *http.Request) {
 	}
 	var told view.Msg
 	if err == nil && f.OK() {
-		if err = p.DB.Profiles.Save(r.Context(), me); err == nil {
+		if err = p.DB.Profiles.Change(r.Context(), before, me); err == nil {
 			told, err = p.mailChanged(r, before, me, wish)
 		}
 	}

@@ -173,8 +173,12 @@ func (p *Portal) AliasAsk(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
+	text := view.M("aliases.remove_text", alias.String())
+	if days := int(p.DB.KeepsFreed() / (24 * time.Hour)); days > 0 {
+		text = view.Msg{Key: countKey("aliases.remove_text_kept", days), Args: []string{alias.String(), strconv.Itoa(days)}}
+	}
 	p.View.Confirm(w, r, view.M("aliases.remove_title", alias.String()), tabAccount, view.Question{
-		Text: view.M("aliases.remove_text", alias.String()), Button: view.M("aliases.remove_button"),
+		Text: text, Button: view.M("aliases.remove_button"),
 		Action: pathAliases + "/remove", Fields: map[string]string{"alias": alias.String()}, Back: pathAliases,
 	})
 }

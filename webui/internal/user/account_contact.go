@@ -69,6 +69,8 @@ func addFault(err error) string {
 		return "phones.away_add"
 	case ctlproto.CodeBusy:
 		return "phones.too_many"
+	case ctlproto.CodeExists:
+		return "phones.registered"
 	}
 	return "phones.refused"
 }

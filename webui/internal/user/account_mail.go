@@ -49,7 +49,8 @@ func shownMail(me store.Profile, pending string) string {
 }
 
 // readMail takes what was typed as the mail address. Whoever has the address sets
-// the password, so changing it takes the password. Where there is mail, the profile
+// the password, so changing it takes the password; a password without another address
+// changes nothing, for browsers fill in those that they keep. Where there is mail, the profile
 // keeps the address that it has until the new one is confirmed. Where there is none,
 // the address is only text, and counts as unconfirmed.
 func (p *Portal) readMail(r *http.Request, f *form.Form, before store.Profile, pending string, me *store.Profile) (wish mailWish, err error) {
@@ -62,11 +63,10 @@ func (p *Portal) readMail(r *http.Request, f *form.Form, before store.Profile, p
 		}
 		typed = address
 	}
-	again := p.MailOn && f.Value(mailField) != "" && typed != "" && (typed == pending || pending == "" && before.Unconfirmed) // asks for the link
 	switch {
-	case !f.OK(), typed == shownMail(before, pending) && !again:
+	case !f.OK(), typed == shownMail(before, pending):
 		return wish, nil
-	case typed == before.Email && !again:
+	case typed == before.Email:
 		return mailWish{TakeBack: true}, nil
 	case f.Value(mailField) == "":
 		f.Fail(mailField, "account.mail_needs_password")
@@ -172,6 +172,43 @@ func (p *Portal) MailTakeBack(w http.ResponseWriter, r *http.Request) {
 		told = view.M("account.mail_none_waits")
 	}
 	p.done(w, r, pathAccount, told)
+}
+
+// MailAgain mails the link that confirms an address once more (POST
+// /user/account/e-mail/again): to the address that waits for it, or to the profile's own
+// if that was never confirmed. The link before is void. It asks for no password: that was
+// asked for when the address was typed, and the address stays.
+func (p *Portal) MailAgain(w http.ResponseWriter, r *http.Request) {
+	me := session.Of(r).Profile
+	pending, err := p.pendingMail(r)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	to := shownMail(me, pending)
+	if !p.MailOn || to == "" || pending == "" && !me.Unconfirmed {
+		p.done(w, r, pathAccount, view.M("account.mail_none_waits"))
+		return
+	}
+	f := p.profileForm(me, pending)
+	if _, err := aor.Mail(to); err != nil { // another program wrote it
+		f.Fail("email", "account.bad_mail")
+	} else if wait := p.Post.MailWait(me.AOR, to); wait > 0 {
+		f.Fail("email", "account.mail_too_many", p.possibleAgain(r, wait))
+	}
+	if !f.OK() {
+		p.showAccount(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	token, err := p.DB.Pending.AddMail(r.Context(), me.AOR, to, mailTime)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	p.audit(r, "email.ask", me.Email, to)
+	me.Email = to // whom else it concerns was told when it was asked for first
+	p.Post.MailWanted(me, to, token)
+	p.done(w, r, pathAccount, view.M("account.mail_again_sent", to))
 }
 
 // takeMailBack voids the address that waits and its link; email is that address, ""

@@ -166,7 +166,7 @@ func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
 		if ctlproto.MayHaveBegun(err) {
 			text = view.M("phones.late_remove", contact)
 		}
-		p.done(w, r, pathPhones, text)
+		p.notDone(w, r, pathPhones, text)
 		return
 	}
 	p.done(w, r, pathPhones, view.M("phones.removed", contact))

@@ -39,7 +39,7 @@ func TestAliases(t *testing.T) {
 	b.post("/user/account/aliases", "alias", "third").shows(t, 422, "You have 2 aliases, as many as you may have.")
 	b.get("/user/account").shows(t, http.StatusOK, "a.marsh@example.org", "Request another")
 
-	b.get("/user/account/aliases/remove?alias=marsh%40example.org").shows(t, http.StatusOK, "Remove marsh@example.org?")
+	b.get("/user/account/aliases/remove?alias=marsh%40example.org").shows(t, http.StatusOK, "Remove marsh@example.org?", "The name is kept for you for 30 days")
 	b.post("/user/account/aliases/remove", "alias", "marsh@example.org").shows(t, http.StatusOK, "marsh@example.org is removed.")
 	if _, err := s.db.Aliases.Resolve(t.Context(), named("marsh")); err == nil {
 		t.Error("the removed alias is still there")

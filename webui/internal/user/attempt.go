@@ -75,7 +75,8 @@ func (p *Portal) attemptAway(w http.ResponseWriter, r *http.Request, page attemp
 }
 
 // attempt asks for the attempt that the path names. One that is not there and
-// one of another user's are the same store.ErrNotFound.
+// one of another user's are the same store.ErrNotFound; the user's last one, which the
+// router has forgotten, is as it was last known, and has ended.
 func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 	id := r.PathValue("id")
 	if id == "" || len(id) > maxAttemptID {
@@ -87,7 +88,9 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 		return err
 	})
 	switch ctlproto.CodeOf(err) {
-	case ctlproto.CodeNotFound, ctlproto.CodeInvalidParams:
+	case ctlproto.CodeNotFound:
+		return p.forgotten(r, id)
+	case ctlproto.CodeInvalidParams:
 		return ctlproto.CtdStatus{}, store.ErrNotFound
 	}
 	if err != nil {
@@ -109,18 +112,29 @@ func (p *Portal) attempt(r *http.Request) (ctlproto.CtdStatus, error) {
 	return status, nil
 }
 
+// forgotten is the user's attempt of which the router knows nothing any more.
+func (p *Portal) forgotten(r *http.Request, id string) (ctlproto.CtdStatus, error) {
+	p.live.lost(owner(r), id)
+	if status, _, ok := p.live.calls.last(owner(r)); ok && status.ID == id {
+		return status, nil
+	}
+	return ctlproto.CtdStatus{}, store.ErrNotFound
+}
+
 // AttemptCancel ends a running attempt (POST /user/dial/:id/cancel). One that
 // can no longer be cancelled shows how it stands.
 func (p *Portal) AttemptCancel(w http.ResponseWriter, r *http.Request) {
 	status, err := p.attempt(r)
-	if err == nil {
+	if err == nil && !status.Ended {
 		err = p.acts.CtdCancel(r.Context(), status.ID, owner(r).String())
 	}
 	switch code := ctlproto.CodeOf(err); {
 	case err == nil, code == ctlproto.CodeRefused:
 	case code == ctlproto.CodeNotFound: // forgotten between the two calls
-		p.fail(w, r, store.ErrNotFound)
-		return
+		if status, err = p.forgotten(r, status.ID); err != nil {
+			p.fail(w, r, err)
+			return
+		}
 	case routerAway(err):
 		p.Log.Warn("call not cancelled", "user", owner(r).String(), "err", err)
 		p.attemptAway(w, r, attemptPage{Path: attemptPath(r.PathValue("id"))})

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"seraph/ctlproto"
+	"seraph/webui/internal/user"
 )
 
 // TestAttemptOutcomes: each outcome has words of its own and says what to do.
@@ -191,4 +193,75 @@ func TestSecondCallWhileOneRuns(t *testing.T) {
 	page.hides(t, "Too many calls")
 	s.router.step("call-1", ctlproto.CtdFailed, ctlproto.OutcomeCalleeBusy, 486, "Busy Here")
 	b.post("/user/dial", "to", "carol").shows(t, http.StatusTooManyRequests, "Too many calls are being set up at the moment.")
+}
+
+// TestRouterForgetsAttempt: after a restart of the router a running attempt has ended for the
+// pages, with or without a script: its page says so, nothing is offered that cannot be done,
+// and no card or link of it stays. To others it is as little there as before.
+func TestRouterForgetsAttempt(t *testing.T) {
+	const known, lost = "Your phone rings", "It is not known how this call went."
+	forget := func(s *site) {
+		s.router.mu.Lock()
+		defer s.router.mu.Unlock()
+		clear(s.router.attempts)
+	}
+	begin := func(t *testing.T, live user.LiveOptions) (*site, *browser) {
+		t.Helper()
+		s := newSiteWith(t, live)
+		b := s.signIn(alice)
+		b.get("/user/dial")
+		b.post("/user/dial", "to", "bob").shows(t, http.StatusOK, known)
+		s.router.step("call-1", ctlproto.CtdRingingYou, "", 0, "")
+		b.get("/user/dial/call-1").shows(t, http.StatusOK, known)
+		return s, b
+	}
+	t.Run("its page", func(t *testing.T) {
+		s, b := begin(t, user.LiveOptions{})
+		forget(s)
+		for _, page := range []answer{b.get("/user/dial/call-1"), b.get("/user/dial/call-1")} {
+			page.shows(t, http.StatusOK, lost, "If your phone still rings", "Try again")
+			page.hides(t, "Cancel the call", "http-equiv")
+		}
+		other := s.signIn(bob)
+		other.get("/user/phone-book")
+		for _, page := range []answer{other.get("/user/dial/call-1"), other.post("/user/dial/call-1/cancel"), b.get("/user/dial/call-2")} {
+			if page.status != http.StatusNotFound {
+				t.Errorf("%s: status %d", page.path, page.status)
+			}
+		}
+	})
+	t.Run("its button", func(t *testing.T) {
+		s, b := begin(t, user.LiveOptions{})
+		forget(s)
+		b.post("/user/dial/call-1/cancel").shows(t, http.StatusOK, lost)
+		b.htmx("/user/dial/call-1/cancel").shows(t, http.StatusOK, lost)
+		if cancels := called[map[string]string](t, s.router, ctlproto.MethodCtdCancel); len(cancels) != 0 {
+			t.Errorf("ctd.cancel was called: %v", cancels)
+		}
+	})
+	t.Run("other pages", func(t *testing.T) {
+		s, b := begin(t, user.LiveOptions{Ask: time.Nanosecond})
+		forget(s)
+		page := b.get("/user/account")
+		page.shows(t, http.StatusOK, lost, `data-call="call-1"`, "data-ended")
+		page.hides(t, "Cancel the call", known)
+		b.htmx("/user/dial/call-1/close").hides(t, "call-1")
+		b.get("/user/account").hides(t, "call-1")
+	})
+	t.Run("other pages, its card closed", func(t *testing.T) {
+		s, b := begin(t, user.LiveOptions{Ask: time.Nanosecond})
+		b.htmx("/user/dial/call-1/close").shows(t, http.StatusOK, "/user/dial/call-1")
+		b.get("/user/account").shows(t, http.StatusOK, "/user/dial/call-1")
+		forget(s)
+		b.get("/user/account").hides(t, "call-1")
+	})
+	t.Run("an event was lost", func(t *testing.T) {
+		s, b := begin(t, user.LiveOptions{Ask: time.Nanosecond})
+		s.router.mu.Lock()
+		status := s.router.attempts["call-1"]
+		status.State, status.Ended, status.Message, status.Cancellable = ctlproto.CtdFailed, true, ctlproto.OutcomeCallerBusy, false
+		s.router.attempts["call-1"] = status
+		s.router.mu.Unlock()
+		b.get("/user/account").shows(t, http.StatusOK, "Your own phone is busy.")
+	})
 }

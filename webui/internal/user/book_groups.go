@@ -76,13 +76,13 @@ func (p *Portal) GroupRename(w http.ResponseWriter, r *http.Request) {
 // GroupAsk asks before a group goes (GET /user/phone-book/groups/remove): group= which.
 func (p *Portal) GroupAsk(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get(fieldGroup)
-	ids, err := p.groupIDs(r, name)
+	entries, err := p.groupEntries(r, name)
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
 	p.View.Confirm(w, r, view.M("groups.remove.title", name), tabPhoneBook, view.Question{
-		Text: p.counted("groups.remove.text", len(ids)), Button: view.M("groups.remove.button"),
+		Text: p.counted("groups.remove.text", len(entries)), Button: view.M("groups.remove.button"),
 		Action: pathGroups + "/remove", Back: pathGroups, Fields: map[string]string{fieldGroup: name},
 	})
 }
@@ -96,22 +96,19 @@ func (p *Portal) GroupRemove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := f.Value(fieldGroup)
-	ids, err := p.groupIDs(r, name)
+	entries, err := p.groupEntries(r, name)
 	if err == nil {
-		_, err = p.DB.Phonebook.SetGroup(r.Context(), owner(r), "", ids...)
+		_, err = p.DB.Phonebook.RenameGroup(r.Context(), owner(r), name, "")
 	}
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	p.doneFlash(w, r, pathGroups, session.Flash{
-		Key: "groups.removed", Args: []string{name, strconv.Itoa(len(ids))}, UndoPath: pathPhoneBook + "/selected",
-		Undo: map[string]string{fieldIDs: joinIDs(ids), fieldAct: actGroup, fieldGroup: name},
-	})
+	p.regrouped(w, r, pathGroups, session.Flash{Key: "groups.removed", Args: []string{name, strconv.Itoa(len(entries))}}, entries)
 }
 
-// groupIDs are the entries of a group; none is store.ErrNotFound.
-func (p *Portal) groupIDs(r *http.Request, name string) (ids []int64, err error) {
+// groupEntries are the entries of a group; none is store.ErrNotFound.
+func (p *Portal) groupEntries(r *http.Request, name string) (entries []store.Entry, err error) {
 	if name == "" {
 		return nil, store.ErrNotFound
 	}
@@ -119,12 +116,12 @@ func (p *Portal) groupIDs(r *http.Request, name string) (ids []int64, err error)
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, e.ID)
+		entries = append(entries, e)
 	}
-	if len(ids) == 0 {
+	if len(entries) == 0 {
 		return nil, store.ErrNotFound
 	}
-	return ids, nil
+	return entries, nil
 }
 
 func (p *Portal) showGroups(w http.ResponseWriter, r *http.Request, status int, f *form.Form) {

@@ -38,14 +38,14 @@ func (p *Portal) BookSelected(w http.ResponseWriter, r *http.Request) {
 	case f.Value(fieldAct) == actDelete:
 		http.Redirect(w, r, pathPhoneBook+"/delete?"+url.Values{fieldIDs: {joinIDs(ids)}}.Encode(), http.StatusSeeOther)
 	case f.Value(fieldAct) == actGroup:
-		p.regroup(w, r, f, ids)
+		p.putInGroup(w, r, f, ids)
 	default:
 		p.fail(w, r, store.ErrNotFound) // no page of ours sends it
 	}
 }
 
-// regroup puts entries into a group, or takes them out of all if none is named.
-func (p *Portal) regroup(w http.ResponseWriter, r *http.Request, f *form.Form, ids []int64) {
+// putInGroup puts entries into a group, or takes them out of all if none is named.
+func (p *Portal) putInGroup(w http.ResponseWriter, r *http.Request, f *form.Form, ids []int64) {
 	group := f.Text(fieldGroup, maxEntryName)
 	if !f.OK() {
 		p.done(w, r, pathPhoneBook, view.M("book.group_bad"))
@@ -68,21 +68,7 @@ func (p *Portal) regroup(w http.ResponseWriter, r *http.Request, f *form.Form, i
 		note = flash(p.counted("book.grouped", n))
 		note.Args = append(note.Args, group)
 	}
-	if old, same := oneGroup(before); same {
-		note.UndoPath = pathPhoneBook + "/selected"
-		note.Undo = map[string]string{fieldIDs: joinIDs(ids), fieldAct: actGroup, fieldGroup: old}
-	}
-	p.doneFlash(w, r, pathPhoneBook, note)
-}
-
-// oneGroup is the group of all of the entries; false if they have several.
-func oneGroup(entries []store.Entry) (group string, same bool) {
-	for _, e := range entries {
-		if e.Group != entries[0].Group {
-			return "", false
-		}
-	}
-	return entries[0].Group, true
+	p.regrouped(w, r, pathPhoneBook, note, before)
 }
 
 func flash(m view.Msg) session.Flash { return session.Flash{Key: m.Key, Args: m.Args} }
@@ -147,7 +133,7 @@ func (p *Portal) BookRestore(w http.ResponseWriter, r *http.Request) {
 	n, err := p.DB.Phonebook.Restore(r.Context(), owner(r), f.Value(fieldBatch))
 	switch {
 	case errors.Is(err, store.ErrFull):
-		p.done(w, r, pathPhoneBook, view.M("book.full", strconv.Itoa(store.MaxEntries)))
+		p.notDone(w, r, pathPhoneBook, view.M("book.full", strconv.Itoa(store.MaxEntries)))
 	case err != nil:
 		p.fail(w, r, err)
 	default:

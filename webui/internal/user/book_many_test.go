@@ -52,7 +52,8 @@ func TestDeleteSeveral(t *testing.T) {
 	if got := s.book(alice); fmt.Sprint(got) != fmt.Sprint(before) {
 		t.Errorf("after undo %+v, want %+v", got, before)
 	}
-	if again := b.undo(done); again.status != http.StatusNotFound {
+	b.undo(done).shows(t, http.StatusOK, "2 entries are back in your phone book.") // a double click
+	if again := b.post("/user/phone-book/restore", "batch", undoField.FindStringSubmatch(done.body)[1]); again.status != http.StatusNotFound {
 		t.Errorf("a second undo: %d", again.status)
 	}
 
@@ -107,7 +108,15 @@ func TestGroups(t *testing.T) {
 	if got := s.groups(alice); got != "Office 3" {
 		t.Errorf("groups: %s", got)
 	}
-	b.undo(set).shows(t, http.StatusOK, "The entry is in no group now.")
+	b.undo(set).shows(t, http.StatusOK, "The group of the entry is as before.")
+	mixed := b.post("/user/phone-book/selected", "act", "group", "group", "Team", "ids", fmt.Sprintf("%d,%d", ann.ID, eve.ID))
+	mixed.shows(t, http.StatusOK, "2 entries are now in the group Team.", "Undo") // they were in two groups
+	b.undo(mixed).shows(t, http.StatusOK, "The groups of 2 entries are as before.")
+	if got := s.groups(alice); got != "Office 2" {
+		t.Errorf("groups after undo: %s", got)
+	}
+	b.post("/user/phone-book/groups/restore", "batch", undoField.FindStringSubmatch(mixed.body)[1]).shows(t, http.StatusOK, "it is too late to take that back")
+	s.signIn(bob).post("/user/phone-book/groups/restore", "batch", "x").shows(t, http.StatusOK, "it is too late to take that back")
 	b.get("/user/phone-book/groups/remove?group=Office").shows(t, http.StatusOK, "Remove the group Office?", "Its 2 entries stay")
 	gone := b.post("/user/phone-book/groups/remove", "group", "Office")
 	gone.shows(t, http.StatusOK, "The group Office is gone; its 2 entries are still here.", "There are no groups yet")
@@ -182,3 +191,37 @@ func TestGroupRenamedMeanwhile(t *testing.T) {
 	b.post("/user/phone-book/groups", "group", "Friends", "name", "<b>Mates</b>").shows(t, http.StatusNotFound, "no group “Friends” any more", "<b>Mates</b>", "Family")
 	b.post("/user/phone-book/groups", "group", "Friends", "name", "tab\tin it").shows(t, http.StatusUnprocessableEntity, "no group “Friends” any more", "tab\tin it")
 }
+
+// TestBigGroupComesBack: however many entries a group has, that it was removed can be taken
+// back, by its owner, without what has been deleted since.
+func TestBigGroupComesBack(t *testing.T) {
+	s := newSite(t)
+	const size = 1500
+	var list []store.Entry
+	for i := range size {
+		list = append(list, store.Entry{Address: fmt.Sprintf("x%d@example.org", i), Group: "Work"})
+	}
+	if _, err := s.db.Phonebook.Merge(t.Context(), alice, list, false); err != nil {
+		t.Fatal(err)
+	}
+	b := s.signIn(alice)
+	b.get("/user/phone-book/groups")
+	gone := b.post("/user/phone-book/groups/remove", "group", "Work")
+	gone.shows(t, http.StatusOK, "its 1500 entries are still here", "Undo")
+	stolen := undoField.FindStringSubmatch(gone.body)
+	if stolen == nil {
+		t.Fatal("there is nothing to take it back with")
+	}
+	other := s.signIn(bob)
+	other.get("/user/phone-book/groups")
+	other.post("/user/phone-book/groups/restore", "batch", stolen[1]).shows(t, http.StatusOK, "it is too late")
+	if _, _, err := s.db.Phonebook.DeleteMany(t.Context(), alice, s.book(alice)[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	b.undo(gone).shows(t, http.StatusOK, "The groups of 1499 entries are as before.")
+	if got := s.groups(alice); got != "Work 1499" {
+		t.Errorf("groups after undo: %s", got)
+	}
+}
+
+var undoField = regexp.MustCompile(`name="batch" value="([^"]+)"`)

@@ -16,12 +16,16 @@ const (
 	showEnded = time.Minute
 	// staleCall is when an attempt of which nothing more was heard is dropped.
 	staleCall = 10 * time.Minute
+	// defaultAsk is LiveOptions.Ask of those who say nothing.
+	defaultAsk = 5 * time.Second
 )
 
 // calls remembers the last click-to-dial attempt of each user, so that its
 // card stands on every page. It is safe for concurrent use.
 type calls struct {
 	now func() time.Time
+	// ask is when a page asks how an attempt stands of which nothing more was heard.
+	ask time.Duration
 
 	mu      sync.Mutex
 	byOwner map[aor.AOR]*call
@@ -35,11 +39,12 @@ type device struct{ attempt, contact string }
 type call struct {
 	status ctlproto.CtdStatus
 	heard  time.Time
+	asked  time.Time
 	closed bool // the user does not want to see it any more
 }
 
 func newCalls(now func() time.Time) *calls {
-	return &calls{now: now, byOwner: make(map[aor.AOR]*call), devices: make(map[aor.AOR]device)}
+	return &calls{now: now, ask: defaultAsk, byOwner: make(map[aor.AOR]*call), devices: make(map[aor.AOR]device)}
 }
 
 // put notes how an attempt stands. It reports false for what is no news: the
@@ -173,14 +178,34 @@ func (c *calls) hide(who aor.AOR, id string) bool {
 	return true
 }
 
-// forget drops an attempt that the router no longer knows.
-func (c *calls) forget(who aor.AOR, id string) bool {
+// outcomeLost is that of an attempt of which the router knows nothing any more: it was
+// restarted. It is ours; no router sends it.
+const outcomeLost ctlproto.CtdOutcome = "lost"
+
+// lose ends an attempt that the router no longer knows. It reports whether it ran until
+// now, as far as was known here.
+func (c *calls) lose(who aor.AOR, id string) (news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	call := c.byOwner[who]
-	if call == nil || call.status.ID != id {
+	if call == nil || call.status.ID != id || call.status.Ended {
 		return false
 	}
-	delete(c.byOwner, who)
-	return !call.closed
+	call.status.State, call.status.Message = ctlproto.CtdFailed, outcomeLost
+	call.status.Ended, call.status.Cancellable = true, false
+	call.heard = c.now()
+	return true
+}
+
+// due is the user's running attempt, if nothing was heard of it for a while, nor asked:
+// an event may be lost, or the router have been restarted.
+func (c *calls) due(who aor.AOR) (id string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call, now := c.byOwner[who], c.now()
+	if call == nil || call.status.Ended || now.Sub(call.heard) < c.ask || now.Sub(call.asked) < c.ask || now.Sub(call.heard) >= staleCall {
+		return "", false
+	}
+	call.asked = now
+	return call.status.ID, true
 }

@@ -160,7 +160,7 @@ func happened(state ctlproto.CtdState, status ctlproto.CtdStatus) bool {
 	switch state {
 	case ctlproto.CtdRingingYou:
 		switch status.Message {
-		case ctlproto.OutcomeCallerNoAnswer, ctlproto.OutcomeCancelled:
+		case ctlproto.OutcomeCallerNoAnswer, ctlproto.OutcomeCancelled, outcomeLost:
 			return true
 		case ctlproto.OutcomeCallerRefused:
 			return status.Code == 603 // declined by hand; others come without ringing
@@ -278,6 +278,8 @@ func verdict(status ctlproto.CtdStatus, name, address string) (text, advice view
 		return view.M("call.verdict.timeout"), view.M("call.advice.timeout")
 	case ctlproto.OutcomeCancelled:
 		return view.M("call.verdict.cancelled"), view.M("call.advice.cancelled")
+	case outcomeLost:
+		return view.M("call.verdict.lost"), view.M("call.advice.lost")
 	}
 	if status.State == ctlproto.CtdCancelled {
 		return view.M("call.verdict.cancelled"), view.M("call.advice.cancelled")
@@ -315,9 +317,30 @@ func (p *Portal) Card(ctx context.Context, f view.Frame, who aor.AOR) template.H
 	return template.HTML(html) // made by html/template
 }
 
+// askCall asks how the user's running attempt stands if nothing was heard of it for a
+// while. Who has a script learns it by events; without one, this page is all there is.
+func (p *Portal) askCall(ctx context.Context, who aor.AOR) {
+	id, due := p.live.calls.due(who)
+	if !due {
+		return
+	}
+	var status ctlproto.CtdStatus
+	err := p.router.Ask(ctx, func(ctx context.Context) (err error) {
+		status, err = p.Ctl.CtdStatus(ctx, id)
+		return err
+	})
+	switch {
+	case err == nil:
+		p.live.calls.put(who, status)
+	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound:
+		p.live.calls.lose(who, id)
+	}
+}
+
 // card is the user's card with the id of its attempt. Where the user has closed
 // it, it is a link to the attempt's page, and nothing once it has ended.
 func (p *Portal) card(ctx context.Context, f view.Frame, who aor.AOR) (id, html string) {
+	p.askCall(ctx, who)
 	part := "call-card"
 	status, ok := p.live.calls.current(who)
 	if !ok {

@@ -84,11 +84,16 @@ func (p *Portal) Entry(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	p.showEntry(w, r, http.StatusOK, entry.ID, form.New("first_name", entry.FirstName, "last_name", entry.LastName,
-		"address", plainAddress(entry.Address), "group", entry.Group, "note", entry.Note))
+	p.showEntry(w, r, http.StatusOK, entry.ID, entryForm(entry))
 }
 
-// EntrySave changes an entry (POST /user/phone-book/:id).
+// entryForm shows an entry as it is.
+func entryForm(e store.Entry) *form.Form {
+	return form.Showing("first_name", e.FirstName, "last_name", e.LastName, "address", plainAddress(e.Address), "group", e.Group, "note", e.Note)
+}
+
+// EntrySave changes what was typed of an entry (POST /user/phone-book/:id). What another
+// page changed since this one was made, as the name of its group, stays.
 func (p *Portal) EntrySave(w http.ResponseWriter, r *http.Request) {
 	before, err := p.entry(r)
 	if err != nil {
@@ -100,10 +105,11 @@ func (p *Portal) EntrySave(w http.ResponseWriter, r *http.Request) {
 		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
+	f.Rebase(entryForm(before))
 	entry := readEntry(f, owner(r))
 	entry.ID = before.ID
 	if f.OK() {
-		entry, err = p.DB.Phonebook.Update(r.Context(), owner(r), entry)
+		entry, err = p.DB.Phonebook.Change(r.Context(), owner(r), before, entry)
 	}
 	p.endEntry(w, r, before.ID, f, err, view.M("phonebook.saved", entry.Name()))
 }

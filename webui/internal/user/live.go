@@ -38,6 +38,9 @@ type LiveOptions struct {
 	// Pulse is how often the router is asked whether it answers at all, and how long
 	// it has for that: one that hangs breaks no connection. 3 s.
 	Pulse time.Duration
+	// Ask is when a page that is opened asks how the reader's running attempt stands, if
+	// nothing was heard of it for so long. 5 s.
+	Ask time.Duration
 	// Comment is how often a stream without news shows that it lives. 20 s.
 	Comment time.Duration
 	// Alive is how often a stream asks whether its session still is. 10 s.
@@ -58,6 +61,7 @@ func (o *LiveOptions) setDefaults() {
 	set(&o.Gap, 100*time.Millisecond)
 	set(&o.Reask, time.Minute)
 	set(&o.Pulse, 3*time.Second)
+	set(&o.Ask, defaultAsk)
 	set(&o.Comment, 20*time.Second)
 	set(&o.Alive, 10*time.Second)
 	set(&o.Write, 10*time.Second)
@@ -103,11 +107,13 @@ type Live struct {
 // NewLive makes a Live. It does nothing before Run.
 func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *Live {
 	opts.setDefaults()
-	return &Live{
+	l := &Live{
 		router: router, book: db.Phonebook, dials: db.Dials, missed: db.Calls, silo: db.Silo, people: db.Subscribers, log: log, opts: opts, calls: newCalls(time.Now),
 		ended: make(chan struct{}), away: true,
 		viewers: make(map[aor.AOR]*viewer), watched: make(map[string]map[*viewer]struct{}),
 	}
+	l.calls.ask = opts.Ask
+	return l
 }
 
 // Run follows the router until ctx ends, then ends every stream and waits for
@@ -295,6 +301,19 @@ func (l *Live) suspect(address string) {
 func (l *Live) called(status ctlproto.CtdStatus) {
 	who, err := aor.Parse(status.Caller, "")
 	if err != nil || !l.calls.put(who, status) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.viewers[who]; v != nil {
+		v.tell(news{kind: newsCall})
+	}
+}
+
+// lost notes that the router knows nothing of an attempt any more, and tells its
+// caller's pages.
+func (l *Live) lost(who aor.AOR, id string) {
+	if !l.calls.lose(who, id) {
 		return
 	}
 	l.mu.Lock()

@@ -191,8 +191,19 @@ func TestLiveContactsAndCalls(t *testing.T) {
 		p.hears(mine, newsCall)
 		p.event(ctlproto.Event{Topic: ctlproto.TopicLost})
 		p.hears(mine, newsCall)
-		if status, ok := p.calls.current(alice); ok {
-			p.Errorf("an attempt that nobody knows is still shown: %+v", status)
+		if status, ok := p.calls.current(alice); !ok || !status.Ended || status.Message != outcomeLost {
+			p.Errorf("an attempt that nobody knows is shown as %+v", status)
+		}
+
+		// The same of one whose card was closed: its link goes, too.
+		p.publish(ctlproto.TopicCtd, attemptAt("3", alice, ctlproto.CtdRingingYou))
+		p.hears(mine, newsCall)
+		p.closeCard(alice, "3")
+		p.hears(mine, newsCall)
+		p.event(ctlproto.Event{Topic: ctlproto.TopicLost})
+		p.hears(mine, newsCall)
+		if status, _, ok := p.calls.last(alice); !ok || !status.Ended {
+			p.Errorf("an attempt that nobody knows, with its card closed, is %+v", status)
 		}
 		p.leave(mine)
 		p.leave(other)

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"seraph/ctlproto"
 	"seraph/sql/store"
@@ -47,6 +49,7 @@ type messageRow struct {
 	// long, in bytes.
 	Text, Type string
 	Size       int
+	Blank      bool // Text says nothing
 	Cut        bool // Text is the beginning only
 	Long       bool // it has so many lines that a page shows the first ones until asked for all
 	// Receipt says that a program reports on an earlier message, and no person writes.
@@ -137,9 +140,15 @@ func newMessageRow(m store.SiloMessage, sender person, now time.Time) messageRow
 		row.Receipt = isReceipt(unwrapped(m).ContentType)
 		return row
 	}
+	row.Blank = strings.TrimFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) || unicode.IsSpace(c) }) == ""
 	row.Text = clip(text, maxShown)
 	row.Cut, row.Long = len(row.Text) < len(text), linesOf(row.Text) > maxLines
 	return row
+}
+
+// NoText says what it is if it is no text.
+func (m messageRow) NoText() view.Msg {
+	return view.Msg{Key: countKey("messages.no_text", m.Size), Args: []string{m.Type, strconv.Itoa(m.Size)}}
 }
 
 // fate says what became of a message's delivery.
@@ -200,15 +209,15 @@ func (p *Portal) ownMessage(r *http.Request, ids []int64) (m store.SiloMessage, 
 // /user/messages/deliver). The list empties by itself as phones take it.
 func (p *Portal) MessagesDeliver(w http.ResponseWriter, r *http.Request) {
 	n, err := p.acts.MsiloDump(r.Context(), owner(r).String())
-	told := p.counted("messages.delivering", n)
 	switch {
 	case ctlproto.CodeOf(err) == ctlproto.CodeRefused:
-		told = view.M("messages.no_phone")
+		p.notDone(w, r, pathMessages, view.M("messages.no_phone"))
 	case err != nil:
 		p.Log.Warn("messages not delivered", "user", owner(r).String(), "err", err)
-		told = view.M("messages.deliver_away")
+		p.notDone(w, r, pathMessages, view.M("messages.deliver_away"))
 	case n == 0:
-		told = view.M("messages.nothing_to_deliver")
+		p.notDone(w, r, pathMessages, view.M("messages.nothing_to_deliver"))
+	default:
+		p.done(w, r, pathMessages, p.counted("messages.delivering", n))
 	}
-	p.done(w, r, pathMessages, told)
 }

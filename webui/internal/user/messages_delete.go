@@ -107,7 +107,7 @@ func (p *Portal) MessagesDelete(w http.ResponseWriter, r *http.Request) {
 		if n > 0 {
 			told = view.M("messages.deleted_some", strconv.Itoa(n))
 		}
-		p.done(w, r, pathMessages, told)
+		p.notDone(w, r, pathMessages, told)
 	case n == 0 && last == 0:
 		p.fail(w, r, store.ErrNotFound)
 	default:

@@ -86,7 +86,7 @@ func TestMessagesOfAnyKind(t *testing.T) {
 		{"TEXT/HTML", []byte("<b>bold</b>"), "<b>bold</b>"},
 		{"text/plain; =broken", []byte("still text"), "still text"},
 		{"image/png", make([]byte, 2345), "This is no text but image/png, 2345 bytes long."},
-		{"application/x<script>alert(1)</script>", []byte("x"), "application/x<script>alert(1)</script>, 1 bytes long"},
+		{"application/x<script>alert(1)</script>", []byte("x"), "application/x<script>alert(1)</script>, one byte long"},
 		{"message/imdn+xml; charset=utf-8", []byte("<imdn/>"), "This is no message but a delivery receipt"},
 		{"message/cpim", []byte("From: x\r\n\r\n"), "This is no text but message/cpim, 11 bytes long."},
 		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: text/plain; charset=iso-8859-1\r\nX: y\r\n\r\ncaf\xe9\r\n\r\nau lait"), "café\n\nau lait"},
@@ -96,6 +96,7 @@ func TestMessagesOfAnyKind(t *testing.T) {
 		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: message/imdn+xml\r\n\r\n<imdn/>"), "This is no message but a delivery receipt"},
 		{"message/cpim", []byte("\r\n\r\n\n"), "This is no text but message/cpim, 5 bytes long."},
 		{"text/plain", []byte(strings.Repeat("long ", 5000)), "This is the beginning only."},
+		{"text/plain", []byte(" \r\n\t\u200b\u00a0"), "This message is empty."},
 	} {
 		id := s.stores(alice, store.SiloMessage{ContentType: c.kind, Body: c.body})
 		page := b.get("/user/messages")

@@ -28,8 +28,7 @@ type person struct {
 	Known, Claimed bool
 	EntryID        int64  // of the phone book, 0 if they are in none
 	AOR, Status    string // marks of the row
-	// Anonymous says that they do not want to be known.
-	Anonymous bool
+	caller         string // the URI as it came, "" if there is none
 }
 
 // WritePath is the address of the form for a message to them, "" if they take none.
@@ -70,9 +69,6 @@ func (p person) HasName() bool { return p.Address != "" && (p.Known || p.Claimed
 // maxName is how much is shown of what somebody calls themselves, in characters.
 const maxName = 64
 
-// anonymous is the domain of who does not want to be known (RFC 3323 §4.1.1.3).
-const anonymous = "anonymous.invalid"
-
 // people finds out who strangers are and how they stand, all of them in one
 // question each to the phone book and to the router. Away says that the router
 // could not be asked.
@@ -106,12 +102,11 @@ func (p *Portal) people(r *http.Request, strangers []stranger) (list []person, a
 
 // newPerson is a stranger of whom nothing else is known.
 func newPerson(s stranger) person {
-	p := person{Name: clip(printable(s.Name), maxName)}
+	p := person{Name: clip(printable(s.Name), maxName), caller: s.URI}
 	p.Claimed = p.Name != ""
 	uri, err := aor.CanonicalURI(s.URI, "")
 	switch {
-	case strings.HasSuffix(s.URI, anonymous):
-		p.Anonymous = true
+	case len(aor.AppendCaller(nil, s.URI)) == 0: // they do not want to be known
 		return p
 	case err != nil: // a host alone, or worse: it can be read, not called
 		p.Address = clip(printable(shortAddress(s.URI)), maxName)

@@ -77,8 +77,8 @@ type Portal struct {
 	router     portal.Asker
 	acts       ctlproto.Methods // of the router, for what may take its time
 	exports    exporting
+	regroups   regroups
 	aside      portal.Aside
-	onces      onces
 }
 
 // New makes a Portal.
@@ -133,6 +133,12 @@ func (p *Portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 // done ends a change: to path, which says m once.
 func (p *Portal) done(w http.ResponseWriter, r *http.Request, path string, m view.Msg) {
 	p.doneFlash(w, r, path, session.Flash{Key: m.Key, Args: m.Args})
+}
+
+// notDone is done for a form of which nothing came: it may be sent again.
+func (p *Portal) notDone(w http.ResponseWriter, r *http.Request, path string, m view.Msg) {
+	portal.NotDone(r)
+	p.done(w, r, path, m)
 }
 
 // doneFlash is done with a note that may offer to undo the change.

@@ -44,8 +44,11 @@ func (p *Portal) PublicPage(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	p.showPublicPage(w, r, form.New("call_me", checked(on)))
+	p.showPublicPage(w, r, callMeForm(on))
 }
+
+// callMeForm shows whether visitors may ask to be called.
+func callMeForm(on bool) *form.Form { return form.Showing("call_me", checked(on)) }
 
 func (p *Portal) showPublicPage(w http.ResponseWriter, r *http.Request, f *form.Form) {
 	me := owner(r)
@@ -91,7 +94,7 @@ func siteOf(c session.Client) string {
 }
 
 // PublicSave says whether visitors may ask to be called (POST
-// /user/account/public).
+// /user/account/public), unless the box is as the page showed it.
 func (p *Portal) PublicSave(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
 	if err != nil {
@@ -99,14 +102,16 @@ func (p *Portal) PublicSave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	before, err := p.DB.CallMe.Allowed(r.Context(), owner(r))
-	if err == nil {
-		err = p.DB.CallMe.Allow(r.Context(), owner(r), f.Checked("call_me"))
+	f.Rebase(callMeForm(before))
+	on := f.Checked("call_me")
+	if err == nil && on != before {
+		err = p.DB.CallMe.Allow(r.Context(), owner(r), on)
 	}
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	if on := f.Checked("call_me"); on != before {
+	if on != before {
 		p.audit(r, "public.call_me", checked(before), checked(on))
 	}
 	p.done(w, r, pathPublic, view.M("public.saved"))

@@ -3,6 +3,7 @@ package user
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"seraph/ctlproto"
 	"seraph/sql/aor"
@@ -232,30 +233,40 @@ func countKey(key string, n int) string {
 // tryCaller says whether a caller would be refused, and by which pattern.
 func tryCaller(f *form.Form, rules []store.CallRule, me aor.AOR) view.Msg {
 	typed := f.Text(fieldTry, maxEntryAddress)
-	var caller []byte
-	if typed != store.AnonymousPattern {
-		uri, err := aor.CanonicalURI(typed, me.Domain)
-		if err != nil {
-			f.Fail(fieldTry, "rules.bad_caller")
-			return view.Msg{}
-		}
-		caller = []byte(callerPattern(uri))
+	uri, ok := callerURI(typed, me.Domain)
+	if !ok {
+		f.Fail(fieldTry, "rules.bad_caller")
+		return view.Msg{}
 	}
+	caller := aor.AppendCaller(nil, uri)
 	for _, rule := range rules {
-		if rule.Kind == store.RuleBlock && rule.Enabled && store.PatternFits(rule.Pattern, caller) {
+		if rule.Refuses(caller) {
 			return view.M("rules.would_block", typed, rule.Pattern)
 		}
 	}
 	return view.M("rules.would_not_block", typed)
 }
 
-// callerPattern is a caller as the patterns see one: the address of record, or the
-// number of a tel URI.
-func callerPattern(uri string) string {
-	if who, err := aor.Parse(uri, ""); err == nil {
-		return who.String()
+// callerURI is the URI of a caller who was typed. Others call themselves what no address that
+// can be called looks like, and are refused all the same.
+func callerURI(typed, domain string) (uri string, ok bool) {
+	if strings.EqualFold(typed, store.AnonymousPattern) {
+		return "sip:" + typed + "@anonymous.invalid", true // RFC 3323 §4.1.1.3
 	}
-	return plainNumber(uri)
+	if number := strings.ReplaceAll(typed, " ", ""); aor.IsNumber(number) {
+		typed = number
+	}
+	if uri, err := aor.CanonicalURI(typed, domain); err == nil {
+		return uri, true
+	}
+	sip := takesMessages(strings.ToLower(typed))
+	if at := strings.Count(typed, "@"); strings.ContainsAny(typed, " \t<>\"") || at > 1 || at == 0 && !sip {
+		return "", false
+	}
+	if !sip {
+		typed = "sip:" + typed
+	}
+	return typed, true
 }
 
 // told is what becomes of a change of a table that the router keeps in memory.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
 	"seraph/webui/internal/session"
@@ -26,26 +27,14 @@ type blockPage struct {
 // BlockPath is the address of the question whether to block them, "" if nothing is
 // known of them by which that could be done.
 func (p person) BlockPath() string {
-	pattern := ""
-	switch {
-	case p.URI != "":
-		pattern = callerPattern(p.URI)
-	case p.Anonymous:
-		pattern = store.AnonymousPattern
+	if p.caller == "" {
+		return ""
 	}
-	if _, err := store.CheckPattern(pattern); err != nil {
+	pattern := store.PatternOf(p.caller)
+	if pattern == "" {
 		return ""
 	}
 	return pathBlock + "?" + url.Values{fieldPattern: {pattern}}.Encode()
-}
-
-// plainNumber is the number of a tel URI, without parameters; else the URI.
-func plainNumber(uri string) string {
-	if number, ok := strings.CutPrefix(uri, "tel:"); ok {
-		number, _, _ = strings.Cut(number, ";")
-		return number
-	}
-	return uri
 }
 
 // BlockAsk asks before callers are refused (GET /user/account/rules/block): pattern= is
@@ -105,7 +94,7 @@ func (p *Portal) readPattern(r *http.Request, f *form.Form) string {
 		f.Fail(fieldPattern, "rules.bad_pattern")
 	case strings.Trim(pattern, "*@") == "":
 		f.Fail(fieldPattern, "rules.everybody")
-	case pattern == owner(r).String():
+	case pattern == string(aor.AppendCaller(nil, owner(r).URI())):
 		f.Fail(fieldPattern, "rules.block_own")
 	}
 	return pattern

@@ -2,13 +2,18 @@ package user_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"seraph/ctlproto"
+	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/user"
 )
@@ -191,6 +196,7 @@ func TestBlock(t *testing.T) {
 	for caller, want := range map[string]string{
 		"eve@spam.example": "Yes: eve@spam.example is refused, because of *@spam.example.", "EVE@SPAM.example": "is refused, because of *@spam.example.",
 		"+49301234": "because of +4930.", "tel:+49-30-1": "because of +4930.", "bob": "No: bob is let through.", "anonymous": "No: anonymous is let through.",
+		"sip:a%2520b@spam.example": "because of *@spam.example.", "x%2520y@elsewhere.example": "is let through.", "+49 301 234": "because of +4930.",
 		"a b@c@d": "This is no address like", "%3Cscript%3E": "This is no address like",
 	} {
 		page := b.get("/user/account/rules?try=" + strings.ReplaceAll(strings.ReplaceAll(caller, "+", "%2B"), " ", "+"))
@@ -216,6 +222,46 @@ func TestBlock(t *testing.T) {
 	b.post("/user/account/rules", "dnd", "on").shows(t, http.StatusUnprocessableEntity, "You can have 8 rules at most")
 	if n := s.times(ctlproto.MethodUserblockReload); n != 11 {
 		t.Errorf("the router was told %d times, want 11", n)
+	}
+}
+
+// TestBlockByRow: however odd a caller's address is, the row of the missed call blocks that
+// caller, and the page says so.
+func TestBlockByRow(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	link := regexp.MustCompile(`href="(/user/account/rules/block[^"]*)"`)
+	value := regexp.MustCompile(`name="pattern"[^>]*value="([^"]*)"`)
+	for _, uri := range []string{
+		"tel:+49-40-777", "tel:040-123;phone-context=+49", "sip:+49-40-888@gw.example;user=phone", "sip:+4940999;tgrp=a;trunk-context=b@gw.example",
+		"sip:first%20last@spam.example", "sip:%00@spam.example", "sip:a%e4@spam.example", "sip:" + strings.Repeat("a", 150) + "@spam.example",
+		"sip:a,b@gw.example", "sip:o'neil;a=b@gw.example", "sip:q?x@gw.example", "sip:a%3Cb%3E%22@gw.example", "sip:*21@gw.example", "sip:evil.example",
+		"sip:anonymous@spam.example", "sip:anonymous@anonymous.invalid:5060",
+	} {
+		id := s.missed(alice, uri, "", time.Now(), 480, "")
+		found := link.FindStringSubmatch(b.get("/user/missed").body)
+		if found == nil {
+			t.Errorf("the row of %s has no button to block", uri)
+			continue
+		}
+		page := b.get(html.UnescapeString(found[1]))
+		page.shows(t, http.StatusOK, "Block callers?")
+		typed := value.FindStringSubmatch(page.body)
+		if typed == nil {
+			t.Fatalf("the page for %s has no pattern", uri)
+		}
+		pattern := html.UnescapeString(typed[1])
+		b.post("/user/account/rules/block", "pattern", pattern).shows(t, http.StatusOK, "is blocked.")
+		rules, err := s.db.CallRules.List(t.Context(), alice)
+		check(t, err)
+		if len(rules) != 1 || !rules[0].Refuses(aor.AppendCaller(nil, uri)) || rules[0].Refuses(aor.AppendCaller(nil, "sip:bob@example.org")) {
+			t.Errorf("%s is not refused, or others are, by %+v", uri, rules)
+		}
+		if len(uri) < 100 {
+			b.get("/user/account/rules?try="+url.QueryEscape(uri)).shows(t, http.StatusOK, "is refused, because of")
+		}
+		b.post("/user/account/rules/unblock", "pattern", pattern).shows(t, http.StatusOK, "is let through again.")
+		b.post("/user/missed/delete", "ids", fmt.Sprint(id))
 	}
 }
 

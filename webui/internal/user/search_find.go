@@ -117,7 +117,7 @@ func (f *finding) messages() error {
 		case row.Receipt:
 			h.Text = f.word(view.M("messages.receipt"))
 		case row.Type != "":
-			h.Text = f.word(view.M("messages.no_text", row.Type, strconv.Itoa(row.Size)))
+			h.Text = f.word(row.NoText())
 		default:
 			text, _ := textOf(m)
 			h.Text = around(text, f.text)

@@ -80,7 +80,7 @@ func (p *Portal) Send(w http.ResponseWriter, r *http.Request) {
 	case ctlproto.ImDelivered:
 		p.done(w, r, pathMessages, view.M("send.delivered", name))
 	case ctlproto.ImStored:
-		p.done(w, r, pathMessages, view.M("send.stored", name))
+		p.done(w, r, pathMessages, p.storedText(r, to, name))
 	default:
 		page := sendPage{Form: f, Fault: sendFailed(result.Code, name)}
 		if result.Code == http.StatusServiceUnavailable && p.isOurs(r.Context(), to) {
@@ -94,6 +94,17 @@ func (p *Portal) Send(w http.ResponseWriter, r *http.Request) {
 		}
 		p.showSend(w, r, http.StatusUnprocessableEntity, page)
 	}
+}
+
+// storedText says of a message that is kept why: whoever is on line all the same has a phone
+// that has not taken it, or gets others first.
+func (p *Portal) storedText(r *http.Request, to, name string) view.Msg {
+	key := presenceKey(to)
+	statuses, err := p.presence(r, []string{key})
+	if err == nil && statuses[key] == statusOffline {
+		return view.M("send.stored", name)
+	}
+	return view.M("send.stored_later", name)
 }
 
 // readRecipient reads an address that takes messages.
@@ -115,7 +126,7 @@ func readMessage(f *form.Form, left room) string {
 	case !utf8.ValidString(text), strings.ContainsFunc(text, forbiddenInText):
 		f.Fail("text", "form.characters")
 	case left.Over > 0:
-		f.Fail("text", "send.too_long", strconv.Itoa(left.Over))
+		f.Fail("text", countKey("send.too_long", left.Over), strconv.Itoa(left.Over))
 	}
 	return text
 }

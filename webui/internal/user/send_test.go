@@ -117,6 +117,25 @@ func TestSendRefused(t *testing.T) {
 	b.post("/user/messages/new", "to", "bob", "text", "Kept").shows(t, 422, "cannot send a message to this address")
 }
 
+// TestSendKept: of whom the router sees on line, or may say nothing, the page does not say that
+// they are not.
+func TestSendKept(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	s.router.answers(ctlproto.ImStored, 202, "Accepted")
+	send := func() answer { return b.post("/user/messages/new", "to", "bob", "text", "Hello") }
+	for _, status := range []ctlproto.PresenceStatus{ctlproto.StatusOnLine, ctlproto.StatusOnThePhone, ctlproto.StatusUnknown} {
+		s.router.see(alice, "bob@example.org", status)
+		got := send()
+		got.shows(t, http.StatusOK, "Your message to bob@example.org is kept: no phone there has taken it yet.")
+		got.hides(t, "is not on line")
+	}
+	s.router.see(alice, "bob@example.org", ctlproto.StatusOffline)
+	send().shows(t, http.StatusOK, "bob@example.org is not on line. Your message is kept")
+	s.router.refuses(ctlproto.MethodPresenceGet, ctlproto.Errorf(ctlproto.CodeUnavailable, "away"))
+	send().shows(t, http.StatusOK, "Your message to bob@example.org is kept: no phone there has taken it yet.")
+}
+
 // TestSendRoom: the server counts the bytes that are left, of what is sent and
 // for the address that it goes to.
 func TestSendRoom(t *testing.T) {
@@ -152,7 +171,7 @@ func TestSendRoom(t *testing.T) {
 	b.htmx("/user/messages/new/room", "to", "bob", "text", strings.Repeat("x", empty+1)).shows(t, http.StatusOK, "One byte too long.")
 	s.router.answers(ctlproto.ImDelivered, 200, "OK")
 	b.post("/user/messages/new", "to", "bob", "text", strings.Repeat("x", empty)).shows(t, http.StatusOK, "bob@example.org has your message.")
-	b.post("/user/messages/new", "to", "bob", "text", strings.Repeat("x", empty+1)).shows(t, 422, "This is 1 bytes too long for one message.")
+	b.post("/user/messages/new", "to", "bob", "text", strings.Repeat("x", empty+1)).shows(t, 422, "This is one byte too long for one message.")
 	b.htmx("/user/messages/new/room", "to", strings.Repeat("x", 60_000), "text", "").shows(t, http.StatusOK, "bytes left")
 }
 

@@ -284,17 +284,17 @@ func (l *Live) unwatch(v *viewer) {
 	v.watching = nil
 }
 
-// recheckCall asks how the user's running attempt stands; changed says that
-// the pages do not know it yet.
+// recheckCall asks how the user's running attempt stands, be its card closed or not;
+// changed says that the pages do not know it yet.
 func (l *Live) recheckCall(ctx context.Context, who aor.AOR) (changed bool) {
-	status, ok := l.calls.current(who)
+	status, _, ok := l.calls.last(who)
 	if !ok || status.Ended {
 		return false
 	}
 	fresh, err := l.router.CtdStatus(ctx, status.ID)
 	switch {
 	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound:
-		return l.calls.forget(who, status.ID)
+		return l.calls.lose(who, status.ID)
 	case err == nil:
 		return l.calls.put(who, fresh)
 	}

@@ -12,6 +12,9 @@ type Fields interface {
 	// Error is the text that says what is wrong with the field; "" as key if
 	// nothing is.
 	Error(name string) (key string, args []string)
+	// Was is what stood there when the page was made that the form came from, to be
+	// carried on; false if it is not to be.
+	Was(name string) (string, bool)
 }
 
 // Field is one field of a form with its label, hint and error.
@@ -25,6 +28,9 @@ type Field struct {
 	// List is the id of a datalist with what can be chosen.
 	List    string
 	Options []Option
+	// Was goes along hidden if Kept.
+	Was  string
+	Kept bool
 }
 
 // Option is one choice of a select.
@@ -60,6 +66,7 @@ func (t *Texts) field(form Fields, name string, options ...string) (Field, error
 		}
 	}
 	f.Checked = f.Value != ""
+	f.Was, f.Kept = form.Was(name)
 	f.Label = t.Text(M(f.Label))
 	if f.Hint != "" {
 		f.Hint = t.Text(M(f.Hint))

@@ -21,6 +21,8 @@ import (
 type Script struct {
 	Request func(c *module.Ctx)
 	Failure func(c *module.Ctx, route int)
+	// Branch returns false to leave the branch out.
+	Branch func(c *module.Ctx, route int) bool
 	// Reply returns false to drop the response.
 	Reply func(c *module.Ctx, route int) bool
 }
@@ -163,6 +165,14 @@ func (h hooks) Request(r *relay.Request) {
 		h.s.Request(ctxOf(r, module.RequestRoute))
 	}
 }
+
+// Branch is one of relay.MoreHooks, as LocalRequest is.
+func (h hooks) Branch(r *relay.Request, route int) bool {
+	return h.s.Branch == nil || h.s.Branch(ctxOf(r, module.BranchRoute), route)
+}
+
+// LocalRequest lets the request pass.
+func (hooks) LocalRequest(*relay.Request) bool { return true }
 
 func (h hooks) Failure(r *relay.Request, route int) {
 	if h.s.Failure != nil {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seraph/proxy/internal/seldom"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -45,6 +46,9 @@ type Config struct {
 	// table of dialogs: it may have been written by who got it, or the row be there. It is asked once
 	// a BYE; nil for no table.
 	Closes func(callID, fromTag, toTag []byte) bool
+	// Holds reports whether that table has a call with these tags that was answered. It is asked of refused
+	// INVITEs with a To tag that have come without our Route; nil for no table.
+	Holds func(callID, fromTag, toTag []byte) bool
 	// Publish sends an event to who listens, and Wanted says whether anybody does;
 	// nil for no events.
 	Publish func(topic string, data any)
@@ -65,12 +69,15 @@ type Module struct {
 	spare   spare
 	seen    seen
 	foreign foreign
-	queue   queue
-	writing sync.Mutex // held while a batch is written
-	again   bool       // what was put back may be written already; guarded by writing
-	kept    bool       // the journal has rows that are queued; of the writer's goroutine
+	// unrouted are the calls that were answered and have not got our Route.
+	unrouted   seen
+	unreadTold seldom.Gate
+	queue      queue
+	writing    sync.Mutex // held while a batch is written
+	again      bool       // what was put back may be written already; guarded by writing
+	kept       bool       // the journal has rows that are queued; of the writer's goroutine
 
-	written, missed, lost, foreignDropped, pruned atomic.Int64
+	written, missed, lost, foreignDropped, pruned, unread atomic.Int64
 }
 
 // New makes the module. It starts nothing.
@@ -82,7 +89,7 @@ func New(cfg Config) *Module {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Module{cfg: cfg, set: defaults()}
-	m.seen.seed = maphash.MakeSeed()
+	m.seen.seed, m.unrouted.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	m.queue.ready = make(chan struct{}, 1)
 	return m
 }
@@ -114,4 +121,5 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	yield("acc", "lost", m.lost.Load())
 	yield("acc", "foreign_dropped", m.foreignDropped.Load())
 	yield("acc", "pruned_calls", m.pruned.Load())
+	yield("acc", "unread", m.unread.Load())
 }

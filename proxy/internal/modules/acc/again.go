@@ -16,14 +16,12 @@ func (m *Module) answeredAgain(c *relay.Call, status int, reply []byte) {
 	}
 	s := m.spare.take()
 	defer m.spare.give(s)
-	if s.reply.Parse(reply) != nil {
-		return
+	m.read(&s.reply, reply)
+	m.noteUnrouted(c, &s.reply)
+	texts := [rowTexts][]byte{rowCallee: c.Callee(), rowReason: s.reply.Reason()}
+	if to, err := s.reply.To(); err == nil {
+		texts[rowToTag] = to.Tag
 	}
-	to, err := s.reply.To()
-	if err != nil {
-		return
-	}
-	texts := [rowTexts][]byte{rowToTag: to.Tag, rowCallee: c.Callee(), rowReason: s.reply.Reason()}
 	now := m.cfg.Now()
 	pack := func(dst []byte) []byte {
 		at := len(dst)

@@ -2,6 +2,7 @@ package acc_test
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,20 +33,134 @@ func TestBYEThatClosesNothing(t *testing.T) {
 				}
 			})
 			stop := b.run()
-			bye := &sip.Message{}
-			for _, p := range b.router.Receive("udp:192.0.2.7:5060", moduletest.Request("BYE", bob)) {
-				if strings.HasPrefix(p.Text, "BYE ") && bye.Parse([]byte(p.Text)) != nil {
-					t.Fatal(p.Text)
-				}
-			}
-			b.router.Receive("udp:192.0.2.8:5060", string(bye.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt")})))
+			b.passes("INVITE", "bt")
+			b.passes("BYE", "bt", "To: <sip:bob@example.org>;tag=bt")
 			time.Sleep(soon)
 			stop()
-			if n := len(b.seen().acc); n != map[bool]int{true: 1}[closes] {
+			if n := len(b.seen().acc); n != map[bool]int{true: 2, false: 1}[closes] {
 				t.Errorf("it closes the call: %v; %d rows", closes, n)
 			}
-			if len(asked) != 1 || !strings.HasPrefix(asked[0], "call-1 at ") {
+			if len(asked) != 1 || asked[0] != "call-1 at bt" {
 				t.Errorf("asked was for %q", asked)
+			}
+		}
+	})
+}
+
+// passes has alice send a request, which goes to bob and is answered with 200 and a To tag.
+func (b *bench) passes(method, toTag string, lines ...string) {
+	b.t.Helper()
+	b.sent++
+	text := strings.Replace(moduletest.Request(method, bob, lines...), "z9hG4bK-", fmt.Sprintf("z9hG4bK-%d", b.sent), 1)
+	for _, l := range lines {
+		switch name, _, _ := strings.Cut(l, ":"); name {
+		case "From", "Call-ID":
+			text = strings.Replace(text, l+"\n", "", 1)
+			for old := range strings.Lines(text) {
+				if strings.HasPrefix(old, name+":") {
+					text = strings.Replace(text, old, l+"\n", 1)
+				}
+			}
+		}
+	}
+	sent := &sip.Message{}
+	if p := moduletest.Find(b.t, b.router.Receive("udp:192.0.2.7:5060", text), method+" "); sent.Parse([]byte(p.Text)) != nil {
+		b.t.Fatal(p.Text)
+	}
+	answer := string(sent.AppendReply(nil, &sip.Reply{Status: 200, RecordRoute: true}))
+	line := "To: " + string(sent.HeaderValue(sip.HdrTo))
+	bare, _, _ := strings.Cut(line, ";tag=")
+	b.router.Receive("udp:192.0.2.8:5060", strings.Replace(answer, line, bare+";tag="+toTag, 1))
+}
+
+// TestBYEOutside: a BYE that has come without our Route makes a row where its call has none either, with the tags of
+// the BYE. Whatever is answered to one that is of no such call, by its Call-ID and tags: it makes none.
+func TestBYEOutside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, x := range []struct {
+			name   string
+			routed bool
+			answer string
+			lines  []string
+			want   string
+		}{
+			{"hers", false, "bt", []string{"To: <sip:bob@example.org>;tag=bt"}, "at bt"},
+			{"his", false, "at", []string{"From: <sip:bob@example.org>;tag=bt", "To: <sip:alice@example.org>;tag=at"}, "bt at"},
+			{"answered with another tag", false, "zz", []string{"To: <sip:bob@example.org>;tag=bt"}, "at bt"},
+			{"no tag", false, "bt", nil, ""},
+			{"another tag", false, "bt", []string{"To: <sip:bob@example.org>;tag=zz"}, ""},
+			{"another call", false, "bt", []string{"To: <sip:bob@example.org>;tag=bt", "Call-ID: call-2"}, ""},
+			{"of a call with a Route", true, "bt", []string{"To: <sip:bob@example.org>;tag=bt"}, ""},
+			{"of a call with a Route, no tag", true, "bt", nil, ""},
+		} {
+			b := &bench{}
+			b = newBench(t, func(c *module.Ctx) {
+				if x.routed && c.Msg.Method == sip.INVITE {
+					c.RecordRoute()
+				}
+				c.Main.Flow = b.router.Flow("udp:192.0.2.8:5060")
+				if err := c.Relay(); err != nil {
+					t.Error(err)
+				}
+			})
+			stop := b.run()
+			b.passes("INVITE", "bt")
+			b.passes("BYE", x.answer, x.lines...)
+			time.Sleep(soon)
+			stop()
+			rows, got := b.seen().acc, ""
+			for _, r := range rows[min(1, len(rows)):] {
+				got += r.Method + " " + r.FromTag + " " + r.ToTag + ";"
+			}
+			if want := strings.ReplaceAll("BYE "+x.want+";", "BYE ;", ""); len(rows) == 0 || rows[0].Method != "INVITE" || got != want {
+				t.Errorf("%s: rows %+v, want %q", x.name, rows, want)
+			}
+		}
+	})
+}
+
+// TestReplyOfManyLines: an answer that has grown beyond what is taken from outside makes its row, and so does
+// one that cannot be read any more, which is counted.
+func TestReplyOfManyLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for more, unread := range map[int]int64{0: 0, 2: 0, 200: 2} {
+			b := &bench{t: t, tables: &tables{}}
+			b.m = acc.New(acc.Config{Accounting: b.tables, Calls: b.tables, Subscribers: b.tables.subscribers, Log: slog.New(slog.NewTextHandler(&b.log, nil))})
+			if err := b.m.Init(); err != nil {
+				t.Fatal(err)
+			}
+			b.router = moduletest.New(t, &moduletest.Script{
+				Request: func(c *module.Ctx) {
+					c.OnReply = 1
+					c.Main.Flow = b.router.Flow("udp:192.0.2.8:5060")
+					if err := c.Relay(); err != nil {
+						t.Error(err)
+					}
+				},
+				Reply: func(c *module.Ctx, _ int) bool {
+					c.Msg.Insert(c.Msg.HeadersEnd(), []byte(strings.Repeat("X-More: y\r\n", more)))
+					return true
+				},
+			}, func(c *relay.Config) { c.Accountant = b.m })
+			stop := b.run()
+			m := &sip.Message{}
+			if p := moduletest.Find(t, b.router.Receive("udp:192.0.2.7:5060", moduletest.Request("INVITE", bob)), "INVITE "); m.Parse([]byte(p.Text)) != nil {
+				t.Fatal(p.Text)
+			}
+			for _, tag := range []string{"bt", "fork"} {
+				text := string(m.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte(tag)}))
+				fill := sip.MaxHeaders - (strings.Count(text, "\r\n") - 2)
+				text = strings.Replace(text, "\r\n\r\n", strings.Repeat("\r\nAllow: INVITE", fill)+"\r\n\r\n", 1)
+				moduletest.Find(t, b.router.Receive("udp:192.0.2.8:5060", text), "SIP/2.0 200")
+			}
+			time.Sleep(soon)
+			stop()
+			rows := b.seen().acc
+			if len(rows) != 2 || rows[0].ToTag != "bt" || rows[1].ToTag != "fork" || rows[1].CallID != "call-1" {
+				t.Errorf("%d lines more: rows %+v", more, rows)
+			}
+			if n := b.statistic("unread"); n != unread || strings.Count(b.log.String(), "cannot be read") != int(min(unread, 1)) {
+				t.Errorf("%d lines more: %d are counted as unread, and the log is %s", more, n, b.log.String())
 			}
 		}
 	})

@@ -67,15 +67,16 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	}
 	s := m.spare.take()
 	defer m.spare.give(s)
-	if s.request.Parse(c.Request()) != nil || s.reply.Parse(reply) != nil {
-		return
+	if s.request.Parse(c.Request()) != nil {
+		return // cannot be: it was read when it came
 	}
+	m.read(&s.reply, reply)
 	e := ending{
 		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(), known: len(c.Auth().User) > 0,
 		relayed: c.Relayed(), within: c.InDialog(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
 	if c.Method() == sip.BYE {
-		if status/100 != 2 || (!c.InDialog() || c.BetweenEnds()) && m.closes(e.request) {
+		if status/100 != 2 || m.closes(c, e.request) {
 			m.account(&e)
 		}
 		return
@@ -90,17 +91,54 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	}
 }
 
-// closes reports whether a BYE that was taken makes the row of its call's end.
-func (m *Module) closes(bye *sip.Message) bool {
-	if m.cfg.Closes == nil {
-		return true
-	}
+// closes reports whether a BYE that was taken makes the row of its call's end. One that has come without
+// our Route, and has not the tags of a dialog of the table, does so where its call has none either: whoever
+// knows the tags of another call could send it to somebody who answers as he is asked to.
+func (m *Module) closes(c *relay.Call, bye *sip.Message) bool {
 	from, err := bye.From()
 	if err != nil {
-		return true
+		return false
 	}
 	to, err := bye.To()
-	return err != nil || m.cfg.Closes(bye.CallID(), from.Tag, to.Tag)
+	switch {
+	case err != nil:
+		return false
+	case !c.InDialog() && !m.unrouted.has(m.unrouted.dialog(bye.CallID(), from.Tag, to.Tag), m.cfg.Now()):
+		return false
+	case c.InDialog() && (len(to.Tag) == 0 || !c.BetweenEnds()):
+		return false
+	}
+	return m.cfg.Closes == nil || m.cfg.Closes(bye.CallID(), from.Tag, to.Tag)
+}
+
+// read reads a reply as the router has sent it. One that cannot be read, because a reply route has
+// blown it up, costs a row what is behind the place to which it could, and not the row.
+func (m *Module) read(reply *sip.Message, text []byte) {
+	err := reply.ParseOwn(text)
+	if err == nil {
+		return
+	}
+	n := m.unread.Add(1)
+	if m.unreadTold.Pass(m.cfg.Now(), time.Minute, 1) {
+		m.cfg.Log.Error("acc: a reply that was sent cannot be read, and its row may lack the To tag", "unread", n, "error", err, "call_id", string(reply.CallID()))
+	}
+}
+
+// noteUnrouted remembers a call that was answered and has not got our Route, if that is so: the BYE of such
+// a one brings none.
+func (m *Module) noteUnrouted(c *relay.Call, answer *sip.Message) {
+	if c == nil || c.RecordRouted() {
+		return
+	}
+	from, err := answer.From()
+	if err != nil {
+		return
+	}
+	var toTag []byte
+	if to, err := answer.To(); err == nil {
+		toTag = to.Tag
+	}
+	m.unrouted.first(m.unrouted.dialog(answer.CallID(), from.Tag, toTag), m.cfg.Now(), unroutedLife)
 }
 
 // Refused takes a stateless final reply to an INVITE (relay.Accountant).
@@ -110,9 +148,7 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 	}
 	s := m.spare.take()
 	defer m.spare.give(s)
-	if s.reply.Parse(reply) != nil {
-		return
-	}
+	m.read(&s.reply, reply)
 	now := m.cfg.Now()
 	e := ending{
 		request: r.Msg, reply: &s.reply, source: r.From.Remote.Addr(), callee: r.Callee, known: len(r.Auth.User) > 0,
@@ -124,10 +160,11 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 // invite accounts for an INVITE if it is in no dialog that passes here, and reports whether the call was
 // missed. A To tag does not make it one within a dialog: it may be made up.
 func (m *Module) invite(e *ending, elsewhere bool) bool {
-	if e.within {
+	if e.within || m.ofACall(e) {
 		return false
 	}
 	if e.status < 300 {
+		m.noteUnrouted(e.call, e.reply)
 		m.account(e)
 		m.answered(e)
 		return false
@@ -140,6 +177,17 @@ func (m *Module) invite(e *ending, elsewhere bool) bool {
 	}
 	m.missedBy(e)
 	return true
+}
+
+// ofACall reports whether an INVITE that has come without our Route, and is refused, is within a call of
+// the table of dialogs all the same: the script has refused it before anybody asked that table.
+func (m *Module) ofACall(e *ending) bool {
+	to, err := e.request.To()
+	if err != nil || len(to.Tag) == 0 || e.status < 300 {
+		return false
+	}
+	from, err := e.request.From()
+	return err == nil && m.cfg.Holds != nil && m.cfg.Holds(e.request.CallID(), from.Tag, to.Tag)
 }
 
 // missedBy makes the rows of a call that somebody has missed, or that was to nobody of ours.

@@ -133,6 +133,15 @@ func (q *queue) len() int {
 	return q.rows + q.taken
 }
 
+// names is the message whose To tag a row has: the answer to an INVITE, which begins a dialog, and the
+// BYE itself, which says what dialog it ends.
+func (e *ending) names() *sip.Message {
+	if e.request.Method == sip.BYE {
+		return e.request
+	}
+	return e.reply
+}
+
 // appendRow packs a row.
 func appendRow(dst []byte, k kind, e *ending) []byte {
 	dst = append(dst, byte(k))
@@ -145,7 +154,7 @@ func appendRow(dst []byte, k kind, e *ending) []byte {
 	if a, err := e.request.From(); err == nil {
 		from = *a
 	}
-	if a, err := e.reply.To(); err == nil {
+	if a, err := e.names().To(); err == nil {
 		to = *a
 	}
 	dst = appendText(dst, from.Tag)

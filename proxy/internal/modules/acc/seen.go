@@ -1,15 +1,33 @@
 package acc
 
 import (
+	"bytes"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// maxSeen bounds the missed calls that are remembered; beyond it the oldest is
+// maxSeen bounds the calls that are remembered; beyond it the oldest is
 // forgotten.
 const maxSeen = 1 << 16
+
+// unroutedLife is how long a call that has not got our Route is remembered, at most.
+const unroutedLife = 7 * 24 * time.Hour
+
+// dialog is the key of a dialog, whichever of its ends names it.
+func (s *seen) dialog(callID, fromTag, toTag []byte) uint64 {
+	if bytes.Compare(fromTag, toTag) > 0 {
+		fromTag, toTag = toTag, fromTag
+	}
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	for _, part := range [...][]byte{callID, fromTag, toTag} {
+		_, _ = h.Write(part)
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}
 
 // keyOf is what makes a missed call the same one: Call-ID, From tag and callee.
 func (s *seen) keyOf(e *ending) uint64 {
@@ -25,7 +43,8 @@ func (s *seen) keyOf(e *ending) uint64 {
 	return h.Sum64()
 }
 
-// seen remembers missed calls, so that a repeated refusal makes no second row.
+// seen remembers calls for a while: those that were missed, so that a repeated refusal makes no second row, or
+// those that have not got our Route.
 type seen struct {
 	seed maphash.Seed
 	size atomic.Int32

@@ -159,8 +159,11 @@ func TestBadArguments(t *testing.T) {
 	if got := moduletest.Refused(t, m, "alias_db_lookup", "aliases"); got != `"aliases" is no table of aliases; it is called "dbaliases"` {
 		t.Error(got)
 	}
-	if err := moduletest.Set(t, m, "use_domain", "0"); err == nil {
-		t.Error("use_domain 0 is taken")
+	if err := moduletest.Set(t, m, "use_domain", "2"); err == nil {
+		t.Error("use_domain 2 is taken")
+	}
+	if err := moduletest.Set(t, m, "use_domain", "0"); err != nil {
+		t.Error(err)
 	}
 	if err := moduletest.Set(t, m, "use_domain", "1"); err != nil {
 		t.Error(err)

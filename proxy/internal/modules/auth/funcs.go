@@ -136,7 +136,7 @@ func consume(c *module.Ctx) int {
 	for _, id := range [...]sip.HeaderID{sip.HdrAuthorization, sip.HdrProxyAuthorization} {
 		for h := c.Msg.Header(id); h != nil; h = c.Msg.Next(h) {
 			if sip.ParseCredentials(c.Msg.Value(h), &cr) == nil && bytes.EqualFold(cr.Realm, c.Auth.Domain) {
-				c.Msg.Delete(h.Start, h.End-h.Start)
+				c.Msg.RemoveLine(h)
 				result = module.True
 			}
 		}

@@ -5,6 +5,7 @@ package authdb
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"seraph/proxy/internal/module"
 )
@@ -53,31 +54,36 @@ func (m *Module) DBURL() string { return m.dbURL }
 func (m *Module) Params() []module.Param {
 	return []module.Param{
 		module.DBURLParam(&m.dbURL),
-		{Name: "calculate_ha1", Kind: module.Int, Set: only("calculate_ha1", 0, "passwords are stored as hashes only"),
-			Doc: "taken if 0: hashes are read, never passwords"},
-		{Name: "use_domain", Kind: module.Int, Set: only("use_domain", 1, "a user is a user name in a domain"),
-			Doc: "taken if 1: a user is a user name in a domain"},
+		m.calculateHA1(),
+		module.UseDomainParam("a user is a user name in a domain"),
 		{Name: "user_column", Kind: module.String, Set: column("user_column", "username"), Doc: "taken if username"},
 		{Name: "domain_column", Kind: module.String, Set: column("domain_column", "domain"), Doc: "taken if domain"},
-		{Name: "password_column", Kind: module.String, Set: column("password_column", "ha1"), Doc: "taken if ha1"},
+		{Name: "password_column", Kind: module.String, Set: column("password_column", "ha1", "password"),
+			Doc: "ha1; password is taken, and ha1 is read"},
 		{Name: "load_credentials", Kind: module.String, Set: column("load_credentials", ""), Doc: "taken if empty: nothing else of a user is read"},
 		{Name: "password_column_2", Kind: module.String, Set: column("password_column_2", "ha1b"), Doc: "taken if ha1b"},
 	}
 }
 
-func only(name string, want int, why string) func(string, int) error {
-	return func(_ string, n int) error {
-		if n != want {
-			return fmt.Errorf("%s can only be %d: %s", name, want, why)
+// calculateHA1 is calculate_ha1, Kamailio's default of which is 1. Told of it is who may have
+// users with a password and no hash.
+func (m *Module) calculateHA1() module.Param {
+	var hashed bool
+	p := module.SwitchParam("calculate_ha1", &hashed, "0; 1 is taken and changes nothing: the hashes in ha1 are read, never passwords")
+	p.Told = func(_ string, n int) string {
+		if n == 0 {
+			return ""
 		}
-		return nil
+		return "the hashes in the column ha1 are read, never passwords: users who have a password only come with their hashes by seraphctl db import-kamailio, or get a new one by seraphctl passwd"
 	}
+	return p
 }
 
-func column(name, want string) func(string, int) error {
+// column is a column that can have these names only, of which the first one is read.
+func column(name string, names ...string) func(string, int) error {
 	return func(s string, _ int) error {
-		if s != want {
-			return fmt.Errorf("%s can only be %q", name, want)
+		if !slices.Contains(names, s) {
+			return fmt.Errorf("%s can only be %q", name, names[0])
 		}
 		return nil
 	}

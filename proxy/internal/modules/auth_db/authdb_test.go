@@ -107,11 +107,12 @@ func TestBadArguments(t *testing.T) {
 func TestSettings(t *testing.T) {
 	m := authdb.New(authdb.Config{})
 	for _, p := range []struct{ name, good, bad, refusal string }{
-		{"calculate_ha1", "0", "1", "calculate_ha1 can only be 0: passwords are stored as hashes only"},
-		{"use_domain", "1", "0", "use_domain can only be 1: a user is a user name in a domain"},
+		{"calculate_ha1", "0", "2", "calculate_ha1 must be 0 or 1, not 2"},
+		{"use_domain", "1", "-1", "use_domain must be 0 or 1, not -1"},
 		{"user_column", "username", "name", `user_column can only be "username"`},
 		{"domain_column", "domain", "", `domain_column can only be "domain"`},
-		{"password_column", "ha1", "password", `password_column can only be "ha1"`},
+		{"password_column", "ha1", "passwd", `password_column can only be "ha1"`},
+		{"password_column", "password", "", `password_column can only be "ha1"`},
 		{"password_column_2", "ha1b", "ha1", `password_column_2 can only be "ha1b"`},
 		{"load_credentials", "", "$avp(s:rpid)=rpid", `load_credentials can only be ""`},
 		{"db_url", "mysql://u:p@h/d", "", "db_url is empty"},
@@ -127,6 +128,9 @@ func TestSettings(t *testing.T) {
 		t.Errorf("db_url is %q", m.DBURL())
 	}
 	for _, p := range m.Params() {
+		if p.Name == "calculate_ha1" && (p.Set("", 1) != nil || !strings.Contains(p.Told("", 1), "seraphctl db import-kamailio") || p.Told("", 0) != "") {
+			t.Errorf("of passwords is told %q", p.Told("", 1))
+		}
 		if p.Secret != (p.Name == "db_url") {
 			t.Errorf("%s: secret %v", p.Name, p.Secret)
 		}

@@ -80,7 +80,7 @@ type Module struct {
 	cfg Config
 	set settings
 	on  atomic.Bool // Init has made the table
-	// narrowed says that dlg_manage stands in a script that was compiled.
+	// narrowed says that dlg_manage stands in the script in force.
 	narrowed atomic.Bool
 
 	table  table

@@ -45,9 +45,6 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 		return false, err
 	}
 	if to.Tag != nil {
-		if d, byCaller := s.find(hash, callID, from.Tag, to.Tag); d != nil && d.comesBack(r, byCaller) {
-			return false, nil // the call is in the table, by its first pass
-		}
 		if s.clashes(hash, callID, from.Tag, to.Tag) {
 			m.rejected.Add(1)
 			return false, m.unlessLax(relay.ErrNoDialog)
@@ -155,7 +152,8 @@ func (m *Module) ofOurs(dst []byte, who relay.Identity) []byte {
 	return address
 }
 
-// Replied takes a response that goes up (relay.Dialogs). The answers to an INVITE tell of its
+// Replied takes a response that goes up (relay.Dialogs), with Call-ID, From tag and CSeq number of its
+// request. The answers to an INVITE tell of its
 // own dialogs: Call-ID and From tag may be chosen so that those of another INVITE are the same, and
 // who answers may give the To tag of somebody else. So only its own INVITE's answers say what a
 // dialog's state is, and only the branch that the To tag first came by who the callee is.
@@ -164,12 +162,16 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 	if err != nil {
 		return
 	}
+	if c.InDialog() {
+		m.within(c, msg, from.Tag, flow)
+		return
+	}
 	to, err := msg.To()
 	if err != nil {
 		return
 	}
 	if len(to.Tag) > maxTag {
-		if msg.Status >= 200 && !c.InDialog() {
+		if msg.Status >= 200 {
 			m.Over(c, msg.Status) // it is answered, and its dialog cannot be kept
 		}
 		return
@@ -177,10 +179,6 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 	hash := m.table.hash(msg.CallID())
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
-	if c.InDialog() {
-		m.within(s, hash, c, msg, from.Tag, to.Tag, flow)
-		return
-	}
 	d, _ := s.find(hash, msg.CallID(), from.Tag, to.Tag)
 	if d == nil {
 		d = m.fork(s, hash, c, b, msg, from.Tag, to.Tag)

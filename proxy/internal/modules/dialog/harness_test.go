@@ -36,9 +36,12 @@ type office struct {
 	events  []string
 	talks   []string
 	byes    []bool      // of each BYE that was answered with 2xx, whether it passed between the ends
+	rows    int         // how many INVITEs were answered so that are in no dialog: the accounts have a row of each
 	targets []string    // where the next INVITE goes; bob if there is none
 	before  module.Call // a function of the module that the script begins with
 	result  *[]int      // what it returned
+	// branch and afterwards are the branch and the failure route, which before arms.
+	branch, afterwards func(c *module.Ctx)
 }
 
 // phones answer what the router sends by itself.
@@ -143,24 +146,29 @@ func newOfficeWith(t *testing.T, change func(c *dialog.Config), params ...string
 	if err := o.m.Init(); err != nil {
 		t.Fatal(err)
 	}
-	o.router = moduletest.New(t, &moduletest.Script{Request: o.route}, func(c *relay.Config) {
-		c.Dialogs, c.Accountant = o.m, byes{&o.byes}
+	script := &moduletest.Script{Request: o.route, Failure: func(c *module.Ctx, _ int) { o.afterwards(c) }, Branch: func(c *module.Ctx, _ int) bool { o.branch(c); return true }}
+	o.router = moduletest.New(t, script, func(c *relay.Config) {
+		c.Dialogs, c.Accountant = o.m, accounts{o}
 		c.Gateway = func(a netip.Addr) bool { return a == gatewayAt || a == otherGatewayAt }
 	})
 	o.m.Attach(nil, o.router.Engine.OurRoute)
 	return o
 }
 
-// byes is an Accountant that notes what Call.BetweenEnds says of BYEs.
-type byes struct{ list *[]bool }
+// accounts is an Accountant that notes what is said of BYEs and INVITEs.
+type accounts struct{ *office }
 
-func (x byes) Ended(c *relay.Call, status int, _ []byte) {
-	if c.Method() == sip.BYE && status/100 == 2 {
-		*x.list = append(*x.list, c.BetweenEnds())
+func (x accounts) Ended(c *relay.Call, status int, _ []byte) {
+	switch {
+	case status/100 != 2:
+	case c.Method() == sip.BYE:
+		x.byes = append(x.byes, c.BetweenEnds())
+	case !c.InDialog():
+		x.rows++
 	}
 }
 
-func (x byes) Refused(*relay.Request, int, []byte) {}
+func (x accounts) Refused(*relay.Request, int, []byte) {}
 
 // route is the script.
 func (o *office) route(c *module.Ctx) {

@@ -233,7 +233,7 @@ func TestFoundWithinDialog(t *testing.T) {
 			}
 			c.answers(bob, 180, "bt", "Contact: <"+x.contact+">")
 			o.before = func(m *module.Ctx) int {
-				m.Found, m.Callee, m.Main.Flow = true, []byte(x.aor), o.router.Flow(elsewhere)
+				m.Found, m.Callee, m.Main.Flow, m.Main.Phone = true, []byte(x.aor), o.router.Flow(elsewhere), true
 				return module.True
 			}
 			for i, method := range whileRinging {
@@ -252,7 +252,7 @@ func TestFoundWithinDialog(t *testing.T) {
 	c := o.invitesFrom(alice, "own", "sip:carol@example.org;gr")
 	c.answers(bob, 180, "bt")
 	o.before = func(m *module.Ctx) int {
-		m.Found, m.Callee, m.Main.Flow = true, []byte("carol@example.org"), o.router.Flow(elsewhere)
+		m.Found, m.Callee, m.Main.Flow, m.Main.Phone = true, []byte("carol@example.org"), o.router.Flow(elsewhere), true
 		return module.True
 	}
 	o.refuses("his own Contact", c.as(alice, "bob", "REFER", "sip:carol@example.org;gr", 2))
@@ -269,7 +269,7 @@ func TestFoundWithinCallOfBefore(t *testing.T) {
 	c.routes = strings.ReplaceAll(c.routes, at, o.router.Address())
 	flow := bob
 	o.before = func(m *module.Ctx) int {
-		m.Found, m.Callee, m.Main.Flow = true, []byte("bob@example.org"), o.router.Flow(flow)
+		m.Found, m.Callee, m.Main.Flow, m.Main.Phone = true, []byte("bob@example.org"), o.router.Flow(flow), true
 		return module.True
 	}
 	c.the("INFO ", c.request("INFO", "sip:bob@example.org;gr", 2, "bt"))
@@ -287,8 +287,8 @@ func TestOtherFlowIsBound(t *testing.T) {
 		c := o.invites("flows").up()
 		o.before = func(m *module.Ctx) int {
 			m.Found, m.Callee = true, []byte(aor)
-			m.Main.Flow, m.Main.Group = o.router.Flow(bob), 7
-			m.AddFlow(relay.Target{URI: m.Main.URI, Flow: o.router.Flow(carol), Group: 7})
+			m.Main.Flow, m.Main.Group, m.Main.Phone = o.router.Flow(bob), 7, true
+			m.AddFlow(relay.Target{URI: m.Main.URI, Flow: o.router.Flow(carol), Group: 7, Phone: true})
 			return module.True
 		}
 		sent := c.reply(bob, c.the("INFO ", c.as("udp:192.0.2.77:5060", "alice", "INFO", bobContact, 2)), 430)

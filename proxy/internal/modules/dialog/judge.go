@@ -26,8 +26,9 @@ func (m *Module) Known(msg *sip.Message) bool {
 }
 
 // Has reports whether a request without a Route has the tags of a dialog of the table, listed or not, up
-// or only just over (relay.Dialogs). What another router sends that has got it from here, along the
-// dialog's Route, has passed here already: it is on its way from there to the other end.
+// or only just over (relay.Dialogs). What no call is made of passes as the script says where another
+// router sends it, which has got it from here, along the dialog's Route: it is on its way from there to the
+// other end.
 func (m *Module) Has(r *relay.Request) bool {
 	fromTag, toTag, ok := tagsOf(r.Msg)
 	if !ok || !m.on.Load() {
@@ -40,14 +41,14 @@ func (m *Module) Has(r *relay.Request) bool {
 	if d == nil {
 		return false
 	}
-	return !d.comesBack(r, byCaller)
+	return r.Msg.Method == sip.INVITE || !d.comesBack(r.From.Remote.Addr(), byCaller)
 }
 
-// comesBack reports whether another router sends a request within the dialog that it has got from here:
-// it stands behind us on the way to the other end.
-func (d *dialog) comesBack(r *relay.Request, byCaller bool) bool {
+// comesBack reports whether a request within the dialog comes from a router behind us on the way to the
+// other end. That proves nothing: who is called may be that router, and whoever calls sit beside it.
+func (d *dialog) comesBack(from netip.Addr, byCaller bool) bool {
 	_, to := d.ends(byCaller)
-	return len(to.routes) > 0 && to.isFrom(r.From.Remote.Addr())
+	return len(to.routes) > 0 && to.isFrom(from)
 }
 
 // Within judges a request within a dialog, and notes it (relay.Dialogs).
@@ -78,15 +79,15 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 		ok, reach.Sealed = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), fromTag, toTag, m.cfg.Now()))
 	default:
 		lead := d.leads(r, byCaller)
-		reach = d.reach(r, byCaller, lead.sure && !r.Diverted())
+		reach = d.reach(r, byCaller, lead.sure)
 		reach.NoGateway, reach.Led = !lead.at, lead.ok
-		ok = lead.ok && d.bears(r) && m.permits(d, r.Msg, byCaller)
+		ok = lead.ok && (reach.SentBack || d.bears(r)) && m.permits(d, r.Msg, byCaller)
 	}
 	if !ok {
 		m.rejected.Add(1)
 		return reach, relay.ErrNoDialog
 	}
-	if d != nil {
+	if d != nil && !reach.SentBack {
 		m.note(s, d, r.Msg, byCaller, r.From)
 	}
 	return reach, nil
@@ -112,22 +113,31 @@ func (d *dialog) bears(r *relay.Request) bool {
 	return got == d.names[0] || got == d.names[1] || d.names[1] == relay.NamesUnknown
 }
 
+// sentBack reports whether another router behind us sends a request on to the other end that it has got
+// from here. Where the INVITE has passed more than once, each pass of a request within is judged alike.
+func (d *dialog) sentBack(r *relay.Request, byCaller bool) bool {
+	_, to := d.ends(byCaller)
+	return r.SentBack() && !d.again && len(to.routes) > 0
+}
+
 // reach is where a request within a dialog that is up may be sent, beside that it has to
 // lead to the other end. Each end may name any target as its own, and knows the tags of
 // both: to a target a request goes, wherever that is, only from where the other party was
-// when the call began; of the caller, whose target nobody has asked for, that is to the
+// when the call began (of what comes back, the relay has asked that of the first pass); of the
+// caller, whose target nobody has asked for, that is to the
 // port. Others get to the hosts that the INVITE passed, and to where the other party was
-// seen; so does what goes to a target that somebody else may have named (not sure). What
-// lookup has found is the other end's if its address is.
+// seen; so does what goes to a target that somebody else may have named (not sure), or where
+// the script sends it instead. What lookup has found is the other end's if its address is.
 func (d *dialog) reach(r *relay.Request, byCaller, sure bool) relay.Reach {
 	sender, to := d.ends(byCaller)
-	phone := r.Found && r.NextRoute() == nil && len(to.aor) > 0 && bytes.Equal(r.Callee, to.aor)
-	reach := relay.Reach{Anywhere: phone, Known: true, Began: [4]netip.Addr{to.home.Remote.Addr(), to.sent}}
+	phones := r.Found && r.NextRoute() == nil && len(to.aor) > 0 && bytes.Equal(r.Callee, to.aor)
+	reach := relay.Reach{Phones: phones, Known: true, Began: [4]netip.Addr{to.home.Remote.Addr(), to.sent}}
 	if d.again {
 		copy(reach.Began[2:], d.between[:])
 		return reach
 	}
-	reach.Anywhere = phone || sure && (sender.isHome(r.From) || byCaller && sender.owns(r.From, to))
+	reach.SentBack = d.sentBack(r, byCaller)
+	reach.Named = sure && (reach.SentBack || sender.isHome(r.From) || byCaller && sender.owns(r.From, to))
 	reach.Seen = [2]netip.Addr{to.flow.Remote.Addr(), to.moved.Addr()}
 	return reach
 }

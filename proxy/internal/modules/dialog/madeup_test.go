@@ -139,30 +139,6 @@ func TestHoldOfAnotherRoutersCall(t *testing.T) {
 	}
 }
 
-// TestComesBackWithoutOurRoute: another router behind us may send what is within a call by us once more, on
-// its way to the phone, which our Route tells nothing of if we gave none to that pass. That goes where the
-// script says; what somebody else sends so does not.
-func TestComesBackWithoutOurRoute(t *testing.T) {
-	t.Run("not record-routed", func(t *testing.T) { comesBackWithoutOurRoute(t, false) })
-	t.Run("record-routed", func(t *testing.T) { comesBackWithoutOurRoute(t, true) })
-}
-
-func comesBackWithoutOurRoute(t *testing.T, recordRoutes bool) {
-	const pbx, hop = "udp:203.0.113.51:5060", "<sip:203.0.113.51;lr>"
-	o := newOffice(t)
-	o.targets = []string{pbx}
-	c := o.invites("round")
-	text := string(c.invite.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true}))
-	text = strings.Replace(text, "Record-Route:", "Record-Route: "+hop+"\r\nRecord-Route:", 1)
-	c.the("SIP/2.0 200", o.router.Receive(pbx, strings.Replace(text, "From:", "Contact: <"+bobContact+">\r\nFrom:", 1)))
-	to := bob
-	o.serStyle(&to, recordRoutes)
-	for i, method := range []string{"ACK", "INVITE", "BYE"} {
-		o.refuses(method+" of alice", c.request("INFO", bobContact, 10+i, "bt"))
-		c.the(method+" ", o.router.Receive(pbx, c.text(method, bobContact, 1+i, "at", "bt", "")))
-	}
-}
-
 // TestScriptChoosesForBareRequest: who is in a call leaves our Route out and names as the other end's
 // what that has called its Contact; where the script makes something else of that, the call is no way there.
 func TestScriptChoosesForBareRequest(t *testing.T) {

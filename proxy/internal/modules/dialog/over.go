@@ -7,9 +7,13 @@ import (
 	"seraph/proxy/internal/transport"
 )
 
-// within takes a 2xx to a request within a dialog.
-func (m *Module) within(s *shard, hash uint64, c *relay.Call, msg *sip.Message, fromTag, toTag []byte, flow transport.Flow) {
-	d, byCaller := s.find(hash, msg.CallID(), fromTag, toTag)
+// within takes a 2xx to a request within a dialog: the one that the request names, whatever To tag
+// the answer has.
+func (m *Module) within(c *relay.Call, msg *sip.Message, fromTag []byte, flow transport.Flow) {
+	hash := m.table.hash(msg.CallID())
+	s := m.table.lock(hash)
+	defer s.mu.Unlock()
+	d, byCaller := s.find(hash, msg.CallID(), fromTag, c.ToTag())
 	if d == nil {
 		return
 	}

@@ -45,15 +45,16 @@ func (m *Module) Params() []module.Param {
 func (m *Module) Funcs() []module.Func {
 	return []module.Func{
 		{Name: "dlg_manage", Routes: module.RequestRoute | module.FailureRoute,
-			Compile: func(args []module.Arg) (module.Call, error) {
-				m.narrowed.Store(true) // a reload compiles while calls are made
-				return module.NoArgs(manage)(args)
-			},
-			Doc: "has the dialog of this INVITE listed and accounted; with it anywhere in the script, no other ones are"},
+			Compile: module.NoArgs(manage),
+			Doc:     "has the dialog of this INVITE listed and accounted; with it anywhere in the script, no other ones are"},
 		{Name: "is_known_dlg", Routes: module.AnyRoute, Compile: module.NoArgs(m.known),
 			Doc: "true if the message belongs to a dialog of the table"},
 	}
 }
+
+// Narrow says whether dlg_manage stands in the script in force: where it does, what has not passed
+// it is neither listed nor accounted.
+func (m *Module) Narrow(managed bool) { m.narrowed.Store(managed) }
 
 func manage(c *module.Ctx) int {
 	c.ManageDialog = true

@@ -32,6 +32,7 @@ func TestManage(t *testing.T) {
 	for _, managed := range []bool{false, true} {
 		o := newOffice(t)
 		call := moduletest.Compile(t, o.m, "dlg_manage")
+		o.m.Narrow(true)
 		if managed {
 			o.before = call
 		}

@@ -29,7 +29,7 @@ func (d *dialog) leads(r *relay.Request, byCaller bool) (l lead) {
 	l = to.isAt(r.Msg.RequestURI())
 	l.at = l.at || next != nil && to.hasNamed(r.Msg.RequestURI())
 	switch {
-	case next == nil && (d.again || len(to.routes) == 0):
+	case next == nil && (d.again || len(to.routes) == 0 || d.sentBack(r, byCaller)):
 	case next == nil:
 		return lead{}
 	case to.isAlong(r.Msg, next):

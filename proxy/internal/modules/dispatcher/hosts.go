@@ -113,16 +113,28 @@ func (m *Module) Attach(resolve func(ctx context.Context, uri []byte) ([]netip.A
 // not wait. As long as nobody knows where a name leads, every address may be that gateway's.
 func (m *Module) Gateway(a netip.Addr, leadsTo func(uri []byte, a netip.Addr) bool) bool {
 	h := m.hosts.Load()
+	return !h.known() || h.holds(a, leadsTo)
+}
+
+// KnownGateway is Gateway without those that are gateways' as long as nobody knows where a name
+// leads: for whoever gives gateways something that strangers do not get.
+func (m *Module) KnownGateway(a netip.Addr, leadsTo func(uri []byte, a netip.Addr) bool) bool {
+	return m.hosts.Load().holds(a, leadsTo)
+}
+
+// holds reports whether an address is known to be one of them.
+func (h *hosts) holds(a netip.Addr, leadsTo func(uri []byte, a netip.Addr) bool) bool {
 	a = a.Unmap().WithZone("")
 	if h.addrs[a] {
 		return true
 	}
 	for _, n := range h.named {
-		at := n.at.Load()
-		if at == nil {
-			return true
+		if at := n.at.Load(); at != nil {
+			if _, ok := (*at)[a]; ok {
+				return true
+			}
 		}
-		if _, ok := (*at)[a]; ok || leadsTo(n.uri, a) {
+		if leadsTo(n.uri, a) {
 			return true
 		}
 	}
@@ -131,8 +143,10 @@ func (m *Module) Gateway(a netip.Addr, leadsTo func(uri []byte, a netip.Addr) bo
 
 // Known reports whether every name has led somewhere, or nowhere: false while Gateway takes
 // any address for a gateway's.
-func (m *Module) Known() bool {
-	for _, n := range m.hosts.Load().named {
+func (m *Module) Known() bool { return m.hosts.Load().known() }
+
+func (h *hosts) known() bool {
+	for _, n := range h.named {
 		if n.at.Load() == nil {
 			return false
 		}

@@ -52,6 +52,29 @@ func TestGatewayHosts(t *testing.T) {
 	wantHosts(t, m, nowhere, map[string]bool{"10.0.0.1": false, "10.0.0.9": false})
 }
 
+// TestKnownGatewayBesideANameless: a name that nobody has resolved makes no stranger of a gateway with
+// a number, nor of a host that the resolver knows the name to lead to, and no gateway of others.
+func TestKnownGatewayBesideANameless(t *testing.T) {
+	rows := &table{rows: []store.Gateway{{Set: 1, URI: "sip:10.0.0.1"}, {Set: 1, URI: "sip:gw.example.net"}, {Set: 2, URI: "sip:[2001:db8::1]"}}}
+	m := dispatcher.New(dispatcher.Config{Load: rows.load})
+	if err := m.Init(); err != nil {
+		t.Fatal(err)
+	}
+	leads := func(_ []byte, a netip.Addr) bool { return a.String() == "10.0.0.7" }
+	for text, want := range map[string]bool{"10.0.0.1": true, "::ffff:10.0.0.1": true, "2001:db8::1": true, "10.0.0.7": true, "10.0.0.9": false, "2001:db8::2": false} {
+		a := netip.MustParseAddr(text)
+		if !m.Gateway(a, leads) {
+			t.Errorf("%s is no gateway while one may be anywhere", text)
+		}
+		if got := m.KnownGateway(a, leads); got != want {
+			t.Errorf("%s is known as a gateway: %v", text, got)
+		}
+	}
+	if m.KnownGateway(netip.Addr{}, nowhere) {
+		t.Error("no address is known as a gateway")
+	}
+}
+
 // names is a name server that a test may change.
 type names struct {
 	mu    sync.Mutex

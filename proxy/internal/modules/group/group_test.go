@@ -146,8 +146,11 @@ func TestBadArguments(t *testing.T) {
 			t.Errorf("is_user_in(%q, %q): %s", c.who, c.group, got)
 		}
 	}
-	if err := moduletest.Set(t, m, "use_domain", "0"); err == nil {
-		t.Error("use_domain 0 is taken")
+	if err := moduletest.Set(t, m, "use_domain", "2"); err == nil {
+		t.Error("use_domain 2 is taken")
+	}
+	if err := moduletest.Set(t, m, "use_domain", "0"); err != nil {
+		t.Error(err)
 	}
 	if err := moduletest.Set(t, m, "db_url", ""); err == nil {
 		t.Error("an empty db_url is taken")

@@ -64,7 +64,7 @@ func (m *Module) Params() []module.Param {
 		{Name: "outbound_proxy", Kind: module.String, Set: setOutboundProxy, Idle: "what is sent goes through this router's own script", Doc: "taken and not used: all goes through this router's script"},
 		{Name: "reminder", Kind: module.String, Set: uri("reminder", &s.reminder), Doc: "From of messages that are sent at a set time; none are if not set"},
 		{Name: "send_time", Kind: module.Int, Set: s.setSendTime, Doc: "seconds between two looks for messages whose time has come, 0 for no reminders (default 0)"},
-		{Name: "snd_time_avp", Kind: module.String, Set: s.setSendTimeAVP, Doc: "AVP with the time at which a message is sent, YYYYMMDDHHMMSS"},
+		module.AVPParam("snd_time_avp", &s.sndTimeAVP, "AVP with the time at which a message is sent, YYYYMMDDHHMMSS"),
 		{Name: "skip_notification_flag", Kind: module.Int, Set: s.setSkipFlag, Doc: "flag of messages whose sender is not told, 0 to 31; -1 for none (default)"},
 		module.SwitchParam("store_receipts", &s.storeReceipts, "store delivery receipts (message/imdn+xml) as messages (1) or not (0, default)"),
 		module.SecondsParam("expire_time", &s.expireTime, 60, 31536000, "seconds that a message is kept at most (default 259200)"),

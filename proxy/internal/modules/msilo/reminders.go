@@ -3,7 +3,6 @@ package msilo
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,16 +30,6 @@ func (s *settings) checkReminders() error {
 	case s.sendTime == 0:
 		return errors.New("snd_time_avp needs send_time, the seconds between two looks for messages whose time has come")
 	}
-	return nil
-}
-
-// setSendTimeAVP takes the name of the AVP: "$avp(name)", or Kamailio's "$avp(s:name)".
-func (s *settings) setSendTimeAVP(v string, _ int) error {
-	a, n, err := module.ParseVariable(v+" ", nil)
-	if !strings.HasPrefix(v, "$") || err != nil || n != len(v) || a.Name() != "avp" {
-		return errors.New("snd_time_avp wants an AVP, as in $avp(snd_time)")
-	}
-	s.sndTimeAVP = strings.TrimSuffix(strings.TrimPrefix(a.String(), "$avp("), ")")
 	return nil
 }
 

@@ -39,13 +39,7 @@ func (m *Module) Params() []module.Param {
 				}
 				return nil
 			}},
-		{Name: "received_avp", Kind: module.String, Doc: "taken and not used: save keeps the source of each binding by itself",
-			Set: func(v string, _ int) error {
-				if !strings.HasPrefix(v, "$avp(") || !strings.HasSuffix(v, ")") {
-					return errors.New("received_avp wants an AVP, as in $avp(received)")
-				}
-				return nil
-			}},
+		module.AVPParam("received_avp", new(string), "taken and not used: save keeps the source of each binding by itself"),
 		{Name: "sipping_bflag", Kind: module.Int, Doc: "taken and not used: with sipping_from all pings over UDP are SIP requests",
 			Set: func(_ string, n int) error {
 				if n < -1 || n > 31 {

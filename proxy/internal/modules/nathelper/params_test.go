@@ -17,7 +17,7 @@ func TestParams(t *testing.T) {
 		{"keepalive_timeout", "0", ""}, {"keepalive_timeout", "120", ""}, {"keepalive_timeout", "-1", "from 0 to 86400"},
 		{"nat_addr_mode", "0", ""}, {"nat_addr_mode", "2", "must be 0 or 1"},
 		{"natping_processes", "3", ""}, {"natping_processes", "0", "above 0"},
-		{"received_avp", "$avp(i:42)", ""}, {"received_avp", "received", "wants an AVP"},
+		{"received_avp", "$avp(i:42)", ""}, {"received_avp", "i:42", ""}, {"received_avp", "$ru", "names no AVP"},
 		{"sipping_bflag", "7", ""}, {"sipping_bflag", "-1", ""}, {"sipping_bflag", "32", "no flag"},
 		{"natping_disable_bflag", "-1", ""}, {"natping_disable_bflag", "8", "can only be -1"},
 		{"udpping_from_path", "0", ""}, {"udpping_from_path", "1", "can only be 0"}, {"filter_server_id", "0", ""}, {"filter_server_id", "1", "can only be 0"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,8 @@ type Module struct {
 	log   *slog.Logger
 	dbURL string
 	tag   string // the name of the AVP that gets the tag, "" for none
+	// groups are those of the table address whose hosts the operator trusts.
+	groups []int
 
 	addresses, trusted module.Refresher
 	networks           atomic.Pointer[networks]
@@ -39,7 +42,7 @@ func New(cfg Config) *Module {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Module{log: cfg.Log}
+	m := &Module{log: cfg.Log, groups: []int{1}}
 	m.addresses = module.Refresher{Table: "address", Log: cfg.Log, Interval: time.Minute}
 	m.trusted = module.Refresher{Table: "trusted", Log: cfg.Log, Interval: time.Minute}
 	m.networks.Store(newNetworks(nil))
@@ -142,7 +145,9 @@ func (m *Module) Params() []module.Param {
 			}},
 		{Name: "address_table", Kind: module.String, Set: only("address_table", "address"), Doc: "taken if address"},
 		{Name: "trusted_table", Kind: module.String, Set: only("trusted_table", "trusted"), Doc: "taken if trusted"},
-		{Name: "peer_tag_avp", Kind: module.String, Set: m.setTag, Doc: "the AVP, as $avp(name), that gets the tag of a row that matches"},
+		{Name: "trusted_groups", Kind: module.String, Set: m.setTrustedGroups,
+			Doc: "the groups of the table address whose hosts have no limits of connections, \"1\" if not set, \"\" for none"},
+		module.AVPParam("peer_tag_avp", &m.tag, "the AVP, as $avp(name), that gets the tag of a row that matches"),
 		{Name: "reload_interval", Kind: module.Int, Doc: "seconds between readings of the tables, 60 if not set",
 			Set: func(s string, n int) error {
 				if err := interval.Set(s, n); err != nil {
@@ -154,13 +159,23 @@ func (m *Module) Params() []module.Param {
 	}
 }
 
-func (m *Module) setTag(s string, _ int) error {
-	name, ok := strings.CutPrefix(s, "$avp(")
-	name, ok2 := strings.CutSuffix(name, ")")
-	name = strings.TrimPrefix(name, "s:")
-	if !ok || !ok2 || name == "" || len(name) > 64 || strings.ContainsAny(name, " $()") {
-		return fmt.Errorf("peer_tag_avp %q is not of the form $avp(name)", s)
+// maxGroups bounds the groups of trusted_groups.
+const maxGroups = 64
+
+// setTrustedGroups reads numbers with commas or blanks between them.
+func (m *Module) setTrustedGroups(s string, _ int) error {
+	fields := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	if len(fields) > maxGroups {
+		return fmt.Errorf("trusted_groups names %d groups: %d at most", len(fields), maxGroups)
 	}
-	m.tag = name
+	groups := make([]int, 0, len(fields))
+	for _, f := range fields {
+		n, err := strconv.Atoi(f)
+		if err != nil || n < 1 {
+			return fmt.Errorf("trusted_groups %q: each is the number of a group, from 1", s)
+		}
+		groups = append(groups, n)
+	}
+	m.groups = groups
 	return nil
 }

@@ -293,8 +293,8 @@ func TestBadArguments(t *testing.T) {
 		"load_backends=12":     "load_backends 12 names none of the tables, 1 (address) and 2 (trusted)",
 		"db_mode=2":            "db_mode 2 is neither 0 nor 1",
 		"db_url=":              "db_url is empty",
-		"peer_tag_avp=i:707":   `peer_tag_avp "i:707" is not of the form $avp(name)`,
-		"peer_tag_avp=$avp()":  `peer_tag_avp "$avp()" is not of the form $avp(name)`,
+		"peer_tag_avp=$ru":     `peer_tag_avp "$ru" names no AVP: write "$avp(x)" or "i:24"`,
+		"peer_tag_avp=$avp()":  `peer_tag_avp "$avp()" names no AVP: write "$avp(x)" or "i:24"`,
 		"reload_interval=0":    "reload_interval 0 is not from 1 to 3600 seconds",
 		"reload_interval=3601": "reload_interval 3601 is not from 1 to 3600 seconds",
 	} {

@@ -66,7 +66,7 @@ func (m *Module) checkMethod(c *module.Ctx) int {
 // a pipe that is not defined lets everything through.
 func (m *Module) check(c *module.Ctx, number int) int {
 	p := &m.pipes[number]
-	if c.Local != nil || !p.defined() || p.take(m.tick(), m.seconds()) {
+	if c.Local != nil || p.take(m.tick(), m.seconds()) {
 		return module.True
 	}
 	m.limited.Add(1)

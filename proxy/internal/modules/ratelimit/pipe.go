@@ -41,17 +41,27 @@ func (p *pipe) set(name string, limit int) error {
 	return nil
 }
 
+// remove makes the pipe one that is not defined.
+func (p *pipe) remove() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.algorithm, p.limit = "", 0
+}
+
 func (p *pipe) defined() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.algorithm != ""
 }
 
-// take counts a request and reports whether it may pass. TAILDROP lets the first ones of an
+// take counts a request and reports whether it may pass: any may where the pipe is not defined. TAILDROP lets the first ones of an
 // interval pass, RED an even share of all that is estimated from the interval before.
 func (p *pipe) take(tick uint32, seconds int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.algorithm == "" {
+		return true
+	}
 	p.advance(tick, seconds)
 	if p.count < 1<<30 {
 		p.count++

@@ -55,7 +55,7 @@ func (m *Module) Name() string { return "ratelimit" }
 func (m *Module) Params() []module.Param {
 	return []module.Param{
 		module.SecondsParam("timer_interval", &m.interval, 1, 3600, "seconds in which requests are counted, 10 if not set"),
-		{Name: "pipe", Kind: module.String, Live: true, Set: m.setPipe,
+		{Name: "pipe", Kind: module.String, Live: true, Set: m.setPipe, Replace: m.replacePipes,
 			Doc: "a pipe as number:algorithm:limit, such as 0:TAILDROP:200; may stand several times"},
 		{Name: "queue", Kind: module.String, Set: m.setQueue,
 			Doc: "the pipe of a method as number:method, * for all methods; may stand several times, the first that fits counts"},
@@ -64,19 +64,44 @@ func (m *Module) Params() []module.Param {
 
 // setPipe reads "number:algorithm:limit".
 func (m *Module) setPipe(s string, _ int) error {
+	_, err := m.readPipe(s)
+	return err
+}
+
+// readPipe is setPipe; it returns the number.
+func (m *Module) readPipe(s string) (int, error) {
 	parts := strings.Split(s, ":")
 	if len(parts) != 3 {
-		return fmt.Errorf("pipe %q is not of the form number:algorithm:limit", s)
+		return 0, fmt.Errorf("pipe %q is not of the form number:algorithm:limit", s)
 	}
 	n, err := pipeNumber(parts[0])
 	if err != nil {
-		return err
+		return 0, err
 	}
 	limit, err := strconv.Atoi(strings.TrimSpace(parts[2]))
 	if err != nil {
-		return fmt.Errorf("the limit %q of a pipe is no number", parts[2])
+		return 0, fmt.Errorf("the limit %q of a pipe is no number", parts[2])
 	}
-	return m.pipes[n].set(strings.TrimSpace(parts[1]), limit)
+	return n, m.pipes[n].set(strings.TrimSpace(parts[1]), limit)
+}
+
+// replacePipes takes the pipes of a reloaded script; what it does not name is no pipe any more,
+// whoever has defined it. Counters go on.
+func (m *Module) replacePipes(values []string) error {
+	var named [maxPipes]bool
+	for _, s := range values {
+		n, err := m.readPipe(s)
+		if err != nil {
+			return err
+		}
+		named[n] = true
+	}
+	for n, is := range named {
+		if !is {
+			m.pipes[n].remove()
+		}
+	}
+	return nil
 }
 
 func pipeNumber(s string) (int, error) {

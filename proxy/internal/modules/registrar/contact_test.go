@@ -81,7 +81,7 @@ func TestParams(t *testing.T) {
 		want string
 	}{
 		{"default_expires", "", 600, ""}, {"default_expires", "", 0, "from 1 to"}, {"min_expires", "", 0, "from 1 to"}, {"max_expires", "", -1, "from 0 to"},
-		{"received_avp", "$avp(i:42)", 0, ""}, {"received_avp", "received", 0, "wants an AVP"},
+		{"received_avp", "$avp(i:42)", 0, ""}, {"received_avp", "i:42", 0, ""}, {"received_avp", "$ru", 0, "names no AVP"},
 		{"default_q", "", 500, ""}, {"default_q", "", 1001, "from -1 to 1000"}, {"max_contacts", "", 0, ""}, {"max_contacts", "", 1001, "from 0 to 1000"},
 		{"retry_after", "", 60, ""}, {"retry_after", "", -1, "from 0 to"}, {"append_branches", "", 2, "0 or 1"}, {"method_filtering", "", 1, ""},
 		{"use_path", "", 7, "0 or 1"}, {"received_param", "rcv", 0, ""}, {"received_param", "", 0, ""}, {"received_param", `x="`, 0, "parameter's name"},

@@ -2,11 +2,9 @@ package registrar
 
 import (
 	"crypto/cipher"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,8 +91,7 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("default_expires_range", &m.defaultExpiresRange, 0, 100, "percent that default_expires is varied by, at random (default 0)"),
 		{Name: "received_param", Kind: module.String, Set: m.setReceivedParam,
 			Doc: `Contact parameter that tells a phone its own source; "" for none (default "received")`},
-		{Name: "received_avp", Kind: module.String, Set: setReceivedAVP,
-			Doc: "taken and not used: save keeps the source of each contact by itself"},
+		module.AVPParam("received_avp", new(string), "taken and not used: save keeps the source of each contact by itself"),
 		{Name: "case_sensitive", Kind: module.Int, Set: setCaseSensitive,
 			Doc: "only 0: addresses of record are compared without regard to case"},
 	}
@@ -115,6 +112,9 @@ func (m *Module) setReceivedParam(s string, _ int) error {
 	return nil
 }
 
+// MaxContacts is how many contacts an address may have, 0 for no bound.
+func (m *Module) MaxContacts() int { return m.maxContacts }
+
 // maxContactsParam notes that the operator has set the bound.
 func (m *Module) maxContactsParam() module.Param {
 	p := module.NumberParam("max_contacts", &m.maxContacts, 0, maxContactsMost,
@@ -126,13 +126,6 @@ func (m *Module) maxContactsParam() module.Param {
 		return err
 	}
 	return p
-}
-
-func setReceivedAVP(text string, _ int) error {
-	if !strings.HasPrefix(text, "$avp(") || !strings.HasSuffix(text, ")") {
-		return errors.New("received_avp wants an AVP, as in $avp(received)")
-	}
-	return nil
 }
 
 func setCaseSensitive(_ string, n int) error {

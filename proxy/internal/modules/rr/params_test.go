@@ -86,12 +86,28 @@ func TestBadVariablesInParams(t *testing.T) {
 		got = add(c)
 		_ = c.Relay()
 	}})
-	for i, subject := range []string{"x;srm=1", "x;paid=yes", "x>", "a b", "", strings.Repeat("x", 300), "x;lr"} {
+	for i, subject := range []string{"x;srm=1", "x;paid=yes", "x>", "a b", "", "100%", "a%zz", "%4", "%", strings.Repeat("x", 300), "x;lr"} {
 		text := strings.ReplaceAll(moduletest.Request("INVITE", "sip:bob@198.51.100.9", "Subject: "+subject), "z9hG4bK-INVITE", "z9hG4bK-"+string(rune('a'+i)))
 		route := routeOf(t, moduletest.Find(t, r.Receive(alice, text), "INVITE"))
 		if got != module.False || strings.Contains(route, ";s=") {
 			t.Errorf("%q returned %d, %s", subject, got, route)
 		}
+	}
+}
+
+// TestEscapesInParams: an escape of a stranger's stays one.
+func TestEscapesInParams(t *testing.T) {
+	add := moduletest.Compile(t, rr.New(rr.Config{}), "add_rr_param", ";s=$hdr(Subject)")
+	r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) {
+		c.RecordRoute()
+		if got := add(c); got != module.True {
+			t.Errorf("returned %d", got)
+		}
+		_ = c.Relay()
+	}})
+	route := routeOf(t, moduletest.Find(t, r.Receive(alice, moduletest.Request("INVITE", "sip:bob@198.51.100.9", "Subject: 100%25%3b%aF")), "INVITE"))
+	if !strings.Contains(route, ";s=100%25%3b%aF;") {
+		t.Errorf("Record-Route %s", route)
 	}
 }
 
@@ -146,6 +162,7 @@ func TestBadArguments(t *testing.T) {
 		{"add_rr_param", "nat=yes", `a parameter of the Record-Route is written ";name=value"`},
 		{"add_rr_param", "", `a parameter of the Record-Route is written ";name=value"`},
 		{"add_rr_param", ";r2=on", "the parameter r2 of the Record-Route is the router's own"},
+		{"add_rr_param", ";x=100%", `a parameter of the Record-Route is written ";name=value"`},
 		{"add_rr_param", ";$fU=1;a b", `a parameter of the Record-Route is written`},
 		{"add_rr_param", ";x=$nope", "there is no variable $nope"},
 		{"record_route", "x", `a parameter of the Record-Route is written`},

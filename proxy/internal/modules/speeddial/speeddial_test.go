@@ -143,7 +143,7 @@ func TestBadArguments(t *testing.T) {
 	}
 	moduletest.Refused(t, m, "sd_lookup", "speed_dial", "nobody")
 	moduletest.Refused(t, m, "sd_lookup", "speed_dial", "$nothing_like_it")
-	for name, values := range map[string][]string{"db_url": {""}, "use_domain": {"0", "2"}, "domain_prefix": {"", strings.Repeat("x", 65)}} {
+	for name, values := range map[string][]string{"db_url": {""}, "use_domain": {"-1", "2"}, "domain_prefix": {"", strings.Repeat("x", 65)}} {
 		for _, value := range values {
 			if err := moduletest.Set(t, m, name, value); err == nil {
 				t.Errorf("%s %q is taken", name, value)

@@ -75,7 +75,7 @@ func compileRemove(args []module.Arg) (module.Call, error) {
 	return func(c *module.Ctx) int {
 		result := module.False
 		for h := c.Msg.Named(name); h != nil; h = nextNamed(c.Msg, h, name) {
-			c.Msg.Delete(h.Start, h.End-h.Start)
+			c.Msg.RemoveLine(h)
 			result = module.True
 		}
 		return result

@@ -40,18 +40,22 @@ func (m *Module) compileReplace(all bool, with ...piece) func([]module.Arg) (mod
 		if err != nil {
 			return nil, err
 		}
-		text, err := newText(args[1].Str, args[1].Scope)
+		text, err := textPieces(args[1].Str, args[1].Scope)
 		if err != nil {
 			return nil, err
 		}
-		return m.everywhere(&substitution{re: re, all: all, with: append(slices.Clone(with), text)}), nil
+		return m.everywhere(&substitution{re: re, crlf: beginsCRLF(args[0].Str), all: all, with: append(slices.Clone(with), text...)}), nil
 	}
 }
 
-// everywhere substitutes in all header lines.
+// everywhere substitutes in all header lines. What begins with the end of the line before finds the first one,
+// too, or the sender, who chooses the order, would keep his from being found.
 func (m *Module) everywhere(s *substitution) module.Call {
 	return func(c *module.Ctx) int {
 		from := c.Msg.HeadersStart()
+		if s.crlf {
+			from -= 2
+		}
 		return m.substitute(c, s, []area{{from, c.Msg.HeadersEnd()}})
 	}
 }
@@ -98,6 +102,8 @@ var (
 	errGrown   = errors.New("the replacement is too long")
 	errRouters = errors.New("it would change a field that is the router's own, or a tag")
 	errEnd     = errors.New("the headers would end elsewhere")
+	errName    = errors.New("what stood in a value would be the name of a field")
+	errJoined  = errors.New("a line would be part of another one")
 )
 
 // substitute edits parts of the headers. The message that comes of it has to be one: if not,
@@ -129,114 +135,50 @@ func (m *Module) substitute(c *module.Ctx, s *substitution, list []area) int {
 	return truth(changed)
 }
 
-// replaceIn makes the edits in one part: one for each header line, so that those of others
-// beside it count.
+// replaceIn makes the edits in one part.
 func (m *Module) replaceIn(c *module.Ctx, s *substitution, a area, size int) (changed bool, err error) {
-	b := c.Msg.Buf[a.start:a.end]
+	src := newSource(c.Msg, a)
 	// Who wants one seldom has to pass over others: each is looked for only when it is needed.
 	for _, most := range [...]int{1, 16, maxMatches + 1} {
 		if s.all && most <= maxMatches {
 			continue
 		}
-		found, err := s.find(c, b, most)
+		found, err := s.find(c, src.b, most)
 		if err != nil {
 			return false, err
 		}
-		if changed, err = m.replaceFound(c, s, a, size, found); changed || err != nil || len(found) < most {
+		if changed, err = replaceFound(c, s, &src, size+module.MaxText, found); changed || err != nil || len(found) < most {
 			return changed, err
 		}
 	}
 	return false, nil
 }
 
-func (m *Module) replaceFound(c *module.Ctx, s *substitution, a area, size int, found [][]int) (changed bool, err error) {
-	b := c.Msg.Buf[a.start:a.end]
-	var e under
+func replaceFound(c *module.Ctx, s *substitution, src *source, most int, found [][]int) (changed bool, err error) {
+	r := rewriting{c: c, m: c.Msg, most: most}
 	for _, loc := range found {
-		from, to := a.start+uint32(loc[0]), a.start+uint32(loc[1])
-		last := lineAt(c.Msg.Headers(), max(from, to-1))
-		if last == nil || !mayChange(c, from, to) {
-			continue
+		some, err := r.take(s, src, loc)
+		if err != nil {
+			return changed, err
 		}
-		if e.line != nil && (from >= e.line.End || c.Msg.Removed(e.end, from) || c.Msg.Inserted(e.end, from+1)) {
-			e.make(c.Msg)
-		}
-		if e.line == nil {
-			e.start = from
-		} else {
-			e.text = append(e.text, c.Msg.Buf[e.end:from]...)
-		}
-		if e.text = s.append(e.text, c, b, loc, size+module.MaxText); e.text == nil {
-			return changed, errGrown
-		}
-		e.line, e.end, changed = last, to, true
-		if !s.all {
+		if changed = changed || some; changed && !s.all {
 			break
 		}
 	}
-	e.make(c.Msg)
-	return changed, nil
+	return changed, r.make()
 }
 
-// under is an edit that is being put together: text for the bytes from start up to end.
-type under struct {
-	line       *sip.Header // in which it ends; nil for no edit
-	start, end uint32
-	text       []byte
-}
-
-// make makes the edit. One that begins with a line takes the rest of its last line with it: what others
-// insert before that line, who may come later, would stand between the two otherwise.
-func (e *under) make(m *sip.Message) {
-	if e.line != nil {
-		if beginsLine(m, e.start) && e.end < e.line.End {
-			e.text = m.AppendRange(e.text, e.end, e.line.End)
-			e.end = e.line.End
-		}
-		m.Replace(e.start, e.end-e.start, e.text)
-		e.line, e.text = nil, e.text[:0]
-	}
-}
-
-// beginsLine reports whether a header line begins at an offset.
-func beginsLine(m *sip.Message, at uint32) bool {
-	h := lineAt(m.Headers(), at)
-	return h != nil && h.Start == at
-}
-
-// lineAt is the line in which a byte stands, nil behind the last one.
-func lineAt(lines []sip.Header, at uint32) *sip.Header {
-	i, _ := slices.BinarySearchFunc(lines, at, func(h sip.Header, at uint32) int {
-		if h.End <= at {
-			return -1
-		}
-		return 1
-	})
-	if i == len(lines) {
-		return nil
-	}
-	return &lines[i]
-}
-
-// mayChange reports whether the bytes from from up to to may be replaced: they belong to no
-// field of the router's own, and no edit has removed any of them or put text between. A match that begins with the end
-// of a line is not counted to that.
-func mayChange(c *module.Ctx, from, to uint32) bool {
+// mayChange reports whether the bytes from from up to to, which stand in these lines, may be replaced: no line is
+// the router's own, and no edit has removed any of the bytes or put text between.
+func mayChange(c *module.Ctx, lines []sip.Header, from, to uint32) bool {
 	if c.Msg.Removed(from, max(to, from+1)) || c.Msg.Inserted(from+1, to) {
 		return false
 	}
-	for i := range c.Msg.Headers() {
-		h := &c.Msg.Headers()[i]
-		if h.Start >= max(to, from+1) {
-			break
-		}
-		if h.End <= from || h.End-2 <= from && from < to {
-			continue
-		}
-		switch {
-		case slices.Contains(routers[:], h.ID):
+	for i := range lines {
+		switch id := lines[i].ID; {
+		case slices.Contains(routers[:], id):
 			return false
-		case h.ID == sip.HdrFrom && !mayRename(c, relay.From), h.ID == sip.HdrTo && !mayRename(c, relay.To):
+		case id == sip.HdrFrom && !mayRename(c, relay.From), id == sip.HdrTo && !mayRename(c, relay.To):
 			return false
 		}
 	}

@@ -16,22 +16,24 @@ const maxMatches = 1024
 // substitution is what replaces the matches of a regular expression, SER's '/re/repl/flags'.
 type substitution struct {
 	re   *regexp.Regexp
+	crlf bool // it begins with the end of a line
 	all  bool // every match, not only the first
 	with []piece
 }
 
-// piece is a part of the replacement: text, what a group has matched, or the Request-URI.
+// piece is a part of the replacement: text, a variable, what a group has matched, or the Request-URI.
 type piece struct {
-	kind   pieceKind
-	text   string
-	format *module.Format // of literal, where variables stand in it
-	group  int
+	kind  pieceKind
+	text  string
+	value *module.Format // of variable
+	group int
 }
 
 type pieceKind uint8
 
 const (
 	literal pieceKind = iota
+	variable
 	group
 	requestURI
 )
@@ -61,9 +63,11 @@ func parseSubst(a module.Arg) (*substitution, error) {
 	}
 	s.all = options['g']
 	var err error
-	if s.re, err = compilePOSIX(ordinary(expr, delim), options['i'], options['s']); err != nil {
+	expr = ordinary(expr, delim)
+	if s.re, err = compilePOSIX(expr, options['i'], options['s']); err != nil {
 		return nil, err
 	}
+	s.crlf = beginsCRLF(expr)
 	if err := s.parseWith(with, delim, a.Scope); err != nil {
 		return nil, err
 	}
@@ -132,6 +136,11 @@ func compilePOSIX(expr string, fold, lines bool) (*regexp.Regexp, error) {
 	return re, nil
 }
 
+// beginsCRLF reports whether all that an expression matches begins with the end of a line.
+func beginsCRLF(expr string) bool {
+	return strings.HasPrefix(expr, `\r\n`) || strings.HasPrefix(expr, "\r\n")
+}
+
 // beforeCRLF has the $ of lines match before CRLF, too. The CR is none of the match's, see leaveCR.
 func beforeCRLF(tree *syntax.Regexp) {
 	if tree.Op == syntax.OpEndLine {
@@ -149,11 +158,9 @@ func (s *substitution) parseWith(text string, delim byte, scope *module.Scope) e
 	start := 0
 	var run strings.Builder
 	flush := func() error {
-		p, err := newText(run.String(), scope)
+		list, err := textPieces(run.String(), scope)
 		run.Reset()
-		if err == nil && (p.text != "" || p.format != nil) {
-			s.with = append(s.with, p)
-		}
+		s.with = append(s.with, list...)
 		return err
 	}
 	for i := 0; i < len(text); i++ {
@@ -195,34 +202,49 @@ func (s *substitution) parseWith(text string, delim byte, scope *module.Scope) e
 	return flush()
 }
 
-// newText is a text in which variables may stand.
-func newText(text string, scope *module.Scope) (piece, error) {
+// textPieces are those of a text in which variables may stand.
+func textPieces(text string, scope *module.Scope) (list []piece, err error) {
 	f, plain, err := module.ParseFormat(text, scope)
-	return piece{text: plain, format: f}, err
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil && plain != "":
+		return []piece{{text: plain}}, nil
+	case f == nil:
+		return nil, nil
+	}
+	for text, v := range f.Pieces() {
+		if v != nil {
+			list = append(list, piece{kind: variable, value: v})
+		} else {
+			list = append(list, piece{text: text})
+		}
+	}
+	return list, nil
 }
 
-// append appends what takes the place of the match at loc in b; nil if dst would be longer
+// append appends what takes the place of the match at loc; false if the draft would be longer
 // than most. What variables bring cannot end a line.
-func (s *substitution) append(dst []byte, c *module.Ctx, b []byte, loc []int, most int) []byte {
+func (s *substitution) append(d *draft, c *module.Ctx, src *source, loc []int, most int) bool {
 	for i := range s.with {
-		switch p := &s.with[i]; {
-		case p.kind == requestURI:
-			dst = append(dst, c.Main.URI...)
-		case p.kind == group && loc[2*p.group] >= 0:
-			dst = append(dst, b[loc[2*p.group]:loc[2*p.group+1]]...)
-		case p.kind == literal && p.format != nil:
-			dst = p.format.AppendLine(dst, c)
-		case p.kind == literal:
-			dst = append(dst, p.text...)
+		switch p := &s.with[i]; p.kind {
+		case literal:
+			d.names(len(p.text))
+			d.b = append(d.b, p.text...)
+		case variable:
+			d.b = p.value.AppendLine(d.b, c)
+		case requestURI:
+			d.b = append(d.b, c.Main.URI...)
+		case group:
+			if from, to := loc[2*p.group], loc[2*p.group+1]; from >= 0 {
+				src.append(d, from, to)
+			}
 		}
-		if len(dst) > most {
-			return nil
+		if len(d.b) > most {
+			return false
 		}
 	}
-	if dst == nil {
-		dst = []byte{}
-	}
-	return dst
+	return true
 }
 
 // errMany refuses to change a message in more places than maxMatches.
@@ -264,14 +286,15 @@ func (s *substitution) in(c *module.Ctx, text []byte) []byte {
 	if err != nil || list == nil {
 		return nil
 	}
-	out, at, most := make([]byte, 0, len(text)+64), 0, len(text)+module.MaxText
+	src, most := source{b: text}, len(text)+module.MaxText
+	d, at := draft{b: make([]byte, 0, len(text)+64)}, 0
 	for _, loc := range list {
-		out = append(out, text[at:loc[0]]...)
-		if out = s.append(out, c, text, loc, most); out == nil {
+		d.b = append(d.b, text[at:loc[0]]...)
+		if !s.append(&d, c, &src, loc, most) {
 			return nil
 		}
 		at = loc[1]
 	}
-	c.Spend(len(out))
-	return append(out, text[at:]...)
+	c.Spend(len(d.b))
+	return append(d.b, text[at:]...)
 }

@@ -154,6 +154,33 @@ func TestSubstBesideOtherEdits(t *testing.T) {
 	}
 }
 
+// TestRemoveAfterSubst: remove_hf takes a line with what substitutions have made of it, from its
+// beginning or not, and leaves the lines beside it and what was inserted there.
+func TestRemoveAfterSubst(t *testing.T) {
+	for _, x := range [][]string{
+		{"subst", "/^User-Agent:.*$/User-Agent: me/"}, {"subst", "/^User-Agent: /X-Agent: /"}, {"subst", "/1.0$/2.0/"},
+		{"replace_all", "old|phone", "my"}, {"search_append", "^User-Agent: ", "my "}, {"subst_hf", "User-Agent", "/^.*$/me/", "a"}, {"append_hf", "X-More: me", "Allow"},
+	} {
+		c := moduletest.Message(t, invite)
+		moduletest.Compile(t, m, "insert_hf", "X-Before: kept", "User-Agent")(c)
+		if got := moduletest.Compile(t, m, x[0], x[1:]...)(c); got != module.True {
+			t.Fatalf("%q returned %d", x, got)
+		}
+		if got := moduletest.Compile(t, m, "remove_hf", "User-Agent")(c); got != module.True {
+			t.Errorf("after %q remove_hf returned %d", x, got)
+		}
+		out := moduletest.Headers(c)
+		for _, gone := range []string{"Agent", "Phone", "my", "2.0\r\n"} {
+			if strings.Contains(out, gone) {
+				t.Errorf("after %q there is still %q:\n%s", x, gone, out)
+			}
+		}
+		if lines := "\r\nX-Before: kept\r\n"; !strings.Contains(out, lines) || !strings.Contains(out, "Allow: BYE") {
+			t.Errorf("after %q a line beside is gone:\n%s", x, out)
+		}
+	}
+}
+
 // TestSubstOfFromAndTo: who is called sees another caller, and the caller sees in the replies
 // what he wrote. A tag stays, and so do both in replies.
 func TestSubstOfFromAndTo(t *testing.T) {
@@ -293,13 +320,15 @@ func TestBadSubstitutions(t *testing.T) {
 	}
 }
 
-// FuzzSubst: whatever the message and the expression, what remains is a message with the
-// router's own fields.
+// FuzzSubst: whatever the message and the expression, and whatever is removed and inserted beside it, what remains is a
+// message with the router's own fields, the script's lines, and no field that stood in a value.
 func FuzzSubst(f *testing.F) {
-	f.Add("X-A: 1\r\nX-B: 2", `/^X-A:(.*)$/X-C:\1/g`)
-	f.Add("X-A: 1", `/$/\r\n/gs`)
-	f.Add("m: <sip:a@b>", `/./\0\0/igs`)
-	f.Fuzz(func(t *testing.T, lines, expr string) {
+	f.Add("X-A: 1\r\nX-B: 2", `/^X-A:(.*)$/X-C:\1/g`, uint32(0))
+	f.Add("X-A: 1~:", `/$/\r\n/gs`, uint32(0x10203))
+	f.Add("m: <sip:a@b>", `/./\0\0/igs`, uint32(0x80809))
+	f.Add("X-A: 1\r\n ~: 2\r\nX-B: ~: 3", `/\r\n *//g`, uint32(0x70707))
+	f.Add("X-A: 1\r\nX-B: ~: 3", `/1\r\nX-B: *//s`, uint32(0x80706))
+	f.Fuzz(func(t *testing.T, lines, expr string, edits uint32) {
 		call, err := moduletest.Func(t, m, "subst").Compile([]module.Arg{{Str: expr, Scope: &module.Scope{}}})
 		if err != nil {
 			return
@@ -310,11 +339,46 @@ func FuzzSubst(f *testing.F) {
 		if c.Msg.Parse(moduletest.Wire(text)) != nil {
 			return
 		}
+		tilde := strings.Contains(expr, "~")
+		for i := range c.Msg.Headers() {
+			tilde = tilde || bytes.Contains(c.Msg.Name(&c.Msg.Headers()[i]), []byte{'~'})
+		}
 		c.Owner, c.Main.URI = c, c.Msg.RequestURI()
+		line := func(n int) *sip.Header {
+			list := c.Msg.Headers()
+			return &list[int(edits>>n)&0xff%len(list)]
+		}
+		own := func(n int) {
+			h := line(n)
+			if at := [...]uint32{h.Start, h.End}[edits>>24&1]; edits != 0 {
+				c.Msg.Insert(at, []byte("X-Own: 1\r\n"))
+			}
+		}
+		own(0)
 		call(c)
+		if h := line(8); edits != 0 && h.ID == sip.HdrOther {
+			c.Msg.RemoveLine(h)
+		}
+		own(16)
 		var out sip.Message
-		if err := out.ParseOwn([]byte("INVITE sip:x@y SIP/2.0\r\n" + moduletest.Headers(c) + "\r\nv=0\r\n")); err != nil {
+		if err := out.ParseOwn([]byte("INVITE sip:x@y SIP/2.0\r\n" + moduletest.Headers(c) + "\r\n" + string(c.Msg.Body()))); err != nil {
 			t.Fatalf("%q: %v in\n%s", expr, err, moduletest.Headers(c))
+		}
+		if !bytes.Equal(out.Body(), c.Msg.Body()) {
+			t.Fatalf("%q: the body is %q, was %q", expr, out.Body(), c.Msg.Body())
+		}
+		found := 0
+		for i := range out.Headers() {
+			h := &out.Headers()[i]
+			if !tilde && bytes.Contains(out.Name(h), []byte{'~'}) {
+				t.Fatalf("%q: a value has made a field in\n%s", expr, moduletest.Headers(c))
+			}
+			if string(out.Buf[h.Start:h.End]) == "X-Own: 1\r\n" {
+				found++
+			}
+		}
+		if edits != 0 && found < 2 {
+			t.Fatalf("%q: a line of the script is lost in\n%s", expr, moduletest.Headers(c))
 		}
 		for _, id := range []sip.HeaderID{sip.HdrVia, sip.HdrCallID, sip.HdrCSeq, sip.HdrFrom, sip.HdrTo, sip.HdrRoute, sip.HdrContentLength} {
 			if got, want := string(out.HeaderValue(id)), string(c.Msg.HeaderValue(id)); got != want {
@@ -359,7 +423,7 @@ func TestSubstBesideLaterEdits(t *testing.T) {
 	}{
 		{[][]string{{"subst", `/^User-Agent:.*$/User-Agent: New/`}, {"insert_hf", "X-A: b\r\n", "User-Agent"}}, "User-Agent: New\r\nX-A: b\r\nContact: "},
 		{[][]string{{"subst", `/^User-Agent:.*$/User-Agent: New/`}, {"append_hf", "X-A: b\r\n", "CSeq"}}, "CSeq: 1 INVITE\r\nUser-Agent: New\r\nX-A: b\r\nContact: "},
-		{[][]string{{"append_hf", "X-A: b\r\n", "CSeq"}, {"subst", `/\r\nUser-Agent:.*$//`}}, "X-A: b\r\nUser-Agent: Old Phone\r\nContact: "},
+		{[][]string{{"append_hf", "X-A: b\r\n", "CSeq"}, {"subst", `/\r\nUser-Agent:.*$//`}}, "CSeq: 1 INVITE\r\nX-A: b\r\nContact: "},
 	} {
 		c := moduletest.Message(t, early)
 		for _, call := range x.calls {

@@ -180,6 +180,8 @@ func refusal(err error) sip.Reply {
 		return sip.Reply{Status: 416}
 	case errors.Is(err, sip.ErrURI):
 		return sip.Reply{Status: 400, Reason: "Bad Request-URI"}
+	case errors.Is(err, relay.ErrNotConnected):
+		return sip.Reply{Status: 477, Reason: "Not Connected"} // Kamailio's code
 	case errors.Is(err, transport.ErrFlowGone), errors.Is(err, relay.ErrBarred):
 		return sip.Reply{Status: 480} // the phone's connection is closed, or there is no phone
 	case errors.Is(err, relay.ErrInsecure):

@@ -162,6 +162,25 @@ func TestGoneConnectionIs480(t *testing.T) {
 	}
 }
 
+// TestNoConnectionIs477: where none is to be opened, a server is answered for by Kamailio's code, and a
+// phone that lookup has found is off line.
+func TestNoConnectionIs477(t *testing.T) {
+	for _, x := range []struct {
+		phone bool
+		want  string
+	}{{false, "SIP/2.0 477 Not Connected\r\n"}, {true, "SIP/2.0 480"}} {
+		send := moduletest.Compile(t, tm.New(tm.Config{}), "t_relay")
+		r := moduletest.New(t, &moduletest.Script{Request: func(c *module.Ctx) {
+			c.Main.Phone = x.phone
+			c.ForwardNoConnect()
+			if got := send(c); (got == module.True) != x.phone {
+				t.Errorf("t_relay returned %d", got)
+			}
+		}})
+		moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9;transport=tcp")), x.want)
+	}
+}
+
 // TestNobodyAtTheAddress: an address that cannot be sent to counts as a branch that got
 // 503: t_relay is true, and the failure route decides.
 func TestNobodyAtTheAddress(t *testing.T) {
@@ -275,11 +294,14 @@ func TestFailureRouteWithoutBranch(t *testing.T) {
 func TestSettings(t *testing.T) {
 	m := tm.New(tm.Config{})
 	for _, p := range []struct{ name, value, refusal string }{
-		{"fr_timer", "0", "0 is no number of seconds from 1 to 300 (SER's unit; Kamailio's is milliseconds)"},
-		{"fr_timer", "30000", "30000 is no number of seconds from 1 to 300 (SER's unit; Kamailio's is milliseconds)"},
-		{"fr_timer", "500", "500 is no number of seconds from 1 to 300 (SER's unit; Kamailio's is milliseconds)"},
-		{"fr_inv_timer", "3000", "3000 is no number of seconds from 1 to 900 (SER's unit; Kamailio's is milliseconds)"},
-		{"fr_inv_timer", "120000", "120000 is no number of seconds from 1 to 900 (SER's unit; Kamailio's is milliseconds)"},
+		{"fr_timer", "0", "0 is neither seconds, 1 to 300, as in SER, nor milliseconds, 1000 to 300000, as in Kamailio"},
+		{"fr_timer", "301", "301 is neither seconds, 1 to 300, as in SER, nor milliseconds, 1000 to 300000, as in Kamailio"},
+		{"fr_timer", "999", "999 is neither seconds, 1 to 300, as in SER, nor milliseconds, 1000 to 300000, as in Kamailio"},
+		{"fr_timer", "300001", "300001 is neither seconds, 1 to 300, as in SER, nor milliseconds, 1000 to 300000, as in Kamailio"},
+		{"fr_inv_timer", "-5", "-5 is neither seconds, 1 to 900, as in SER, nor milliseconds, 1000 to 900000, as in Kamailio"},
+		{"fr_inv_timer", "950", "950 is neither seconds, 1 to 900, as in SER, nor milliseconds, 1000 to 900000, as in Kamailio"},
+		{"fr_inv_timer", "900001", "900001 is neither seconds, 1 to 900, as in SER, nor milliseconds, 1000 to 900000, as in Kamailio"},
+		{"wt_timer", "-1", "-1 is less than 0"},
 		{"retr_timer1", "9", "9 is no number of milliseconds from 10 to 5000"},
 		{"retr_timer2", "60001", "60001 is no number of milliseconds from 100 to 60000"},
 	} {
@@ -298,6 +320,15 @@ func TestSettings(t *testing.T) {
 	want := tm.Settings{FrTimer: 20 * time.Second, FrInvTimer: 90 * time.Second, T1: 250 * time.Millisecond, T2: 2 * time.Second}
 	if got := m.Settings(); got != want {
 		t.Errorf("settings %+v, want %+v", got, want)
+	}
+	// Kamailio's unit, from a second on.
+	for name, value := range map[string]string{"fr_timer": "1500", "fr_inv_timer": "120000"} {
+		if err := moduletest.Set(t, m, name, value); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := m.Settings(); got.FrTimer != 1500*time.Millisecond || got.FrInvTimer != 2*time.Minute {
+		t.Errorf("milliseconds became %v and %v", got.FrTimer, got.FrInvTimer)
 	}
 }
 

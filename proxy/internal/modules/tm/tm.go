@@ -5,7 +5,6 @@ package tm
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"seraph/proxy/internal/module"
@@ -48,39 +47,43 @@ const mostSilence, mostRing = 300, 900
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
-	return []module.Param{
-		{Name: "fr_timer", Kind: module.Int, Set: seconds(&m.settings.FrTimer, mostSilence),
-			Doc: "seconds that a request waits for a first reply; 30 if not set, RFC 3261's 64*T1 being 32"},
-		{Name: "fr_inv_timer", Kind: module.Int, Set: seconds(&m.settings.FrInvTimer, mostRing),
-			Doc: "seconds that an INVITE may ring; 180 if not set"},
+	return append(idleParams(), []module.Param{
+		{Name: "fr_timer", Kind: module.Int, Set: eitherUnit(&m.settings.FrTimer, mostSilence),
+			Doc: "how long a request waits for a first reply: seconds, 1 to 300, or milliseconds, 1000 to 300000; 32 s if not set"},
+		{Name: "fr_inv_timer", Kind: module.Int, Set: eitherUnit(&m.settings.FrInvTimer, mostRing),
+			Doc: "how long an INVITE may ring: seconds, 1 to 900, or milliseconds, 1000 to 900000; 180 s if not set"},
 		{Name: "retr_timer1", Kind: module.Int, Set: milliseconds(&m.settings.T1, 10, 5000),
 			Doc: "milliseconds to the first retransmission, T1; 500 if not set"},
 		{Name: "retr_timer2", Kind: module.Int, Set: milliseconds(&m.settings.T2, 100, 60000),
 			Doc: "milliseconds between retransmissions at most, T2; 4000 if not set"},
-		{Name: "fr_timer_avp", Kind: module.String, Set: avpName(&m.settings.FrTimerAVP),
-			Doc: "an AVP with the seconds that this request waits for a first reply"},
-		{Name: "fr_inv_timer_avp", Kind: module.String, Set: avpName(&m.settings.FrInvTimerAVP),
-			Doc: "an AVP with the seconds that this INVITE may ring"},
+		module.AVPParam("fr_timer_avp", &m.settings.FrTimerAVP, "an AVP with the seconds that this request waits for a first reply"),
+		module.AVPParam("fr_inv_timer_avp", &m.settings.FrInvTimerAVP, "an AVP with the seconds that this INVITE may ring"),
 		{Name: "failure_reply_mode", Kind: module.Int, Set: m.setReplyMode,
 			Doc: "1 to 3: a failure route that sends the request on makes the replies before be forgotten; 0 if not set: they count"},
-	}
+	}...)
 }
 
-// avpName takes the name of an AVP as SER ("i:24", "s:x") and as Kamailio ("$avp(x)") write it.
-func avpName(to *string) func(string, int) error {
-	return func(text string, _ int) error {
-		if !strings.HasPrefix(text, "$") {
-			text = "$avp(" + text + ")"
-		}
-		v, n, err := module.ParseVariable(text, &module.Scope{})
-		if err == nil && n == len(text) {
-			if name, ok := v.AVPName(); ok {
-				*to = name
-				return nil
+// idleParams are timers and switches of SER and Kamailio that have nothing to set here.
+func idleParams() []module.Param {
+	var list []module.Param
+	for _, p := range [...]struct{ name, why string }{
+		{"wt_timer", "how long an ended transaction absorbs repetitions says RFC 3261"},
+		{"delete_timer", "memory is given back by itself"},
+		{"max_inv_lifetime", "an INVITE ends by fr_inv_timer, which begins anew with each answer that says it rings"},
+		{"max_noninv_lifetime", "what is no INVITE ends by fr_timer"},
+		{"noisy_ctimer", "an INVITE that rings too long is always cancelled, and answered with 408"},
+		{"restart_fr_on_each_reply", "fr_inv_timer begins anew with each answer that says it rings"},
+		{"auto_inv_100", "an INVITE that is sent on is always answered with 100"},
+	} {
+		set := func(_ string, n int) error {
+			if n < 0 {
+				return fmt.Errorf("%d is less than 0", n)
 			}
+			return nil
 		}
-		return fmt.Errorf("%q names no AVP: write \"$avp(x)\" or \"i:24\"", text)
+		list = append(list, module.Param{Name: p.name, Kind: module.Int, Set: set, Idle: p.why, Doc: "taken and not used: " + p.why})
 	}
+	return list
 }
 
 func (m *Module) setReplyMode(_ string, n int) error {
@@ -91,15 +94,22 @@ func (m *Module) setReplyMode(_ string, n int) error {
 	return nil
 }
 
-// seconds sets a timer that SER counts in seconds. Kamailio counts the same in
-// milliseconds, and its values would be minutes or hours here: those that make sense there
-// are beyond what is taken.
-func seconds(to *time.Duration, most int) func(string, int) error {
+// leastMilliseconds is from when on a timer that may be in either unit is in milliseconds: no
+// phone rings for a thousand seconds, nor for less than one.
+const leastMilliseconds = 1000
+
+// eitherUnit sets a timer that SER counts in seconds and Kamailio in milliseconds, of most
+// seconds at most. What can only be one of the two is that; the rest is refused.
+func eitherUnit(to *time.Duration, most int) func(string, int) error {
 	return func(_ string, n int) error {
-		if n < 1 || n > most {
-			return fmt.Errorf("%d is no number of seconds from 1 to %d (SER's unit; Kamailio's is milliseconds)", n, most)
+		switch {
+		case n >= 1 && n <= most:
+			*to = time.Duration(n) * time.Second
+		case n >= leastMilliseconds && n <= most*1000:
+			*to = time.Duration(n) * time.Millisecond
+		default:
+			return fmt.Errorf("%d is neither seconds, 1 to %d, as in SER, nor milliseconds, %d to %d, as in Kamailio", n, most, leastMilliseconds, most*1000)
 		}
-		*to = time.Duration(n) * time.Second
 		return nil
 	}
 }

@@ -97,7 +97,7 @@ func (m *Module) replace(c *module.Ctx, f field, display, uri []byte, both bool)
 	if len(a.Params) > 0 {
 		b = append(append(b, ';'), a.Params...)
 	}
-	c.Msg.Replace(h.ValStart, h.ValEnd-h.ValStart, b)
+	c.Msg.ReplaceValue(h, b)
 	return module.True
 }
 

@@ -8,6 +8,7 @@ import (
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/modules/rr"
+	"seraph/proxy/internal/modules/textops"
 	"seraph/proxy/internal/modules/tm"
 	"seraph/proxy/internal/modules/uac"
 	"seraph/proxy/internal/relay"
@@ -61,6 +62,24 @@ func renaming(t testing.TB, m *uac.Module, within ...string) *moduletest.Router 
 		}
 		send(c)
 	}}, func(cfg *relay.Config) { cfg.Names = m.Names() })
+}
+
+// TestReplaceAfterSubst: the caller's name goes, whatever a substitution has done to its line.
+func TestReplaceAfterSubst(t *testing.T) {
+	for _, expr := range []string{`/^From:(.*)$/From:\1;x=1/`, `/^(From:.*)$/X-More: 1\r\n\1/`, `/^From: *".*" <sip/\0/`, `/"Alice"/\0/`, `/tag=at/tag=at;y/`} {
+		c := moduletest.Message(t, moduletest.Request("INVITE", "sip:bob@198.51.100.9"))
+		c.Engine = moduletest.New(t, &moduletest.Script{}).Engine
+		if got := moduletest.Compile(t, textops.New(textops.Config{}), "subst", expr)(c); got != module.True {
+			t.Errorf("%s returned %d", expr, got)
+		}
+		if got := moduletest.Compile(t, uac.New(uac.Config{}), "uac_replace_from", "", "sip:anonymous@anonymous.invalid")(c); got != module.True {
+			t.Errorf("after %s: %d", expr, got)
+		}
+		out := moduletest.Headers(c)
+		if !strings.Contains(out, "\r\nFrom: "+shown+";tag=at\r\n") || strings.Contains(out, "alice@") || strings.Contains(expr, "X-More") != strings.Contains(out, "\r\nX-More: 1\r\nFrom:") {
+			t.Errorf("after %s:\n%s", expr, out)
+		}
+	}
 }
 
 // names are the From and To of a message, without parameters.

@@ -86,32 +86,16 @@ func (m *Module) current(c *module.Ctx, s *scratch) (*rules, []byte) {
 	return m.called(c, s)
 }
 
-// caller appends the canonical address of who calls to dst; nothing where he does not
-// say.
-func caller(c *module.Ctx, dst []byte) []byte {
-	u, err := c.Msg.FromURI()
-	if err != nil {
-		return dst
-	}
-	if u.Scheme == sip.SchemeTel {
-		return append(dst, u.User...)
-	}
-	if !u.HasUser || sip.EqualFold(u.User, "anonymous") || sip.EqualFold(u.Host, "anonymous.invalid") {
-		return dst // RFC 3323 §4.1.1.3
-	}
-	b, err := aor.AppendCanonical(dst, u.User, u.Host)
-	if err != nil {
-		return dst
-	}
-	return b
-}
-
 func (r *rules) refuse(c *module.Ctx) bool {
 	if r == nil || len(r.blocks) == 0 {
 		return false
 	}
-	var room [512]byte
-	return r.blocksCaller(caller(c, room[:0]))
+	u, err := c.Msg.FromURI()
+	if err != nil {
+		return r.blocksCaller(nil)
+	}
+	var room [aor.MaxCaller]byte
+	return r.blocksCaller(aor.AppendCaller(room[:0], u.Raw))
 }
 
 // isBlocked is ub_blocked.

@@ -111,8 +111,7 @@ func numbers(rows []store.CallRule) []aor.AOR {
 	return list
 }
 
-// blocksCaller reports whether a caller is refused: his canonical address, empty where
-// he does not say who he is.
+// blocksCaller reports whether a caller, in the form of aor.AppendCaller, is refused.
 func (r *rules) blocksCaller(caller []byte) bool {
 	for _, pattern := range r.blocks {
 		if store.PatternFits(pattern, caller) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,9 @@ type Config struct {
 	Local func(domain []byte) bool
 	// Registered reports whether an address has a contact; nil for yes.
 	Registered func(address []byte) bool
+	// At calls yield for the canonical addresses whose phones are at a place, until it
+	// returns true, and reports whether it did; nil for none.
+	At func(place netip.AddrPort, yield func(address string) bool) bool
 	// Users tells which of the addresses are those of subscribers; nil for none.
 	Users func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
 	// Member reports whether a canonical address has a permission (table grp); nil for no.
@@ -133,5 +137,7 @@ func (m *Module) Funcs() []module.Func {
 			Doc: "makes the Request-URI where who is called has his calls forwarded to: always, busy, noanswer or offline"},
 		{Name: "ub_no_answer_timeout", Routes: module.RequestRoute | module.FailureRoute, Compile: module.NoArgs(m.noAnswerTimeout),
 			Doc: "lets the call ring as long as the rule noanswer of who is called says"},
+		{Name: "ub_heed_phones", Routes: routes, Compile: module.NoArgs(heedPhones),
+			Doc: "has the rules of those hold whose phones the request would reach without their address being called"},
 	}
 }

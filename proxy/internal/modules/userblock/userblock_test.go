@@ -96,6 +96,33 @@ func TestBlocked(t *testing.T) {
 		{"anonymous", "sip:x@anonymous.invalid", true},
 		{"anonymous", "sip:eve@example.net", false},
 		{"*@*", "sip:anonymous@anonymous.invalid", false},
+		// Who is nobody's account has a name and a host all the same.
+		{"*@spam.example", "sip:a%20b@spam.example", true},
+		{"*@spam.example", "sip:%00@spam.example", true},
+		{"*@spam.example", "sip:a%e4@spam.example", true},
+		{"*@spam.example", "sip:" + strings.Repeat("a", 65) + "@spam.example", true},
+		{"*@spam.example", "sip:" + strings.Repeat("a", 600) + "@spam.example", true},
+		{"*@spam.example", "sip:spam.example", true},
+		{"*@spam.example", "sip:anonymous@spam.example", true},
+		{"*@spam.example", "im:eve@spam.example", true},
+		{"*@spam_.example", "sip:a@Spam_.example:5070", true},
+		{"first%20last@example.com", "sip:First%20Last@example.com", true},
+		{"a%3Cb@example.com", "sip:a%3cb@example.com", true},
+		{"o'neil;a=b@example.com", "sip:o'neil;a=b@example.com", true},
+		{"Žofie@example.com", "sip:%C5%BDofie@example.com", true},
+		// And so is who says who he is.
+		{"anonymous", "sip:first%20last@example.com", false},
+		{"anonymous", "sip:desk@" + strings.Repeat("a", 40) + "." + strings.Repeat("b", 30) + ".example", false},
+		{"anonymous", "sip:example.com", false},
+		{"anonymous", "sip:%61nonymous@example.org", true},
+		// Separators and parameters are no part of a number (RFC 3966 §5.1.1, RFC 4904).
+		{"+4930", "tel:+49-30-1234", true},
+		{"+4930", "sip:+49.30.(12)34@gw.example;user=phone", true},
+		{"+4930", "sip:+49301234;tgrp=a;trunk-context=b@gw.example;user=phone", true},
+		{"040123", "tel:040-123;phone-context=+49", true},
+		{"+49-40-888@gw.example", "sip:+4940888@gw.example", true},
+		{"+49(40)*@gw.example", "sip:+4940888@gw.example", true},
+		{"+4930", "sip:+4930-bob@gw.example", false},
 	} {
 		m := newModule(t, "", rule("bob", "block", c.pattern))
 		ask := moduletest.Compile(t, m, "ub_blocked")

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"seraph/ctlproto"
 	"seraph/proxy/internal/module/moduletest"
 )
@@ -73,5 +75,57 @@ func TestAddedWithoutBound(t *testing.T) {
 		if err := moduletest.Set(t, m, "max_added", n); err == nil {
 			t.Errorf("max_added %s is taken", n)
 		}
+	}
+}
+
+// TestAddedBesidePhones: what a phone has registered stays as it is when the same contact is
+// added by hand, a way behind NAT and an end of life of its own and all; where a phone
+// registers what was added, it is the phone's.
+func TestAddedBesidePhones(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	m := New(Config{Now: func() time.Time { return now }})
+	if err := m.Init(); err != nil {
+		t.Fatal(err)
+	}
+	c, ctx := m.Control(), context.Background()
+	const bob = "bob@example.org"
+	register := func(contact string, flow bool) {
+		t.Helper()
+		reg := registration(bob, contact)
+		reg.Contacts[0].Received = []byte("sip:198.51.100.1:4242")
+		if flow {
+			reg.Contacts[0].Instance, reg.Contacts[0].RegID = []byte("<urn:uuid:1>"), 1
+		}
+		if _, err := m.Table().Save(reg, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add := func(contact string) ctlproto.Code {
+		return ctlproto.CodeOf(c.Add(ctx, bob, ctlproto.Contact{Address: contact, Permanent: true}))
+	}
+	const phone, flow, manual = "sip:bob@10.0.0.5:5060", "sip:bob@10.0.0.6:5060", "sip:bob@192.0.2.7"
+	register(phone, false)
+	register(flow, true)
+	before := c.Lookup(bob)
+	for _, contact := range []string{phone, "SIP:bob@10.0.0.5:5060", flow} {
+		if code := add(contact); code != ctlproto.CodeExists {
+			t.Errorf("%s is added: code %d", contact, code)
+		}
+	}
+	if diff := cmp.Diff(before, c.Lookup(bob)); diff != "" {
+		t.Errorf("what phones have registered (-before +after):\n%s", diff)
+	}
+	for range 2 { // a second time it is only changed
+		if code := add(manual); code != 0 {
+			t.Errorf("%s is not added: code %d", manual, code)
+		}
+	}
+	register(manual, false)
+	if code := add(manual); code != ctlproto.CodeExists {
+		t.Errorf("what is a phone's now is added: code %d", code)
+	}
+	now = now.Add(2 * time.Hour) // the phones are gone
+	if code := add(phone); code != 0 {
+		t.Errorf("what has expired is not added: code %d", code)
 	}
 }

@@ -113,7 +113,8 @@ func (c *Control) Lookup(address string) []ctlproto.Contact {
 
 // Add implements control.Usrloc. A contact that leads to no phone (Module.Bar) is
 // CodeInvalidParams. More contacts than a phone could register, or than
-// max_added, are CodeBusy: whoever writes or calls reaches them all at once.
+// max_added, are CodeBusy: whoever writes or calls reaches them all at once. One that a
+// phone has registered is CodeExists: it would lose the way on which it is reached.
 func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Contact) error {
 	var uri sip.URI
 	if err := sip.ParseURI([]byte(contact.Address), &uri); err != nil {
@@ -138,7 +139,7 @@ func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Cont
 	_, err := c.save(ctx, &Registration{
 		AoR: []byte(address), Path: []byte(contact.Path), Socket: contact.Socket, Flags: contact.Flags,
 		UserAgent: []byte(contact.UserAgent), Contacts: []Contact{one},
-		MaxContacts: c.t.maxContacts, MaxAdded: c.t.maxAdded,
+		MaxContacts: c.t.maxContacts, MaxAdded: c.t.maxAdded, ByHand: true,
 	})
 	return err
 }
@@ -177,6 +178,8 @@ func (c *Control) save(ctx context.Context, reg *Registration) (bool, error) {
 	switch {
 	case errors.Is(err, ErrTooManyContacts):
 		return false, ctlproto.Errorf(ctlproto.CodeBusy, "%s has as many contacts as the router allows", reg.AoR)
+	case errors.Is(err, ErrRegistered):
+		return false, ctlproto.Errorf(ctlproto.CodeExists, "a phone of %s has registered this contact: it stays as it is", reg.AoR)
 	case err != nil:
 		return false, ctlproto.Errorf(ctlproto.CodeBusy, "%v", err)
 	case res.Change == Fetched:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/journal"
+	"seraph/proxy/internal/seldom"
 )
 
 const (
@@ -33,6 +34,8 @@ type keeper struct {
 	kept      int64          // changes that were kept
 	records   int            // in the journal, since nothing or a compaction
 	compactAt int64          // the size from which it is compacted; 0 for half of the most
+	full      bool           // an append has found no room since it was compacted
+	told      seldom.Gate    // that it cannot be compacted; of the goroutine that appends
 }
 
 // holds reports whether the journal has something that the database has not.
@@ -76,6 +79,9 @@ func (w *writer) keepAll(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for w.keepGroup(false) {
+			w.compact()
+		}
+		if w.isFull() {
 			w.compact()
 		}
 	}
@@ -155,6 +161,7 @@ func (w *writer) keepFailed(tickets []*Ticket, err error) {
 	w.mu.Lock()
 	first := w.keep.failed.IsZero()
 	w.keep.failed, w.keep.writing = w.t.cfg.Now(), false
+	w.keep.full = w.keep.full || errors.Is(err, journal.ErrFull)
 	for _, k := range tickets {
 		k.keeping = false
 	}

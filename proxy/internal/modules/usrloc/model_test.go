@@ -2,11 +2,14 @@ package usrloc
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"seraph/proxy/internal/transport"
 )
 
 // fate is what a change does to one contact: the time at which it ends then,
@@ -122,7 +125,8 @@ func TestTableModel(t *testing.T) {
 				reg := registration(aor)
 				for _, contact := range contacts[pick("first", 2):] {
 					seconds := []uint32{0, 0, 5, 20}[pick("seconds", 4)]
-					reg.Contacts = append(reg.Contacts, Contact{URI: []byte(contact), Expires: seconds, Q: int16(pick("q", 3) * 500)})
+					from := transport.Flow{Proto: transport.UDP, Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(5060+pick("port", 3)))}
+					reg.Contacts = append(reg.Contacts, Contact{URI: []byte(contact), Expires: seconds, Q: int16(pick("q", 3) * 500), Flow: from})
 					if seconds > 0 {
 						c.fates = append(c.fates, fate{contact, ms() + int64(seconds)*1000})
 					} else {
@@ -199,6 +203,7 @@ func (t *Table) consistent() error {
 	for i := range t.shards {
 		sh := &t.shards[i]
 		contacts, users, timed := 0, 0, 0
+		at := places{}
 		for aor, e := range sh.entries {
 			live := 0
 			for _, v := range e.heads {
@@ -209,6 +214,7 @@ func (t *Table) consistent() error {
 					continue
 				}
 				live++
+				at.move(e, nil, v)
 				if v.expires == 0 {
 					continue
 				}
@@ -227,6 +233,14 @@ func (t *Table) consistent() error {
 		}
 		if contacts != sh.contacts || users != sh.users || timed != len(sh.due) {
 			return fmt.Errorf("%d contacts, %d users, %d due; counted are %d, %d, %d", contacts, users, timed, sh.contacts, sh.users, len(sh.due))
+		}
+		if len(at) != len(sh.places) {
+			return fmt.Errorf("phones at %v, should be %v", sh.places, at)
+		}
+		for place, list := range at {
+			if len(sh.places[place]) != len(list) {
+				return fmt.Errorf("at %s are %d phones, should be %d", place, len(sh.places[place]), len(list))
+			}
 		}
 		for i, v := range sh.due {
 			if i > 0 && sh.due[(i-1)/2].due > v.due {

@@ -105,8 +105,8 @@ func (m *Module) Params() []module.Param {
 			Doc: "taken and not used: one goroutine looks for expired contacts"},
 		{Name: "nat_bflag", Kind: module.Int, Set: within("nat_bflag", 31),
 			Doc: "taken and not used: all branch flags of a REGISTER stay with its contacts"},
-		{Name: "use_domain", Kind: module.Int, Set: setUseDomain,
-			Doc: "only 1: an address is user and domain"},
+		module.UseDomainParam("a phone is found by user and domain; where callers write another name of the domain, or the router's address, " +
+			"the script writes the domain before lookup, $rd = \"example.org\""),
 	}
 }
 
@@ -131,13 +131,6 @@ func within(name string, most int) func(string, int) error {
 		}
 		return nil
 	}
-}
-
-func setUseDomain(_ string, n int) error {
-	if n != 1 {
-		return errors.New("use_domain must be 1: bindings are kept by user and domain")
-	}
-	return nil
 }
 
 // Init settles how bindings are kept.

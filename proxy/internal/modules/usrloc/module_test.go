@@ -36,7 +36,8 @@ func TestParams(t *testing.T) {
 		{"max_pending", 1, ""},
 		{"max_pending", 0, "1 to 1000000"},
 		{"use_domain", 1, ""},
-		{"use_domain", 0, "must be 1"},
+		{"use_domain", 0, ""},
+		{"use_domain", 2, "must be 0 or 1"},
 	} {
 		found := false
 		for _, p := range New(Config{}).Params() {

@@ -15,6 +15,8 @@ var (
 	// ErrTooManyContacts: the address would have more than MaxContacts, or of those that
 	// were added by hand more than MaxAdded.
 	ErrTooManyContacts = errors.New("too many contacts")
+	// ErrRegistered: a phone has registered what is to be added by hand.
+	ErrRegistered = errors.New("a phone has registered this contact")
 	// ErrBusy: too many changes wait for the database.
 	ErrBusy = errors.New("too many changes wait for the database")
 	// ErrParked: this is a retransmission of a request that waits for the
@@ -64,6 +66,9 @@ type Registration struct {
 	// MaxAdded bounds those of them that ul.add made or that are permanent; 0 for no
 	// bound.
 	MaxAdded int
+	// ByHand says that no contact takes the place of one that a phone has registered: it
+	// knows better how it is reached.
+	ByHand   bool
 	Contacts []Contact
 }
 

@@ -21,6 +21,9 @@ func (t *Table) replay() error {
 	var count replayed
 	touched := map[string]bool{} // rows that a record counted for: then later ones do
 	report, err := w.keep.log.Replay(func(segment uint64, payload []byte) error {
+		w.mu.Lock()
+		w.keep.records++
+		w.mu.Unlock()
 		address, op, err := parseRecord(payload)
 		if err != nil {
 			count.unusable++
@@ -34,7 +37,6 @@ func (t *Table) replay() error {
 		count.applied++
 		touched[op.Binding.RUID] = true
 		w.mu.Lock()
-		w.keep.records++
 		w.keep.last, w.keep.second = segment, max(w.keep.second, op.Binding.LastModified.Unix())
 		w.enterRepair(address, op.Binding.RUID, segment, time.Time{})
 		w.mu.Unlock()

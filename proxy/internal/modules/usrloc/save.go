@@ -2,6 +2,7 @@ package usrloc
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -38,7 +39,8 @@ type plan struct {
 }
 
 // Save carries a registration out, or returns a *FieldError or one of
-// ErrOutOfOrder, ErrTooManyContacts, ErrBusy and ErrParked and changes nothing.
+// ErrOutOfOrder, ErrRegistered, ErrTooManyContacts, ErrBusy and ErrParked and changes
+// nothing.
 // dst is memory for Result.Bindings.
 func (t *Table) Save(reg *Registration, dst []Binding) (Result, error) {
 	if err := reg.check(); err != nil {
@@ -94,6 +96,9 @@ func (t *Table) plan(p *plan, e *entry, reg *Registration, now int64) error {
 		if laterSame(reg.Contacts[i+1:], c) {
 			continue // of two spellings of one contact the last counts
 		}
+		if reg.ByHand && e.registered(c.URI, now) {
+			return ErrRegistered
+		}
 		if err := t.planContact(p, e.find(c), c, reg, now); err != nil {
 			return err
 		}
@@ -145,6 +150,13 @@ func (e *entry) find(c *Contact) *version {
 		}
 	}
 	return nil
+}
+
+// registered reports whether a phone has registered a contact.
+func (e *entry) registered(uri []byte, now int64) bool {
+	return e != nil && slices.ContainsFunc(e.heads, func(v *version) bool {
+		return v.counts(now) && !v.ByHand() && sameURI(v.Contact(), uri)
+	})
 }
 
 func (t *Table) planContact(p *plan, head *version, c *Contact, reg *Registration, now int64) error {

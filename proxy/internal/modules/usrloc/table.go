@@ -31,6 +31,7 @@ type Table struct {
 type shard struct {
 	mu       sync.Mutex
 	entries  map[string]*entry
+	places   places  // of the current versions that are not removals
 	due      dueHeap // current versions that expire some day
 	contacts int     // current versions that are not removals
 	users    int     // entries with such a version
@@ -156,6 +157,7 @@ func (sh *shard) place(e *entry, old, v *version) {
 	if old != nil {
 		sh.due.remove(old)
 	}
+	sh.places.move(e, old, v)
 	switch i := slices.Index(e.heads, old); {
 	case v == nil:
 		e.heads = slices.Delete(e.heads, i, i+1)

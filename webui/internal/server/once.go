@@ -1,4 +1,4 @@
-package user
+package server
 
 import (
 	"crypto/sha256"
@@ -8,6 +8,7 @@ import (
 
 	"seraph/sql/aor"
 	"seraph/webui/internal/portal"
+	"seraph/webui/internal/session"
 )
 
 // Bounds of what is remembered of forms that went through.
@@ -40,11 +41,11 @@ type onces struct {
 	ofUser map[aor.AOR]int
 }
 
-// Once is a page whose form does what it does once: the same one sent again, by a second
-// press of its button, does nothing, and is answered as the first was. One that failed may
-// be sent again, and one that has other words in it is another one. Forms carry a key in
-// the field portal.FieldOnce; one without is always taken.
-func (p *Portal) Once(page http.HandlerFunc) http.HandlerFunc {
+// once is the page of a POST of who is signed in, whose form does what it does once: the
+// same one sent again, by a second press of its button, does nothing, and is answered as
+// the first was. One that failed may be sent again, and one that has other words in it is
+// another one. Forms carry a key in the field portal.FieldOnce; one without is always taken.
+func (s *Server) once(page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, ok := formKey(r)
 		if !ok {
@@ -52,13 +53,13 @@ func (p *Portal) Once(page http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		for {
-			answer, first := p.onces.begin(key, p.Now())
+			answer, first := s.onces.begin(key, s.opts.Now())
 			switch {
 			case answer == nil: // there are too many
 				page(w, r)
 				return
 			case first:
-				p.answerOnce(key, answer, page, w, r)
+				s.answerOnce(key, answer, page, w, r)
 				return
 			}
 			select {
@@ -76,11 +77,12 @@ func (p *Portal) Once(page http.HandlerFunc) http.HandlerFunc {
 }
 
 // answerOnce makes the page of the first, and remembers what came of it.
-func (p *Portal) answerOnce(key onceKey, answer *onceAnswer, page http.HandlerFunc, w http.ResponseWriter, r *http.Request) {
+func (s *Server) answerOnce(key onceKey, answer *onceAnswer, page http.HandlerFunc, w http.ResponseWriter, r *http.Request) {
 	seen := &onceWriter{ResponseWriter: w}
-	defer func() { p.onces.end(key, answer, answer.to != "", p.Now()) }() // even if the page panics
+	defer func() { s.onces.end(key, answer, answer.to != "", s.opts.Now()) }() // even if the page panics
+	r, failed := portal.WatchNotDone(r)
 	page(seen, r)
-	if seen.led {
+	if seen.led && !failed() {
 		answer.to, answer.notes = w.Header().Get("Location"), w.Header().Values("Set-Cookie")
 	}
 }
@@ -100,13 +102,14 @@ func (w *onceWriter) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (w *onceWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// formKey is what a form is known by; false if it has no key.
+// formKey is what a form is known by; false if it has no key. The part of the site is in
+// the path.
 func formKey(r *http.Request) (onceKey, bool) {
 	once := r.PostForm.Get(portal.FieldOnce)
 	if once == "" || len(once) > maxOnceSize {
 		return onceKey{}, false
 	}
-	return onceKey{owner(r), sha256.Sum256([]byte(r.URL.RequestURI() + "\n" + r.PostForm.Encode()))}, true
+	return onceKey{session.Of(r).Session.AOR, sha256.Sum256([]byte(r.URL.RequestURI() + "\n" + r.PostForm.Encode()))}, true
 }
 
 // begin finds the answer to a form, or makes the place for it; nil if there is no place.

@@ -1,0 +1,112 @@
+package dialog_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"seraph/proxy/internal/module/moduletest"
+	"seraph/proxy/internal/sip"
+)
+
+// spiral is a call of alice that a router has sent back here, which wants none of what follows: it writes no
+// Record-Route. first and second are our entries of the two passes.
+type spiral struct {
+	*call
+	first, second string
+}
+
+const spiralHome = "udp:192.0.2.30:5060"
+
+func (o *office) spirals() *spiral {
+	o.t.Helper()
+	o.targets = []string{spiralHome}
+	x := &spiral{call: o.invites("spiral")}
+	x.first = ourEntry(o.t, x.call)
+	o.targets = []string{bob}
+	back := strings.Replace(string(x.invite.Buf), "Via:", "Via: SIP/2.0/UDP 192.0.2.30:5060;branch=z9hG4bK-home\r\nVia:", 1)
+	x.invite = o.the("INVITE ", o.router.Receive(spiralHome, strings.ReplaceAll(back, "\r\n", "\n")))
+	x.second = ourEntry(o.t, x.call)
+	ok := o.the("SIP/2.0 200", o.router.Receive(bob, string(x.invite.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true,
+		Extra: []byte("Contact: <" + bobContact + ">\r\n")}))))
+	up := strings.SplitN(string(ok.Buf), "Via: SIP/2.0/UDP 192.0.2.30", 2)
+	_, rest, _ := strings.Cut(up[1], "\r\n")
+	o.the("SIP/2.0 200", o.router.Receive(spiralHome, up[0]+rest))
+	x.routes = "Route: " + x.first + ", " + x.second + "\n"
+	x.back = "Route: " + x.second + "\nRoute: " + x.first + "\n"
+	return x
+}
+
+// gets checks that something goes to a host, once, and no Route of ours with it.
+func (x *spiral) gets(what string, sent []moduletest.Packet, method, host string) {
+	x.t.Helper()
+	at := slices.IndexFunc(sent, func(p moduletest.Packet) bool { return strings.HasPrefix(p.Text, method+" ") })
+	if at < 0 || sent[at].To.Remote.String() != host || strings.Contains(sent[at].Text, "\r\nRoute:") {
+		x.t.Errorf("%s: %v", what, sent)
+	}
+}
+
+// TestSpiralWithoutRecordRoute: the requests of such a call go by us to the other end at once, and its BYE
+// ends it.
+func TestSpiralWithoutRecordRoute(t *testing.T) {
+	o := newOffice(t)
+	x := o.spirals()
+	x.gets("ACK", x.request("ACK", bobContact, 1, "bt"), "ACK", "192.0.2.8:5060")
+	o.wantStates("up", 0, 0, 0, 1)
+	for i, method := range []string{"INVITE", "UPDATE", "INFO", "REFER"} {
+		x.gets(method, x.request(method, bobContact, 2+i, "bt"), method, "192.0.2.8:5060")
+		sent := o.router.Receive(bob, x.text(method, "sip:alice@192.0.2.7", 2+i, "bt", "at", x.back))
+		x.gets(method+" of bob", sent, method, "192.0.2.7:5060")
+	}
+	bye := o.router.Receive(bob, x.text("BYE", "sip:alice@192.0.2.7", 9, "bt", "at", x.back))
+	x.gets("BYE", bye, "BYE", "192.0.2.7:5060")
+	x.reply(alice, x.the("BYE ", bye), 200)
+	o.wantStates("over", 0, 0, 0, 0)
+	if len(o.talks) != 2 || !strings.HasPrefix(o.talks[1], "ended spiral bt") {
+		t.Errorf("told of it: %v", o.talks)
+	}
+}
+
+// TestSpiralLeadsNowhereElse: two entries of one call lead nowhere where one does not, and entries that are
+// written twice, or are another call's, make no pass.
+func TestSpiralLeadsNowhereElse(t *testing.T) {
+	o := newOffice(t)
+	x := o.spirals()
+	x.the("ACK ", x.request("ACK", bobContact, 1, "bt"))
+	other := o.invites("other")
+	stranger := ourEntry(t, other)
+	n := 1
+	for what, route := range map[string]string{
+		"to a gateway":          x.first + ", " + x.second,
+		"the first one twice":   x.first + ", " + x.first,
+		"both twice":            x.first + ", " + x.second + ", " + x.first + ", " + x.second,
+		"the second one, twice": x.first + ", " + x.second + ", " + x.second,
+		"another call's":        x.first + ", " + stranger,
+		"changed":               x.first + ", " + strings.Replace(x.second, "srm=", "srm=0", 1),
+	} {
+		uri := bobContact
+		if what == "to a gateway" {
+			uri = gateway
+		}
+		for _, method := range []string{"INVITE", "INFO", "BYE"} {
+			n++
+			o.refuses(method+", "+what, o.router.Receive(alice, x.text(method, uri, n, "at", "bt", "Route: "+route+"\n")))
+		}
+	}
+	o.wantStates("in the end", 1, 0, 0, 1) // the other one rings
+}
+
+// TestSpiralAfterARestart: what the entries say together is enough for a process that has not seen the call,
+// and no more than the hosts of its two ends.
+func TestSpiralAfterARestart(t *testing.T) {
+	before := newOffice(t)
+	x := before.spirals()
+	o := newOfficeAt(t, 1)
+	x.office = o
+	ours := strings.NewReplacer(before.router.Address(), o.router.Address())
+	x.routes, x.back = ours.Replace(x.routes), ours.Replace(x.back)
+	x.gets("INFO", x.request("INFO", bobContact, 2, "bt"), "INFO", "192.0.2.8:5060")
+	x.gets("INFO of bob", o.router.Receive(bob, x.text("INFO", "sip:alice@192.0.2.7", 2, "bt", "at", x.back)), "INFO", "192.0.2.7:5060")
+	o.refuses("to the router between", x.request("INFO", "sip:bob@192.0.2.30", 3, "bt"))
+	o.refuses("back to alice", x.request("INFO", "sip:bob@192.0.2.7", 4, "bt"))
+}

@@ -1,0 +1,80 @@
+package aor_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"seraph/sql/aor"
+)
+
+func TestAppendCaller(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for in, want := range map[string]string{
+		"sip:Alice@Example.org.":             "alice@example.org",
+		"SIPS:%61lice:secret@[2001:DB8::0]":  "alice@[2001:db8::]",
+		"sip:alice@example.org:5060;x=y?z=a": "alice@example.org",
+		"sip:first%20last@example.org":       "first%20last@example.org",
+		"sip:a%E4%C3%A9b@example.org":        "a%e4éb@example.org",
+		"sip:a%zz%4@example.org":             "a%25zz%254@example.org",
+		"sip:*21%2a@example.org":             "%2a21%2a@example.org",
+		"sip:a@-odd_.EXAMPLE":                "a@-odd_.example",
+		"sip:a@spam..Example.":               "a@spam..example",
+		"sip:example.org;x":                  "@example.org",
+		"sip:+49-(30).1%2D2;tgrp=a@gw:5070":  "+493012@gw",
+		"sip:+49%2030@gw":                    "+4930@gw",
+		"sip:49ers-a;b@gw":                   "49ers-a;b@gw",
+		"sip:---@gw":                         "---@gw",
+		"tel:+49-30-1;ext=2":                 "+49301",
+		"TEL:040.123;phone-context=+49":      "040123",
+		"im:eve@evil.example":                "eve@evil.example",
+		"urn:service:SOS":                    "urn%3aservice%3asos",
+		"sip:anonymous@Anonymous.Invalid:1":  "",
+		"sip:anonymous.invalid":              "",
+		"sip:%61nonymous@example.org":        "anonymous@example.org",
+		"sip:" + long + "@" + long:           long[:255] + "@" + long[:255],
+		"":                                   "@",
+	} {
+		if got := string(aor.AppendCaller([]byte("kept "), in)); got != "kept "+want {
+			t.Errorf("AppendCaller(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestCallerIsCanonical: whoever has a canonical address calls by it, letters of escapes, * and
+// numbers aside.
+func TestCallerIsCanonical(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := aor.AOR{
+			User:   rapid.StringMatching(`[a-z][a-z0-9@:%<"#.;&žß日-]{0,20}`).Draw(t, "user"),
+			Domain: rapid.StringMatching(`[a-z0-9]{1,10}(\.[a-z]{2,5}){0,2}`).Draw(t, "domain"),
+		}
+		want := a.String()
+		for _, escape := range []string{"%3A", "%3C", "%25", "%22", "%23"} {
+			want = strings.ReplaceAll(want, escape, strings.ToLower(escape))
+		}
+		if got := string(aor.AppendCaller(nil, []byte(a.URI()))); got != want {
+			t.Errorf("%s calls as %q, want %q", a, got, want)
+		}
+	})
+}
+
+// FuzzAppendCaller: every URI has one form, of a bounded length, that can be kept and shown,
+// and the pattern of that form is the form.
+func FuzzAppendCaller(f *testing.F) {
+	for _, seed := range []string{"sip:a%20b@x", "tel:+49-30", "sip:%e4%C3@[::1]:5", "sip:+49%2030;x@y", "sip:*@*", "%"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		got := aor.AppendCaller(nil, uri)
+		user, host, ok := strings.Cut(string(got), "@")
+		if len(got) > aor.MaxCaller || strings.Contains(user, "*") || !utf8.ValidString(user) {
+			t.Errorf("%q calls as %q", uri, got)
+		}
+		if again := aor.CallerPattern(user, host); ok && user != "" && again != string(got) {
+			t.Errorf("%q calls as %q, the pattern of which is %q", uri, got, again)
+		}
+	})
+}
