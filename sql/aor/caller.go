@@ -20,19 +20,24 @@ const nobody = "anonymous.invalid"
 // others that name no host. It refuses nothing: a caller whom no account could be named
 // like has a form as well, and however the same address is spelled, it has one form. That
 // is the canonical one as far as there is one; an escape that must stay, and each * (which
-// is a wildcard in patterns), is in lower case, %2a. Of a telephone number what people write
-// between the digits goes (RFC 3966 §5.1.1), and so do the parameters of a user part that is
-// one (RFC 4904). Of a user part and of a host no more than 255 bytes count. It allocates
-// nothing if dst has room for MaxCaller bytes.
+// is a wildcard in patterns), is in lower case, %2a. Of a telephone number, tel or with a +,
+// what people write between the digits goes (RFC 3966 §5.1.1); without a + a user part may be
+// a name, and 10-01 is somebody else than 1001. The parameters of a user part that is a number
+// go as well (RFC 4904). Of a user part and of a host no more than 255 bytes count. It
+// allocates nothing if dst has room for MaxCaller bytes.
 func AppendCaller[T text](dst []byte, uri T) []byte {
 	scheme, rest := cutAt(uri, ':')
 	sip := sameName(scheme, "sip") || sameName(scheme, "sips")
 	start, at := len(dst), indexOf(rest, '@')
 	if !sip && at < 0 { // no more than a name
-		if sameName(scheme, "tel") {
+		tel := sameName(scheme, "tel")
+		if tel {
 			uri, _ = cutAt(rest, ';')
 		}
-		if dst = appendCallerUser(dst, uri, false); len(dst) == start {
+		if dst = appendCallerUser(dst, uri, false); tel {
+			dst = compactNumber(dst, start, true)
+		}
+		if len(dst) == start {
 			dst = append(dst, '@') // malformed is not anonymous
 		}
 		return dst
@@ -78,7 +83,7 @@ func appendCallerUser[T text](dst []byte, user T, wild bool) []byte {
 		}
 		i = next
 	}
-	return compactNumber(dst, start)
+	return compactNumber(dst, start, false)
 }
 
 // character decodes the character at i, its bytes escaped or not: the bytes of one that can
@@ -109,40 +114,59 @@ func decoded[T text](s T, i int) (c byte, next int) {
 	return s[i], i + 1
 }
 
-// compactNumber drops what is between the digits of dst[start:] and its parameters, if it is a
-// telephone number.
-func compactNumber(dst []byte, start int) []byte {
-	end, digits := start, false
+// compactNumber drops the parameters of dst[start:], if it is a telephone number, and, of one
+// with a + in front or in a tel URI, what is between its digits.
+func compactNumber(dst []byte, start int, tel bool) []byte {
+	end, digits, global := start, false, false
+	first := start // of what is no separator
 	for ; end < len(dst) && dst[end] != ';'; end++ {
+		n := separator(dst[end:])
 		switch c := dst[end]; {
+		case n > 0:
+			if first == end {
+				first += n
+			}
+			end += n - 1
 		case '0' <= c && c <= '9':
 			digits = true
-		case c == '+' && end == start, c == '*', separates(c):
-		case isEscape(dst[end:], "%20"), isEscape(dst[end:], "%2a"), isEscape(dst[end:], "%23"):
+		case c == '+' && end == first:
+			global = true
+		case c == '*':
+		case isEscape(dst[end:], "%2a"), isEscape(dst[end:], "%23"):
 			end += 2
 		default:
 			return dst
 		}
 	}
-	if !digits {
+	switch {
+	case !digits:
 		return dst
+	case !global && !tel:
+		return dst[:end]
 	}
 	to := start
 	for i := start; i < end; i++ {
-		switch {
-		case separates(dst[i]):
-		case isEscape(dst[i:], "%20"):
-			i += 2
-		default:
-			dst[to] = dst[i]
-			to++
+		if n := separator(dst[i:]); n > 0 {
+			i += n - 1
+			continue
 		}
+		dst[to] = dst[i]
+		to++
 	}
 	return dst[:to]
 }
 
-// separates reports whether a character is a visual separator (RFC 3966 §3).
-func separates(c byte) bool { return c == '-' || c == '.' || c == '(' || c == ')' }
+// separator is how long a visual separator (RFC 3966 §3) is that a text begins with, 0 without
+// one. Blanks and the slash are none there; people write them all the same.
+func separator(b []byte) int {
+	switch c := b[0]; {
+	case c == '-', c == '.', c == '(', c == ')', c == '/':
+		return 1
+	case isEscape(b, "%20"):
+		return len("%20")
+	}
+	return 0
+}
 
 func isEscape(b []byte, escape string) bool {
 	return len(b) >= len(escape) && string(b[:len(escape)]) == escape

@@ -17,6 +17,9 @@ func PatternFits(pattern string, caller []byte) bool {
 	if len(caller) == 0 {
 		return false
 	}
+	if number, one := strings.CutPrefix(pattern, oneNumber); one {
+		return startsWith(caller, number) && (len(caller) == len(number) || number[0] == '+' && caller[len(number)] == '@')
+	}
 	if strings.IndexByte(pattern, '@') >= 0 {
 		return glob(pattern, caller)
 	}
@@ -43,17 +46,31 @@ func startsWith(b []byte, text string) bool {
 // atEnd reports whether a caller's name ends at i.
 func atEnd(caller []byte, i int) bool { return i >= len(caller) || caller[i] == '@' }
 
-// PatternOf is the pattern that is for one caller, by the URI in From: his address or
-// number, of a name that is too long for a pattern the beginning; "" if there is none.
+// oneNumber begins the pattern of one telephone number: of a number with + whoever vouches for
+// it, of another one, which may be a name in somebody's domain, only as a tel URI has it.
+const oneNumber = "tel:"
+
+// leastOfName is the least of a name, in bytes, that is blocked in its place where it is too
+// long for a pattern: nobody else has a name that begins like that.
+const leastOfName = 32
+
+// PatternOf is the pattern that is for one caller and nobody else, by the URI in From: his
+// address or number, of a name that is too long for a pattern the beginning; "" if there is
+// none, as for who gives a host and no name.
 func PatternOf(uri string) string {
 	caller := string(aor.AppendCaller(nil, uri))
 	pattern := caller
-	if pattern == "" {
+	user, host, address := strings.Cut(caller, "@")
+	switch {
+	case caller == "":
 		pattern = AnonymousPattern
-	}
-	if user, host, _ := strings.Cut(caller, "@"); len(caller) > MaxPattern {
+	case !address:
+		pattern = oneNumber + caller
+	case user == "":
+		return ""
+	case len(caller) > MaxPattern:
 		room := MaxPattern - len("*@") - len(host)
-		if room < 1 || room >= len(user) {
+		if room < leastOfName || room >= len(user) {
 			return ""
 		}
 		pattern = wholeCharacters(user[:room]) + "*@" + host

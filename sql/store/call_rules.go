@@ -105,8 +105,8 @@ func (r *CallRule) canonicalTarget() error {
 
 // CheckPattern reads whom a rule blocks and gives it in the usual form: an address
 // with * for any characters ("spam*@example.org", "*@example.org", or "@example.org"
-// for the same; %2a is the character *), the beginning of a telephone number ("+4930"), or
-// "anonymous" for who does not say who he is.
+// for the same; %2a is the character *), the beginning of a telephone number ("+4930"), one
+// number ("tel:+493012"), or "anonymous" for who does not say who he is.
 func CheckPattern(text string) (string, error) {
 	p := strings.TrimSpace(text)
 	if err := checkText("pattern", p, MaxPattern); err != nil {
@@ -114,10 +114,12 @@ func CheckPattern(text string) (string, error) {
 	}
 	p, tel := withoutScheme(p)
 	user, domain, address := strings.Cut(p, "@")
-	if !address || tel {
-		if strings.EqualFold(p, AnonymousPattern) {
-			return AnonymousPattern, nil
-		}
+	switch {
+	case tel:
+		return numberPattern(p)
+	case !address && strings.EqualFold(p, AnonymousPattern):
+		return AnonymousPattern, nil
+	case !address:
 		return telPattern(p)
 	}
 	if user == "" {
@@ -145,14 +147,23 @@ func withoutScheme(p string) (rest string, tel bool) {
 	return p, false
 }
 
+// numberPattern is CheckPattern of one number, or, with a wildcard at the end, of its beginning.
+func numberPattern(p string) (string, error) {
+	number, err := telPattern(p)
+	if err != nil || strings.HasSuffix(p, "*") {
+		return number, err
+	}
+	return oneNumber + number, checkText("pattern", oneNumber+number, MaxPattern)
+}
+
 // telPattern is CheckPattern of the beginning of a number; separators go, and a wildcard at
 // the end, which says what holds without it.
 func telPattern(p string) (string, error) {
-	p = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "").Replace(p)
+	p = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", "/", "", " ", "").Replace(p)
 	p = strings.ToLower(strings.TrimRight(p, "*"))
 	digits := strings.NewReplacer("%2a", "", "%23", "").Replace(strings.TrimPrefix(p, "+")) // * and #
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return "", &FieldError{"pattern", "is neither an address like *@example.org, nor the beginning of a number like +4930, nor anonymous"}
+		return "", &FieldError{"pattern", "is neither an address like *@example.org, nor a number like tel:+493012, nor the beginning of one like +4930, nor anonymous"}
 	}
 	return p, nil
 }

@@ -78,6 +78,7 @@ func TestBadCallRules(t *testing.T) {
 			"pattern": {{Owner: alice, Kind: store.RuleBlock}, {Owner: alice, Kind: store.RuleBlock, Pattern: "eve"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "a b@c"},
 				{Owner: alice, Kind: store.RuleBlock, Pattern: "a@b@c"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "a@"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "x\n@y"},
 				{Owner: alice, Kind: store.RuleBlock, Pattern: "eve@x;y"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "eve@x:5060"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "*30"},
+				{Owner: alice, Kind: store.RuleBlock, Pattern: "tel:anonymous"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "tel:1@x"}, {Owner: alice, Kind: store.RuleBlock, Pattern: "tel:+"},
 				{Owner: alice, Kind: store.RuleBlock, Pattern: strings.Repeat("x", 128) + "@y"}, {Owner: alice, Kind: store.RuleDND, Pattern: "x@y"}},
 			"target": {{Owner: alice, Kind: store.RuleAlways}, {Owner: alice, Kind: store.RuleBusy, Target: "sip:@"}, {Owner: alice, Kind: store.RuleOffline, Target: "alice"},
 				{Owner: alice, Kind: store.RuleBusy, Target: "http://x"}, {Owner: alice, Kind: store.RuleDND, Target: "bob"}},

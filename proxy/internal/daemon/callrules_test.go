@@ -220,3 +220,17 @@ func TestForwardToSips(t *testing.T) {
 	dave.answer(dave.expect("INVITE"), 486)
 	alice.ack(invite, toTag(alice.expect("SIP/2.0 486")))
 }
+
+// TestBlockOfANeighbour: 10-01 and 1001 are two accounts. Whoever blocks one, by the row of a call,
+// hears the other.
+func TestBlockOfANeighbour(t *testing.T) {
+	s := newStand(t, "", "alice", "10-01", "1001", "12", "1.2")
+	alice := s.phone("alice")
+	alice.register()
+	for _, user := range []string{"10-01", "12"} {
+		s.rules(store.CallRule{Owner: of("alice"), Kind: store.RuleBlock, Pattern: store.PatternOf("sip:" + user + "@" + testDomain)})
+	}
+	for user, want := range map[string]bool{"10-01": false, "1001": true, "12": false, "1.2": true} {
+		s.phone(user).reaches(alice, "sip:alice@"+testDomain, "of-"+user, want)
+	}
+}

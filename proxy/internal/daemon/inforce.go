@@ -17,14 +17,16 @@ type inForce struct {
 	live  []script.Param             // set by a reload, of each parameter the last one
 }
 
-// loaded notes that a module has the parameters of p.
+// loaded notes that a module, which no script before has loaded, has the parameters of p.
 func (f *inForce) loaded(m module.Module, p *script.Program) {
 	if f.later == nil {
 		f.later = map[string]*script.Program{}
 	}
 	f.later[m.Name()] = p
-	f.live = slices.DeleteFunc(f.live, func(x script.Param) bool { return x.Module == m.Name() })
 }
+
+// knows reports whether the script of the start or one since has loaded a module.
+func (f *inForce) knows(m module.Module) bool { return f.started(m.Name()) || f.later[m.Name()] != nil }
 
 // setLive notes that a reload has set a parameter.
 func (f *inForce) setLive(p script.Param) {
@@ -34,15 +36,20 @@ func (f *inForce) setLive(p script.Param) {
 func same(a, b script.Param) bool { return a.Module == b.Module && a.Name == b.Name }
 
 // started reports whether the router was started with a module.
-func (f *inForce) started(name string) bool {
-	return slices.ContainsFunc(f.start.Modules(), func(m module.Module) bool { return m.Name() == name })
+func (f *inForce) started(name string) bool { return loads(f.start, name) }
+
+func loads(p *script.Program, name string) bool {
+	return slices.ContainsFunc(p.Modules(), func(m module.Module) bool { return m.Name() == name })
 }
 
+// finder finds a parameter and its module, which is nil for what is built in.
+type finder func(script.Param) (module.Module, module.Param)
+
 // waiting names what in p is not in force, first the modules that work and that p leaves out.
-func (f *inForce) waiting(p *script.Program, live func(script.Param) (module.Param, bool)) []string {
+func (f *inForce) waiting(p *script.Program, find finder) []string {
 	var list []string
 	for _, m := range f.start.Modules() {
-		if hasWork(m) && !slices.ContainsFunc(p.Modules(), func(o module.Module) bool { return o.Name() == m.Name() }) {
+		if hasWork(m) && !loads(p, m.Name()) {
 			list = append(list, "loadmodule "+m.Name())
 		}
 	}
@@ -52,31 +59,46 @@ func (f *inForce) waiting(p *script.Program, live func(script.Param) (module.Par
 			list = append(list, name)
 		}
 	}
-	add := func(x script.Param) {
-		if name := x.Module + "." + x.Name; !slices.Contains(list, name) {
-			list = append(list, name)
-		}
-	}
-	compare := func(c script.Changes, of func(module string) bool) {
-		for _, x := range c.Params {
-			if _, takes := live(x); of(x.Module) && !takes {
-				add(x)
-			}
-		}
-		for _, x := range c.Gone { // what it would be without the script, its module alone knows
-			if param, _ := live(x); of(x.Module) && param.Replace == nil {
-				add(x)
-			}
-		}
-	}
-	compare(since, func(module string) bool { return f.later[module] == nil })
+	list = f.addParams(list, p, since, find, func(module string) bool { return f.later[module] == nil })
 	for _, name := range slices.Sorted(maps.Keys(f.later)) {
-		compare(p.Since(f.later[name]), func(module string) bool { return module == name })
+		list = f.addParams(list, p, p.Since(f.later[name]), find, func(module string) bool { return module == name })
 	}
 	for _, x := range f.live {
 		if !slices.ContainsFunc(p.Params(), func(y script.Param) bool { return same(x, y) }) {
-			add(x)
+			list = add(list, x, p, find)
 		}
 	}
 	return list
+}
+
+// addParams adds the parameters of some modules that differ between p and the script whose values
+// are in force.
+func (f *inForce) addParams(list []string, p *script.Program, c script.Changes, find finder, of func(module string) bool) []string {
+	for _, x := range c.Params {
+		if _, param := find(x); of(x.Module) && !param.Live {
+			list = add(list, x, p, find)
+		}
+	}
+	for _, x := range c.Gone { // what it would be without the script, its module alone knows
+		if _, param := find(x); of(x.Module) && param.Replace == nil {
+			list = add(list, x, p, find)
+		}
+	}
+	return list
+}
+
+// add names a parameter once, unless nothing goes by its value.
+func add(list []string, x script.Param, p *script.Program, find finder) []string {
+	m, param := find(x)
+	name := x.Module + "." + x.Name
+	if slices.Contains(list, name) || m != nil && idle(m, param, p) {
+		return list
+	}
+	return append(list, name)
+}
+
+// idle reports whether nothing goes by the value of a parameter while p is in force: it never has
+// an effect, or its module only has functions, which p does not load.
+func idle(m module.Module, param module.Param, p *script.Program) bool {
+	return param.Idle != "" || !loads(p, m.Name()) && !hasWork(m) && !param.AtStart
 }

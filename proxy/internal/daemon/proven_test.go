@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -171,16 +172,74 @@ func TestRefusedHostIsNotTrusted(t *testing.T) {
 	}
 }
 
-// TestProvenConnections: a user who may have more contacts may have more connections.
+// TestProvenConnections: a user who may have more contacts may have more connections, and at an edge, which
+// does not know how many, many; the script has the last word.
 func TestProvenConnections(t *testing.T) {
-	for contacts, want := range map[string]int{"": 32, "16": 32, "40": 80, "0": 2000} {
-		script := "listen=udp:127.0.0.1:0\nloadmodule \"sl.so\"\nloadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\n"
-		if contacts != "" {
-			script += "modparam(\"registrar\", \"max_contacts\", " + contacts + ")\n"
-		}
-		s := newStand(t, script+"route { sl_send_reply(\"404\", \"Not Found\"); }\n")
+	const registrar = "loadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\n"
+	for settings, want := range map[string]int{
+		registrar: 32, registrar + contacts("16"): 32, registrar + contacts("40"): 80, registrar + contacts("0"): 2000,
+		"": 128, "tcp_user_connections=7\n": 7, "tcp_user_connections=300\n" + registrar + contacts("0"): 300,
+	} {
+		s := newStand(t, "listen=udp:127.0.0.1:0\nloadmodule \"sl.so\"\n"+settings+"route { sl_send_reply(\"404\", \"Not Found\"); }\n")
 		if got := s.d.provenConnections(); got != want {
-			t.Errorf("max_contacts %q: %d, want %d", contacts, got, want)
+			t.Errorf("%q: %d, want %d", settings, got, want)
+		}
+	}
+}
+
+func contacts(most string) string { return "modparam(\"registrar\", \"max_contacts\", " + most + ")\n" }
+
+// TestOfficeComesBack: the NAT of an office forgets its connections. Its phones, one of each user's, come back,
+// though more than half of what a source may have is taken by those that they have left behind.
+func TestOfficeComesBack(t *testing.T) {
+	var users []string
+	for i := range 10 {
+		users = append(users, fmt.Sprint("u", i))
+	}
+	s := newStand(t, strings.Replace(scriptOf8(), "tcp_max_connections=8", "tcp_accept_iplimit=16", 1), users...)
+	var phones []*phone
+	for _, u := range users {
+		p := s.phone(u)
+		if err := p.registerOver(s.fromHost("127.0.3.1")); err != nil {
+			t.Fatal(err)
+		}
+		phones = append(phones, p)
+	}
+	for _, p := range phones {
+		s.wait(p.user+" is back", func() bool {
+			c, err := s.tryFrom("127.0.3.1")
+			return err == nil && p.registerOver(c) == nil
+		})
+	}
+}
+
+// TestOpenRegistrarProvesNoName: where save asks for no password one host with many names leaves room for others.
+func TestOpenRegistrarProvesNoName(t *testing.T) {
+	s := newStand(t, "tcp_max_connections=8\nloadmodule \"sl.so\"\nloadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\nroute { save(\"location\"); }\n")
+	register := func(host, user string) error {
+		c, err := s.tryFrom(host)
+		if err != nil {
+			return err
+		}
+		p := s.phone(user)
+		text := strings.Replace(string(p.request("REGISTER", "sip:"+testDomain, "open-"+user, 1, "")), "SIP/2.0/UDP", "SIP/2.0/TCP", 1)
+		if _, err := c.Write([]byte(text)); err != nil {
+			return err
+		}
+		got := make([]byte, len("SIP/2.0 200"))
+		if _, err := io.ReadFull(c, got); err != nil || string(got) != "SIP/2.0 200" {
+			return fmt.Errorf("the answer is %q, %w", got, err)
+		}
+		return nil
+	}
+	for i := range 8 {
+		if err := register("127.0.3.1", fmt.Sprint("x", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 4 {
+		if err := register(fmt.Sprintf("127.0.4.%d", i+1), fmt.Sprint("bob", i)); err != nil {
+			t.Errorf("bob's phone %d: %v", i, err)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (d *Daemon) tryReload() (waiting []string, err error) {
 	if err := d.take(p); err != nil {
 		return nil, err
 	}
-	waiting = d.inForce.waiting(p, d.liveParam)
+	waiting = d.inForce.waiting(p, d.param)
 	d.adopt(p)
 	d.engine.SetHooks(p)
 	d.program = p
@@ -71,16 +71,22 @@ func (d *Daemon) remarks() []script.Problem {
 	return d.program.Remarks()
 }
 
-// inUse are the modules that have been at work since the start, whether the script
-// loads them or not.
+// inUse are the modules whose parameters are settled: those that have been at work since the
+// start, or whose values the router took then, whether the script loads them or not, and those
+// that it or a reload since has loaded, though a later script may have left them out.
 func (d *Daemon) inUse() []module.Module {
 	list := d.working()
 	for _, m := range d.modules.All() {
-		if !slices.Contains(list, m) && hasWork(m) {
+		if !slices.Contains(list, m) && (hasWork(m) || readAtStart(m) || d.inForce.knows(m)) {
 			list = append(list, m)
 		}
 	}
 	return list
+}
+
+// readAtStart tells modules that hold values which the router takes when it starts and never again.
+func readAtStart(m module.Module) bool {
+	return slices.ContainsFunc(m.Params(), func(p module.Param) bool { return p.AtStart })
 }
 
 // hasWork tells modules that prepare themselves or run from those that only have
@@ -109,11 +115,11 @@ func (d *Daemon) mayLoad(p *script.Program) error {
 
 // take applies what can change while the router works.
 func (d *Daemon) take(p *script.Program) error {
-	c := p.Since(d.program)
+	c, settled := p.Since(d.program), d.inUse()
 	loaded := map[string]bool{}
 	for _, m := range c.Loaded {
-		if hasWork(m) {
-			continue // at work since the start: the script before this one had left it out
+		if slices.Contains(settled, m) {
+			continue // its parameters are those of before
 		}
 		loaded[m.Name()] = true // compiling has set its parameters
 		d.inForce.loaded(m, p)
@@ -131,8 +137,8 @@ func (d *Daemon) take(p *script.Program) error {
 
 // takeParam applies a parameter that differs, if its module takes it while it works.
 func (d *Daemon) takeParam(x script.Param, p *script.Program) error {
-	param, ok := d.liveParam(x)
-	if !ok {
+	_, param := d.param(x)
+	if !param.Live {
 		return nil
 	}
 	if param.Replace != nil {
@@ -151,19 +157,19 @@ func (d *Daemon) takeParam(x script.Param, p *script.Program) error {
 	return param.Set(x.Text, x.Num)
 }
 
-// liveParam finds a parameter that may change while its module works.
-func (d *Daemon) liveParam(p script.Param) (module.Param, bool) {
+// param finds a parameter and its module, which is nil for what is built in.
+func (d *Daemon) param(p script.Param) (module.Module, module.Param) {
 	for _, m := range d.modules.All() {
 		if m.Name() != p.Module {
 			continue
 		}
 		for _, x := range m.Params() {
-			if x.Name == p.Name && x.Live {
-				return x, true
+			if x.Name == p.Name {
+				return m, x
 			}
 		}
 	}
-	return module.Param{}, false
+	return nil, module.Param{}
 }
 
 // Reload reads the script, the certificates, and the tables of the database again.

@@ -29,6 +29,12 @@ type stand struct {
 // newStand starts a proxy with a script, "" being the embedded one, for these users.
 func newStand(t testing.TB, script string, users ...string) *stand {
 	t.Helper()
+	return newStandOn(t, []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, script, users...)
+}
+
+// newStandOn is newStand with other sockets, of which the phones use the first one.
+func newStandOn(t testing.TB, listen []string, script string, users ...string) *stand {
+	t.Helper()
 	dir := t.TempDir()
 	sockets, err := os.MkdirTemp("", "stand") // a socket's path is short
 	if err != nil {
@@ -38,7 +44,7 @@ func newStand(t testing.TB, script string, users ...string) *stand {
 	s := &stand{t: t, url: "sqlite://" + filepath.Join(dir, "seraph.db")}
 	addUsers(t, s.url, users...)
 	s.cfg = Config{
-		Version: "test", DB: s.url, State: dir, Control: filepath.Join(sockets, "ctl"), Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"},
+		Version: "test", DB: s.url, State: dir, Control: filepath.Join(sockets, "ctl"), Listen: listen,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	if script != "" {

@@ -21,16 +21,33 @@ func (d *Daemon) transportConfig(listen []transport.Listen) transport.Config {
 		WriteTimeout: g.Streams.SendTimeout, IdleTimeout: g.Streams.Lifetime,
 		MaxConnsPerSource: g.Streams.MaxPerSource, MaxHandshakesPerSource: d.modules.TLS.HandshakesPerSource(),
 		StrangerTimeout: g.Streams.StrangerLifetime, Trusted: d.modules.Guards.Permissions.Trusted, Gateway: d.knownGateways(), Needed: d.flows,
-		MaxProven: d.provenConnections(),
+		Bound: d.bound(), MaxProven: d.provenConnections(),
 	}
 }
 
-// provenConnections is over how many connections one user stays proven: 32, or twice as many as he
-// may have contacts, since a phone that has lost its connection leaves a dead one behind.
+// bound tells the flows that the bindings name, nil where they are bound elsewhere.
+func (d *Daemon) bound() func(yield func(transport.Flow)) {
+	if !d.registers() {
+		return nil
+	}
+	return d.modules.Usrloc.Table().Flows
+}
+
+// registers reports whether the script has a registrar.
+func (d *Daemon) registers() bool { return loads(d.program, d.modules.Registrar.Name()) }
+
+// provenConnections is over how many connections one user stays proven, if the script does not say so: 32,
+// or twice as many as he may have contacts, since a phone that has lost its connection leaves a dead one
+// behind. What the registrar behind an edge allows is not known there, so that it is 128.
 func (d *Daemon) provenConnections() int {
-	const least, unbounded = 32, 2000
+	const least, edge, unbounded = 32, 128, 2000
 	contacts := d.modules.Registrar.MaxContacts()
-	if contacts == 0 {
+	switch set := d.program.Globals().Streams.MaxPerUser; {
+	case set != 0:
+		return set
+	case !d.registers():
+		return edge
+	case contacts == 0:
 		return unbounded
 	}
 	return max(least, 2*contacts)

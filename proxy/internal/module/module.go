@@ -56,6 +56,10 @@ type Param struct {
 	// Live says that Set may be called while the module works, so that a reload of
 	// the script takes the change. All others take it at the next start.
 	Live bool
+	// AtStart says that it is not the module which goes by the value but what the router makes
+	// once, at its start, such as sockets and timers, whether the script loads the module or
+	// not: a reload that loads the module brings no other value into force.
+	AtStart bool
 	// Replace is, of a Live parameter that may stand several times, what a reload calls in place
 	// of Set: with all values of the new script, none if it has none any more.
 	Replace func(values []string) error

@@ -190,7 +190,7 @@ func (c *Ctx) rewrite(x uriChange) bool {
 	case newHost:
 		c.Elsewhere()
 	case x.setPort:
-		c.Moved()
+		c.MovedPort()
 	}
 	return true
 }

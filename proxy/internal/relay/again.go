@@ -19,7 +19,7 @@ const (
 	NextFound NextOf = iota
 	// NextScript is the script's own ($du, a gateway of its choice): it stays.
 	NextScript
-	// NextRelay is an argument of one t_relay.
+	// NextRelay is an argument of one t_relay or forward.
 	NextRelay
 )
 
@@ -41,13 +41,21 @@ func (r *Request) HasNext() bool { return r.Main.Next != nil || r.nextRoute != n
 // more.
 func (r *Request) Elsewhere() {
 	r.Moved()
-	r.Main.Given = false
+	r.Main.Given, r.Main.Hosted = false, true
+}
+
+// MovedPort is Moved where only the port has become another: whose word the host is, stays.
+func (r *Request) MovedPort() {
+	hosted := r.Main.Hosted
+	r.Moved()
+	r.Main.Hosted = hosted
 }
 
 // Moved says that the Request-URI leads elsewhere now: the place that was found for the
 // one before does not count for it, a next hop of the script's does.
 func (r *Request) Moved() {
 	r.forgetPlace()
+	r.Main.Hosted = false
 	if r.Main.NextOf != NextScript {
 		r.Main.Next, r.Main.NextOf = nil, NextFound
 	}

@@ -27,7 +27,9 @@ func TestPlaceGoesWithItsURI(t *testing.T) {
 		want Target
 	}{
 		{"moved", func(r *Request) { r.Moved() }, Target{URI: phone.URI, Given: true, Q: 500}},
-		{"elsewhere", func(r *Request) { r.Elsewhere() }, Target{URI: phone.URI, Q: 500}},
+		{"elsewhere", func(r *Request) { r.Elsewhere() }, Target{URI: phone.URI, Hosted: true, Q: 500}},
+		{"elsewhere, and another port", func(r *Request) { r.Elsewhere(); r.MovedPort() }, Target{URI: phone.URI, Hosted: true, Q: 500}},
+		{"elsewhere, then moved", func(r *Request) { r.Elsewhere(); r.Moved() }, Target{URI: phone.URI, Q: 500}},
 		{"reverted", func(r *Request) { r.RevertURI() }, Target{URI: m.RequestURI()}},
 		{"a next hop", func(r *Request) { r.SetNext(next) }, Target{URI: phone.URI, Next: next, NextOf: NextScript, Given: true, Q: 500}},
 		{"a next hop, moved", func(r *Request) { r.SetNext(next); r.Moved() }, Target{URI: phone.URI, Next: next, NextOf: NextScript, Given: true, Q: 500}},

@@ -97,23 +97,24 @@ func (b *bounds) allows(e *Engine, a netip.Addr) bool {
 	return m != 0 && m == b.far
 }
 
-// bind keeps the way to a target within the bounds of the request's dialog. Every target is held to
-// them as it is about to be sent to: branch and failure routes may have made another one of it.
+// bind leaves, of the places that a target leads to, those within the bounds of the request's dialog,
+// before a connection is opened to one. Every target is held to them as it is about to be sent to: branch
+// and failure routes may have made another one of it.
 func (r *Request) bind(t *Target, w *way) error {
 	if !r.bounds.set {
 		return nil
 	}
 	held := r.bounds
 	held.reach.Anywhere = r.isFree(t)
-	for !held.allows(r.Engine, w.flow.Remote.Addr()) {
-		if w.left() == 0 || w.advance(r.Engine, r.From.Socket) != nil {
-			return ErrNoDialog
+	switch {
+	case !t.Flow.IsZero():
+		if held.allows(r.Engine, t.Flow.Remote.Addr()) {
+			return nil
 		}
+	case w.only(0, func(hop transport.Hop) bool { return held.allows(r.Engine, hop.Addr.Addr()) }):
+		return nil
 	}
-	w.only(w.next, func(hop transport.Hop) bool { // else the places after it are not asked for
-		return held.reach.Anywhere && held.allows(r.Engine, hop.Addr.Addr())
-	})
-	return nil
+	return ErrNoDialog
 }
 
 // isFree reports whether a target leads to the other end of the dialog wherever that is, and not only
@@ -131,7 +132,8 @@ func (r *Request) isFree(t *Target) bool {
 
 // saysItself reports whether a target is where the request itself leads: on the flow that a Route of
 // ours names, along the rest of its Route, or to its Request-URI. The script has changed nothing, or the
-// transport alone.
+// transport alone, or has named that place once more. An alias is no part of it: where the Request-URI has one
+// that leads elsewhere than the rest, the other end has not named it (Reach.Named).
 func (r *Request) saysItself(t *Target) bool {
 	switch {
 	case !t.Flow.IsZero():
@@ -139,20 +141,51 @@ func (r *Request) saysItself(t *Target) bool {
 	case r.nextRoute != nil:
 		return true
 	}
-	return bytes.Equal(t.URI, r.Msg.RequestURI()) && (t.Next == nil || t.NextOf == NextRelay && onHost(t.Next, t.URI))
+	return r.isAsReceived(t.URI) && (t.Next == nil || onHost(t.Next, t.URI))
+}
+
+// isAsReceived reports whether a URI is the received Request-URI, with its alias or without
+// (handle_ruri_alias takes it out).
+func (r *Request) isAsReceived(uri []byte) bool {
+	received := r.Msg.RequestURI()
+	if len(uri) >= len(received) {
+		return bytes.Equal(uri, received)
+	}
+	var u sip.URI
+	var room [512]byte
+	return sip.ParseURI(received, &u) == nil && bytes.Equal(u.AppendWithout(room[:0], "alias"), uri)
 }
 
 // onHost reports whether a next hop is the place that a URI names, over some transport.
 func onHost(next, uri []byte) bool {
 	var a, b sip.URI
-	if sip.ParseURI(next, &a) != nil || sip.ParseURI(uri, &b) != nil {
-		return false
+	return sip.ParseURI(next, &a) == nil && sip.ParseURI(uri, &b) == nil && sameService(&a, &b)
+}
+
+// samePort reports whether a next hop has the port of a URI. One that is not written is the default one, of
+// the URI's transport or of that which the next hop has in its place.
+func samePort(next, uri *sip.URI) bool {
+	switch {
+	case next.Port == uri.Port:
+		return true
+	case next.Port == 0:
+		return uri.Port == defaultPort(next)
+	case uri.Port == 0:
+		return next.Port == defaultPort(uri) || next.Port == defaultPort(next)
 	}
-	host := b.Host
-	if m, ok := b.Param("maddr"); ok && len(m) > 0 {
-		host = m
+	return false
+}
+
+// defaultPort is the port of a URI that has none written (RFC 3263 §4.2).
+func defaultPort(u *sip.URI) uint16 {
+	proto := transport.UDP
+	if p, ok := u.Param("transport"); ok {
+		proto = protoOf(p)
 	}
-	return bytes.EqualFold(a.Host, host) && a.Port == b.Port
+	if u.Scheme == sip.SchemeSIPS && !proto.Secure() {
+		proto = transport.TLS
+	}
+	return proto.DefaultPort()
 }
 
 // wasSentTo reports whether a target of a failure route is a place that the request was sent to

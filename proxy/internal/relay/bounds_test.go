@@ -95,11 +95,11 @@ func TestOpenBounds(t *testing.T) {
 		}
 	}
 	r := &Request{Engine: e, bounds: bounds{set: true, reach: Reach{Anywhere: true}}}
-	w := &way{flow: transport.Flow{Remote: netip.AddrPortFrom(phone, 5060)}, next: 1, n: 4}
+	w := &way{n: 4}
 	for i, a := range []netip.Addr{phone, gateway, addr("203.0.113.1"), other} {
 		w.hops[i].Addr = netip.AddrPortFrom(a, 5060)
 	}
-	if err := r.bind(&Target{}, w); err != nil || w.left() != 1 || w.hops[w.next].Addr.Addr() != addr("203.0.113.1") {
+	if err := r.bind(&Target{}, w); err != nil || w.left() != 2 || w.hops[0].Addr.Addr() != phone || w.hops[1].Addr.Addr() != addr("203.0.113.1") {
 		t.Errorf("%d places are left: %v %v", w.left(), w.hops[:4], err)
 	}
 }
@@ -111,7 +111,13 @@ func TestFoundIsBound(t *testing.T) {
 	caller, callee, other := addr("192.0.2.7"), addr("192.0.2.8"), addr("192.0.2.9")
 	r := &Request{Engine: e, Found: true, bounds: bounds{set: true, near: e.mark(caller), far: e.mark(callee)}}
 	for a, want := range map[netip.Addr]bool{caller: false, callee: true, other: false} {
-		if err := r.bind(&Target{Phone: true}, &way{flow: transport.Flow{Remote: netip.AddrPortFrom(a, 5060)}}); err == nil != want {
+		at := netip.AddrPortFrom(a, 5060)
+		if err := r.bind(&Target{Phone: true, Flow: transport.Flow{Proto: transport.UDP, Remote: at}}, &way{}); err == nil != want {
+			t.Errorf("%s on a flow: %v", a, err)
+		}
+		w := &way{n: 1}
+		w.hops[0].Addr = at
+		if err := r.bind(&Target{Phone: true}, w); err == nil != want {
 			t.Errorf("%s: %v", a, err)
 		}
 	}

@@ -43,6 +43,7 @@ type Call struct {
 	forceRPort         bool
 	noConnect          bool // see Request.ForwardNoConnect
 	noConnectBack      bool // see Request.ReplyNoConnect
+	heedPhones         bool // see Request.HeedPhones
 	secured            bool // it must not leave TLS; see Request.Secure
 
 	tracked  bool // the dialog table knows the INVITE
@@ -104,6 +105,7 @@ func (r *Request) NewTransaction() error {
 	e.txns.Identify(&c.Cell, r.Msg)
 	c.from, c.local, c.method = r.From, r.Local, r.Msg.Method
 	c.forceRPort, c.noConnect, c.noConnectBack = r.forceRPort, r.noConnect, r.noConnectBack
+	c.heedPhones = r.heedPhones
 	c.hooks = r.routed()
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
 	c.began = r.now()
@@ -312,7 +314,7 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	}
 	r.reset(w, &r.own, c.from)
 	r.own.Restore(&c.edits)
-	r.stamped, r.forceRPort, r.noConnect = true, c.forceRPort, c.noConnect
+	r.stamped, r.forceRPort, r.noConnect, r.heedPhones = true, c.forceRPort, c.noConnect, c.heedPhones
 	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
 	r.RecordRouted, r.InDialog, r.bounds = c.recordRouted, c.inDialog, c.bounds
 	r.seal, r.byInitiator, r.secured = c.seal, c.byInitiator, c.secured
@@ -454,7 +456,7 @@ func (e *Engine) takeCall() *Call {
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort, c.secured = false, false, false, false
 	c.seal, c.byInitiator, c.nextAt = Seal{}, false, 0
-	c.noConnect, c.noConnectBack = false, false
+	c.noConnect, c.noConnectBack, c.heedPhones = false, false, false
 	c.tracked, c.managed, c.tagCount, c.bounds = false, false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.round = 0, 0, 0, round{}
 	c.flows = nil

@@ -98,7 +98,7 @@ func (b *Branch) otherFlow(out txn.Out) bool {
 func (r *Request) onFlow(t *Target, callee []byte, out txn.Out) bool {
 	c := r.Call
 	w := &r.ways[0]
-	if !r.reachable(t) || r.reach(t, w) != nil || r.bind(t, w) != nil {
+	if !r.reachable(t) || r.reach(t, w) != nil {
 		return false
 	}
 	n := r.Engine.takeBranch(c)

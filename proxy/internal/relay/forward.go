@@ -109,11 +109,7 @@ func (r *Request) reachAll() (n int, err error) {
 		if w.flow, w.gone = (transport.Flow{}), false; i < first || r.isDropped(i) {
 			continue
 		}
-		e := r.reach(r.target(i), w)
-		if e == nil {
-			e = r.bind(r.target(i), w)
-		}
-		if e != nil {
+		if e := r.reach(r.target(i), w); e != nil {
 			w.flow, err = transport.Flow{}, e
 			if w.gone = noPhone(r.target(i), e); w.gone {
 				n++
@@ -349,9 +345,6 @@ func (r *Request) forwardStateless(t *Target) error {
 	if err := r.reach(t, w); err != nil {
 		return err
 	}
-	if err := r.bind(t, w); err != nil {
-		return err
-	}
 	back, err := r.backOf()
 	if err != nil {
 		return err
@@ -373,7 +366,7 @@ func (r *Request) Forward(host string, port uint16) error {
 		port = 5060
 	}
 	t := r.Main
-	t.Next = sip.AppendUint(next, uint64(port))
+	t.Next, t.NextOf = sip.AppendUint(next, uint64(port)), NextRelay
 	t.Flow, t.Given = transport.Flow{}, false
 	return r.forwardStateless(&t)
 }

@@ -22,21 +22,57 @@ var ErrBarred = errors.New("the target is a gateway or the router itself, named 
 // script's leads elsewhere, as long as it is there.
 func (t *Target) UsersWord() bool { return t.Given && t.NextOf != NextScript }
 
+// HeedPhones has the request not go to a place where a phone is whose owner refuses it
+// (Config.Refused), unless lookup has found that phone or the script itself has named the place. It
+// is said of all branches, those of failure routes too.
+func (r *Request) HeedPhones() {
+	r.heedPhones = true
+	r.tellCall(func(c *Call) { c.heedPhones = true })
+}
+
 // keepOut leaves, of the places that a given target leads to, those that it may lead to, and
-// of others those whose people take the request (HeedPhones).
-func (r *Request) keepOut(t *Target, w *way) error {
+// of others those whose people take the request (HeedPhones). hop is where it goes.
+func (r *Request) keepOut(t *Target, hop *sip.URI, w *way) error {
 	users := t.UsersWord()
 	if users && !w.only(0, r.Engine.isOutside) {
 		return ErrBarred
 	}
-	if (users || r.HeedPhones && t.NextOf != NextScript) && r.Engine.cfg.Refused != nil && !w.only(0, r.isTaken) {
+	if !users && (!r.heedPhones || t.Phone || r.isScripts(t, hop)) || r.Engine.cfg.Refused == nil {
+		return nil
+	}
+	if !w.only(0, func(h transport.Hop) bool { return !r.Engine.cfg.Refused(r, t.URI, h.Addr) }) {
 		return ErrBarred
 	}
 	return nil
 }
 
-// isTaken reports whether nobody whose phone is at a place refuses the request.
-func (r *Request) isTaken(hop transport.Hop) bool { return !r.Engine.cfg.Refused(r, hop.Addr) }
+// isScripts reports whether it is the script that has chosen where a target goes: by a next hop,
+// or by a host or port in the Request-URI that the sender has not named.
+func (r *Request) isScripts(t *Target, hop *sip.URI) bool {
+	var named sip.URI
+	switch {
+	case r.nextRoute != nil && (r.InDialog || !r.chosen(t)): // see hopOf
+		return false
+	case t.Next == nil:
+		return t.Hosted && (sip.ParseURI(r.Msg.RequestURI(), &named) != nil || !sameService(hop, &named))
+	case t.NextOf == NextRelay: // perhaps no more than another transport
+		return sip.ParseURI(t.URI, &named) != nil || !sameService(hop, &named)
+	}
+	return t.NextOf == NextScript
+}
+
+// sameService reports whether a next hop leads to the same host and port as a URI, over some transport.
+func sameService(next, uri *sip.URI) bool {
+	return sip.SameHost(hostOf(next), hostOf(uri)) && samePort(next, uri)
+}
+
+// hostOf is the host that a URI leads to.
+func hostOf(u *sip.URI) []byte {
+	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
+		return m
+	}
+	return u.Host
+}
 
 // isOutside reports whether a place is neither a gateway's nor the router's own.
 func (e *Engine) isOutside(hop transport.Hop) bool {

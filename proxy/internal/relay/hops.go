@@ -69,7 +69,7 @@ func (r *Request) reach(t *Target, w *way) error {
 		if !t.Flow.Proto.Secure() && r.wantsTLS(t) {
 			return ErrInsecure
 		}
-		return nil
+		return r.bind(t, w)
 	}
 	hop := r.hopOf(t)
 	if hop == nil {
@@ -91,11 +91,16 @@ func (r *Request) reach(t *Target, w *way) error {
 	if err := r.admit(t, w); err != nil {
 		return err
 	}
-	if err := r.keepOut(t, w); err != nil {
+	if err := r.keepOut(t, &u, w); err != nil {
 		return err
 	}
 	if w.n > 0 && r.wantsTLS(t) {
 		if err := w.secure(); err != nil {
+			return err
+		}
+	}
+	if w.n > 0 {
+		if err := r.bind(t, w); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -41,7 +42,7 @@ type passages struct {
 func (p *passages) take(r *Request, u *sip.URI, within bool) bool {
 	token, _ := u.Param(routeParam)
 	if p.passes > 1 || p.passes == 1 && !p.open {
-		if !p.open && (!p.proven || !within || p.passes == maxVisits) || p.has(token) || !r.passedAlso(u, p.open) {
+		if !p.open && (!p.proven || !within || p.passes == maxVisits) || p.before(token) || !r.passedAlso(u, p.open) {
 			return false
 		}
 	} else {
@@ -62,9 +63,40 @@ func (p *passages) take(r *Request, u *sip.URI, within bool) bool {
 	return true
 }
 
-// has reports whether an entry with a token was taken: one pass is not made two by writing it twice.
-func (p *passages) has(token []byte) bool {
-	return slices.ContainsFunc(p.tokens[:p.entries], func(x []byte) bool { return bytes.Equal(x, token) })
+// before reports whether an earlier pass has an entry with a token: one pass is not made two by writing it
+// twice. Its own two entries (r2) may have the same one: host and transport, which tell them apart, are not
+// under the MAC, and so do not count here.
+func (p *passages) before(token []byte) bool {
+	earlier := p.tokens[:p.entries]
+	if p.open {
+		earlier = p.tokens[:p.entries-1]
+	}
+	return slices.ContainsFunc(earlier, func(x []byte) bool { return bytes.Equal(x, token) })
+}
+
+// sealLater dates a seal after those of the passes before, if it would be like one of these: where all that the
+// request passes is behind one address, or an entry of ours would stand there twice. Whoever writes such
+// entries himself dates it maxVisits units ahead, and no more.
+func (r *Request) sealLater(seal *routeSeal) {
+	units := func(t time.Time) int64 { return t.UnixNano() / int64(sealUnit) }
+	at := units(seal.at)
+	next := at
+	values := r.Msg.Values(sip.HdrRecordRoute)
+	for range 2 * maxVisits {
+		var a sip.NameAddr
+		var u sip.URI
+		value := values.Next()
+		if value == nil || sip.ParseNameAddr(value, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.Engine.ourRoute(&u) {
+			break // what follows is no neighbour of ours
+		}
+		x, _, ok := r.Engine.readSeal(&u, r.now())
+		if n := units(x.at); ok && x.kind == seal.kind && x.ends == seal.ends && n >= next && n < at+maxVisits {
+			next = n + 1
+		}
+	}
+	if next > at {
+		seal.at = time.Unix(0, next*int64(sealUnit))
+	}
 }
 
 // passedAlso makes the request one that goes on along an entry of a later pass, too, if that was given for its

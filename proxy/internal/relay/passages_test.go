@@ -85,12 +85,26 @@ func TestPassages(t *testing.T) {
 		t.Errorf("parameters of the first pass %q", got)
 	}
 
+	// The ends are on TCP, so each pass has two entries with one MAC, which says nothing of host and transport.
+	two := []string{entry(first, true, none), entry(first, true, none), entry(second, true, none), entry(second, true, none)}
+	tcp := fmt.Sprint(":", b.engine.sockets[1].AdvertisedPort, ";transport=tcp;lr")
+	for _, i := range []int{0, 3} {
+		two[i] = strings.Replace(two[i], fmt.Sprint(":", b.addr.Port(), ";lr"), tcp, 1)
+	}
+	if r = b.routed(t, "at", "bt", two...); r.nextRoute != nil || r.seal.ends != [2]endMark{mark(alice), mark(bob)} || !r.byInitiator {
+		t.Errorf("on two sockets: %q, %v", r.nextRoute, r.seal.ends)
+	}
+
 	long := []string{both[0]}
 	for i := range maxVisits {
 		long = append(long, entry(func(s *routeSeal) { s.ends = [2]endMark{endMark(i + 1), endMark(i + 2)} }, false, none))
 	}
 	for what, list := range map[string][]string{
 		"the same entry":   {both[0], both[0]},
+		"the same, noted":  {both[0], strings.Replace(both[0], ";lr", ";lr;x=1", 1)},
+		"the same, of two": {both[0], both[1], strings.Replace(both[0], ";lr", ";lr;r2=on", 1)},
+		"the same again":   {two[0], two[1], strings.Replace(two[0], ";lr", ";x=1;lr", 1)},
+		"the first once":   {both[0], two[2], both[0]},
 		"another dialog's": {both[0], entry(func(s *routeSeal) { s.callID = []byte("j") }, false, none)},
 		"a subscription's": {both[0], entry(func(s *routeSeal) { s.kind = SealOther }, false, none)},
 		"nobody's":         {both[0], "<sip:" + b.addr.String() + ";lr>"},
@@ -101,7 +115,7 @@ func TestPassages(t *testing.T) {
 		if last := list[len(list)-1]; string(r.nextRoute) != strings.Trim(last, "<>") || !r.InDialog || !r.byInitiator {
 			t.Errorf("%s: the request goes to %q", what, r.nextRoute)
 		}
-		if what != "too many" && r.seal.ends != [2]endMark{mark(alice), mark(home)} {
+		if what != "too many" && what != "the same, of two" && what != "the first once" && r.seal.ends != [2]endMark{mark(alice), mark(home)} {
 			t.Errorf("%s: it counts", what)
 		}
 	}
@@ -124,5 +138,51 @@ func TestPassagesAllocateNothing(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestPassesSealedApart: two passes of an INVITE within one moment, between the same hosts, have different
+// entries, and nobody dates a seal far ahead by entries that he writes himself.
+func TestPassesSealedApart(t *testing.T) {
+	b := newBench(t, &hooks{})
+	now := time.Unix(0, time.Now().UnixNano()/int64(sealUnit)*int64(sealUnit))
+	type change func(s *routeSeal)
+	entry := func(change change) string {
+		s := routeSeal{kind: SealTracked, callID: []byte("i"), tag: []byte("at"), at: now, ends: [2]endMark{1, 1}}
+		change(&s)
+		return string(b.engine.appendRoute(nil, 0, false, &s, false, transport.Flow{}))
+	}
+	at := func(units int) change { return func(s *routeSeal) { s.at = now.Add(time.Duration(units) * sealUnit) } }
+	var many string
+	for i := range 4 * maxVisits {
+		many += entry(at(i))
+	}
+	for what, x := range map[string]struct {
+		entries string
+		want    int // by how many units the seal is later
+	}{
+		"the first pass":       {"", 0},
+		"the second":           {entry(at(0)), 1},
+		"the third":            {entry(at(1)) + entry(at(0)), 2},
+		"in any order":         {entry(at(0)) + entry(at(1)), 2},
+		"a moment later":       {entry(at(-1)), 0},
+		"of other hosts":       {entry(func(s *routeSeal) { s.ends[1] = 2 }), 0},
+		"of another kind":      {entry(func(s *routeSeal) { s.kind = SealOther }), 0},
+		"another router first": {"Record-Route: <sip:192.0.2.30;lr>\r\n" + entry(at(0)), 0},
+		"unreadable":           {"Record-Route: <sip:\r\n" + entry(at(0)), 0},
+		"far ahead":            {entry(at(4 * maxVisits)), 0},
+		"without end":          {many, maxVisits},
+	} {
+		m := &sip.Message{}
+		text := "INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP x\r\nFrom: <sip:a@b>;tag=at\r\nTo: <sip:b@c>\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n" + x.entries + "\r\n"
+		if err := m.Parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		r := &Request{Engine: b.engine, Msg: m}
+		s := routeSeal{kind: SealTracked, at: now.Add(sealUnit / 3), ends: [2]endMark{1, 1}}
+		r.sealLater(&s)
+		if got := int(s.at.Sub(now) / sealUnit); got != x.want {
+			t.Errorf("%s: %d units later, want %d", what, got, x.want)
+		}
 	}
 }

@@ -222,21 +222,36 @@ func (c *Call) putBack(m *sip.Message) {
 	}
 }
 
-// NamesUnknown is what Call.RouteNames says of a renamed dialog whose Route it has not seen.
-const NamesUnknown = 1
+// RouteNames are hashes of what the Route of a dialog keeps of each renamed header, 0 for nothing. There are
+// two of each where the INVITE has passed more than once, and each pass has renamed what it wanted.
+type RouteNames [2][2]uint64
 
-// RouteNames is a hash of what the Route of a request within a dialog keeps of renamed headers;
-// 0 for nothing. Every Route that was given for the same Call-ID and From tag is genuine, so the
-// dialog table compares it with what Call.RouteNames has said.
-func (r *Request) RouteNames() uint64 {
-	return r.Engine.hashNames(r.names[From].sealed, r.names[To].sealed)
+// unknownName is the second hash of a header that may be anything.
+const unknownName = 1
+
+// UnknownNames are those of a dialog whose Route was not seen.
+func UnknownNames() RouteNames {
+	return RouteNames{{unknownName, unknownName}, {unknownName, unknownName}}
 }
 
-// RouteNames are hashes of what our Record-Route in an answer keeps of renamed headers; 0 for
-// nothing. There are two where the INVITE has passed more than once (again), each with its own.
-func (c *Call) RouteNames(m *sip.Message, again bool) (list [2]uint64) {
+// Borne reports whether the Route of a request within a dialog keeps of each header what that of the dialog
+// does. Every Route that was given for the same Call-ID and From tag is genuine. The entries of a request's
+// passes may be taken together, so each header may be another pass's.
+func (n *RouteNames) Borne(r *Request) bool {
+	for h, list := range n {
+		got := r.Engine.hashName(r.names[h].sealed)
+		if got != list[0] && got != list[1] && list[1] != unknownName {
+			return false
+		}
+	}
+	return true
+}
+
+// RouteNames reads them in our Record-Route in an answer; again says that the INVITE has passed more than once.
+// ok is false for a renamed dialog without a Record-Route of ours there.
+func (c *Call) RouteNames(m *sip.Message, again bool) (names RouteNames, ok bool) {
 	if !c.names.renamed() && !again {
-		return list
+		return names, true
 	}
 	n := 0
 	for values := m.Values(sip.HdrRecordRoute); ; {
@@ -253,34 +268,33 @@ func (c *Call) RouteNames(m *sip.Message, again bool) (list [2]uint64) {
 		if !ok {
 			continue
 		}
-		switch h := c.engine.hashNames(seal.names[From], seal.names[To]); {
-		case n > 0 && (h == list[0] || h == list[n-1]):
-		case n == len(list):
-			list[1] = NamesUnknown // of a third pass
-		default:
-			list[n] = h
-			n++
+		for h, sealed := range seal.names {
+			names.add(h, c.engine.hashName(sealed), n == 0)
 		}
+		n++
 	}
-	switch n {
-	case 0:
-		list = [2]uint64{NamesUnknown, NamesUnknown}
-	case 1:
-		list[1] = list[0]
-	}
-	return list
+	return names, n > 0
 }
 
-func (e *Engine) hashNames(from, to []byte) uint64 {
-	if from == nil && to == nil {
+// add notes what one entry keeps of a header; first says that it is the first entry.
+func (n *RouteNames) add(h int, hash uint64, first bool) {
+	list := &n[h]
+	switch {
+	case first:
+		*list = [...]uint64{hash, hash}
+	case list[1] == unknownName || hash == list[0] || hash == list[1]:
+	case list[0] == list[1]:
+		list[1] = hash
+	default:
+		list[1] = unknownName // of a third pass
+	}
+}
+
+func (e *Engine) hashName(sealed []byte) uint64 {
+	if sealed == nil {
 		return 0
 	}
-	var h maphash.Hash
-	h.SetSeed(e.tagSeed)
-	_, _ = h.Write(from)
-	_ = h.WriteByte(';')
-	_, _ = h.Write(to)
-	return max(NamesUnknown+1, h.Sum64())
+	return max(unknownName+1, maphash.Bytes(e.tagSeed, sealed))
 }
 
 // nameCipher makes the cipher of the engine's key.

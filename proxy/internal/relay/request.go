@@ -46,6 +46,8 @@ type Target struct {
 	// there: it must not lead to a gateway or to us. Whoever has the script's word for
 	// another place takes it back (Elsewhere), but for a next hop, which may go again.
 	Given bool
+	// Hosted says that the script has written the host of URI.
+	Hosted bool
 	// Phone says that lookup has found it: where there is no connection to it, nobody is
 	// there (480), while a server would be out of service.
 	Phone bool
@@ -94,9 +96,6 @@ type Request struct {
 	// one if it was called more than once, see Seek. It is nil before lookup.
 	Callee    []byte
 	forwarded bool // Forwarded was called since
-	// HeedPhones says that the request does not go to a place where a phone is whose owner
-	// refuses it (Config.Refused), unless lookup has found that phone.
-	HeedPhones bool
 	// Found says that lookup has found where that is.
 	Found bool
 	// Saved says that save has taken this REGISTER, be the change durable yet or not.
@@ -158,6 +157,7 @@ type Request struct {
 	forceRPort    bool
 	noConnect     bool // see ForwardNoConnect
 	noConnectBack bool // see ReplyNoConnect
+	heedPhones    bool // see HeedPhones
 	routesDropped bool
 	followsPath   bool           // FollowPath was called
 	viaFlow       bool           // a Route of ours leads to a flow
@@ -195,7 +195,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.Auth = Identity{}
 	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
-	r.ManageDialog, r.HeedPhones = false, false
+	r.ManageDialog, r.heedPhones = false, false
 	r.Callee, r.forwarded, r.Found, r.Saved = nil, false, false, false
 	r.Final, r.BranchIndex = 0, 0
 	r.Kept, r.hooks = r.Kept[:0], nil

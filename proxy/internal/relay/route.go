@@ -55,6 +55,7 @@ func (r *Request) appendRecordRoute(dst []byte, t *Target, f transport.Flow) []b
 		}
 	} else {
 		seal.ends = [...]endMark{r.Engine.mark(r.From.Remote.Addr()), r.Engine.mark(f.Remote.Addr())}
+		r.sealLater(&seal)
 	}
 	two := r.Local == nil && r.From.Socket != f.Socket
 	out, in := transport.Flow{}, transport.Flow{}

@@ -11,11 +11,13 @@ import (
 // on its way as long as that may take.
 func (r *Request) noteSender(w *transport.Worker) {
 	switch {
-	case r.Saved || len(r.Auth.User) > 0:
+	case len(r.Auth.User) > 0:
 		if w.Stranger(r.From) {
 			var room [256]byte
 			w.Prove(r.From, appendSender(room[:0], r.Auth, r.Msg))
 		}
+	case r.Saved: // without a password: the name in To is whichever its sender likes
+		w.Prove(r.From, nil)
 	case r.underway && r.Msg.Method == sip.INVITE:
 		w.Hold(r.From, r.Engine.cfg.TimerC+64*r.Engine.txns.Config().T1)
 	case r.underway:
@@ -30,11 +32,11 @@ func (c *Call) noteRegistered(m *sip.Message) {
 		return
 	}
 	var room [256]byte
-	c.engine.layer.Prove(c.from, appendSender(room[:0], c.auth, m))
+	c.engine.layer.ProveAfar(c.from, appendSender(room[:0], c.auth, m))
 }
 
-// appendSender appends the address of the user who was authenticated, or whom a REGISTER or its
-// response is about, as the control socket writes it.
+// appendSender appends the address of the user who was authenticated, or whom the response to a
+// REGISTER is about, as the control socket writes it.
 func appendSender(dst []byte, who Identity, m *sip.Message) []byte {
 	if len(who.User) > 0 {
 		return append(append(append(dst, who.User...), '@'), who.Domain...)

@@ -110,7 +110,7 @@ func (k *compiler) branchCommand(c *call) node {
 		q = int16(f*1000 + 0.5)
 	}
 	return func(c *module.Ctx) result {
-		t := relay.Target{URI: uri, Flags: c.Main.Flags}
+		t := relay.Target{URI: uri, Hosted: true, Flags: c.Main.Flags}
 		if uri == nil {
 			t = c.Main
 		}

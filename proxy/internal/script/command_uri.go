@@ -193,7 +193,7 @@ func rewriting(change func(*uriParts)) node {
 		case newHost:
 			c.Elsewhere()
 		case moved:
-			c.Moved()
+			c.MovedPort()
 		}
 		return done(c)
 	}

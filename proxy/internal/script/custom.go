@@ -11,7 +11,7 @@ import (
 )
 
 // customSetting is a setting of the script's own, as Kamailio has them: gateway.host = "192.0.2.30"
-// outside the routes, and $sel(cfg_get.gateway.host) within.
+// outside the routes, and $sel(cfg_get.gateway.host) or @cfg_get.gateway.host within.
 type customSetting struct {
 	pos   Pos
 	value module.Value

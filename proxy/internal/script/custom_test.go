@@ -17,12 +17,15 @@ route {
 	$ru = "sip:" + $rU + "@" + $sel(cfg_get.gateway.host) + ":" + $sel(cfg_get.gateway.port);
 	note("$ru");
 	if ($sel(cfg_get.gateway.port) > 5079) note("high");
+	if (@cfg_get.gateway.host == "192.0.2.30" && !(5079 > @cfg_get.gateway.port)) note("chosen");
+	$var(x) = "at " + @cfg_get.gateway.host;
+	note("$var(x)");
 	if (strempty($sel(cfg_get.gateway.none))) note("empty");
 	if (strempty($sel(cfg_get.gateway.host))) note("wrong");
 	if (strempty($hdr(X-None)) && strempty("") && !strempty("x") && !strempty("$rU")) note("all");
 }`)
 	p.prog.Request(p.message(invite, stranger))
-	if got, want := strings.Join(*notes, " | "), "192.0.2.30:5080 | sip:Bob@192.0.2.30:5080 | high | empty | all"; got != want {
+	if got, want := strings.Join(*notes, " | "), "192.0.2.30:5080 | sip:Bob@192.0.2.30:5080 | high | chosen | at 192.0.2.30 | empty | all"; got != want {
 		t.Errorf("noted %s, want %s", got, want)
 	}
 }
@@ -47,6 +50,12 @@ func TestOwnSettingsWrong(t *testing.T) {
 		"route { $var(a) = $sel(ip_addr); }":                                              "$sel wants a setting of the script's own: $sel(cfg_get.gateway.host)",
 		"route { $var(a) = $sel; }":                                                       "$sel wants a setting",
 		"gateway.host = \"x\"\nroute { $sel(cfg_get.gateway.host) = \"y\"; }":             "$sel(cfg_get.gateway.host)",
+		"gateway.host = \"x\"\nroute { $var(a) = @cfg_get.gateway.hots; }":                `there is no setting "gateway.hots" of the script's own (did you mean gateway.host?)`,
+		"route { if (@ruri.user == \"x\") exit; }":                                        "@ruri.user is not supported: there is only @cfg_get.GROUP.NAME",
+		"route { if (@cfg_get.gateway.host == \"x\") exit; }":                             `there is no setting "gateway.host" of the script's own`,
+		"route { if (@cfg_get == 1) exit; }":                                              "@cfg_get is not supported",
+		"route { if (@ == 1) exit; }":                                                     `expected a condition before "@"`,
+		"gateway.host = \"x\"\nroute { @cfg_get.gateway.host = \"y\"; }":                  "@",
 		"route { if (strempty()) exit; }":                                                 "strempty",
 		"route { if (strempty($nonsense)) exit; }":                                        "there is no variable $nonsense",
 		"debug = 3 desc \"x\"\nroute { exit; }":                                           `unknown statement "desc"`,
@@ -61,7 +70,7 @@ func TestOwnSettingsWrong(t *testing.T) {
 
 // TestOwnSettingsDump: the printed script has them, and means the same.
 func TestOwnSettingsDump(t *testing.T) {
-	const text = loads + "gateway.host = \"192.0.2.30\" desc \"x\"\nroute { if (strempty($sel(cfg_get.gateway.host))) exit; }\n"
+	const text = loads + "gateway.host = \"192.0.2.30\" desc \"x\"\nroute { if (strempty($sel(cfg_get.gateway.host)) || @cfg_get.gateway.host == \"y\") exit; }\n"
 	dumped := compileWhole(t, text, nil).prog.Dump()
 	if !strings.Contains(dumped, `gateway.host="192.0.2.30"`) {
 		t.Errorf("the dump lacks the setting:\n%s", dumped)

@@ -65,6 +65,8 @@ type Streams struct {
 	ConnectTimeout, SendTimeout, Lifetime time.Duration
 	// MaxPerSource bounds the connections of one source.
 	MaxPerSource int
+	// MaxPerUser bounds the connections over which one user is known.
+	MaxPerUser int
 	// StrangerLifetime is Lifetime for peers that have not proven anything.
 	StrangerLifetime time.Duration
 	// AcceptAliases says that the Via parameter alias of a request is honoured whoever

@@ -1,6 +1,9 @@
 package script
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // or reads a || b || …; a single bar means the same.
 func (p *parser) or() (expr, bool) {
@@ -190,10 +193,22 @@ func (p *parser) operand() (expr, bool) {
 		return &variable{t.pos, t.text}, true
 	case t.is("("):
 		return p.parenthesis()
+	case t.is("@") && p.after().kind == tWord:
+		return p.selected()
 	case t.kind != tWord || t.text == "if" || t.text == "else":
 		return nil, p.wrong("expected a condition before %s", t)
 	}
 	return p.word()
+}
+
+// selected reads @cfg_get.group.name, which is $sel(cfg_get.group.name).
+func (p *parser) selected() (expr, bool) {
+	at := p.take()
+	name := p.take().text
+	if !strings.HasPrefix(name, "cfg_get.") {
+		return nil, p.fail(at.pos, "@%s is not supported: there is only @cfg_get.GROUP.NAME, a setting of the script's own", name)
+	}
+	return &variable{at.pos, "$sel(" + name + ")"}, true
 }
 
 // parenthesis reads what stands in parentheses.

@@ -1,10 +1,8 @@
 package script
 
 import (
-	"io/fs"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -70,6 +68,7 @@ var settings = func() map[string]setting {
 		"tcp_send_timeout":        {kind: aNumber, set: setSeconds("tcp_send_timeout", 1, 120, func(s *Streams) *time.Duration { return &s.SendTimeout })},
 		"tcp_connection_lifetime": {kind: aNumber, set: setSeconds("tcp_connection_lifetime", 5, 7*24*3600, func(s *Streams) *time.Duration { return &s.Lifetime })},
 		"tcp_accept_iplimit":      {kind: aNumber, set: (*compiler).setMaxPerSource},
+		"tcp_user_connections":    {kind: aNumber, set: (*compiler).setMaxPerUser},
 		"tcp_stranger_lifetime":   {kind: aNumber, set: setSeconds("tcp_stranger_lifetime", 5, 7*24*3600, func(s *Streams) *time.Duration { return &s.StrangerLifetime })},
 		"tcp_accept_aliases":      {kind: aSwitch, set: func(k *compiler, v value) { k.prog.globals.Streams.AcceptAliases = v.num != 0 }},
 	}
@@ -97,6 +96,7 @@ var settings = func() map[string]setting {
 	t["server_header"] = setting{kind: aText, note: noServe}
 	t["user_agent_header"] = t["server_header"]
 	addDNS(t)
+	addTuning(t)
 	return t
 }()
 
@@ -181,16 +181,6 @@ func (k *compiler) inRange(v value, name string, least, most int) bool {
 		return false
 	}
 	return true
-}
-
-// setFIFOMode takes a file mode, whose digits are octal however they are written.
-func (k *compiler) setFIFOMode(v value) {
-	mode, err := strconv.ParseUint(v.text, 8, 12)
-	if err != nil || mode > 0o777 {
-		k.wrong(v.pos, "fifo_mode is a file mode such as 0660")
-		return
-	}
-	k.prog.globals.FIFOMode = fs.FileMode(mode)
 }
 
 func (k *compiler) setListen(v value) {
@@ -348,6 +338,12 @@ func (k *compiler) setMaxPerSource(v value) {
 		if v.num == 0 {
 			k.prog.globals.Streams.MaxPerSource = maxConns
 		}
+	}
+}
+
+func (k *compiler) setMaxPerUser(v value) {
+	if k.inRange(v, "tcp_user_connections", 1, maxConns) {
+		k.prog.globals.Streams.MaxPerUser = v.num
 	}
 }
 

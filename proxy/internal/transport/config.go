@@ -42,7 +42,8 @@ type Config struct {
 	MaxConnsPerSource int
 
 	// MaxProven bounds the connections over which one user, or one certificate, stays proven
-	// (Prove); of a table, or a share of one source, that is small, half. Default 32.
+	// (Prove); of a table, or a share of one source, that is small, half. Default 32. Whoever has
+	// registered without a password counts for his source, which keeps half of its share so.
 	MaxProven int
 
 	// Trusted tells the addresses whose connections are no strangers' and are not counted
@@ -56,6 +57,9 @@ type Config struct {
 	// connection stays as long as it is one of them. It is asked when somebody has to go, at
 	// most once a second. nil for none.
 	Needed func(yield func(Flow))
+
+	// Bound is Needed for every flow that a binding names; nil if nobody knows.
+	Bound func(yield func(Flow))
 
 	// TLS chooses certificates; nil if nothing listens on TLS or WSS.
 	TLS Certificates

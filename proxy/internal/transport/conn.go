@@ -29,7 +29,9 @@ type conn struct {
 	stranger atomic.Bool  // its peer has proven nothing yet
 	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way, or busyTime
 
-	reached atomic.Bool // it is found by the very address of its peer
+	afar    atomic.Bool  // a registrar behind us knows its bindings
+	heard   atomic.Int64 // when something came last, in Layer.Mono
+	reached atomic.Bool  // it is found by the very address of its peer
 
 	// Guarded by the table.
 	names       []peer        // as which it is found
@@ -38,6 +40,8 @@ type conn struct {
 	place, seat *list.Element // a stranger's, in the queue of all and of its crowd
 	holder      *holder       // who has proven himself over it; nil for nobody
 	rank        *list.Element // … in his connections
+	doubt       *list.Element // in the doubted of its crowd; nil if it is not in doubt
+	doubted     int64         // since when, in Layer.Mono
 
 	// Reading.
 	buf        []byte // nil while nothing is unread: an idle connection holds no buffer
@@ -91,6 +95,7 @@ func (c *conn) open(nc *net.TCPConn) bool {
 	raw, err := nc.SyscallConn()
 	c.opened = time.Now()
 	c.active = c.opened
+	c.heard.Store(c.l.since(c.opened))
 	c.mu.Lock()
 	if err != nil || c.closed {
 		c.mu.Unlock()
@@ -280,6 +285,7 @@ func (c *conn) read() error {
 		err := c.fetch()
 		if err == nil {
 			c.active = time.Now()
+			c.heard.Store(c.l.since(c.active))
 			c.stir()
 			if c.ws != nil {
 				c.ws.pinged = false

@@ -203,6 +203,7 @@ func (t *connTable) publish(c *conn, domains []string) {
 		return
 	}
 	c.ready = true
+	t.back(c) // it has spoken
 	for _, domain := range domains {
 		t.name(c, peer{c.flow.Proto, c.flow.Remote, domain})
 	}

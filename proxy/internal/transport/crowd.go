@@ -8,9 +8,10 @@ import (
 
 // crowd is what the table knows of one source, or of one host that our own connections lead to.
 type crowd struct {
-	source netip.Addr // by sourceOf or hostOf
-	n      int        // its connections
-	idle   list.List  // those that may have to go, the idlest first
+	source  netip.Addr // by sourceOf or hostOf
+	n       int        // its connections
+	idle    list.List  // those that may have to go, the idlest first
+	doubted list.List  // those that are in doubt (doubt.go)
 }
 
 // Why there is no room, more exactly than ErrTooManyConns says.
@@ -35,7 +36,7 @@ func (t *connTable) full(c *conn, counted int) (from []*list.List, err error) {
 	if c.stranger.Load() {
 		in, as, most, crowded := t.crowds(c)
 		if s := in[as]; s != nil && s.n-counted >= most {
-			return []*list.List{&s.idle}, crowded
+			return []*list.List{&s.doubted, &s.idle}, crowded
 		}
 		if !c.inbound && t.nOwn-counted >= t.maxOwn {
 			return []*list.List{&t.own}, errTooManyOwns
@@ -106,6 +107,7 @@ func (t *connTable) idlest(from []*list.List, s *search) *conn {
 			case ask:
 				return nil
 			}
+			queue.MoveToBack(queue.Front())
 			t.back(c)
 		}
 	}

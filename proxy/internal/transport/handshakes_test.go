@@ -1,9 +1,12 @@
 package transport
 
 import (
+	"crypto/tls"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -17,6 +20,7 @@ func TestHandshakesGiveWay(t *testing.T) {
 		source string
 		waited int64 // before
 		since  int64 // it waits since then; 0 if it does not
+		stage  int   // 1: we have answered its first words
 	}
 	const fresh, none, trusted = -1, -2, "192.0.2.99"
 	for _, c := range []struct {
@@ -26,23 +30,28 @@ func TestHandshakesGiveWay(t *testing.T) {
 		now   int64
 		gone  int // fresh: there is room; none: no place
 	}{
-		{"room", []one{{"192.0.2.1", 0, second}}, "192.0.2.2", 9 * second, fresh},
-		{"all stuck", []one{{"192.0.2.1", 0, second}, {"192.0.2.2", 0, second}, {"192.0.2.3", 0, second}, {"192.0.2.4", 0, second}}, "192.0.2.5", 2 * second, 0},
-		{"one stuck", []one{{"192.0.2.1", 0, 0}, {"192.0.2.2", second / 2, 3 * second}, {"192.0.2.3", 0, second}, {"192.0.2.4", 0, 0}}, "192.0.2.5", 7 * second / 2, 1},
-		{"a byte now and then", []one{{"192.0.2.1", 0, 0}, {"192.0.2.2", second, 0}, {"192.0.2.3", 0, 0}, {"192.0.2.4", 0, 0}}, "192.0.2.5", 3 * second, 1},
-		{"we are slow", []one{{"192.0.2.1", 0, 0}, {"192.0.2.2", 0, 0}, {"192.0.2.3", 0, 0}, {"192.0.2.4", 0, 0}}, "192.0.2.5", 9 * second, none},
-		{"too early", []one{{"192.0.2.1", 0, second}, {"192.0.2.2", 0, second}, {"192.0.2.3", 0, second}, {"192.0.2.4", 0, second}}, "192.0.2.5", 3 * second / 2, none},
-		{"the greediest source", []one{{"192.0.2.1", 0, second}, {"192.0.2.2", 0, second}, {"192.0.2.2", 0, second}, {"192.0.2.3", 0, second}}, "192.0.2.5", 3 * second / 2, 1},
-		{"no greedier than itself", []one{{"192.0.2.1", 0, 0}, {"192.0.2.2", 0, 0}, {"192.0.2.2", 0, 0}, {"192.0.2.3", 0, 0}}, "192.0.2.1", 9 * second, none},
-		{"its own source", []one{{"192.0.2.1", 0, second}, {"192.0.2.2", 0, second}, {"192.0.2.2", 0, second}}, "192.0.2.2", 2 * second, 1},
-		{"its own source is not stuck", []one{{"192.0.2.1", 0, second}, {"192.0.2.2", 0, 0}, {"192.0.2.2", 0, 0}}, "192.0.2.2", 9 * second, none},
-		{"a /64 is a source", []one{{"2001:db8::1", 0, second}, {"192.0.2.2", 0, second}, {"2001:db8::2", 0, second}}, "2001:db8::3", 2 * second, 0},
-		{"a trusted host has places of its own", []one{{"192.0.2.1", 0, 0}, {"192.0.2.2", 0, 0}, {"192.0.2.3", 0, 0}, {"192.0.2.4", 0, 0}}, trusted, 2 * second, fresh},
-		{"a trusted host gives way to nobody", []one{{trusted, 9 * second, second}, {trusted, 0, second}, {trusted, 0, second}, {"192.0.2.4", 0, 0}}, "192.0.2.5", 9 * second, none},
-		{"too many of them", []one{{trusted, 0, 0}, {trusted, 0, 0}, {trusted, 0, 0}, {trusted, 0, 0}, {trusted, 0, 0}}, trusted, 9 * second, none},
+		{"room", []one{{"192.0.2.1", 0, second, 0}}, "192.0.2.2", 9 * second, fresh},
+		{"all stuck", []one{{"192.0.2.1", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"192.0.2.3", 0, second, 0}, {"192.0.2.4", 0, second, 0}}, "192.0.2.5", 2 * second, 0},
+		{"one stuck", []one{{"192.0.2.1", 0, 0, 0}, {"192.0.2.2", second / 2, 3 * second, 0}, {"192.0.2.3", 0, second, 0}, {"192.0.2.4", 0, 0, 0}}, "192.0.2.5", 7 * second / 2, 1},
+		{"a byte now and then", []one{{"192.0.2.1", 0, 0, 0}, {"192.0.2.2", second, 0, 0}, {"192.0.2.3", 0, 0, 0}, {"192.0.2.4", 0, 0, 0}}, "192.0.2.5", 3 * second, 1},
+		{"we are slow", []one{{"192.0.2.1", 0, 0, 0}, {"192.0.2.2", 0, 0, 0}, {"192.0.2.3", 0, 0, 0}, {"192.0.2.4", 0, 0, 0}}, "192.0.2.5", 9 * second, none},
+		{"too early", []one{{"192.0.2.1", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"192.0.2.3", 0, second, 0}, {"192.0.2.4", 0, second, 0}}, "192.0.2.5", 3 * second / 2, none},
+		{"the greediest source", []one{{"192.0.2.1", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"192.0.2.3", 0, second, 0}}, "192.0.2.5", 3 * second / 2, 2},
+		{"no greedier than itself", []one{{"192.0.2.1", 0, 0, 0}, {"192.0.2.2", 0, 0, 0}, {"192.0.2.2", 0, 0, 0}, {"192.0.2.3", 0, 0, 0}}, "192.0.2.1", 9 * second, none},
+		{"its own source", []one{{"192.0.2.1", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"192.0.2.2", 0, second, 0}}, "192.0.2.2", 2 * second, 1},
+		{"its own source is not stuck", []one{{"192.0.2.1", 0, second, 0}, {"192.0.2.2", 0, 0, 0}, {"192.0.2.2", 0, 0, 0}}, "192.0.2.2", 9 * second, none},
+		{"a /64 is a source", []one{{"2001:db8::1", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"2001:db8::2", 0, second, 0}}, "2001:db8::3", 2 * second, 0},
+		{"a trusted host has places of its own", []one{{"192.0.2.1", 0, 0, 0}, {"192.0.2.2", 0, 0, 0}, {"192.0.2.3", 0, 0, 0}, {"192.0.2.4", 0, 0, 0}}, trusted, 2 * second, fresh},
+		{"a trusted host gives way to nobody", []one{{trusted, 9 * second, second, 0}, {trusted, 0, second, 0}, {trusted, 0, second, 0}, {"192.0.2.4", 0, 0, 0}}, "192.0.2.5", 9 * second, none},
+		{"too many of them", []one{{trusted, 0, 0, 0}, {trusted, 0, 0, 0}, {trusted, 0, 0, 0}, {trusted, 0, 0, 0}, {trusted, 0, 0, 0}}, trusted, 9 * second, none},
+		{"answered", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 6*second - 1, none},
+		{"answered, of one source", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.1", 0, second, 1}}, "192.0.2.1", 6*second - 1, none},
+		{"answered long ago", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 6 * second, 0},
+		{"one without first words goes before", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 0}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 9 * second, 2},
+		{"so does one of the source", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.1", 0, second, 0}}, "192.0.2.1", 2 * second, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHandshakes(&Config{MaxHandshakes: 4, MaxHandshakesPerSource: 2})
+			h := newHandshakes(&Config{MaxHandshakes: 4, MaxHandshakesPerSource: 2, HandshakeTimeout: 10 * time.Second})
 			enter := func(host string, now int64) (*handshake, *conn) {
 				a := netip.MustParseAddr(host)
 				return h.enter(&conn{flow: Flow{Remote: netip.AddrPortFrom(a, 1)}}, host == trusted, now)
@@ -55,6 +64,7 @@ func TestHandshakesGiveWay(t *testing.T) {
 				}
 				s.waited.Store(x.waited)
 				s.waiting.Store(x.since)
+				s.answered.Store(int64(x.stage))
 				there = append(there, s)
 			}
 			s, gone := enter(c.from, c.now)
@@ -124,7 +134,7 @@ func TestHandshakeCountsTheWaiting(t *testing.T) {
 	c := &conn{l: &Layer{epoch: time.Now()}}
 	s := &handshake{c: c}
 	for _, ns := range []time.Duration{20 * time.Millisecond, 0} {
-		n, err := s.wait(func(b []byte) (int, error) {
+		n, err := s.read(func(b []byte) (int, error) {
 			if s.waiting.Load() == 0 {
 				t.Error("nobody is waited for")
 			}
@@ -139,7 +149,111 @@ func TestHandshakeCountsTheWaiting(t *testing.T) {
 	if kept := s.kept(c.l.Mono()); kept < 20*time.Millisecond || s.waiting.Load() != 0 {
 		t.Errorf("waited for %v", kept)
 	}
-	if n, _ := (*handshake)(nil).wait(func(b []byte) (int, error) { return len(b), nil }, make([]byte, 2)); n != 2 {
+	if n, _ := (*handshake)(nil).read(func(b []byte) (int, error) { return len(b), nil }, make([]byte, 2)); n != 2 {
 		t.Errorf("without a place: %d", n)
+	}
+}
+
+// lateHello is a phone that takes its time between our answer to its ClientHello and its own.
+type lateHello struct {
+	net.Conn
+	d    time.Duration
+	said bool
+}
+
+func (c *lateHello) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == nil && !c.said {
+		c.said = true
+		<-time.After(c.d)
+	}
+	return n, err
+}
+
+// TestSlowPhonesComeBack: phones that need longer than stuckTime for their part do not push each other
+// out, where more of them come again and again than there are places.
+func TestSlowPhonesComeBack(t *testing.T) {
+	for name, cfg := range map[string]Config{"of a source": {MaxHandshakesPerSource: 4}, "of all": {MaxHandshakes: 4}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, a := openTLS(t, cfg, &handler{receive: judge}, "tls:127.0.0.1:0")
+			var in sync.WaitGroup
+			for range 12 {
+				in.Go(func() {
+					for end := time.Now().Add(patience); time.Now().Before(end); {
+						if c := comeBack(l, a); c != nil {
+							t.Cleanup(func() { _ = c.Close() })
+							return
+						}
+						<-time.After(100 * time.Millisecond)
+					}
+					t.Error("a phone is out")
+				})
+			}
+			in.Wait()
+		})
+	}
+}
+
+// comeBack is a try of a slow phone to connect and to prove itself, nil if it fails.
+func comeBack(l *Layer, a *authority) net.Conn {
+	nc, err := net.Dial("tcp", l.Sockets()[0].Addr.String())
+	if err != nil {
+		return nil
+	}
+	c := tls.Client(&lateHello{Conn: nc, d: stuckTime + 200*time.Millisecond}, &tls.Config{RootCAs: a.pool, ServerName: "example.org"})
+	_ = c.SetDeadline(time.Now().Add(patience))
+	text := request("prove", "")
+	if _, err = c.Write([]byte(text)); err == nil {
+		_, err = io.ReadFull(c, make([]byte, len(text)))
+	}
+	if err != nil {
+		_ = nc.Close()
+		return nil
+	}
+	return c
+}
+
+// answeredHello is a phone that stops when it has our answer to its ClientHello, until it may go on.
+type answeredHello struct {
+	net.Conn
+	has, goOn chan struct{}
+	said      bool
+}
+
+func (c *answeredHello) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == nil && !c.said {
+		c.said = true
+		close(c.has)
+		<-c.goOn
+	}
+	return n, err
+}
+
+// TestHandshakeKeepsItsConnection: whoever is at his part of a handshake does not lose his connection to a
+// new one, though he has been silent for longest; afterwards he is a stranger like others.
+func TestHandshakeKeepsItsConnection(t *testing.T) {
+	for limit, cfg := range map[string]Config{"in all": {MaxConns: 2}, "of a source": {MaxConnsPerSource: 2}} {
+		t.Run(limit, func(t *testing.T) {
+			l, a := openTLS(t, cfg, &handler{receive: judge}, "tls:127.0.0.1:0")
+			slow := &answeredHello{Conn: dialTCP(t, l, 0), has: make(chan struct{}), goOn: make(chan struct{})}
+			first := tls.Client(slow, &tls.Config{RootCAs: a.pool, ServerName: "example.org"})
+			done := make(chan error, 1)
+			go func() { done <- first.Handshake() }()
+			<-slow.has
+			second := dialTLS(t, l, 0, a)
+			say(t, second, "b")
+			third := dialTLS(t, l, 0, a)
+			expectEnd(t, second)
+			close(slow.goOn)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			say(t, first, "a")
+			say(t, third, "prove")
+			say(t, dialTLS(t, l, 0, a), "c")
+			expectEnd(t, first)
+		})
 	}
 }

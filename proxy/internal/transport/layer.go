@@ -30,7 +30,8 @@ type Layer struct {
 	bufs        buffers
 	stats       counters
 	waiters     atomic.Int64
-	needs       needs
+	needs       needs // what goes by connections
+	bindings    needs // what names them
 	// busyTime is how long a connection of our own stays that something is sent on: until
 	// Config.Needed tells of the transaction.
 	busyTime time.Duration

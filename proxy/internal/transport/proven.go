@@ -13,26 +13,33 @@ import (
 // Beyond Config.MaxProven the connection that was proven first is a stranger's again. It is the
 // first and not the last one, since a phone that comes back after its NAT has lost its connection
 // leaves a dead one behind. It costs something once a connection only.
+//
+// Where a registrar asks for no password a REGISTER proves nothing of the name in it, which is whoever's
+// its sender likes. So it counts for his source, which keeps half of its share that way.
 
 // holder is somebody who has proven who he is.
 type holder struct {
 	who   uint64    // the hash of his name, so that a long one takes no memory
 	conns list.List // over which he has, the one proven first in front
+	// nameless says that he is whoever speaks from a source.
+	nameless         bool
+	most, mostSource int // how many they may be, in all and of one source
 }
 
 // maxNamed bounds what the log tells of who has proven himself, in bytes.
 const maxNamed = 128
 
-// prove notes that c's peer has shown that he is who, a user's address or a certificate.
+// prove notes that c's peer has shown that he is who, a user's address or a certificate; empty: that he
+// has registered a name which may be anybody's.
 func (l *Layer) prove(c *conn, who []byte) {
-	lapsed := l.conns.prove(c, who)
+	lapsed, h := l.conns.prove(c, who)
 	if lapsed == nil {
 		return
 	}
 	lapsed.wake()
 	if l.provenLog.Pass(time.Now(), time.Minute, 1) {
 		l.log.Warn("somebody has proven who he is over as many connections as may count: his first ones are strangers' again",
-			"who", string(who[:min(len(who), maxNamed)]), "source", sourceOf(c.flow.Remote.Addr()).String(), "limit", l.conns.maxProven, "limit_source", l.conns.maxProvenSource)
+			"who", string(who[:min(len(who), maxNamed)]), "source", sourceOf(c.flow.Remote.Addr()).String(), "limit", h.most, "limit_source", h.mostSource, "setting", "tcp_user_connections")
 	}
 }
 
@@ -59,27 +66,42 @@ func (c *conn) wake() {
 	}
 }
 
-// prove ends c's being a stranger. lapsed is the connection of the same peer's that has become
+// prove ends c's being a stranger. lapsed is the connection of the same peer's, h, that has become
 // one for it, nil for none.
-func (t *connTable) prove(c *conn, who []byte) (lapsed *conn) {
+func (t *connTable) prove(c *conn, who []byte) (lapsed *conn, h *holder) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byID[c.flow.Conn] != c || !c.stranger.Load() {
-		return nil
+		return nil, nil
 	}
 	t.known(c)
-	lapsed = t.hold(c, maphash.Bytes(t.seed, who))
+	h = t.holder(c, who)
+	lapsed = t.hold(c, h)
+	t.suspect(c)
 	t.nameBare(c)
-	return lapsed
+	return lapsed, h
+}
+
+// holder is who has proven himself over c. The table is locked.
+func (t *connTable) holder(c *conn, who []byte) *holder {
+	nameless := len(who) == 0
+	most, mostSource := t.maxProven, t.maxProvenSource
+	if nameless {
+		var room [64]byte
+		who = c.crowd.source.AppendTo(append(room[:0], "source "...))
+		most, mostSource = max(1, t.maxAll/2), max(1, t.maxSource/2)
+	}
+	key := maphash.Bytes(t.seed, who)
+	h := t.holders[key]
+	if h == nil {
+		h = &holder{who: key, nameless: nameless, most: most, mostSource: mostSource}
+		t.holders[key] = h
+	}
+	return h
 }
 
 // hold counts c for who has proven himself over it. The table is locked.
-func (t *connTable) hold(c *conn, who uint64) (lapsed *conn) {
-	h := t.holders[who]
-	if h == nil {
-		h = &holder{who: who}
-		t.holders[who] = h
-	}
+func (t *connTable) hold(c *conn, h *holder) (lapsed *conn) {
 	c.holder, c.rank = h, h.conns.PushBack(c)
 	first, n := (*conn)(nil), 0 // of the same source
 	for e := h.conns.Front(); e != nil; e = e.Next() {
@@ -91,9 +113,9 @@ func (t *connTable) hold(c *conn, who uint64) (lapsed *conn) {
 		}
 	}
 	switch {
-	case n > t.maxProvenSource:
+	case n > h.mostSource:
 		lapsed = first
-	case h.conns.Len() > t.maxProven:
+	case h.conns.Len() > h.most:
 		lapsed = h.conns.Front().Value.(*conn)
 	default:
 		return nil
@@ -131,6 +153,7 @@ func (t *connTable) release(c *conn) {
 	if h == nil {
 		return
 	}
+	t.trust(c)
 	h.conns.Remove(c.rank)
 	c.holder, c.rank = nil, nil
 	if h.conns.Len() == 0 {

@@ -1,14 +1,19 @@
 package transport
 
-// search is the search of one caller for a connection that may go. Whether the operator trusts its peer, or
-// that is a gateway, others know, who have locks of their own and may be slow: so that is asked between two
-// looks at the table, while nobody waits for it.
+// search is the search of one caller for a connection that may go. Which connections bindings name, and
+// whether the operator trusts a peer, or that is a gateway, others know, who have locks of their own and
+// may be slow: so that is asked between two looks at the table, while nobody waits for it.
 type search struct {
 	l      *Layer
 	needed map[uint64]struct{}
 	now    int64
-	ask    *conn          // that is to be asked for before the next look
-	asked  map[*conn]bool // whether the peer of a connection is favoured
+	// bound are the connections that bindings named at boundAt, in Layer.Mono; nil until unsure says that
+	// they are wanted.
+	bound   map[uint64]struct{}
+	boundAt int64
+	unsure  bool
+	ask     *conn          // that is to be asked for before the next look
+	asked   map[*conn]bool // whether the peer of a connection is favoured
 }
 
 // search begins one.
@@ -24,8 +29,12 @@ func (s *search) mayGo(c *conn) bool {
 // may go.
 func (s *search) look(in func()) {
 	for {
-		s.ask = nil
+		s.ask, s.unsure = nil, false
 		in()
+		if s.unsure {
+			s.bound, s.boundAt = s.l.named()
+			continue
+		}
 		if s.ask == nil {
 			return
 		}
@@ -40,6 +49,12 @@ func (s *search) look(in func()) {
 func (s *search) verdict(c *conn) (take, ask bool) {
 	if !s.mayGo(c) {
 		return false, false
+	}
+	if c.doubt != nil {
+		dead, ask := s.dead(c)
+		if s.unsure = ask; !dead {
+			return false, ask
+		}
 	}
 	favoured, known := s.asked[c]
 	if !known && len(s.asked) < maxLook {

@@ -40,7 +40,7 @@ type wire struct {
 // bytes.
 func (w wire) Read(b []byte) (int, error) {
 	w.c.flush()
-	return w.c.shake.wait(w.TCPConn.Read, b)
+	return w.c.shake.read(w.TCPConn.Read, b)
 }
 
 // sealSlack is what TLS may queue beyond Config.MaxQueue: record overhead, alerts, key
@@ -49,7 +49,7 @@ const sealSlack = 64 << 10
 
 func (w wire) Write(b []byte) (int, error) {
 	if w.c.shaking {
-		return w.c.shake.wait(w.TCPConn.Write, b)
+		return w.c.shake.write(w.TCPConn.Write, b)
 	}
 	if err := w.c.queue(b, w.c.l.cfg.MaxQueue+sealSlack); err != nil {
 		return 0, err
@@ -145,8 +145,11 @@ func (c *conn) enterHandshake() error {
 	return nil
 }
 
-// leaveHandshake gives the place back.
+// leaveHandshake gives the place back. The connection is a stranger's like others from now on.
 func (c *conn) leaveHandshake() {
+	if until := c.shake.answered.Load(); until != 0 {
+		c.held.CompareAndSwap(until, 0)
+	}
 	c.l.handshaking.leave(c.shake)
 	c.shake = nil
 }

@@ -35,10 +35,11 @@ const (
 // ErrReplaced ends a stranger's connection: another took its place in a full table.
 var ErrReplaced = errors.New("gave its place to another connection")
 
-// needs are the connections that something goes by, gathered when somebody has to go.
+// needs are the connections that something goes by, or that bindings name, gathered when somebody has to go.
 type needs struct {
 	mu   sync.Mutex
 	at   time.Time
+	took time.Duration // to gather them
 	byID map[uint64]struct{}
 }
 
@@ -51,15 +52,7 @@ func (l *Layer) needed() map[uint64]struct{} {
 	n := &l.needs
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if now := time.Now(); now.Sub(n.at) >= needsLife {
-		set := make(map[uint64]struct{})
-		l.cfg.Needed(func(f Flow) {
-			if f.Conn != 0 {
-				set[f.Conn] = struct{}{}
-			}
-		})
-		n.at, n.byID = now, set
-	}
+	n.gather(l.cfg.Needed, needsLife)
 	return n.byID
 }
 
@@ -82,9 +75,11 @@ func (l *Layer) Stranger(f Flow) bool {
 	return c != nil && c.stranger.Load()
 }
 
-// Prove notes that the peer of a stranger's connection has shown that he is who: the address of a user.
-func (l *Layer) Prove(f Flow, who []byte) {
+// ProveAfar is Worker.Prove for a registrar behind us, which has taken the peer's REGISTER: its bindings are
+// none that Config.Bound tells.
+func (l *Layer) ProveAfar(f Flow, who []byte) {
 	if c := l.conns.byFlow(f); c != nil && c.stranger.Load() {
+		c.afar.Store(true)
 		l.prove(c, who)
 	}
 }
@@ -92,7 +87,8 @@ func (l *Layer) Prove(f Flow, who []byte) {
 // Stranger is Layer.Stranger for the flow that the message came on.
 func (w *Worker) Stranger(f Flow) bool { return w.stranger(f) != nil }
 
-// Prove is Layer.Prove for the flow that the message came on.
+// Prove notes that the peer of a stranger's connection, that the message came on, has shown that he is who: the
+// address of a user; empty for a name that he has registered without a password.
 func (w *Worker) Prove(f Flow, who []byte) {
 	if c := w.stranger(f); c != nil {
 		c.l.prove(c, who)

@@ -19,6 +19,8 @@ func judge(w *Worker, msg []byte, from Flow) {
 		w.Prove(from, []byte("bob"))
 	case bytes.Contains(msg, []byte("prove alice")):
 		w.Prove(from, []byte("alice"))
+	case bytes.Contains(msg, []byte("prove no name")):
+		w.Prove(from, nil)
 	case bytes.Contains(msg, []byte("prove")):
 		w.Prove(from, []byte(from.Remote.String()))
 	case bytes.Contains(msg, []byte("hold")):

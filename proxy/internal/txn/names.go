@@ -9,13 +9,20 @@ import (
 // names are the Call-ID, the tags and the CSeq number of a request. Every response to it repeats
 // them (RFC 3261 §8.2.6.2), but for a To tag where the request had none.
 type names struct {
-	known                  bool
 	cseq                   uint32
-	callID, fromTag, toTag uint32 // how long each is in the text, in bytes
-	room                   [136]byte
-	text                   []byte  // in room, if that is enough
-	long                   *Buffer // else in this, which counts as the transactions' memory
+	callID, fromTag, toTag uint16 // how long each is in the text, in bytes: a message has 64 KB at most
+	known                  bool
+	room                   [100]byte // the text, if that is enough; a call has two of these
+	long                   *Buffer   // else it is here, which counts as the transactions' memory
 	from                   *Buffers
+}
+
+// text is the Call-ID, the tag in From and the tag in To, one after another.
+func (n *names) text() []byte {
+	if n.long != nil {
+		return n.long.B
+	}
+	return n.room[:n.callID+n.fromTag+n.toTag]
 }
 
 // Identify keeps the names of the request whose cell this is: responses to the client transactions of
@@ -37,12 +44,12 @@ func (t *Table) Identify(c *Cell, m *sip.Message) {
 		c.names = &names{} // once for each record of the owner's
 	}
 	n := c.names
+	n.forget() // a request that is tried by another way has its names again
 	n.known, n.cseq = true, cs.Number
-	n.callID, n.fromTag, n.toTag = uint32(len(m.CallID())), uint32(len(from.Tag)), uint32(len(toTag))
-	n.text = append(append(append(n.room[:0], m.CallID()...), from.Tag...), toTag...)
-	if len(n.text) > len(n.room) {
-		n.long, n.from = t.Buffers.Copy(n.text), &t.Buffers
-		n.text = n.long.B
+	n.callID, n.fromTag, n.toTag = uint16(len(m.CallID())), uint16(len(from.Tag)), uint16(len(toTag))
+	text := append(append(append(n.room[:0], m.CallID()...), from.Tag...), toTag...)
+	if len(text) > len(n.room) {
+		n.long, n.from = t.Buffers.Copy(text), &t.Buffers
 	}
 }
 
@@ -54,7 +61,7 @@ func (n *names) forget() {
 	n.known = false
 	if n.long != nil {
 		n.from.Give(n.long)
-		n.long, n.text = nil, nil
+		n.long = nil
 	}
 }
 
@@ -65,7 +72,7 @@ func (c *Cell) ToTag() []byte {
 	if n == nil || !n.known || n.toTag == 0 {
 		return nil
 	}
-	return n.text[n.callID+n.fromTag:]
+	return n.text()[n.callID+n.fromTag:]
 }
 
 // asked reports whether a response has the names of the cell's request. Its To tag may be any: there
@@ -76,9 +83,10 @@ func (c *Cell) asked(m *sip.Message) bool {
 		return true
 	}
 	cs, err := m.CSeq()
-	if err != nil || cs.Number != n.cseq || !bytes.Equal(m.CallID(), n.text[:n.callID]) {
+	text := n.text()
+	if err != nil || cs.Number != n.cseq || !bytes.Equal(m.CallID(), text[:n.callID]) {
 		return false
 	}
 	from, err := m.From()
-	return err == nil && bytes.Equal(from.Tag, n.text[n.callID:n.callID+n.fromTag])
+	return err == nil && bytes.Equal(from.Tag, text[n.callID:n.callID+n.fromTag])
 }

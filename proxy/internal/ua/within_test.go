@@ -190,3 +190,27 @@ func TestWithinWithoutATag(t *testing.T) {
 		<-done
 	})
 }
+
+// TestTriesHoldNothing: a request that goes by its target because its flow is gone holds no memory when it
+// is over, however long its Call-ID.
+func TestTriesHoldNothing(t *testing.T) {
+	for name, id := range map[string]string{"short": "c1", "long": strings.Repeat("c", 200), "very long": strings.Repeat("c", 5000)} {
+		t.Run(name, func(t *testing.T) {
+			run(t, Config{}, func(s *stand) {
+				gone := phoneFlow
+				gone.Remote = netip.MustParseAddrPort("203.0.113.66:1")
+				s.net.dead = map[transport.Flow]bool{gone: true}
+				before := s.table.Held()
+				for range 10 {
+					done := s.sending(s.t.Context(), bye(func(w *Within) { w.Flow, w.CallID = gone, id }))
+					s.respond(s.lastSent(), 200)
+					<-done
+				}
+				time.Sleep(time.Minute)
+				if n := s.table.Held() - before; n != 0 {
+					t.Errorf("%d bytes are held after ten BYEs that were answered", n)
+				}
+			})
+		})
+	}
+}

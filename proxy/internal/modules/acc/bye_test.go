@@ -73,6 +73,34 @@ func (b *bench) passes(method, toTag string, lines ...string) {
 	b.router.Receive("udp:192.0.2.8:5060", strings.Replace(answer, line, bare+";tag="+toTag, 1))
 }
 
+// TestCrossingBYEsOutside: of two BYEs of a call without our Route that cross, and of one that is sent again,
+// one makes a row.
+func TestCrossingBYEsOutside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{}
+		b = newBench(t, func(c *module.Ctx) {
+			c.Main.Flow = b.router.Flow("udp:192.0.2.8:5060")
+			if err := c.Relay(); err != nil {
+				t.Error(err)
+			}
+		})
+		stop := b.run()
+		b.passes("INVITE", "bt")
+		b.passes("BYE", "bt", "To: <sip:bob@example.org>;tag=bt")
+		b.passes("BYE", "at", "From: <sip:bob@example.org>;tag=bt", "To: <sip:alice@example.org>;tag=at")
+		b.passes("BYE", "bt", "To: <sip:bob@example.org>;tag=bt")
+		time.Sleep(soon)
+		stop()
+		got := ""
+		for _, r := range b.seen().acc {
+			got += r.Method + " "
+		}
+		if got != "INVITE BYE " {
+			t.Errorf("the rows are %s, want INVITE BYE", got)
+		}
+	})
+}
+
 // TestBYEOutside: a BYE that has come without our Route makes a row where its call has none either, with the tags of
 // the BYE. Whatever is answered to one that is of no such call, by its Call-ID and tags: it makes none.
 func TestBYEOutside(t *testing.T) {

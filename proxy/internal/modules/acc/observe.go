@@ -91,7 +91,7 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 	}
 }
 
-// closes reports whether a BYE that was taken makes the row of its call's end. One that has come without
+// closes reports whether a BYE that was taken makes the row of its call's end, the first of several alone. One that has come without
 // our Route, and has not the tags of a dialog of the table, does so where its call has none either: whoever
 // knows the tags of another call could send it to somebody who answers as he is asked to.
 func (m *Module) closes(c *relay.Call, bye *sip.Message) bool {
@@ -100,15 +100,15 @@ func (m *Module) closes(c *relay.Call, bye *sip.Message) bool {
 		return false
 	}
 	to, err := bye.To()
-	switch {
-	case err != nil:
-		return false
-	case !c.InDialog() && !m.unrouted.has(m.unrouted.dialog(bye.CallID(), from.Tag, to.Tag), m.cfg.Now()):
-		return false
-	case c.InDialog() && (len(to.Tag) == 0 || !c.BetweenEnds()):
+	if err != nil || c.InDialog() && (len(to.Tag) == 0 || !c.BetweenEnds()) {
 		return false
 	}
-	return m.cfg.Closes == nil || m.cfg.Closes(bye.CallID(), from.Tag, to.Tag)
+	over := func() bool { return m.cfg.Closes == nil || m.cfg.Closes(bye.CallID(), from.Tag, to.Tag) }
+	if c.InDialog() {
+		return over()
+	}
+	call := m.unrouted.dialog(bye.CallID(), from.Tag, to.Tag)
+	return m.unrouted.has(call, m.cfg.Now()) && over() && m.unrouted.take(call, m.cfg.Now())
 }
 
 // read reads a reply as the router has sent it. One that cannot be read, because a reply route has

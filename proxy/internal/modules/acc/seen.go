@@ -51,7 +51,8 @@ type seen struct {
 
 	mu    sync.Mutex
 	until map[uint64]time.Time
-	order []uint64 // by time, oldest first, from head on
+	taken map[uint64]bool // of until
+	order []uint64        // by time, oldest first, from head on
 	head  int
 }
 
@@ -87,6 +88,21 @@ func (s *seen) has(key uint64, now time.Time) bool {
 	return known
 }
 
+// take reports whether the call is remembered and was not taken before.
+func (s *seen) take(key uint64, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now)
+	if _, known := s.until[key]; !known || s.taken[key] {
+		return false
+	}
+	if s.taken == nil {
+		s.taken = map[uint64]bool{}
+	}
+	s.taken[key] = true
+	return true
+}
+
 func (s *seen) expire(now time.Time) {
 	for s.head < len(s.order) && !s.until[s.order[s.head]].After(now) {
 		s.drop()
@@ -97,6 +113,7 @@ func (s *seen) expire(now time.Time) {
 // drop forgets the oldest.
 func (s *seen) drop() {
 	delete(s.until, s.order[s.head])
+	delete(s.taken, s.order[s.head])
 	s.head++
 	if s.head*2 > len(s.order) {
 		s.order = s.order[:copy(s.order, s.order[s.head:])]

@@ -190,7 +190,7 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 		return // a second pass of the same response, if anything
 	}
 	if d.branch == 0 {
-		d.names = [...]uint64{relay.NamesUnknown, relay.NamesUnknown}
+		d.names = relay.UnknownNames()
 		d.branch, d.pass, d.callee.home, d.callee.sent = b.ID(), c.Key(), m.homeOf(flow), b.SentTo()
 		if callee := b.Callee(); len(callee) > 0 { // another one's, where the call was forwarded
 			d.callee.aor = put(d.callee.aor, callee)
@@ -202,7 +202,7 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 		d.callee.beyond(msg, m.ourRoute)
 		d.callee.meet(msg, true)
 		d.callee.flow = flow
-		if n := c.RouteNames(msg, d.again); n[0] != relay.NamesUnknown {
+		if n, ok := c.RouteNames(msg, d.again); ok {
 			d.names = n
 		}
 	}

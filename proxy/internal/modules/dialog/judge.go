@@ -108,10 +108,7 @@ func (d *dialog) acksNothing(msg *sip.Message, byCaller bool) bool {
 // bears reports whether a request bears the dialog's own Route, as to renamed headers: the Route of
 // another call with its Call-ID and From tag would show the other end another caller. Where an
 // INVITE has passed here more than once, each pass has its own.
-func (d *dialog) bears(r *relay.Request) bool {
-	got := r.RouteNames()
-	return got == d.names[0] || got == d.names[1] || d.names[1] == relay.NamesUnknown
-}
+func (d *dialog) bears(r *relay.Request) bool { return d.names.Borne(r) }
 
 // sentBack reports whether another router behind us sends a request on to the other end that it has got
 // from here. Where the INVITE has passed more than once, each pass of a request within is judged alike.

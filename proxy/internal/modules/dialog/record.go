@@ -116,8 +116,8 @@ type dialog struct {
 	own             bool          // it is the call of who has answered a later pass, not of who has begun the first one
 	lost            time.Time     // until when an answer to its INVITE may be up that has no record and goes by the seal
 	unlisted        bool          // the script does not want it tracked: it is held to its way, and that is all
-	names           [2]uint64     // relay's RouteNames: what its Route keeps of renamed headers
-	load            *relay.Load   // the gateway's, of which it is a call; nil for none
+	names           relay.RouteNames
+	load            *relay.Load // the gateway's, of which it is a call; nil for none
 }
 
 // put copies src into dst's memory, in steps so large that the records that are used

@@ -14,26 +14,49 @@ import (
 type spiral struct {
 	*call
 	first, second string
+	contact       string       // bob's
+	answer        *sip.Message // as alice has it
 }
 
 const spiralHome = "udp:192.0.2.30:5060"
 
 func (o *office) spirals() *spiral {
 	o.t.Helper()
-	o.targets = []string{spiralHome}
-	x := &spiral{call: o.invites("spiral")}
-	x.first = ourEntry(o.t, x.call)
-	o.targets = []string{bob}
-	back := strings.Replace(string(x.invite.Buf), "Via:", "Via: SIP/2.0/UDP 192.0.2.30:5060;branch=z9hG4bK-home\r\nVia:", 1)
-	x.invite = o.the("INVITE ", o.router.Receive(spiralHome, strings.ReplaceAll(back, "\r\n", "\n")))
-	x.second = ourEntry(o.t, x.call)
-	ok := o.the("SIP/2.0 200", o.router.Receive(bob, string(x.invite.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true,
-		Extra: []byte("Contact: <" + bobContact + ">\r\n")}))))
-	up := strings.SplitN(string(ok.Buf), "Via: SIP/2.0/UDP 192.0.2.30", 2)
-	_, rest, _ := strings.Cut(up[1], "\r\n")
-	o.the("SIP/2.0 200", o.router.Receive(spiralHome, up[0]+rest))
+	x := o.spiralsOver(alice, spiralHome, bob)
 	x.routes = "Route: " + x.first + ", " + x.second + "\n"
 	x.back = "Route: " + x.second + "\nRoute: " + x.first + "\n"
+	return x
+}
+
+// spiralsOver is spirals for ends and a router elsewhere.
+func (o *office) spiralsOver(caller, home, callee string) *spiral {
+	o.t.Helper()
+	proto, host, _ := strings.Cut(callee, ":")
+	x := &spiral{call: &call{office: o, id: "spiral"}, contact: "sip:bob@" + host + ";transport=" + proto}
+	if callee == bob {
+		x.contact = bobContact
+	}
+	o.targets = []string{home}
+	x.invite = o.the("INVITE ", o.router.Receive(caller, x.fresh(x.id)))
+	x.first = ourEntry(o.t, x.call)
+	o.targets = []string{callee}
+	via := "Via: SIP/2.0/UDP " + strings.TrimPrefix(home, "udp:") + ";branch=z9hG4bK-home\r\n"
+	back := strings.Replace(string(x.invite.Buf), "Via:", via+"Via:", 1)
+	x.invite = o.the("INVITE ", o.router.Receive(home, strings.ReplaceAll(back, "\r\n", "\n")))
+	x.second = ourEntry(o.t, x.call)
+	ok := o.the("SIP/2.0 200", o.router.Receive(callee, string(x.invite.AppendReply(nil, &sip.Reply{Status: 200, ToTag: []byte("bt"), RecordRoute: true,
+		Extra: []byte("Contact: <" + x.contact + ">\r\n")}))))
+	above, below, found := strings.Cut(string(ok.Buf), via[:len(via)-len(";branch=z9hG4bK-home\r\n")])
+	_, below, _ = strings.Cut(below, "\r\n")
+	if !found {
+		o.t.Fatalf("the router's Via is not in %s", ok.Buf)
+	}
+	x.answer = o.the("SIP/2.0 200", o.router.Receive(home, above+below))
+	values := x.answer.Values(sip.HdrRecordRoute)
+	for v := values.Next(); v != nil; v = values.Next() {
+		x.routes = "Route: " + string(v) + "\n" + x.routes
+		x.back += "Route: " + string(v) + "\n"
+	}
 	return x
 }
 

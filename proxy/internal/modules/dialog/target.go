@@ -146,11 +146,8 @@ func (p *party) isAddress(u *sip.URI) bool {
 
 // namesAddr reports whether the host of a URI is an address, in numbers.
 func namesAddr(host []byte, a netip.Addr) bool {
-	if n := len(host); n > 2 && host[0] == '[' {
-		host = host[1 : n-1]
-	}
 	var room [64]byte
-	return bytes.EqualFold(a.AppendTo(room[:0]), host)
+	return sip.SameHost(a.AppendTo(room[:0]), host)
 }
 
 // isAlias reports whether an alias, address~port~protocol, is where the party was seen.
@@ -188,7 +185,7 @@ func sameTarget(a, b *sip.URI) bool {
 	if a.Scheme == sip.SchemeOther {
 		return bytes.Equal(a.Raw, b.Raw)
 	}
-	return sip.SameUnescaped(a.User, b.User) && bytes.EqualFold(a.Host, b.Host) && portOf(a) == portOf(b) &&
+	return sip.SameUnescaped(a.User, b.User) && sip.SameHost(a.Host, b.Host) && portOf(a) == portOf(b) &&
 		bytes.EqualFold(transportOf(a), transportOf(b)) && sameParam(a, b, "maddr") && sameParam(a, b, "gr")
 }
 

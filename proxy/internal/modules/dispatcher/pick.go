@@ -291,7 +291,7 @@ func (d *destination) direct(c *module.Ctx, to mode) bool {
 		return false
 	}
 	if to == toDomain {
-		c.Main = relay.Target{}
+		c.Main = relay.Target{Hosted: true}
 		return c.SetURI(t.URI) == nil
 	}
 	c.Main = t
@@ -319,7 +319,7 @@ func (d *destination) target(c *module.Ctx, to mode) (relay.Target, bool) {
 	if len(b) > len(room) {
 		return relay.Target{}, false
 	}
-	return relay.Target{URI: c.Keep(b), Q: c.Main.Q}, true
+	return relay.Target{URI: c.Keep(b), Hosted: true, Q: c.Main.Q}, true
 }
 
 // unload is ds_load_unset.

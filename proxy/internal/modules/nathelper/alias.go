@@ -200,7 +200,7 @@ func handleAlias(c *module.Ctx) int {
 		return module.False
 	}
 	var room [1024]byte
-	if c.SetURI(c.Keep(appendWithout(room[:0], c.Main.URI))) != nil {
+	if c.SetURI(c.Keep(u.AppendWithout(room[:0], aliasName))) != nil {
 		return module.False
 	}
 	if proto == transport.TLS && !c.Engine.Layer().Connected(proto, to) {
@@ -212,24 +212,6 @@ func handleAlias(c *module.Ctx) int {
 	}
 	c.Main.Next, c.Main.NextOf, c.Main.Flow = c.Keep(next), relay.NextFound, transport.Flow{}
 	return module.True
-}
-
-// appendWithout appends a sip URI without its parameters called alias.
-func appendWithout(dst, uri []byte) []byte {
-	_, end := authority(uri)
-	dst = append(dst, uri[:end]...)
-	rest := uri[end:]
-	for len(rest) > 0 && rest[0] == ';' {
-		n := bytes.IndexAny(rest[1:], ";?") + 1
-		if n == 0 {
-			n = len(rest)
-		}
-		if name, _, _ := sip.NextParam(rest[1:n]); !sip.EqualFold(name, aliasName) {
-			dst = append(dst, rest[:n]...)
-		}
-		rest = rest[n:]
-	}
-	return append(dst, rest...)
 }
 
 // parseAlias reads address~port~protocol; an IPv6 address may stand in brackets.

@@ -40,7 +40,7 @@ func (m *Module) read(r *relay.Request, s *scratch) *refusal {
 	s.extra = s.extra[:0]
 	s.reg = usrloc.Registration{
 		AoR: s.reg.AoR, CallID: msg.CallID(), UserAgent: msg.HeaderValue(sip.HdrUserAgent), MaxContacts: m.maxContacts,
-		Contacts: s.reg.Contacts[:0],
+		Contacts: s.reg.Contacts[:0], Proxied: !oneHop(msg) || msg.Header(sip.HdrPath) != nil,
 	}
 	if why := s.readAoR(r); why != nil {
 		return why

@@ -47,20 +47,29 @@ const mostSilence, mostRing = 300, 900
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
-	return append(idleParams(), []module.Param{
-		{Name: "fr_timer", Kind: module.Int, Set: eitherUnit(&m.settings.FrTimer, mostSilence),
+	return append(idleParams(), atStart(
+		module.Param{Name: "fr_timer", Kind: module.Int, Set: eitherUnit(&m.settings.FrTimer, mostSilence),
 			Doc: "how long a request waits for a first reply: seconds, 1 to 300, or milliseconds, 1000 to 300000; 32 s if not set"},
-		{Name: "fr_inv_timer", Kind: module.Int, Set: eitherUnit(&m.settings.FrInvTimer, mostRing),
+		module.Param{Name: "fr_inv_timer", Kind: module.Int, Set: eitherUnit(&m.settings.FrInvTimer, mostRing),
 			Doc: "how long an INVITE may ring: seconds, 1 to 900, or milliseconds, 1000 to 900000; 180 s if not set"},
-		{Name: "retr_timer1", Kind: module.Int, Set: milliseconds(&m.settings.T1, 10, 5000),
+		module.Param{Name: "retr_timer1", Kind: module.Int, Set: milliseconds(&m.settings.T1, 10, 5000),
 			Doc: "milliseconds to the first retransmission, T1; 500 if not set"},
-		{Name: "retr_timer2", Kind: module.Int, Set: milliseconds(&m.settings.T2, 100, 60000),
+		module.Param{Name: "retr_timer2", Kind: module.Int, Set: milliseconds(&m.settings.T2, 100, 60000),
 			Doc: "milliseconds between retransmissions at most, T2; 4000 if not set"},
 		module.AVPParam("fr_timer_avp", &m.settings.FrTimerAVP, "an AVP with the seconds that this request waits for a first reply"),
 		module.AVPParam("fr_inv_timer_avp", &m.settings.FrInvTimerAVP, "an AVP with the seconds that this INVITE may ring"),
-		{Name: "failure_reply_mode", Kind: module.Int, Set: m.setReplyMode,
+		module.Param{Name: "failure_reply_mode", Kind: module.Int, Set: m.setReplyMode,
 			Doc: "1 to 3: a failure route that sends the request on makes the replies before be forgotten; 0 if not set: they count"},
-	}...)
+	)...)
+}
+
+// atStart marks parameters of the table of transactions and of the relay, which the router makes
+// at its start.
+func atStart(list ...module.Param) []module.Param {
+	for i := range list {
+		list[i].AtStart = true
+	}
+	return list
 }
 
 // idleParams are timers and switches of SER and Kamailio that have nothing to set here.

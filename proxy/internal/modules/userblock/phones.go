@@ -1,6 +1,7 @@
 package userblock
 
 import (
+	"bytes"
 	"net/netip"
 
 	"seraph/proxy/internal/module"
@@ -12,34 +13,67 @@ import (
 // heedPhones is ub_heed_phones. Who was called knows the place of the phone, as every caller
 // learns it, and could call there past its owner's rules.
 func heedPhones(c *module.Ctx) int {
-	c.HeedPhones = true
+	c.HeedPhones()
 	return module.True
 }
 
-// Refuses reports whether somebody whose phone is at a place refuses a request that goes
-// there without having been looked up: who is blocked, and, with "do not disturb", a call
-// that is not at that phone already (RFC 3891: it has been transferred).
-func (m *Module) Refuses(r *relay.Request, place netip.AddrPort) bool {
+// Refuses reports whether a request that goes to a place without having been looked up is
+// refused there: by whoever the Request-URI names, if a phone of theirs is there, or by
+// everybody whose phone is. At a place of several, of a proxy or of somebody else's host,
+// nobody else is refused by what one of them wants.
+func (m *Module) Refuses(r *relay.Request, uri []byte, place netip.AddrPort) bool {
 	owners := *m.owners.Load()
 	if len(owners) == 0 || m.cfg.At == nil || r.Local != nil && !r.Local.Accounted {
 		return false
 	}
-	u, err := r.Msg.FromURI()
+	from, err := r.Msg.FromURI()
 	if err != nil {
 		return false
 	}
-	var room [aor.MaxCaller]byte
-	caller := aor.AppendCaller(room[:0], u.Raw)
-	call := r.Msg.Method == sip.INVITE && r.Msg.Named("Replaces") == nil
-	refused := m.cfg.At(place, func(owner string) bool {
-		o := owners[owner]
-		if o == nil || string(caller) == owner {
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	v := visit{caller: aor.AppendCaller(s.uri[:0], from.Raw), call: r.Msg.Method == sip.INVITE && r.Msg.Named("Replaces") == nil}
+	v.self, _ = aor.AppendCanonical(s.room[:0], from.User, from.Host)
+	var to sip.URI
+	if sip.ParseURI(uri, &to) == nil && to.HasUser {
+		named, _ := aor.AppendCanonical(s.alias[:0], to.User, anyHost)
+		v.named, _, _ = bytes.Cut(named, at)
+	}
+	some, open := false, false
+	refused := m.cfg.At(place, func(owner string, sends bool) bool {
+		named := v.names(owner)
+		if !named && !sends {
 			return false
 		}
-		return o.blocksCaller(caller) || call && o.dnd
-	})
+		one := v.refusedBy(owner, owners[owner])
+		some, open = some || one, open || !one
+		return one && named
+	}) || some && !open
 	if refused {
 		m.blocked.Add(1)
 	}
 	return refused
 }
+
+// visit is a request that goes to a place.
+type visit struct {
+	// caller is who sends it, in the form of aor.AppendCaller, self the same as a canonical
+	// address, empty for whom no account is named like.
+	caller, self []byte
+	named        []byte // the user of the Request-URI, canonical, empty for none
+	call         bool   // it is a call that is at no phone yet (RFC 3891: it was not transferred)
+}
+
+// names reports whether the Request-URI names an owner.
+func (v *visit) names(owner string) bool {
+	n := len(v.named)
+	return n > 0 && len(owner) > n && owner[n] == '@' && owner[:n] == string(v.named)
+}
+
+// refusedBy reports whether an owner refuses it: who is blocked, and, with "do not disturb", a
+// call. Nobody refuses himself.
+func (v *visit) refusedBy(owner string, o *rules) bool {
+	return o != nil && string(v.self) != owner && (o.blocksCaller(v.caller) || v.call && o.dnd)
+}
+
+var anyHost = []byte("host")

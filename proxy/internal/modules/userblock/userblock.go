@@ -28,8 +28,9 @@ type Config struct {
 	// Registered reports whether an address has a contact; nil for yes.
 	Registered func(address []byte) bool
 	// At calls yield for the canonical addresses whose phones are at a place, until it
-	// returns true, and reports whether it did; nil for none.
-	At func(place netip.AddrPort, yield func(address string) bool) bool
+	// returns true, and reports whether it did; sends says that the phone sends from there,
+	// and does not only say that it listens there. nil for none.
+	At func(place netip.AddrPort, yield func(address string, sends bool) bool) bool
 	// Users tells which of the addresses are those of subscribers; nil for none.
 	Users func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
 	// Member reports whether a canonical address has a permission (table grp); nil for no.

@@ -45,6 +45,9 @@ type Binding struct {
 	ends [numTexts]uint16
 	id   rowID
 
+	// Proxied is Registration.Proxied, false for a binding that was read from the database.
+	Proxied bool
+
 	// Flow is the way on which the phone is reached whatever the URIs say: the
 	// one its REGISTER came on. The zero Flow: none, resolve Next or Contact.
 	Flow   transport.Flow

@@ -26,6 +26,13 @@ func (t *Table) Reached(part int, all bool, yield func(aor string, id [16]byte, 
 	}
 }
 
+// Flows yields the flows by which the phones of all bindings are reached, of every part as Reached does.
+func (t *Table) Flows(yield func(transport.Flow)) {
+	for part := range t.Parts() {
+		t.Reached(part, true, func(_ string, _ [16]byte, _ int64, _ []byte, flow transport.Flow) { yield(flow) })
+	}
+}
+
 // Drop removes a binding of a canonical address as if it had expired: from the table,
 // from the database, and for those who listen. False if it is not there, or has been
 // changed since modified, or a change of it waits for the database.

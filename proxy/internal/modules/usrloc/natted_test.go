@@ -69,6 +69,11 @@ func TestReached(t *testing.T) {
 		if got := contactsOf(allReached(m.Table(), true)); !slices.Equal(got, []string{"sip:alice@10.0.0.1", "sip:bob@192.0.2.7"}) {
 			t.Errorf("with a flow are %v", got)
 		}
+		var remotes []string
+		m.Table().Flows(func(f transport.Flow) { remotes = append(remotes, f.Remote.String()) })
+		if slices.Sort(remotes); !slices.Equal(remotes, []string{"192.0.2.7:5060", "192.0.2.9:40001"}) {
+			t.Errorf("the flows are %v", remotes)
+		}
 		time.Sleep(2 * time.Hour)
 		if got := contactsOf(allReached(m.Table(), true)); len(got) != 0 {
 			t.Errorf("expired ones are reached: %v", got)

@@ -11,7 +11,8 @@ import (
 // A phone is at two places: where its REGISTER came from, and the port that its Contact
 // names on that host, where a phone on TCP listens. Of any other place that a Contact names
 // nobody knows whether the phone is there, so it is none: nobody takes hold of an address by
-// registering it.
+// registering it. Nor has a phone a place whose REGISTER came by a proxy, with Path or without:
+// that proxy's place is everybody's whom it serves.
 
 // places are the addresses at which a shard's phones are, with whose they are.
 type places map[netip.AddrPort][]*entry
@@ -46,7 +47,7 @@ func (p *places) move(e *entry, old, v *version) {
 // places are the source of the phone and where it listens on that host, the zero AddrPort
 // for one that is not known or the same.
 func (v *version) places() (list [2]netip.AddrPort) {
-	if v == nil || v.gone || v.Flow.IsZero() || v.ByHand() {
+	if v == nil || v.gone || v.Flow.IsZero() || v.ByHand() || v.Proxied || len(v.Path()) > 0 {
 		return list
 	}
 	list[0] = v.Flow.Remote
@@ -65,19 +66,20 @@ func (v *version) places() (list [2]netip.AddrPort) {
 }
 
 // At calls yield for the addresses of record of the phones at a place, until it returns
-// true: of those that send from there, or, if there are none, of those that listen there.
-// It reports whether yield did. Nothing is locked meanwhile.
-func (t *Table) At(place netip.AddrPort, yield func(aor string) bool) bool {
+// true: of those that send from there, or, if there are none, of those that listen there by
+// their own word alone (sends is false). It reports whether yield did. Nothing is locked meanwhile.
+func (t *Table) At(place netip.AddrPort, yield func(aor string, sends bool) bool) bool {
 	now := t.now()
 	var room [2][8]string
 	sending, listening := room[0][:0], room[1][:0]
 	for i := range t.shards {
 		sending, listening = t.shards[i].at(place, now, sending, listening)
 	}
-	if len(sending) == 0 {
-		sending = listening
+	list, sends := sending, len(sending) > 0
+	if !sends {
+		list = listening
 	}
-	return slices.ContainsFunc(sending, yield)
+	return slices.ContainsFunc(list, func(aor string) bool { return yield(aor, sends) })
 }
 
 // at appends whose phones send from a place and whose listen there.

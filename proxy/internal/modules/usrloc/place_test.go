@@ -38,13 +38,27 @@ func TestAt(t *testing.T) {
 	register("dora@example.org", "sip:dora@203.0.113.9", "192.0.2.4:5060")
 	register("emil@example.org", "sip:emil@192.0.2.5 60", "192.0.2.5:5060")
 	register("frank@example.org", "sip:frank@192.0.2.6", "")
+	edge := registration("hans@example.org", "sip:hans@10.0.0.8")
+	edge.Contacts[0].Flow = transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort("192.0.2.8:5060")}
+	for _, path := range []string{"", "<sip:192.0.2.8;lr>"} {
+		if edge.Path, edge.Proxied = []byte(path), path == ""; path != "" {
+			edge.CSeq++
+			edge.AoR = []byte("ida@example.org")
+		}
+		if _, err := table.Save(edge, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := m.Control().Add(context.Background(), "gina@example.org", ctlproto.Contact{
 		Address: "sip:gina@192.0.2.7", Received: "sip:192.0.2.7:5060", Socket: "udp:127.0.0.1:5060", Permanent: true,
 	}); err != nil {
 		t.Fatal(err)
 	}
 	at := func(place string) (list []string) {
-		table.At(netip.MustParseAddrPort(place), func(aor string) bool {
+		table.At(netip.MustParseAddrPort(place), func(aor string, sends bool) bool {
+			if !sends {
+				aor += " listens"
+			}
 			list = append(list, aor)
 			return false
 		})
@@ -62,7 +76,8 @@ func TestAt(t *testing.T) {
 	check("198.51.100.1:4242", "bob@example.org")
 	check("10.0.0.5:5060")
 	check("192.0.2.3:38000", "carol@example.org")
-	check("192.0.2.3:5060", "carol@example.org")
+	check("192.0.2.3:5060", "carol@example.org listens")
+	check("192.0.2.8:5060")
 	check("203.0.113.9:5060")
 	check("192.0.2.6:5060")
 	check("192.0.2.7:5060")
@@ -72,14 +87,14 @@ func TestAt(t *testing.T) {
 	check("192.0.2.1:5071", "alice@example.org")
 	check("192.0.2.1:5070", "office@example.org")
 	register("office@example.org", "sip:office@192.0.2.1:5070 0", "192.0.2.1:5070")
-	check("192.0.2.1:5070", "alice@example.org", "eve@example.org") // they listen there
+	check("192.0.2.1:5070", "alice@example.org listens", "eve@example.org listens")
 	now = now.Add(2 * time.Minute)
 	check("192.0.2.5:5060")
-	if !table.At(netip.MustParseAddrPort("192.0.2.1:5071"), func(aor string) bool { return aor == "alice@example.org" }) {
+	if !table.At(netip.MustParseAddrPort("192.0.2.1:5071"), func(aor string, _ bool) bool { return aor == "alice@example.org" }) {
 		t.Error("At does not tell what was found")
 	}
 	table.sweep() // emil is gone
-	for _, aor := range []string{"alice", "bob", "carol", "dora", "eve"} {
+	for _, aor := range []string{"alice", "bob", "carol", "dora", "eve", "hans", "ida"} {
 		if _, err := m.Control().Remove(context.Background(), aor+"@example.org"); err != nil {
 			t.Fatal(err)
 		}

@@ -48,8 +48,10 @@ type Registration struct {
 	CSeq      uint32
 	UserAgent []byte
 	Path      []byte // at most MaxPath
-	Socket    string // transport.Socket.Name of where it came in
-	Flags     uint32
+	// Proxied says that the REGISTER came by a proxy, whether its Path is kept or not.
+	Proxied bool
+	Socket  string // transport.Socket.Name of where it came in
+	Flags   uint32
 	// RemoveAll removes every binding ("Contact: *"); Contacts is ignored.
 	RemoveAll bool
 	// Only removes every binding that Contacts does not name.

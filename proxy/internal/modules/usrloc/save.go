@@ -339,7 +339,7 @@ func (v *version) fill(c *Contact, reg *Registration, serverID int32, now int64)
 	})
 	v.Flow, v.Q, v.CSeq, v.Methods = c.Flow, c.Q, reg.CSeq, c.Methods
 	v.Flags, v.CFlags, v.RegID, v.ServerID = reg.Flags, c.CFlags, c.RegID, serverID
-	v.modified = now
+	v.Proxied, v.modified = reg.Proxied, now
 	if c.Expires != Forever {
 		v.expires = now + int64(c.Expires)*1000
 	}

@@ -31,8 +31,10 @@ func (m *Module) Keepalive() time.Duration { return m.keepalive }
 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
+	keepalive := module.SecondsParam("keepalive_timeout", &m.keepalive, 5, 3600, "seconds of silence after which a peer is asked whether it is there, 60 if not set")
+	keepalive.AtStart = true // as the origins: the sockets have both
 	return []module.Param{
-		{Name: "origin", Kind: module.String, Doc: "the origin of a page that may connect, such as https://phone.example.org; may be repeated",
+		{Name: "origin", AtStart: true, Kind: module.String, Doc: "the origin of a page that may connect, such as https://phone.example.org; may be repeated",
 			Set: func(s string, _ int) error {
 				u, err := url.Parse(s)
 				if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -41,7 +43,7 @@ func (m *Module) Params() []module.Param {
 				m.origins = append(m.origins, s)
 				return nil
 			}},
-		module.SecondsParam("keepalive_timeout", &m.keepalive, 5, 3600, "seconds of silence after which a peer is asked whether it is there, 60 if not set"),
+		keepalive,
 	}
 }
 
