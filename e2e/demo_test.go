@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -202,9 +201,12 @@ func readReportOf(t *testing.T, p *proc.Process, dir string, its func(pid int) b
 		t.Fatalf("demo.json holds %+v", report)
 	}
 	for _, u := range report.Users {
-		if !p.Log.Contains(u.Password) {
-			t.Error(fmt.Errorf("the demo does not print %s's password", u.User))
-		}
+		wait.For(t, 10*time.Second, "the demo prints "+u.User+"'s password", func() error { // after demo.json
+			if !p.Log.Contains(u.Password) {
+				return errors.New("not yet")
+			}
+			return nil
+		})
 	}
 	return report
 }

@@ -16,7 +16,8 @@ import (
 
 // TestDeadDatabaseDelaysNoCall: between two registered phones whose credentials
 // are cached a call takes as long as ever while the database is stopped, frozen or
-// its socket gone.
+// its socket gone. It is measured in turn with a router whose database lives, so
+// that what else the machine does meets both.
 func TestDeadDatabaseDelaysNoCall(t *testing.T) {
 	for _, fault := range []struct {
 		name string
@@ -34,30 +35,41 @@ func TestDeadDatabaseDelaysNoCall(t *testing.T) {
 		{"socket removed", func(_ *testing.T, m *stand.MariaDBServer) { m.RemoveSocket() }},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
+			living := newPair(stand.Start(t, stand.Options{Users: []string{"alice", "bob"}}))
 			s := stand.Start(t, stand.Options{Engine: stand.MariaDB, Users: []string{"alice", "bob"}})
-			bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")})
-			answersAtOnce(bob)
-			bob.Registered()
-			alice := s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()
-			const calls = 500
-			ringDelays(alice, bob.AoR(), 50) // warm caches and code
-			live := p99(ringDelays(alice, bob.AoR(), calls))
+			bereft := newPair(s)
 			fault.do(t, s.MariaDB())
-			// The share that was promised, and what the clock of a shared machine
-			// adds by itself to a fraction of a millisecond; any wait for a
-			// database is a hundred times that.
-			limit := max(live*12/10, live+2*time.Millisecond)
-			dead := p99(ringDelays(alice, bob.AoR(), calls))
-			for i := 0; i < 3 && dead > limit; i++ { // what another program took shows once, a wait always
-				dead = min(dead, p99(ringDelays(alice, bob.AoR(), calls)))
+			// Any wait for a database takes tens of milliseconds and each round's
+			// share of calls; what another program took shows in one round or two.
+			const rounds = 6
+			for round := 1; ; round++ {
+				live, dead := living.p99(), bereft.p99()
+				t.Logf("p99 to the 180: %v live, %v with the database %s", live, dead, fault.name)
+				if dead <= max(live*12/10, live+2*time.Millisecond) {
+					return
+				}
+				if round == rounds {
+					t.Fatalf("in none of %d rounds a call is as fast as beside it", rounds)
+				}
 			}
-			if dead > limit {
-				t.Errorf("p99 to the 180 is %v, with the database it was %v", dead, live)
-			}
-			t.Logf("p99 to the 180: %v live, %v with the database %s", live, dead, fault.name)
 		})
 	}
 }
+
+// pair is two phones of one router, whose caches are warm.
+type pair struct{ alice, bob *peer.Peer }
+
+func newPair(s *stand.Stand) pair {
+	bob := s.Peer(peer.Config{Name: "bob", Password: stand.Password("bob")})
+	answersAtOnce(bob)
+	bob.Registered()
+	p := pair{bob: bob, alice: s.Peer(peer.Config{Name: "alice", Password: stand.Password("alice")}).Registered()}
+	ringDelays(p.alice, bob.AoR(), 50)
+	return p
+}
+
+// p99 is that of 300 calls.
+func (p pair) p99() time.Duration { return p99(ringDelays(p.alice, p.bob.AoR(), 300)) }
 
 // answersAtOnce makes a peer ring and then decline every call as it comes in.
 func answersAtOnce(p *peer.Peer) {

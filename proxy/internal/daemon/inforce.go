@@ -59,9 +59,9 @@ func (f *inForce) waiting(p *script.Program, find finder) []string {
 			list = append(list, name)
 		}
 	}
-	list = f.addParams(list, p, since, find, func(module string) bool { return f.later[module] == nil })
+	list = addParams(list, p, since, find, func(module string) bool { return f.later[module] == nil })
 	for _, name := range slices.Sorted(maps.Keys(f.later)) {
-		list = f.addParams(list, p, p.Since(f.later[name]), find, func(module string) bool { return module == name })
+		list = addParams(list, p, p.Since(f.later[name]), find, func(module string) bool { return module == name })
 	}
 	for _, x := range f.live {
 		if !slices.ContainsFunc(p.Params(), func(y script.Param) bool { return same(x, y) }) {
@@ -73,7 +73,7 @@ func (f *inForce) waiting(p *script.Program, find finder) []string {
 
 // addParams adds the parameters of some modules that differ between p and the script whose values
 // are in force.
-func (f *inForce) addParams(list []string, p *script.Program, c script.Changes, find finder, of func(module string) bool) []string {
+func addParams(list []string, p *script.Program, c script.Changes, find finder, of func(module string) bool) []string {
 	for _, x := range c.Params {
 		if _, param := find(x); of(x.Module) && !param.Live {
 			list = add(list, x, p, find)

@@ -124,23 +124,22 @@ func (d *Daemon) take(p *script.Program) error {
 		loaded[m.Name()] = true // compiling has set its parameters
 		d.inForce.loaded(m, p)
 	}
+	var before script.Param // the values of one parameter stand together
 	for _, x := range append(c.Params, c.Gone...) {
-		if loaded[x.Module] {
+		_, param := d.param(x)
+		if loaded[x.Module] || !param.Live || param.Replace != nil && same(x, before) {
 			continue
 		}
-		if err := d.takeParam(x, p); err != nil {
+		before = x
+		if err := d.takeParam(param, x, p); err != nil {
 			return fmt.Errorf("parameter %s of %s: %w", x.Name, x.Module, err)
 		}
 	}
 	return nil
 }
 
-// takeParam applies a parameter that differs, if its module takes it while it works.
-func (d *Daemon) takeParam(x script.Param, p *script.Program) error {
-	_, param := d.param(x)
-	if !param.Live {
-		return nil
-	}
+// takeParam applies a live parameter that differs.
+func (d *Daemon) takeParam(param module.Param, x script.Param, p *script.Program) error {
 	if param.Replace != nil {
 		var values []string
 		for _, y := range p.Params() {

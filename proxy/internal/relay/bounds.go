@@ -178,14 +178,11 @@ func samePort(next, uri *sip.URI) bool {
 
 // defaultPort is the port of a URI that has none written (RFC 3263 §4.2).
 func defaultPort(u *sip.URI) uint16 {
-	proto := transport.UDP
+	proto := transport.ProtoNone
 	if p, ok := u.Param("transport"); ok {
 		proto = protoOf(p)
 	}
-	if u.Scheme == sip.SchemeSIPS && !proto.Secure() {
-		proto = transport.TLS
-	}
-	return proto.DefaultPort()
+	return overTLS(proto, u.Scheme == sip.SchemeSIPS).DefaultPort()
 }
 
 // wasSentTo reports whether a target of a failure route is a place that the request was sent to

@@ -23,7 +23,7 @@ func (r *Request) courseTo(t *Target) course {
 	}
 }
 
-// begin makes a branch follow a course, whose texts are copied into what room the branch has.
+// begin makes a branch follow a course, whose URI and hop are copied into what room the branch has.
 func (b *Branch) begin(on *course) {
 	uri, hop := append(b.uri[:0], on.uri...), append(b.hop[:0], on.hop...)
 	b.course = *on

@@ -86,8 +86,9 @@ type Config struct {
 	// knows where some gateway's name leads; nil for always true.
 	GatewaysKnown func() bool
 	// Refused reports whether somebody whose phone is at a place refuses a request that goes
-	// there, with a Request-URI, without having been looked up: see Request.HeedPhones. nil for
-	// nobody.
+	// there, with a Request-URI, without having been looked up. It is asked of targets that a
+	// user has given (Target.Given), and of others where the script wants it (Request.HeedPhones).
+	// nil for nobody.
 	Refused func(r *Request, uri []byte, place netip.AddrPort) bool
 	// Names says how renamed headers are kept in our Record-Route.
 	Names Names

@@ -298,10 +298,11 @@ func TestCancelledCallGoesNowhere(t *testing.T) {
 	phones[0].answer(inv, 180, "x")
 	alice.expect("SIP/2.0 180")
 	alice.cancel("gone")
-	phones[0].expect("CANCEL")
+	phones[0].answer(phones[0].expect("CANCEL"), 200, "x")
 	phones[0].answer(inv, 503, "x")
 	alice.expect("SIP/2.0 487")
 	alice.ack("gone")
+	phones[0].forget() // a CANCEL that was repeated meanwhile
 	phones[1].nothing("INVITE", 0)
 
 	alice.invite("follows")

@@ -31,7 +31,8 @@ func (r *Request) HeedPhones() {
 }
 
 // keepOut leaves, of the places that a given target leads to, those that it may lead to, and
-// of others those whose people take the request (HeedPhones). hop is where it goes.
+// of those, and with HeedPhones of others, only the ones whose people take the request. hop is where
+// it goes.
 func (r *Request) keepOut(t *Target, hop *sip.URI, w *way) error {
 	users := t.UsersWord()
 	if users && !w.only(0, r.Engine.isOutside) {

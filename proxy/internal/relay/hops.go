@@ -136,18 +136,25 @@ func (e *Engine) service(u *sip.URI) (transport.Service, error) {
 // numericHop is the one place that a numeric host means: UDP, or TLS for sips, unless the
 // URI says otherwise (RFC 3263 §4.1).
 func numericHop(addr netip.Addr, s *transport.Service) transport.Hop {
-	proto := s.Proto
-	switch {
-	case proto == transport.ProtoNone && s.Secure, proto == transport.TCP && s.Secure:
-		proto = transport.TLS
-	case proto == transport.ProtoNone:
-		proto = transport.UDP
-	}
-	port := s.Port
+	proto, port := overTLS(s.Proto, s.Secure), s.Port
 	if port == 0 {
 		port = proto.DefaultPort()
 	}
 	return transport.Hop{Proto: proto, Addr: netip.AddrPortFrom(addr, port)}
+}
+
+// overTLS is the transport of a URI that has that one written, or none (RFC 3261 §26.2.2, RFC 7118 §5):
+// each stream of sips is over TLS, and UDP is refused where it is asked for (service).
+func overTLS(proto transport.Proto, secure bool) transport.Proto {
+	switch {
+	case proto == transport.ProtoNone && !secure:
+		return transport.UDP
+	case !secure || proto == transport.WSS:
+		return proto
+	case proto == transport.WS:
+		return transport.WSS
+	}
+	return transport.TLS
 }
 
 // bareHost takes a final dot off a name, and the brackets off an IPv6 address.

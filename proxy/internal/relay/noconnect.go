@@ -34,15 +34,10 @@ func (r *Request) ForwardNoConnect() {
 // tellCall tells the request's transaction, where it has one by now. In a reply route that is
 // locked.
 func (r *Request) tellCall(tell func(c *Call)) {
-	switch c := r.Call; {
-	case c == nil:
-	case r.route == inReply:
+	r.ofCall(func(c *Call) bool {
 		tell(c)
-	default:
-		c.Lock()
-		defer c.Unlock()
-		tell(c)
-	}
+		return true
+	})
 }
 
 // flowTo is a way to a place: the transport's FlowToDomain, or, where nothing is to be opened, by

@@ -43,6 +43,8 @@ func TestOnHost(t *testing.T) {
 		{"sip:192.0.2.1:5061;transport=tls", "sip:a@192.0.2.1;transport=tls", true},
 		{"sip:192.0.2.1:5061;transport=tls", "sip:a@192.0.2.1", true}, // another transport, and its port
 		{"sip:192.0.2.1:5061", "sips:a@192.0.2.1", true},
+		{"sip:192.0.2.1:443", "sips:a@192.0.2.1;transport=ws", true}, // WSS
+		{"sip:192.0.2.1:5061", "sips:a@192.0.2.1;transport=ws", false},
 		{"sip:192.0.2.1;transport=udp", "sip:a@192.0.2.1;transport=tls", true},
 		{"sip:192.0.2.1;transport=udp", "sip:a@192.0.2.1:5070;transport=tls", false},
 		{"sip:192.0.2.1;transport=udp", "sip:a@192.0.2.1:5061;transport=tls", false},

@@ -129,8 +129,11 @@ func (k *compiler) global(g global) {
 			k.note(g.pos, "%s has no effect here", g.name)
 		}
 	}
-	if list := k.prog.globals.Listen; len(list) > 0 && strings.HasSuffix(list[len(list)-1], " advertise") {
-		k.wrong(g.pos, "advertise is followed by a host or an address")
+	if list := k.prog.globals.Listen; len(list) > 0 {
+		if address, open := strings.CutSuffix(list[len(list)-1], " advertise"); open {
+			k.wrong(g.pos, "advertise is followed by a host or an address")
+			list[len(list)-1] = address // what comes next is another setting
+		}
 	}
 }
 

@@ -66,19 +66,23 @@ func (m *Message) Replace(off, n uint32, text ...[]byte) {
 
 // RemoveLine deletes a header line, and with it what edits have made of it, as far as they
 // did not make one text of it and a line after it.
-func (m *Message) RemoveLine(h *Header) { m.replaceLine(h) }
+func (m *Message) RemoveLine(h *Header) { m.replaceLine(h, uint32(len(m.arena))) }
 
 // ReplaceValue puts another value into a header line, which may not end it, and in the place of what edits have made of it.
 func (m *Message) ReplaceValue(h *Header, value ...[]byte) {
-	m.replaceLine(h, append(append([][]byte{m.Buf[h.Start:h.ValStart]}, value...), lineBreak)...)
+	start := uint32(len(m.arena))
+	m.arena = append(m.arena, m.Buf[h.Start:h.ValStart]...)
+	for _, part := range value {
+		m.arena = append(m.arena, part...)
+	}
+	m.arena = append(m.arena, "\r\n"...)
+	m.replaceLine(h, start)
 }
 
-var lineBreak = []byte("\r\n")
-
-// replaceLine puts text in the place of a header line and of what edits have made of it.
-func (m *Message) replaceLine(h *Header, text ...[]byte) {
-	m.Replace(h.Start, h.End-h.Start, text...)
-	m.edits[len(m.edits)-1].line = true
+// replaceLine puts what stands in the arena from start on in the place of a header line and of what
+// edits have made of it.
+func (m *Message) replaceLine(h *Header, start uint32) {
+	m.edits = append(m.edits, edit{off: h.Start, del: h.End - h.Start, ins: span{start, uint32(len(m.arena))}, line: true})
 }
 
 // InsertString is Insert of one string.

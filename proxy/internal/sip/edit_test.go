@@ -361,3 +361,24 @@ func TestMessageIsUsedAgain(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestLinesAreReplacedInPlace: each message of a renamed call has other values put into its lines, for
+// which nothing is allocated.
+func TestLinesAreReplacedInPlace(t *testing.T) {
+	var m Message
+	text, uri, tag := []byte(editable), []byte("<sip:e@f>"), []byte(";tag=1")
+	change := func() {
+		if err := m.Parse(text); err != nil {
+			t.Fatal(err)
+		}
+		m.ReplaceValue(m.Header(HdrFrom), uri, tag)
+		m.RemoveLine(m.Header(HdrTo))
+	}
+	if n := testing.AllocsPerRun(200, change); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	want := "Via: SIP/2.0/UDP a\r\nFrom: <sip:e@f>;tag=1\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n"
+	if got := string(m.AppendHeaders(nil)); got != want {
+		t.Errorf("wrote %q, want %q", got, want)
+	}
+}

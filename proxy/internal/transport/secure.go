@@ -28,7 +28,7 @@ type Certificates interface {
 	Proven(remote netip.AddrPort, state tls.ConnectionState) []string
 }
 
-// wire is what TLS reads and writes: the socket itself during the handshake, which
+// wire is what TLS, or the upgrade to a WebSocket, reads and writes: the socket itself during the handshake, which
 // waits on the connection's own goroutine; after it, what TLS writes goes into the
 // connection's queue, so that nobody who sends ever waits.
 type wire struct {

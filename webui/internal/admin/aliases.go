@@ -13,13 +13,8 @@ import (
 
 // AliasAdd gives a user another address (POST /admin/users/ADDRESS/aliases).
 func (p *Portal) AliasAdd(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.changeable(w, r)
+	a, f, ok := p.posted(w, r, p.changeable)
 	if !ok {
-		return
-	}
-	f, err := form.Parse(r)
-	if err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	alias, err := p.readAlias(r, f, a)

@@ -45,13 +45,8 @@ func (p *Portal) askDelete(w http.ResponseWriter, r *http.Request, status int, a
 // Delete deletes a user with everything that is theirs (POST
 // /admin/users/ADDRESS/delete). It cannot be undone.
 func (p *Portal) Delete(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.others(w, r)
+	a, f, ok := p.posted(w, r, p.others)
 	if !ok {
-		return
-	}
-	f, err := form.Parse(r)
-	if err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	if err := p.confirmPassword(r, f); err != nil {
@@ -62,7 +57,7 @@ func (p *Portal) Delete(w http.ResponseWriter, r *http.Request) {
 		p.askDelete(w, r, http.StatusUnprocessableEntity, a, f)
 		return
 	}
-	err = p.DB.Subscribers.Delete(r.Context(), a.AOR)
+	err := p.DB.Subscribers.Delete(r.Context(), a.AOR)
 	switch {
 	case errors.Is(err, store.ErrLastAdmin):
 		p.refuse(w, r, view.M("admin.last"), a)

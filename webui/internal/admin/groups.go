@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"seraph/sql/store"
-	"seraph/webui/internal/form"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -15,13 +14,8 @@ const maxGroup = 64
 
 // GroupGrant puts a user into a group (POST /admin/users/ADDRESS/groups).
 func (p *Portal) GroupGrant(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.changeable(w, r)
+	a, f, ok := p.posted(w, r, p.changeable)
 	if !ok {
-		return
-	}
-	f, err := form.Parse(r)
-	if err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	group := f.Required("group", maxGroup)
@@ -30,6 +24,7 @@ func (p *Portal) GroupGrant(w http.ResponseWriter, r *http.Request) {
 	}
 	added := false
 	if f.OK() {
+		var err error
 		added, err = p.DB.Groups.GrantNew(r.Context(), a.AOR, group)
 		var field *store.FieldError
 		switch {

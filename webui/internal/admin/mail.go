@@ -6,7 +6,6 @@ import (
 
 	"seraph/sql/aor"
 	"seraph/sql/store"
-	"seraph/webui/internal/form"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -15,13 +14,8 @@ import (
 // that an administrator types (POST /admin/users/ADDRESS/e-mail): email= which, so that it is
 // the one that the page showed.
 func (p *Portal) MailConfirm(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.changeable(w, r)
+	a, f, ok := p.posted(w, r, p.changeable)
 	if !ok {
-		return
-	}
-	f, err := form.Parse(r)
-	if err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	email := f.Value("email")
@@ -37,7 +31,7 @@ func (p *Portal) MailConfirm(w http.ResponseWriter, r *http.Request) {
 	}
 	me := a.Profile
 	me.Unconfirmed = false
-	err = p.DB.Profiles.Change(r.Context(), a.Profile, me)
+	err := p.DB.Profiles.Change(r.Context(), a.Profile, me)
 	if err == nil {
 		err = p.dropConfirmed(r, a.AOR, email)
 	}

@@ -62,13 +62,8 @@ func (p *Portal) askPassword(w http.ResponseWriter, r *http.Request, status int,
 // PasswordReset sets a new password and ends the user's sessions (POST
 // /admin/users/ADDRESS/password).
 func (p *Portal) PasswordReset(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.others(w, r)
+	a, f, ok := p.posted(w, r, p.others)
 	if !ok {
-		return
-	}
-	f, err := form.Parse(r)
-	if err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	password, made := readPassword(f, a.AOR.User)

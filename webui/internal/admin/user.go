@@ -72,6 +72,20 @@ func (p *Portal) others(w http.ResponseWriter, r *http.Request) (account, bool) 
 	return a, ok
 }
 
+// posted is may, changeable or others, with the form that was sent: 400 if it cannot be read.
+func (p *Portal) posted(w http.ResponseWriter, r *http.Request, may func(http.ResponseWriter, *http.Request) (account, bool)) (account, *form.Form, bool) {
+	a, ok := may(w, r)
+	if !ok {
+		return a, nil, false
+	}
+	f, err := form.Parse(r)
+	if err != nil {
+		p.View.Error(w, r, http.StatusBadRequest)
+		return a, nil, false
+	}
+	return a, f, true
+}
+
 // refuse says why something is not done.
 func (p *Portal) refuse(w http.ResponseWriter, r *http.Request, why view.Msg, a account) {
 	p.View.Page(w, r, http.StatusForbidden, "admin-refused", view.Page{
@@ -204,19 +218,14 @@ func checked(on bool) string {
 // UserSave changes what was typed of the profile (POST /admin/users/ADDRESS). What the
 // user, or another administrator, changed since the page was made stays.
 func (p *Portal) UserSave(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.changeable(w, r)
+	a, f, ok := p.posted(w, r, p.changeable)
 	if !ok {
-		return
-	}
-	f, err := form.Parse(r)
-	if err != nil {
-		p.View.Error(w, r, http.StatusBadRequest)
 		return
 	}
 	f.Rebase(profileForm(a.Profile))
 	me := readProfile(f, a.Profile)
 	if f.OK() {
-		err = p.DB.Profiles.Change(r.Context(), a.Profile, me)
+		err := p.DB.Profiles.Change(r.Context(), a.Profile, me)
 		if err != nil && !f.Take(err) {
 			p.fail(w, r, err)
 			return

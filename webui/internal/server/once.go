@@ -78,29 +78,14 @@ func (s *Server) once(page http.HandlerFunc) http.HandlerFunc {
 
 // answerOnce makes the page of the first, and remembers what came of it.
 func (s *Server) answerOnce(key onceKey, answer *onceAnswer, page http.HandlerFunc, w http.ResponseWriter, r *http.Request) {
-	seen := &onceWriter{ResponseWriter: w}
+	seen := &recorder{ResponseWriter: w}
 	defer func() { s.onces.end(key, answer, answer.to != "", s.opts.Now()) }() // even if the page panics
 	r, failed := portal.WatchNotDone(r)
 	page(seen, r)
-	if seen.led && !failed() {
+	if seen.status == http.StatusSeeOther && !failed() {
 		answer.to, answer.notes = w.Header().Get("Location"), w.Header().Values("Set-Cookie")
 	}
 }
-
-// onceWriter notes whether an answer leads on.
-type onceWriter struct {
-	http.ResponseWriter
-	led bool
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (w *onceWriter) WriteHeader(status int) {
-	w.led = w.led || status == http.StatusSeeOther
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *onceWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // formKey is what a form is known by; false if it has no key. The part of the site is in
 // the path.

@@ -318,7 +318,8 @@ func (p *Portal) Card(ctx context.Context, f view.Frame, who aor.AOR) template.H
 }
 
 // askCall asks how the user's running attempt stands if nothing was heard of it for a
-// while. Who has a script learns it by events; without one, this page is all there is.
+// while, and tells the user's other pages. Who has a script learns it by events; without one, this page
+// is all there is.
 func (p *Portal) askCall(ctx context.Context, who aor.AOR) {
 	id, due := p.live.calls.due(who)
 	if !due {
@@ -331,9 +332,9 @@ func (p *Portal) askCall(ctx context.Context, who aor.AOR) {
 	})
 	switch {
 	case err == nil:
-		p.live.calls.put(who, status)
+		p.live.called(status)
 	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound:
-		p.live.calls.lose(who, id)
+		p.live.lost(who, id)
 	}
 }
 

@@ -300,22 +300,21 @@ func (l *Live) suspect(address string) {
 // called notes how an attempt stands and tells its caller's pages.
 func (l *Live) called(status ctlproto.CtdStatus) {
 	who, err := aor.Parse(status.Caller, "")
-	if err != nil || !l.calls.put(who, status) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if v := l.viewers[who]; v != nil {
-		v.tell(news{kind: newsCall})
+	if err == nil && l.calls.put(who, status) {
+		l.tellCall(who)
 	}
 }
 
 // lost notes that the router knows nothing of an attempt any more, and tells its
 // caller's pages.
 func (l *Live) lost(who aor.AOR, id string) {
-	if !l.calls.lose(who, id) {
-		return
+	if l.calls.lose(who, id) {
+		l.tellCall(who)
 	}
+}
+
+// tellCall tells a user's pages that their attempt stands otherwise.
+func (l *Live) tellCall(who aor.AOR) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if v := l.viewers[who]; v != nil {

@@ -50,10 +50,15 @@ type seen struct {
 	size atomic.Int32
 
 	mu    sync.Mutex
-	until map[uint64]time.Time
-	taken map[uint64]bool // of until
-	order []uint64        // by time, oldest first, from head on
+	calls map[uint64]seenCall
+	order []uint64 // by time, oldest first, from head on
 	head  int
+}
+
+// seenCall is a call that is remembered.
+type seenCall struct {
+	until time.Time
+	taken bool // see take
 }
 
 // first reports whether the call is a new one, and remembers it.
@@ -61,18 +66,18 @@ func (s *seen) first(key uint64, now time.Time, life time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now)
-	if _, known := s.until[key]; known {
+	if _, known := s.calls[key]; known {
 		return false
 	}
-	if s.until == nil {
-		s.until = map[uint64]time.Time{}
+	if s.calls == nil {
+		s.calls = map[uint64]seenCall{}
 	}
-	if len(s.until) >= maxSeen {
+	if len(s.calls) >= maxSeen {
 		s.drop()
 	}
-	s.until[key] = now.Add(life)
+	s.calls[key] = seenCall{until: now.Add(life)}
 	s.order = append(s.order, key)
-	s.size.Store(int32(len(s.until)))
+	s.size.Store(int32(len(s.calls)))
 	return true
 }
 
@@ -84,7 +89,7 @@ func (s *seen) has(key uint64, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now)
-	_, known := s.until[key]
+	_, known := s.calls[key]
 	return known
 }
 
@@ -93,27 +98,25 @@ func (s *seen) take(key uint64, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now)
-	if _, known := s.until[key]; !known || s.taken[key] {
+	call, known := s.calls[key]
+	if !known || call.taken {
 		return false
 	}
-	if s.taken == nil {
-		s.taken = map[uint64]bool{}
-	}
-	s.taken[key] = true
+	call.taken = true
+	s.calls[key] = call
 	return true
 }
 
 func (s *seen) expire(now time.Time) {
-	for s.head < len(s.order) && !s.until[s.order[s.head]].After(now) {
+	for s.head < len(s.order) && !s.calls[s.order[s.head]].until.After(now) {
 		s.drop()
 	}
-	s.size.Store(int32(len(s.until)))
+	s.size.Store(int32(len(s.calls)))
 }
 
 // drop forgets the oldest.
 func (s *seen) drop() {
-	delete(s.until, s.order[s.head])
-	delete(s.taken, s.order[s.head])
+	delete(s.calls, s.order[s.head])
 	s.head++
 	if s.head*2 > len(s.order) {
 		s.order = s.order[:copy(s.order, s.order[s.head:])]

@@ -26,21 +26,14 @@ func (m *Module) Refuses(r *relay.Request, uri []byte, place netip.AddrPort) boo
 	if len(owners) == 0 || m.cfg.At == nil || r.Local != nil && !r.Local.Accounted {
 		return false
 	}
-	from, err := r.Msg.FromURI()
-	if err != nil {
-		return false
-	}
-	s := m.pool.Get().(*scratch)
-	defer m.pool.Put(s)
-	v := visit{caller: aor.AppendCaller(s.uri[:0], from.Raw), call: r.Msg.Method == sip.INVITE && r.Msg.Named("Replaces") == nil}
-	v.self, _ = aor.AppendCanonical(s.room[:0], from.User, from.Host)
-	var to sip.URI
-	if sip.ParseURI(uri, &to) == nil && to.HasUser {
-		named, _ := aor.AppendCanonical(s.alias[:0], to.User, anyHost)
-		v.named, _, _ = bytes.Cut(named, at)
-	}
+	var s *scratch // of the first phone that is there: mostly there is none
+	var v visit
 	some, open := false, false
 	refused := m.cfg.At(place, func(owner string, sends bool) bool {
+		if s == nil {
+			s = m.pool.Get().(*scratch)
+			v = visitOf(r, uri, s)
+		}
 		named := v.names(owner)
 		if !named && !sends {
 			return false
@@ -49,10 +42,30 @@ func (m *Module) Refuses(r *relay.Request, uri []byte, place netip.AddrPort) boo
 		some, open = some || one, open || !one
 		return one && named
 	}) || some && !open
+	if s != nil {
+		m.pool.Put(s)
+	}
 	if refused {
 		m.blocked.Add(1)
 	}
 	return refused
+}
+
+// visitOf is who sends a request and whom it names; the texts lie in s. Of a caller who cannot be read
+// nobody knows whether he is refused: he is not.
+func visitOf(r *relay.Request, uri []byte, s *scratch) (v visit) {
+	from, err := r.Msg.FromURI()
+	if err != nil {
+		return visit{}
+	}
+	v = visit{caller: aor.AppendCaller(s.uri[:0], from.Raw), call: r.Msg.Method == sip.INVITE && r.Msg.Named("Replaces") == nil}
+	v.self, _ = aor.AppendCanonical(s.room[:0], from.User, from.Host)
+	var to sip.URI
+	if sip.ParseURI(uri, &to) == nil && to.HasUser {
+		named, _ := aor.AppendCanonical(s.alias[:0], to.User, anyHost)
+		v.named, _, _ = bytes.Cut(named, at)
+	}
+	return v
 }
 
 // visit is a request that goes to a place.
@@ -73,7 +86,7 @@ func (v *visit) names(owner string) bool {
 // refusedBy reports whether an owner refuses it: who is blocked, and, with "do not disturb", a
 // call. Nobody refuses himself.
 func (v *visit) refusedBy(owner string, o *rules) bool {
-	return o != nil && string(v.self) != owner && (o.blocksCaller(v.caller) || v.call && o.dnd)
+	return o != nil && v.caller != nil && string(v.self) != owner && (o.blocksCaller(v.caller) || v.call && o.dnd)
 }
 
 var anyHost = []byte("host")

@@ -2,6 +2,7 @@ package usrloc
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -200,10 +201,10 @@ func TestTableModel(t *testing.T) {
 
 // consistent checks what the table keeps beside the bindings.
 func (t *Table) consistent() error {
+	at := newPlaces()
 	for i := range t.shards {
 		sh := &t.shards[i]
 		contacts, users, timed := 0, 0, 0
-		at := places{}
 		for aor, e := range sh.entries {
 			live := 0
 			for _, v := range e.heads {
@@ -234,19 +235,28 @@ func (t *Table) consistent() error {
 		if contacts != sh.contacts || users != sh.users || timed != len(sh.due) {
 			return fmt.Errorf("%d contacts, %d users, %d due; counted are %d, %d, %d", contacts, users, timed, sh.contacts, sh.users, len(sh.due))
 		}
-		if len(at) != len(sh.places) {
-			return fmt.Errorf("phones at %v, should be %v", sh.places, at)
-		}
-		for place, list := range at {
-			if len(sh.places[place]) != len(list) {
-				return fmt.Errorf("at %s are %d phones, should be %d", place, len(sh.places[place]), len(list))
-			}
-		}
 		for i, v := range sh.due {
 			if i > 0 && sh.due[(i-1)/2].due > v.due {
 				return fmt.Errorf("the due are out of order at %d", i)
 			}
 		}
+	}
+	return at.sameAs(t.places)
+}
+
+// sameAs compares the index with what it is of.
+func (p *places) sameAs(index *places) error {
+	all := func(p *places) map[netip.AddrPort]int {
+		counts := map[netip.AddrPort]int{}
+		for i := range p.parts {
+			for at, list := range p.parts[i].at {
+				counts[at] = len(list)
+			}
+		}
+		return counts
+	}
+	if want, got := all(p), all(index); !maps.Equal(want, got) {
+		return fmt.Errorf("phones at %v, should be %v", got, want)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package usrloc
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -14,8 +16,27 @@ import (
 // registering it. Nor has a phone a place whose REGISTER came by a proxy, with Path or without:
 // that proxy's place is everybody's whom it serves.
 
-// places are the addresses at which a shard's phones are, with whose they are.
-type places map[netip.AddrPort][]*entry
+// placeParts keeps registrations and questions out of each other's way; a power of two.
+const placeParts = 64
+
+// places is the index of the addresses at which phones are, with whose they are: a place names no
+// address of record, so no shard knows which one to ask. A part is locked while a shard is, never the
+// other way round.
+type places struct {
+	seed  maphash.Seed
+	parts [placeParts]placePart
+}
+
+type placePart struct {
+	mu sync.Mutex
+	at map[netip.AddrPort][]*entry
+}
+
+func newPlaces() *places { return &places{seed: maphash.MakeSeed()} }
+
+func (p *places) part(at netip.AddrPort) *placePart {
+	return &p.parts[maphash.Comparable(p.seed, at)&(placeParts-1)]
+}
 
 // move takes an entry from where one version's phone is to where another's is; nil for either
 // means that there is none.
@@ -24,24 +45,46 @@ func (p *places) move(e *entry, old, v *version) {
 	if from == to { // refreshed
 		return
 	}
-	if *p == nil {
-		*p = places{}
-	}
 	for _, at := range to {
 		if at.IsValid() {
-			(*p)[at] = append((*p)[at], e)
+			p.part(at).add(at, e)
 		}
 	}
 	for _, at := range from {
-		list := (*p)[at]
-		switch i := slices.Index(list, e); {
-		case i < 0:
-		case len(list) == 1:
-			delete(*p, at)
-		default:
-			(*p)[at] = slices.Delete(list, i, i+1)
+		if at.IsValid() {
+			p.part(at).remove(at, e)
 		}
 	}
+}
+
+func (p *placePart) add(at netip.AddrPort, e *entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at == nil {
+		p.at = map[netip.AddrPort][]*entry{}
+	}
+	p.at[at] = append(p.at[at], e)
+}
+
+func (p *placePart) remove(at netip.AddrPort, e *entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.at[at]
+	switch i := slices.Index(list, e); {
+	case i < 0:
+	case len(list) == 1:
+		delete(p.at, at)
+	default:
+		p.at[at] = slices.Delete(list, i, i+1)
+	}
+}
+
+// list appends whose phones are at a place.
+func (p *places) list(at netip.AddrPort, dst []*entry) []*entry {
+	part := p.part(at)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	return append(dst, part.at[at]...)
 }
 
 // places are the source of the phone and where it listens on that host, the zero AddrPort
@@ -69,11 +112,16 @@ func (v *version) places() (list [2]netip.AddrPort) {
 // true: of those that send from there, or, if there are none, of those that listen there by
 // their own word alone (sends is false). It reports whether yield did. Nothing is locked meanwhile.
 func (t *Table) At(place netip.AddrPort, yield func(aor string, sends bool) bool) bool {
-	now := t.now()
+	var entries [8]*entry
 	var room [2][8]string
-	sending, listening := room[0][:0], room[1][:0]
-	for i := range t.shards {
-		sending, listening = t.shards[i].at(place, now, sending, listening)
+	now, sending, listening := t.now(), room[0][:0], room[1][:0]
+	for _, e := range t.places.list(place, entries[:0]) {
+		switch sends, listens := t.isAt(e, place, now); {
+		case sends:
+			sending = append(sending, e.aor)
+		case listens:
+			listening = append(listening, e.aor)
+		}
 	}
 	list, sends := sending, len(sending) > 0
 	if !sends {
@@ -82,22 +130,21 @@ func (t *Table) At(place netip.AddrPort, yield func(aor string, sends bool) bool
 	return slices.ContainsFunc(list, func(aor string) bool { return yield(aor, sends) })
 }
 
-// at appends whose phones send from a place and whose listen there.
-func (sh *shard) at(place netip.AddrPort, now int64, sending, listening []string) ([]string, []string) {
+// isAt reports whether a phone of an entry's sends from a place, and whether one listens there.
+func (t *Table) isAt(e *entry, place netip.AddrPort, now int64) (sends, listens bool) {
+	sh := t.shardOf(e.aor)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for _, e := range sh.places[place] {
-		for _, v := range e.heads {
-			if !v.counts(now) {
-				continue
-			}
-			switch list := v.places(); place {
-			case list[0]:
-				sending = append(sending, e.aor)
-			case list[1]:
-				listening = append(listening, e.aor)
-			}
+	for _, v := range e.heads {
+		if !v.counts(now) {
+			continue
+		}
+		switch list := v.places(); place {
+		case list[0]:
+			return true, listens
+		case list[1]:
+			listens = true
 		}
 	}
-	return sending, listening
+	return false, listens
 }

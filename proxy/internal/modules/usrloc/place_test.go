@@ -99,8 +99,8 @@ func TestAt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range table.shards {
-		if n := len(table.shards[i].places); n > 0 {
+	for i := range table.places.parts {
+		if n := len(table.places.parts[i].at); n > 0 {
 			t.Errorf("%d places are kept of phones that are gone", n)
 		}
 	}

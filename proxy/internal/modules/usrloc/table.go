@@ -17,6 +17,7 @@ type Table struct {
 	cfg     *Config
 	seed    maphash.Seed
 	shards  [numShards]shard
+	places  *places       // of the current versions that are not removals
 	delay   time.Duration // cseq_delay
 	durable bool          // a change is promised when the database has it
 	writer  writer
@@ -31,7 +32,7 @@ type Table struct {
 type shard struct {
 	mu       sync.Mutex
 	entries  map[string]*entry
-	places   places  // of the current versions that are not removals
+	places   *places // the table's
 	due      dueHeap // current versions that expire some day
 	contacts int     // current versions that are not removals
 	users    int     // entries with such a version
@@ -64,7 +65,10 @@ type version struct {
 }
 
 func newTable(cfg *Config) *Table {
-	t := &Table{cfg: cfg, seed: maphash.MakeSeed(), delay: 20 * time.Second, maxAdded: 5}
+	t := &Table{cfg: cfg, seed: maphash.MakeSeed(), delay: 20 * time.Second, maxAdded: 5, places: newPlaces()}
+	for i := range t.shards {
+		t.shards[i].places = t.places
+	}
 	t.writer.init(t)
 	return t
 }
