@@ -22,7 +22,7 @@ type Entry struct {
 	FirstName string // at most 64
 	LastName  string // at most 64
 	// Address is a URI in the form of aor.CanonicalURI, "sip:bob@example.org".
-	// Add and Update accept whatever aor.CanonicalURI does; a bare name takes
+	// Add and Change accept whatever aor.CanonicalURI does; a bare name takes
 	// the owner's domain.
 	Address           string
 	Group             string // at most 64
@@ -211,28 +211,9 @@ func (t *Phonebook) Add(ctx context.Context, owner aor.AOR, e Entry) (Entry, err
 	return e, nil
 }
 
-// Update replaces the entry with e.ID and returns it as stored.
-func (t *Phonebook) Update(ctx context.Context, owner aor.AOR, e Entry) (Entry, error) {
-	if err := e.clean(owner); err != nil {
-		return Entry{}, err
-	}
-	var stored Entry
-	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		err = t.put(ctx, tx, owner, e)
-		if err != nil {
-			return err
-		}
-		stored, err = t.find(ctx, tx, owner, e.ID)
-		return err
-	})
-	if err != nil {
-		return Entry{}, wrap(err, "entry of "+owner.String())
-	}
-	return stored, nil
-}
-
-// Change is Update of no more than what differs between two states of an entry: before, as
-// somebody saw it, and after, as it is to be. What changed in the meantime stays.
+// Change stores what differs between two states of an entry: before, as somebody saw it, and
+// after, as it is to be, and returns it as stored. What changed in the meantime stays. A bad field
+// is a *FieldError.
 func (t *Phonebook) Change(ctx context.Context, owner aor.AOR, before, after Entry) (Entry, error) {
 	if err := after.clean(owner); err != nil {
 		return Entry{}, err
@@ -259,17 +240,11 @@ func (t *Phonebook) Change(ctx context.Context, owner aor.AOR, before, after Ent
 
 // take makes of e what after made of before.
 func (e *Entry) take(before, after Entry) {
-	for _, text := range []struct {
-		now           *string
-		before, after string
-	}{
-		{&e.FirstName, before.FirstName, after.FirstName}, {&e.LastName, before.LastName, after.LastName},
-		{&e.Address, before.Address, after.Address}, {&e.Group, before.Group, after.Group}, {&e.Note, before.Note, after.Note},
-	} {
-		if text.after != text.before {
-			*text.now = text.after
-		}
-	}
+	take(&e.FirstName, before.FirstName, after.FirstName)
+	take(&e.LastName, before.LastName, after.LastName)
+	take(&e.Address, before.Address, after.Address)
+	take(&e.Group, before.Group, after.Group)
+	take(&e.Note, before.Note, after.Note)
 }
 
 // Delete removes an entry.

@@ -39,12 +39,12 @@ func TestPhonebook(t *testing.T) {
 		}
 		db.clock.advance(time.Minute)
 		want = store.Entry{ID: second.ID, FirstName: "B", Address: "tel:+4201", Created: start, Modified: start.Add(time.Minute)}
-		updated, err := db.Phonebook.Update(ctx, alice, store.Entry{ID: second.ID, FirstName: "B", Address: "tel:+420-1"})
+		updated, err := db.Phonebook.Change(ctx, alice, second, store.Entry{ID: second.ID, FirstName: "B", Address: "tel:+420-1"})
 		ok(t, err)
 		found, err = db.Phonebook.Find(ctx, alice, second.ID)
 		ok(t, err)
 		if diff := cmp.Diff([]store.Entry{want, want}, []store.Entry{updated, found}); diff != "" {
-			t.Errorf("Update, Find (-want +got):\n%s", diff)
+			t.Errorf("Change, Find (-want +got):\n%s", diff)
 		}
 		if list, total, err := db.Phonebook.List(ctx, alice, store.EntryQuery{Search: "robert"}); total != 1 || len(list) != 1 || err != nil {
 			t.Errorf("List = %v, %d, %v", list, total, err)
@@ -72,8 +72,8 @@ func TestPhonebookOwner(t *testing.T) {
 				t.Errorf("Groups of %s = %v, %v", other, groups, err)
 			}
 		}
-		_, err = db.Phonebook.Update(ctx, bob, store.Entry{ID: e.ID, Address: "carol"})
-		fails(t, "Update another's", err, store.ErrNotFound)
+		_, err = db.Phonebook.Change(ctx, bob, e, store.Entry{ID: e.ID, Address: "carol"})
+		fails(t, "Change another's", err, store.ErrNotFound)
 		if got, err := db.Phonebook.Find(ctx, alice, e.ID); err != nil || got != e {
 			t.Errorf("alice's entry is now %+v, %v", got, err)
 		}
@@ -97,8 +97,8 @@ func TestPhonebookWrongInput(t *testing.T) {
 				_, err := db.Phonebook.Add(ctx, alice, e)
 				failsOn(t, fmt.Sprintf("Add %+v", e), err, field)
 				e.ID = good.ID
-				_, err = db.Phonebook.Update(ctx, alice, e)
-				failsOn(t, fmt.Sprintf("Update %+v", e), err, field)
+				_, err = db.Phonebook.Change(ctx, alice, good, e)
+				failsOn(t, fmt.Sprintf("Change %+v", e), err, field)
 				var f *store.FieldError
 				if errors.As(err, &f) && e.Address != "" && strings.Contains(f.Error(), e.Address) && field == "address" {
 					t.Errorf("the error repeats the value: %v", f)
@@ -107,8 +107,8 @@ func TestPhonebookWrongInput(t *testing.T) {
 		}
 		_, err = db.Phonebook.Add(ctx, aor.AOR{User: "Alice", Domain: "d"}, store.Entry{Address: "bob"})
 		failsOn(t, "Add for no address", err, "owner")
-		_, err = db.Phonebook.Update(ctx, alice, store.Entry{ID: good.ID + 1, Address: "bob"})
-		fails(t, "Update nothing", err, store.ErrNotFound)
+		_, err = db.Phonebook.Change(ctx, alice, good, store.Entry{ID: good.ID + 1, Address: "bob"})
+		fails(t, "Change nothing", err, store.ErrNotFound)
 		_, err = db.Phonebook.Find(ctx, alice, -1)
 		fails(t, "Find nothing", err, store.ErrNotFound)
 		_, _, err = db.Phonebook.List(ctx, alice, store.EntryQuery{Sort: "id; DROP TABLE phonebook"})
@@ -246,9 +246,9 @@ func TestPhonebookModel(t *testing.T) {
 					}
 					model[e.ID], ownerOf[e.ID] = e, owner
 				case 2:
-					e, err := db.Phonebook.Update(t.Context(), owner, e)
+					e, err := db.Phonebook.Change(t.Context(), owner, model[id], e)
 					if (err == nil) != mine {
-						r.Fatalf("Update: %v, own entry: %v", err, mine)
+						r.Fatalf("Change: %v, own entry: %v", err, mine)
 					}
 					if mine {
 						model[id] = e

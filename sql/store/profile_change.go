@@ -27,27 +27,24 @@ func (t *Profiles) Change(ctx context.Context, before, after Profile) error {
 // take makes of p what after made of before. Whether a mail address is confirmed is said
 // of that address, and goes with it.
 func (p *Profile) take(before, after Profile) {
-	for _, text := range []struct {
-		now           *string
-		before, after string
-	}{
-		{&p.FirstName, before.FirstName, after.FirstName}, {&p.LastName, before.LastName, after.LastName},
-		{&p.Phone, before.Phone, after.Phone}, {&p.TimeZone, before.TimeZone, after.TimeZone},
-		{&p.Language, before.Language, after.Language}, {&p.Theme, before.Theme, after.Theme},
-		{&p.MissedMail, before.MissedMail, after.MissedMail},
-		{(*string)(&p.Presence), string(before.Presence), string(after.Presence)},
-	} {
-		if text.after != text.before {
-			*text.now = text.after
-		}
-	}
+	take(&p.FirstName, before.FirstName, after.FirstName)
+	take(&p.LastName, before.LastName, after.LastName)
+	take(&p.Phone, before.Phone, after.Phone)
+	take(&p.TimeZone, before.TimeZone, after.TimeZone)
+	take(&p.Language, before.Language, after.Language)
+	take(&p.Theme, before.Theme, after.Theme)
+	take(&p.MissedMail, before.MissedMail, after.MissedMail)
+	take(&p.Presence, before.Presence, after.Presence)
+	take(&p.Findable, before.Findable, after.Findable)
+	take(&p.AutoAnswer, before.AutoAnswer, after.AutoAnswer)
 	if after.Email != before.Email || after.Unconfirmed != before.Unconfirmed && p.Email == after.Email {
 		p.Email, p.Unconfirmed = after.Email, after.Unconfirmed
 	}
-	if after.Findable != before.Findable {
-		p.Findable = after.Findable
-	}
-	if after.AutoAnswer != before.AutoAnswer {
-		p.AutoAnswer = after.AutoAnswer
+}
+
+// take has a value be what it is to be, if that is not what somebody saw.
+func take[T comparable](now *T, before, after T) {
+	if after != before {
+		*now = after
 	}
 }

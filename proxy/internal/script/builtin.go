@@ -16,20 +16,20 @@ var builtIn = map[string]map[string]builtInParam{
 		"pretty_format":  {kind: aNumber},
 		"transport":      {kind: aNumber, told: "there are the FIFO (fifo_name) and the control socket (unix_sock), and no way in by HTTP or datagrams"},
 		"fifo_name":      {kind: aText, set: (*compiler).setFIFOName},
-		"fifo_mode":      {kind: aNumber, set: func(k *compiler, m modparam) { k.setFIFOMode(m.value) }},
-		"fifo_group":     {kind: aNumberOrName, set: func(k *compiler, m modparam) { k.prog.globals.FIFOGroup = m.value.text }},
+		"fifo_mode":      {kind: aNumber, set: (*compiler).takeFIFOMode},
+		"fifo_group":     {kind: aNumberOrName, set: (*compiler).takeFIFOGroup},
 		"fifo_user":      {kind: aNumberOrName, told: fifoOwner},
-		"fifo_reply_dir": {kind: aText, set: func(k *compiler, m modparam) { k.prog.globals.FIFODir = m.value.text }},
+		"fifo_reply_dir": {kind: aText, set: (*compiler).takeFIFODir},
 		"dgram_socket":   {kind: aText, told: "tools come by the FIFO (fifo_name) or the control socket (unix_sock); there is none for datagrams"},
 		"dgram_workers":  {kind: aNumber}, "dgram_mode": {kind: aNumber}, "dgram_group": {kind: aNumberOrName},
 		"dgram_user": {kind: aNumberOrName}, "dgram_timeout": {kind: aNumber},
 	},
 	"mi_fifo": {
 		"fifo_name":  {kind: aText, set: (*compiler).setFIFOName},
-		"fifo_mode":  {kind: aNumber, set: func(k *compiler, m modparam) { k.setFIFOMode(m.value) }},
-		"fifo_group": {kind: aNumberOrName, set: func(k *compiler, m modparam) { k.prog.globals.FIFOGroup = m.value.text }},
+		"fifo_mode":  {kind: aNumber, set: (*compiler).takeFIFOMode},
+		"fifo_group": {kind: aNumberOrName, set: (*compiler).takeFIFOGroup},
 		"fifo_user":  {kind: aNumberOrName, told: fifoOwner},
-		"reply_dir":  {kind: aText, set: func(k *compiler, m modparam) { k.prog.globals.FIFODir = m.value.text }}, "reply_indent": {kind: aText},
+		"reply_dir":  {kind: aText, set: (*compiler).takeFIFODir}, "reply_indent": {kind: aText},
 	},
 	"ctl": {
 		"binrpc": {kind: aText, told: noBinRPC}, "fifo": {kind: aText, told: noBinRPC},
@@ -143,6 +143,10 @@ func (k *compiler) setFIFOName(m modparam) {
 		g.FIFO = path
 	}
 }
+
+func (k *compiler) takeFIFOMode(m modparam)  { k.setFIFOMode(m.value) }
+func (k *compiler) takeFIFOGroup(m modparam) { k.prog.globals.FIFOGroup = m.value.text }
+func (k *compiler) takeFIFODir(m modparam)   { k.prog.globals.FIFODir = m.value.text }
 
 // named reports whether the script makes a setting outside its modules.
 func (k *compiler) named(setting string) bool {
