@@ -141,7 +141,7 @@ func (m Methods) UlDumpBrief(ctx context.Context) ([]string, error) {
 // UlLookup returns the contacts of one address, best q first. An address
 // without any is CodeNotFound.
 func (m Methods) UlLookup(ctx context.Context, aor string) ([]Contact, error) {
-	one, err := result[UlAoR](ctx, m, MethodUlLookup, ulParams{TableLocation, aor, ""})
+	one, err := result[UlAoR](ctx, m, MethodUlLookup, ulParams{Table: TableLocation, AoR: aor})
 	return contactsOf(one.Contacts), err
 }
 
@@ -158,6 +158,7 @@ type ulParams struct {
 	Table   string `json:"table"`
 	AoR     string `json:"aor"`
 	Contact string `json:"contact,omitempty"`
+	RUID    string `json:"ruid,omitempty"`
 }
 
 // UlAdd adds a contact, or changes the one with the same URI.
@@ -170,13 +171,19 @@ func (m Methods) UlAdd(ctx context.Context, p UlAddParams) error {
 
 // UlRm removes every contact of an address; CodeNotFound if it has none.
 func (m Methods) UlRm(ctx context.Context, aor string) error {
-	return m.do(ctx, MethodUlRm, ulParams{TableLocation, aor, ""})
+	return m.do(ctx, MethodUlRm, ulParams{Table: TableLocation, AoR: aor})
 }
 
-// UlRmContact removes one contact, named by its URI; CodeNotFound if the
-// address does not have it.
+// UlRmContact removes one contact, named by its URI, from all phones that have it;
+// CodeNotFound if the address does not have it.
 func (m Methods) UlRmContact(ctx context.Context, aor, contact string) error {
-	return m.do(ctx, MethodUlRmContact, ulParams{TableLocation, aor, contact})
+	return m.do(ctx, MethodUlRmContact, ulParams{Table: TableLocation, AoR: aor, Contact: contact})
+}
+
+// UlRmBinding removes a contact from one phone, named by Contact.RUID of a binding;
+// CodeNotFound if the address does not have that one.
+func (m Methods) UlRmBinding(ctx context.Context, aor, contact, ruid string) error {
+	return m.do(ctx, MethodUlRmContact, ulParams{Table: TableLocation, AoR: aor, Contact: contact, RUID: ruid})
 }
 
 // UlFlush writes what is not yet in the database there now.

@@ -239,6 +239,7 @@ func TestTypedMethods(t *testing.T) {
 		}, nil},
 		{"ul.rm", `{"table":"location","aor":"a@b"}`, func() (any, error) { return nil, c.UlRm(ctx, "a@b") }, nil},
 		{"ul.rm_contact", `{"table":"location","aor":"a@b","contact":"sip:x"}`, func() (any, error) { return nil, c.UlRmContact(ctx, "a@b", "sip:x") }, nil},
+		{"ul.rm_contact", `{"table":"location","aor":"a@b","contact":"sip:x","ruid":"r"}`, func() (any, error) { return nil, c.UlRmBinding(ctx, "a@b", "sip:x", "r") }, nil},
 		{"ul.flush", "", func() (any, error) { return nil, c.UlFlush(ctx) }, nil},
 		{"presence.get", `{"addresses":["a@b"],"viewer":"v@b"}`, func() (any, error) { return c.PresenceGet(ctx, "v@b", []string{"a@b"}) }, map[string]ctlproto.PresenceStatus{"a@b": "on line"}},
 		{"ctd.dial", `{"caller":"a@b","callee":"c@b","callee_name":"C","actor":"x"}`, func() (any, error) {

@@ -34,10 +34,11 @@ type PikeTop struct {
 // PikeSource is one sender: an IPv4 address, or a network of IPv6 as "2001:db8::/64".
 type PikeSource struct {
 	IP       string `json:"ip_addr"`
-	HitsPrev int    `json:"leaf_hits_prev"` // requests in the last unit of time
-	HitsCurr int    `json:"leaf_hits_curr"` // and in the present one
-	Expires  int    `json:"expires"`        // seconds until it is forgotten if it stays quiet
-	Status   string `json:"status"`         // HOT: is blocked; WARM: above half of the limit; else ALL
+	HitsPrev int    `json:"leaf_hits_prev"`   // requests in the last unit of time
+	HitsCurr int    `json:"leaf_hits_curr"`   // and in the present one
+	Expires  int    `json:"expires"`          // seconds until it is forgotten if it stays quiet
+	Status   string `json:"status"`           // HOT: is blocked; WARM: above half of the limit; else ALL
+	Stream   bool   `json:"stream,omitempty"` // what it sends over TCP, TLS and WebSockets; else over UDP
 }
 
 // HtableItem is an entry of a hash table; Value is a string or an int64.

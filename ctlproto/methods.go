@@ -17,7 +17,7 @@ const (
 	MethodUlLookup       = "ul.lookup"            // table aor → UlAoR
 	MethodUlAdd          = "ul.add"               // UlAddParams → Done
 	MethodUlRm           = "ul.rm"                // table aor → Done
-	MethodUlRmContact    = "ul.rm_contact"        // table aor contact → Done
+	MethodUlRmContact    = "ul.rm_contact"        // table aor contact [ruid] → Done
 	MethodUlFlush        = "ul.flush"             // → Done
 	MethodPresenceGet    = "presence.get"         // PresenceParams → PresenceResult
 	MethodCtdDial        = "ctd.dial"             // CtdDialParams → CtdDialResult

@@ -38,7 +38,7 @@ func TestFlood(t *testing.T) {
 	if !newStranger(t, s, "127.0.0.10").answered(patience) {
 		t.Error("another stranger is not answered")
 	}
-	s.Ctl("", "rpc", "htable.delete", "ipban", "127.0.0.9")
+	s.Ctl("", "rpc", "htable.delete", "ipban", "udp:127.0.0.9")
 	s.Ctl("", "rpc", "pike.rm", "127.0.0.9")
 	if !flood.answered(patience) {
 		t.Error("after he was let go he is not answered")

@@ -32,6 +32,8 @@ func TestParse(t *testing.T) {
 		{in: "%C5%BEofie@example.org", want: aor.AOR{User: "žofie", Domain: "example.org"}},
 		{in: "+420123@10.0.0.1:5060", want: aor.AOR{User: "+420123", Domain: "10.0.0.1"}},
 		{in: "sip:bob@[2001:DB8:0:0::1]:5060", want: aor.AOR{User: "bob", Domain: "[2001:db8::1]"}},
+		{in: "sip:bob@[::FFFF:10.0.0.1]", want: aor.AOR{User: "bob", Domain: "10.0.0.1"}},
+		{in: "sip:bob@[0:0::ffff:a00:1]:5060", want: aor.AOR{User: "bob", Domain: "10.0.0.1"}},
 		{in: "bob", domain: "[::1]", want: aor.AOR{User: "bob", Domain: "[::1]"}},
 		{in: long + "@example.org", want: aor.AOR{User: long, Domain: "example.org"}},
 

@@ -23,20 +23,17 @@ const nobody = "anonymous.invalid"
 // is a wildcard in patterns), is in lower case, %2a. Of a telephone number, tel or with a +,
 // what people write between the digits goes (RFC 3966 §5.1.1); without a + a user part may be
 // a name, and 10-01 is somebody else than 1001. The parameters of a user part that is a number
-// go as well (RFC 4904). Of a user part and of a host no more than 255 bytes count. It
-// allocates nothing if dst has room for MaxCaller bytes.
+// go as well (RFC 4904). An IPv4 address that is mapped into IPv6 is the IPv4 address. Of a user part
+// and of a host no more than 255 bytes count. It allocates nothing if dst has room for MaxCaller bytes.
 func AppendCaller[T text](dst []byte, uri T) []byte {
 	scheme, rest := cutAt(uri, ':')
-	sip := sameName(scheme, "sip") || sameName(scheme, "sips")
 	start, at := len(dst), indexOf(rest, '@')
-	if !sip && at < 0 { // no more than a name
+	if at < 0 && !isSIP(scheme) { // no more than a name
 		tel := sameName(scheme, "tel")
 		if tel {
 			uri, _ = cutAt(rest, ';')
 		}
-		if dst = appendCallerUser(dst, uri, false); tel {
-			dst = compactNumber(dst, start, true)
-		}
+		dst = appendCallerUser(dst, uri, false, tel)
 		if len(dst) == start {
 			dst = append(dst, '@') // malformed is not anonymous
 		}
@@ -44,32 +41,69 @@ func AppendCaller[T text](dst []byte, uri T) []byte {
 	}
 	if at >= 0 {
 		user, _ := cutAt(rest[:at], ':') // a password
-		dst = appendCallerUser(dst, user, false)
-		rest = rest[at+1:]
+		dst = appendCallerUser(dst, user, false, false)
 	}
 	dst = append(dst, '@')
 	host := len(dst)
-	dst = appendCallerHost(dst, hostIn(rest))
+	dst = AppendCallerHost(dst, uri)
 	if string(dst[host:]) == nobody {
 		return dst[:start]
 	}
 	return dst
 }
 
+// AppendCallerHost appends the host that AppendCaller shows of a URI; nothing where it shows none.
+// Whoever asks whether a caller claims to be one of ours asks about this one: a URI of any scheme
+// may stand in From (RFC 3261 §20.20), and who reads it sees a name in our domain.
+func AppendCallerHost[T text](dst []byte, uri T) []byte {
+	host := callerHost(uri)
+	if len(host) == 0 {
+		return dst
+	}
+	return appendCallerHost(dst, host)
+}
+
+// callerHost is the same as it is written there.
+func callerHost[T text](uri T) T {
+	scheme, rest := cutAt(uri, ':')
+	switch at := indexOf(rest, '@'); {
+	case at >= 0:
+		rest = rest[at+1:]
+	case !isSIP(scheme):
+		return rest[:0]
+	}
+	return hostIn(rest)
+}
+
+func isSIP[T text](scheme T) bool { return sameName(scheme, "sip") || sameName(scheme, "sips") }
+
 // CallerPattern gives a pattern of callers, its two sides around the @, in the form of
 // AppendCaller. A * that is not escaped stays a wildcard.
 func CallerPattern(user, host string) string {
-	b := appendCallerUser(nil, user, true)
+	b := appendCallerUser(nil, user, true, false)
 	return string(appendCallerHost(append(b, '@'), host))
 }
 
-// appendCallerUser appends a user part or a telephone number; with wild, a * stays.
-func appendCallerUser[T text](dst []byte, user T, wild bool) []byte {
+// appendCallerUser appends a user part or a telephone number; with wild, a * stays, with tel, a
+// number is one without a + as well.
+func appendCallerUser[T text](dst []byte, user T, wild, tel bool) []byte {
+	b, whole := appendCallerPart(dst, user, wild, tel)
+	if !whole { // what is left of a longer name may read as a number
+		b, _ = appendCallerPart(dst, b[len(dst):], wild, tel) // in place: no character takes more room than before
+	}
+	return b
+}
+
+// appendCallerPart appends as much of a user part as counts, and reports whether that is all. What
+// stands between the digits of a number takes none of the room, or it could push them out.
+func appendCallerPart[T text](dst []byte, user T, wild, tel bool) (b []byte, whole bool) {
+	end, compact := numberIn(user, tel)
 	start := len(dst)
-	for i := 0; i < len(user); {
+	for i := 0; i < end; {
 		before := len(dst)
 		one, n, next := character(user, i)
 		switch c := one[0]; {
+		case compact && isSeparator(c):
 		case n > 1, wild && user[i] == '*':
 			dst = append(dst, one[:n]...)
 		case plain(c) && c != '*':
@@ -78,12 +112,11 @@ func appendCallerUser[T text](dst []byte, user T, wild bool) []byte {
 			dst = append(dst, '%', lower(hexDigits[c>>4]), lower(hexDigits[c&15]))
 		}
 		if len(dst)-start > mostOfCaller {
-			dst = dst[:before]
-			break
+			return dst[:before], false
 		}
 		i = next
 	}
-	return compactNumber(dst, start, false)
+	return dst, true
 }
 
 // character decodes the character at i, its bytes escaped or not: the bytes of one that can
@@ -114,67 +147,48 @@ func decoded[T text](s T, i int) (c byte, next int) {
 	return s[i], i + 1
 }
 
-// compactNumber drops the parameters of dst[start:], if it is a telephone number, and, of one
-// with a + in front or in a tel URI, what is between its digits.
-func compactNumber(dst []byte, start int, tel bool) []byte {
-	end, digits, global := start, false, false
-	first := start // of what is no separator
-	for ; end < len(dst) && dst[end] != ';'; end++ {
-		n := separator(dst[end:])
-		switch c := dst[end]; {
-		case n > 0:
-			if first == end {
-				first += n
-			}
-			end += n - 1
+// numberIn reports how much of a user part counts, up to its parameters if it is a telephone number,
+// and whether what is between its digits goes: of one with a + in front, or in a tel URI.
+func numberIn[T text](user T, tel bool) (end int, compact bool) {
+	digits, global, first := false, false, true // first: nothing but separators so far
+	for end < len(user) {
+		c, next := decoded(user, end)
+		if c == ';' {
+			break
+		}
+		switch {
+		case isSeparator(c):
+			end = next
+			continue
 		case '0' <= c && c <= '9':
 			digits = true
-		case c == '+' && end == first:
+		case c == '+' && first:
 			global = true
-		case c == '*':
-		case isEscape(dst[end:], "%2a"), isEscape(dst[end:], "%23"):
-			end += 2
-		default:
-			return dst
+		case c != '*' && c != '#':
+			return len(user), false
 		}
+		end, first = next, false
 	}
-	switch {
-	case !digits:
-		return dst
-	case !global && !tel:
-		return dst[:end]
+	if !digits {
+		return len(user), false
 	}
-	to := start
-	for i := start; i < end; i++ {
-		if n := separator(dst[i:]); n > 0 {
-			i += n - 1
-			continue
-		}
-		dst[to] = dst[i]
-		to++
-	}
-	return dst[:to]
+	return end, global || tel
 }
 
-// separator is how long a visual separator (RFC 3966 §3) is that a text begins with, 0 without
-// one. Blanks and the slash are none there; people write them all the same.
-func separator(b []byte) int {
-	switch c := b[0]; {
-	case c == '-', c == '.', c == '(', c == ')', c == '/':
-		return 1
-	case isEscape(b, "%20"):
-		return len("%20")
+// isSeparator reports whether c is a visual separator (RFC 3966 §3). Blanks and the slash are none
+// there; people write them all the same.
+func isSeparator(c byte) bool {
+	switch c {
+	case '-', '.', '(', ')', '/', ' ':
+		return true
 	}
-	return 0
+	return false
 }
 
-func isEscape(b []byte, escape string) bool {
-	return len(b) >= len(escape) && string(b[:len(escape)]) == escape
-}
-
-// appendCallerHost appends a host, canonical or at least in lower case.
+// appendCallerHost appends a host, canonical or at least in lower case. Of several dots behind it
+// none goes: it is no host then, and must not look like one.
 func appendCallerHost[T text](dst []byte, host T) []byte {
-	for n := len(host); n > 0 && host[n-1] == '.'; n-- {
+	if n := len(host); n > 1 && host[n-1] == '.' && host[n-2] != '.' {
 		host = host[:n-1]
 	}
 	if b, err := appendDomain(dst, host, mostOfCaller); err == nil {

@@ -22,6 +22,10 @@ func TestAppendCaller(t *testing.T) {
 		"sip:*21%2a@example.org":             "%2a21%2a@example.org",
 		"sip:a@-odd_.EXAMPLE":                "a@-odd_.example",
 		"sip:a@spam..Example.":               "a@spam..example",
+		"sip:a@example.org..":                "a@example.org..", // no host of ours looks like that
+		"im:a@example.org.:1":                "a@example.org",
+		"im:a@anonymous.invalid..":           "a@anonymous.invalid..",
+		"tel:1001;@Example.org":              "1001@example.org",
 		"sip:example.org;x":                  "@example.org",
 		"sip:+49-(30).1%2D2;tgrp=a@gw:5070":  "+493012@gw",
 		"sip:+49%2030@gw":                    "+4930@gw",
@@ -45,9 +49,49 @@ func TestAppendCaller(t *testing.T) {
 		"sip:%61nonymous@example.org":        "anonymous@example.org",
 		"sip:" + long + "@" + long:           long[:255] + "@" + long[:255],
 		"":                                   "@",
+		// However much stands between the digits, and where an escape takes three bytes of it.
+		"sip:+49" + strings.Repeat("-", 260) + "301@gw":         "+49301@gw",
+		"tel:+49" + strings.Repeat(".", 260) + "301;ext=2":      "+49301",
+		"tel:030" + strings.Repeat("/", 260) + "1":              "0301",
+		"sip:+4930" + strings.Repeat("%20", 90) + "1;tgrp=a@gw": "+49301@gw",
+		"sip:" + strings.Repeat("%2d", 300) + "+49301@gw":       "+49301@gw",
+		"sip:+" + strings.Repeat("1-", 300) + "@gw":             "+" + strings.Repeat("1", 254) + "@gw",
+		"sip:030" + strings.Repeat("-", 260) + "1@gw":           "030" + strings.Repeat("-", 252) + "@gw", // may be a name
+		"sip:-" + long + "@gw":                                  "-" + long[:254] + "@gw",
+		"sip:+49" + strings.Repeat("-", 260) + "301x@gw":        "+49@gw",      // as what is kept of it reads
+		"sip:k@[::ffff:192.0.2.7]":                              "k@192.0.2.7", // RFC 4291 §2.5.5.2
+		"sip:k@[::FFFF:c000:207]:5060":                          "k@192.0.2.7",
+		"sip:[0:0:0:0:0:ffff:192.0.2.7]":                        "@192.0.2.7",
+		"sip:k@[::192.0.2.7]":                                   "k@[::c000:207]",
+		"sip:k@[::FFFF:1]":                                      "k@[::ffff:1]",
+		"sip:k@[::ffff:192.0.2.7":                               "k@[", // no address
 	} {
 		if got := string(aor.AppendCaller([]byte("kept "), in)); got != "kept "+want {
 			t.Errorf("AppendCaller(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestAppendCallerHost: it is the host that AppendCaller shows, whatever the scheme is.
+func TestAppendCallerHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"sip:alice@Example.org:5060;x=y?z=a": "example.org",
+		"sips:b:secret@[2001:DB8::1]:5061":   "[2001:db8::1]",
+		"sip:example.org.;x":                 "example.org",
+		"im:alice@example.org..":             "example.org..",
+		"pres:alice@example.org?x":           "example.org",
+		"im:alice@[::ffff:192.0.2.7]":        "192.0.2.7",
+		"tel:+4930;phone-context=x.example":  "",
+		"tel:alice;x@example.org":            "example.org",
+		"urn:service:sos":                    "",
+		"mailto:a@b@example.org":             "b@example.org",
+		"":                                   "",
+	} {
+		if got := string(aor.AppendCallerHost([]byte("kept "), in)); got != "kept "+want {
+			t.Errorf("AppendCallerHost(%q) = %q, want %q", in, got, want)
+		}
+		if got := string(aor.AppendCallerHost(nil, []byte(in))); got != want {
+			t.Errorf("AppendCallerHost of the bytes %q = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -79,6 +123,9 @@ func FuzzAppendCaller(f *testing.F) {
 	f.Fuzz(func(t *testing.T, uri string) {
 		got := aor.AppendCaller(nil, uri)
 		user, host, ok := strings.Cut(string(got), "@")
+		if named := string(aor.AppendCallerHost(nil, uri)); ok && named != host {
+			t.Errorf("%q calls as %q, and its host is %q", uri, got, named)
+		}
 		if len(got) > aor.MaxCaller || strings.Contains(user, "*") || !utf8.ValidString(user) {
 			t.Errorf("%q calls as %q", uri, got)
 		}

@@ -156,7 +156,8 @@ const ipv6Room = 64
 
 var ipv6Rooms = sync.Pool{New: func() any { return new([ipv6Room]byte) }}
 
-// appendIPv6 appends an IPv6 reference, brackets included (RFC 5952).
+// appendIPv6 appends an IPv6 reference, brackets included (RFC 5952), or the IPv4 address that
+// it maps: that is the same host (RFC 4291 §2.5.5.2).
 func appendIPv6[T text](dst []byte, host T) ([]byte, error) {
 	if len(host) < 3 || host[len(host)-1] != ']' {
 		return dst, errDomainIPv6
@@ -174,6 +175,9 @@ func appendIPv6[T text](dst []byte, host T) ([]byte, error) {
 	ipv6Rooms.Put(room)
 	if err != nil || !ip.Is6() || ip.Zone() != "" {
 		return dst, errDomainIPv6
+	}
+	if ip.Is4In6() {
+		return ip.Unmap().AppendTo(dst), nil
 	}
 	dst = ip.AppendTo(append(dst, '['))
 	return append(dst, ']'), nil

@@ -37,11 +37,12 @@ type MissedRow = AccRow
 // accColumns are the columns of an AccRow, its identity first.
 var accColumns = []string{
 	"callid", "from_tag", "to_tag", "method", "sip_code", "time",
-	"sip_reason", "src_user", "src_domain", "src_ip", "dst_ouser", "dst_user", "dst_domain",
+	"src_user", "src_domain", "src_ip", "dst_ouser", "dst_user", "dst_domain", "sip_reason",
 }
 
-// accID is the first columns of a row, which tell rows apart.
-type accID [6]string
+// accID is the first columns of a row, which tell rows apart. One call may have two within a second that
+// differ by who was called and from where alone: it came back from another router, or two have missed it.
+type accID [12]string
 
 // accChunk is how many rows one statement has.
 const accChunk = 200
@@ -54,8 +55,8 @@ func (r *AccRow) row(now time.Time) []any {
 	}
 	return []any{
 		identity(r.CallID, 255), identity(r.FromTag, 128), identity(r.ToTag, 128), line(r.Method, 16), codeText(r.Code), stamp(at),
-		line(r.Reason, 128), line(r.SrcUser, 64), line(r.SrcDomain, 128), line(r.SrcIP, 64),
-		line(r.DstOUser, 64), line(r.DstUser, 64), line(r.DstDomain, 128),
+		line(r.SrcUser, 64), line(r.SrcDomain, 128), line(r.SrcIP, 64),
+		line(r.DstOUser, 64), line(r.DstUser, 64), line(r.DstDomain, 128), line(r.Reason, 128),
 	}
 }
 
@@ -65,8 +66,8 @@ func (t *Accounting) Write(ctx context.Context, acc []AccRow, missed []MissedRow
 	return t.write(ctx, acc, missed, false)
 }
 
-// WriteAgain is Write for rows that may be there already: such ones (same
-// call, tags, method, code and second) are left out.
+// WriteAgain is Write for rows that may be there already: such ones (the same
+// but for the reason, and within a second) are left out.
 func (t *Accounting) WriteAgain(ctx context.Context, acc []AccRow, missed []MissedRow) error {
 	return t.write(ctx, acc, missed, true)
 }
@@ -144,7 +145,7 @@ func idOf(row []any) (id accID) {
 
 func scanAccID(s scanner) (id accID, err error) {
 	var at time.Time
-	err = s.Scan(&id[0], &id[1], &id[2], &id[3], &id[4], moment{&at})
+	err = s.Scan(&id[0], &id[1], &id[2], &id[3], &id[4], moment{&at}, &id[6], &id[7], &id[8], &id[9], &id[10], &id[11])
 	id[5] = stamp(at)
 	return id, err
 }

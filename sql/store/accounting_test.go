@@ -116,6 +116,9 @@ func TestAccountingAgain(t *testing.T) {
 		for i, change := range []func(r *store.AccRow){
 			func(r *store.AccRow) { r.Method = "BYE" }, func(r *store.AccRow) { r.FromTag = "x" }, func(r *store.AccRow) { r.ToTag = "x" },
 			func(r *store.AccRow) { r.Code = 202 }, func(r *store.AccRow) { r.Time = r.Time.Add(time.Second) }, func(r *store.AccRow) { r.CallID = "x" },
+			// A call that another router has sent back, or that several have missed.
+			func(r *store.AccRow) { r.DstUser = "dora" }, func(r *store.AccRow) { r.DstDomain = "example.net" }, func(r *store.AccRow) { r.DstOUser = "100" },
+			func(r *store.AccRow) { r.SrcIP = "192.0.2.8" }, func(r *store.AccRow) { r.SrcUser = "x" }, func(r *store.AccRow) { r.SrcDomain = "x.example" },
 		} {
 			other := newAcc(i)
 			change(&other)
@@ -126,8 +129,8 @@ func TestAccountingAgain(t *testing.T) {
 			ok(t, db.Accounting.WriteAgain(t.Context(), rows, rows))
 		}
 		for _, table := range []string{"acc", "missed_calls"} {
-			if n := db.count(t, "SELECT COUNT(*) FROM "+table); n != 256 {
-				t.Errorf("%s has %d rows, want 256", table, n)
+			if n := db.count(t, "SELECT COUNT(*) FROM "+table); n != 262 {
+				t.Errorf("%s has %d rows, want 262", table, n)
 			}
 		}
 		if got := db.count(t, "SELECT COUNT(*) FROM acc WHERE sip_reason = 'Fine'"); got != 0 {

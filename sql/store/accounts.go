@@ -34,9 +34,9 @@ var belongings = []string{
 	// A call is the other side's as well, unless that is nobody here or has let it go.
 	"DELETE FROM call_log WHERE caller_username = ? AND caller_domain = ? AND (callee_deleted = 1 OR NOT EXISTS" +
 		" (SELECT 1 FROM subscriber s WHERE s.username = call_log.callee_username AND s.domain = call_log.callee_domain))",
-	"DELETE FROM call_log WHERE callee_username = ? AND callee_domain = ? AND (caller_deleted = 1 OR NOT EXISTS" +
+	"DELETE FROM call_log WHERE callee_username = ? AND callee_domain = ? AND (caller_deleted <> 0 OR NOT EXISTS" +
 		" (SELECT 1 FROM subscriber s WHERE s.username = call_log.caller_username AND s.domain = call_log.caller_domain))",
-	"UPDATE call_log SET caller_deleted = 1 WHERE caller_username = ? AND caller_domain = ?",
+	"UPDATE call_log SET caller_deleted = 1 WHERE caller_username = ? AND caller_domain = ? AND caller_deleted = 0",
 	"UPDATE call_log SET callee_deleted = 1 WHERE callee_username = ? AND callee_domain = ?",
 }
 

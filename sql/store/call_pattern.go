@@ -3,6 +3,7 @@ package store
 import (
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"seraph/sql/aor"
 )
@@ -11,20 +12,35 @@ import (
 // caller, in the form of aor.AppendCaller. Who calls himself anonymous in a domain that he
 // names is of that domain as well. It allocates nothing.
 func PatternFits(pattern string, caller []byte) bool {
+	fits, _ := TryPattern(pattern, caller)
+	return fits
+}
+
+// MostWork is the most that TryPattern takes for all patterns that one owner can have.
+const MostWork = MaxCallRules * (utf8.UTFMax*MaxPattern + aor.MaxCaller)
+
+// TryPattern is PatternFits, and what looking took: how many bytes, at most as many as the
+// pattern and the caller have together.
+func TryPattern(pattern string, caller []byte) (fits bool, work int) {
+	if strings.IndexByte(pattern, '@') >= 0 {
+		if len(caller) == 0 {
+			return false, 0
+		}
+		return glob(pattern, caller)
+	}
+	return plainFits(pattern, caller), len(pattern) + len(caller)
+}
+
+// plainFits is PatternFits of a pattern that is no address.
+func plainFits(pattern string, caller []byte) bool {
 	if pattern == AnonymousPattern {
 		return len(caller) == 0 || startsWith(caller, AnonymousPattern) && atEnd(caller, len(AnonymousPattern))
-	}
-	if len(caller) == 0 {
-		return false
 	}
 	if number, one := strings.CutPrefix(pattern, oneNumber); one {
 		return startsWith(caller, number) && (len(caller) == len(number) || number[0] == '+' && caller[len(number)] == '@')
 	}
-	if strings.IndexByte(pattern, '@') >= 0 {
-		return glob(pattern, caller)
-	}
 	// The beginning of a number, against what stands before the @.
-	if !startsWith(caller, pattern) {
+	if len(caller) == 0 || !startsWith(caller, pattern) {
 		return false
 	}
 	for i := len(pattern); !atEnd(caller, i); i++ {
@@ -108,27 +124,31 @@ func (r CallRule) Refuses(caller []byte) bool {
 	return err == nil && PatternFits(pattern, caller)
 }
 
-// glob reports whether text matches a pattern in which * stands for any characters. The
-// work is bounded by the product of both lengths.
-func glob(pattern string, text []byte) bool {
-	p, t, star, mark := 0, 0, -1, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, t
-			p++
-		case p < len(pattern) && pattern[p] == text[t]:
-			p++
-			t++
-		case star >= 0:
-			mark++
-			p, t = star+1, mark
-		default:
-			return false
+// glob reports whether a text fits a pattern in which * stands for any characters, and how many
+// bytes it has looked at. What stands between two of them is looked for behind what stood before, where
+// it comes first, so no byte is passed twice: strings.Index is linear.
+func glob(pattern string, caller []byte) (fits bool, work int) {
+	text := unsafe.String(unsafe.SliceData(caller), len(caller)) // a view: nothing keeps it
+	head, parts, wild := strings.Cut(pattern, "*")
+	if !wild {
+		return text == pattern, len(pattern)
+	}
+	last := strings.LastIndexByte(parts, '*') + 1
+	parts, tail := parts[:last], parts[last:]
+	work = len(head) + len(tail)
+	if len(text) < work || !strings.HasPrefix(text, head) || !strings.HasSuffix(text, tail) {
+		return false, work
+	}
+	text = text[len(head) : len(text)-len(tail)]
+	for parts != "" {
+		var part string
+		part, parts, _ = strings.Cut(parts, "*")
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false, work + len(text)
 		}
+		work += i + len(part)
+		text = text[i+len(part):]
 	}
-	for p < len(pattern) && pattern[p] == '*' {
-		p++
-	}
-	return p == len(pattern)
+	return true, work
 }

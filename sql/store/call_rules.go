@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ type CallRule struct {
 const (
 	MaxCallRules     = 100 // of an owner
 	MaxPattern       = 128 // characters of a pattern
+	MaxWildcards     = 8   // of a new pattern; older ones may have more
 	MinRing          = 5   // seconds of noanswer
 	MaxRing          = 180
 	DefaultRing      = 20
@@ -134,6 +136,18 @@ func CheckPattern(text string) (string, error) {
 	}
 	return p, checkText("pattern", p, MaxPattern)
 }
+
+// CheckNewPattern is CheckPattern of a pattern that is not there yet: it has no more wildcards than
+// MaxWildcards.
+func CheckNewPattern(text string) (string, error) {
+	p, err := CheckPattern(text)
+	if err == nil && !hasFewWildcards(p) {
+		err = &FieldError{"pattern", fmt.Sprintf("has more than %d *", MaxWildcards)}
+	}
+	return p, err
+}
+
+func hasFewWildcards(pattern string) bool { return strings.Count(pattern, "*") <= MaxWildcards }
 
 // withoutScheme takes the scheme off a pattern.
 func withoutScheme(p string) (rest string, tel bool) {
@@ -236,13 +250,30 @@ func (t *CallRules) SetWithin(ctx context.Context, r CallRule, most int) error {
 		if err := t.db.lockSubscriber(ctx, tx, r.Owner); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM call_rule WHERE username = ? AND domain = ? AND kind = ? AND pattern = ?",
-			r.Owner.User, r.Owner.Domain, r.Kind, r.Pattern); err != nil {
+		removed, err := tx.ExecContext(ctx, "DELETE FROM call_rule WHERE username = ? AND domain = ? AND kind = ? AND pattern = ?",
+			r.Owner.User, r.Owner.Domain, r.Kind, r.Pattern)
+		if err != nil {
+			return err
+		}
+		if err := fewWildcards(r, removed); err != nil {
 			return err
 		}
 		return insertRule(ctx, tx, r, most)
 	})
 	return wrap(err, "call rule "+r.Kind+" of "+r.Owner.String())
+}
+
+// fewWildcards checks the pattern of a rule in whose place others were removed: one that was there may
+// stay.
+func fewWildcards(r CallRule, removed sql.Result) error {
+	if hasFewWildcards(r.Pattern) {
+		return nil
+	}
+	n, err := removed.RowsAffected()
+	if err == nil && n == 0 {
+		_, err = CheckNewPattern(r.Pattern)
+	}
+	return err
 }
 
 // SetForwards puts rules in the place of all of the owner's but those of kind block: all

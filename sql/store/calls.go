@@ -30,7 +30,10 @@ type Call struct {
 	CallerURI string
 	// Caller is CallerURI as an address of record, zero if it is none. Record
 	// does not regard it.
-	Caller     aor.AOR
+	Caller aor.AOR
+	// Unproven says that the caller has not shown that CallerURI is his address. Whoever has it did
+	// not make the call, and does not have it on his lists. Record and Claim alone regard it.
+	Unproven   bool
 	CallerName string // the display name, 128; without one, and without all of CallerURI, this as it came
 	// Callee is our subscriber who was called, after aliases.
 	Callee     aor.AOR
@@ -66,21 +69,14 @@ type CallQuery struct {
 	Limit, Offset int
 }
 
-// callColumns are what Record writes: the identity, what stays as it was first
-// recorded, and what a later record replaces.
-var (
-	callIdentity = []string{"callid", "from_tag", "callee_username", "callee_domain"}
-	callUpdated  = []string{"caller_username", "caller_domain", "caller_name", "callee_name", "target_uri", "ended", "sip_code", "sip_reason",
-		"hung_up_by", "answered"} // answered must be the last, see upsertWhile
-	callColumns = slices.Concat(callIdentity, []string{"started"}, callUpdated)
-)
-
 // recordChunk is how many rows one statement has.
 const recordChunk = 200
 
 // Record writes calls in one transaction. A call that is there already is
-// updated, its marks and its Started stay, and an answered one stays answered
-// whatever comes later: recording a batch again changes nothing. Of calls that began
+// updated, its marks, its Started and who called stay, and an answered one stays answered
+// whatever comes later: recording a batch again changes nothing. A call of a caller who has
+// proven himself takes the whole place of an Unproven one but for the callee's marks, and no
+// Unproven one changes it. Of calls that began
 // within one second the lists have that first which began first, if they were
 // recorded in one batch, else that which was recorded first. A Callee that
 // is no canonical address is a *FieldError, and nothing is written.
@@ -103,8 +99,7 @@ func (t *Calls) Record(ctx context.Context, calls []Call) error {
 	}
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for chunk := range slices.Chunk(rows, recordChunk) {
-			statement := upsertWhile(t.db.target.dialect, "call_log", callColumns, callIdentity, callUpdated, "call_log.answered IS NULL", len(chunk))
-			if _, err := tx.ExecContext(ctx, statement, slices.Concat(chunk...)...); err != nil {
+			if _, err := tx.ExecContext(ctx, recordStatement(t.db.target.dialect, len(chunk)), slices.Concat(chunk...)...); err != nil {
 				return err
 			}
 		}
@@ -125,9 +120,9 @@ func (c *Call) row(now time.Time) []any {
 		name = line(c.CallerURI, 128)
 	}
 	return []any{
-		identity(c.CallID, 255), identity(c.FromTag, 128), c.Callee.User, c.Callee.Domain, stamp(started),
-		user, domain, name, line(c.CalleeName, 128), whole(c.TargetURI, 255), timeOrNull(c.Ended), codeText(c.Code), line(c.Reason, 128),
-		whoHungUp(c.HungUpBy), timeOrNull(c.Answered),
+		identity(c.CallID, 255), identity(c.FromTag, 128), c.Callee.User, c.Callee.Domain,
+		line(c.CalleeName, 128), whole(c.TargetURI, 255), timeOrNull(c.Ended), codeText(c.Code), line(c.Reason, 128), whoHungUp(c.HungUpBy), timeOrNull(c.Answered),
+		stamp(started), user, domain, name, callerMark(c.Unproven),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ type CallEnd struct {
 	Callee          aor.AOR
 	Ended           time.Time
 	HungUpBy        string // HungUpCaller, HungUpCallee, HungUpRouter or ""
+	// Unproven is as in Call: it ends no call whose caller has proven himself.
+	Unproven bool
 }
 
 // End notes when calls ended, in one transaction. A call that is not there, or was not
@@ -54,8 +57,8 @@ func (e *CallEnd) write(ctx context.Context, tx *sql.Tx, now time.Time) error {
 		ended = now
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE call_log SET ended = ?, hung_up_by = ? WHERE callid = ? AND from_tag = ? AND callee_username = ?"+
-		" AND callee_domain = ? AND answered IS NOT NULL AND (ended IS NULL OR ended < ?)",
-		stamp(ended), whoHungUp(e.HungUpBy), identity(e.CallID, 255), identity(e.FromTag, 128), e.Callee.User, e.Callee.Domain, stamp(ended))
+		" AND callee_domain = ? AND answered IS NOT NULL AND (ended IS NULL OR ended < ?) AND (? = "+strconv.Itoa(callerLists)+" OR "+isUnproven+")",
+		stamp(ended), whoHungUp(e.HungUpBy), identity(e.CallID, 255), identity(e.FromTag, 128), e.Callee.User, e.Callee.Domain, stamp(ended), callerMark(e.Unproven))
 	return err
 }
 

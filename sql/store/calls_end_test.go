@@ -44,6 +44,26 @@ func TestCallEnd(t *testing.T) {
 	})
 }
 
+// TestCallEndUnproven: what ends a call of nobody's ends no other one with its identity.
+func TestCallEndUnproven(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		for _, unproven := range []bool{true, false} {
+			ok(t, db.Calls.Record(t.Context(), []store.Call{pass(alice.URI(), unproven, 200)}))
+			end := store.CallEnd{CallID: "call-1", FromTag: "t", Callee: bob, Ended: start.Add(time.Hour), HungUpBy: store.HungUpCallee, Unproven: true}
+			ok(t, db.Calls.End(t.Context(), []store.CallEnd{end}))
+			if n := db.count(t, "SELECT COUNT(*) FROM call_log WHERE hung_up_by = 'callee'"); n == 1 != unproven {
+				t.Errorf("caller without proof: %v; %d calls have ended", unproven, n)
+			}
+			end.Unproven, end.Ended, end.HungUpBy = false, start.Add(2*time.Hour), store.HungUpCaller
+			ok(t, db.Calls.End(t.Context(), []store.CallEnd{end}))
+			if n := db.count(t, "SELECT COUNT(*) FROM call_log WHERE hung_up_by = 'caller'"); n != 1 {
+				t.Errorf("caller without proof: %v; the call has no end", unproven)
+			}
+			db.exec(t, "DELETE FROM call_log")
+		}
+	})
+}
+
 // TestCallEndOfStrangers: who hung up is one of three words, times and texts are made fit,
 // and a callee that is none is refused with nothing written.
 func TestCallEndOfStrangers(t *testing.T) {

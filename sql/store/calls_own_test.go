@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,35 @@ func TestOwnCalls(t *testing.T) {
 }
 
 // TestOwnCallsMany: as many people as a phone book finds are no expression too deep.
+// TestUnprovenCaller: a call of somebody who has not shown who he is stands in the list of who was
+// called, and in none of whose name he gave: also if he uses the identity of a call again, the other's
+// or his own.
+func TestUnprovenCaller(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		call := func(id, from string, unproven bool) store.Call {
+			return store.Call{CallID: id, FromTag: "t", CallerURI: from, Unproven: unproven, Callee: bob, Code: 480, Started: start}
+		}
+		for _, calls := range [][]store.Call{
+			{call("forged", alice.URI(), true), call("hers", alice.URI(), false), call("his", "sip:mallory@evil.example", true)},
+			{call("hers", "sip:mallory@evil.example", true), call("his", alice.URI(), true), call("forged", alice.URI(), true)},
+		} {
+			ok(t, db.Calls.Record(t.Context(), calls))
+			if got := own(t, db, store.OwnCalls{}); got != "hers" {
+				t.Errorf("alice's calls are %q, want the one that she has made", got)
+			}
+		}
+		var got []string
+		for _, c := range missedBy(t, db, bob) {
+			got = append(got, c.CallID+" "+c.CallerURI)
+		}
+		slices.Sort(got)
+		want := []string{"forged " + alice.URI(), "hers " + alice.URI(), "his sip:mallory@evil.example"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("bob has missed (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestOwnCallsMany(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ownCalls(t, db)

@@ -147,7 +147,7 @@ func TestCallIdentity(t *testing.T) {
 	})
 }
 
-// TestCallRecordedAgain: marks and start stay, the rest is what came last.
+// TestCallRecordedAgain: marks, start and who called stay, the rest is what came last.
 func TestCallRecordedAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ok(t, db.Calls.Record(t.Context(), []store.Call{newCall(1), newCall(2)}))
@@ -160,9 +160,10 @@ func TestCallRecordedAgain(t *testing.T) {
 		}
 		again := newCall(1)
 		again.Started, again.Code, again.Reason, again.CallerName = start.Add(time.Hour), 603, "Decline", "Bobby"
+		again.CallerURI = "sip:mallory@example.org"
 		ok(t, db.Calls.Record(t.Context(), []store.Call{again, newCall(2)}))
 		want := first[1]
-		want.Code, want.Reason, want.CallerName, want.CalleeSeen = 603, "Decline", "Bobby", true
+		want.Code, want.Reason, want.CalleeSeen = 603, "Decline", true
 		if diff := cmp.Diff([]store.Call{want}, missedBy(t, db, alice)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -18,6 +18,18 @@ func upsert(d schema.Dialect, table string, columns, key, update []string, n int
 // condition while holds, if it is not empty. A column that the condition names
 // must be the last in update: MySQL would see its new value afterwards.
 func upsertWhile(d schema.Dialect, table string, columns, key, update []string, while string, n int) string {
+	return upsertChanges(d, table, columns, key, []change{{update, while}}, n)
+}
+
+// change is columns that an upsert replaces where a condition holds.
+type change struct {
+	columns []string
+	while   string
+}
+
+// upsertChanges is upsertWhile with a condition for each of several changes. No
+// condition may name a column that stands before its own.
+func upsertChanges(d schema.Dialect, table string, columns, key []string, changes []change, n int) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
 	row := "(" + placeholders(len(columns)) + ")"
@@ -27,13 +39,14 @@ func upsertWhile(d schema.Dialect, table string, columns, key, update []string, 
 		}
 		b.WriteString(row)
 	}
-	b.WriteString(onConflict(d, key, len(update) == 0))
-	for i, c := range update {
-		if i > 0 {
-			b.WriteString(", ")
+	var update []string
+	for _, x := range changes {
+		for _, c := range x.columns {
+			update = append(update, c+" = "+incoming(d, table, c, x.while))
 		}
-		b.WriteString(c + " = " + incoming(d, table, c, while))
 	}
+	b.WriteString(onConflict(d, key, len(update) == 0))
+	b.WriteString(strings.Join(update, ", "))
 	if len(update) == 0 && d == schema.MySQL {
 		b.WriteString(key[0] + " = " + table + "." + key[0])
 	}

@@ -30,8 +30,8 @@ type Imported struct {
 type Refused struct{ Row, Why string }
 
 // ImportKamailio adds the rows of another database, Kamailio's or SER 0.9's with the
-// tables' standard names: domains, subscribers with their MD5 hashes, aliases of both kinds,
-// groups, speed dials, gateways and the tables address and trusted. Rows that are here stay as
+// tables' standard names: domains, subscribers with their MD5 hashes and what serweb kept of them,
+// aliases of both kinds, groups, phone books, speed dials, gateways and the tables address and trusted. Rows that are here stay as
 // they are, so that it may be run again. Bindings come back by themselves, when the phones
 // register; old calls and messages are not taken. An error is the first one that is not
 // a row's fault; what was added before it stays. It is a *FieldError if a table lacks a column.
@@ -42,7 +42,7 @@ func (db *DB) ImportKamailio(ctx context.Context, from *DB) ([]Imported, error) 
 		read  func(context.Context, *importer) error
 	}{
 		{"domain", importDomains}, {"subscriber", importSubscribers}, {"dbaliases", importAliases}, {"aliases", importSerAliases}, {"grp", importGroups},
-		{"speed_dial", importSpeedDials}, {"dispatcher", importGateways}, {"address", importAddresses}, {"trusted", importTrusted},
+		{"phonebook", importPhonebook}, {"speed_dial", importSpeedDials}, {"dispatcher", importGateways}, {"address", importAddresses}, {"trusted", importTrusted},
 	} {
 		x := &importer{db: db, from: from, done: Imported{Table: t.table}}
 		err := t.read(ctx, x)
@@ -181,13 +181,24 @@ func importDomains(ctx context.Context, x *importer) error {
 }
 
 // account is a row of subscriber.
-type account struct{ user, domain, password, ha1, ha1b string }
+type account struct {
+	user, domain, password, ha1, ha1b string
+	person                            serPerson
+}
+
+// hash is that of the password, which stands there or has been left in clear text.
+func (a *account) hash() string {
+	if a.ha1 == "" {
+		return aor.HA1(a.user, a.domain, a.password)
+	}
+	return strings.ToLower(a.ha1)
+}
 
 func importSubscribers(ctx context.Context, x *importer) error {
 	scan := func(s scanner) (a account, err error) {
-		return a, s.Scan(&a.user, &a.domain, &a.password, &a.ha1, &a.ha1b)
+		return a, s.Scan(append([]any{&a.user, &a.domain, &a.password, &a.ha1, &a.ha1b}, a.person.dest()...)...)
 	}
-	columns := []string{"username", "domain", "password=''", "ha1=''", "ha1b=''"}
+	columns := append([]string{"username", "domain", "password=''", "ha1=''", "ha1b=''"}, serPersonColumns...)
 	return each(ctx, x, scan, columns, func(a account) (string, error) {
 		row := a.user + "@" + a.domain
 		address, err := aor.New(a.user, a.domain)
@@ -198,11 +209,13 @@ func importSubscribers(ctx context.Context, x *importer) error {
 			// The hash is of the name as it is written: in lower case no phone could prove it.
 			return row, &FieldError{"username and domain", "are not in lower case; the password has to be set anew"}
 		case a.ha1 == "" && a.password != "":
-			return row, x.db.Subscribers.Create(ctx, address, a.password)
+			err = x.db.Subscribers.Create(ctx, address, a.password)
 		case !md5Hex.MatchString(a.ha1):
 			return row, &FieldError{"ha1", "is no MD5 hash"}
+		default:
+			err = x.db.Subscribers.createHashed(ctx, address, a.hash(), strings.ToLower(a.ha1b))
 		}
-		return row, x.db.Subscribers.createHashed(ctx, address, strings.ToLower(a.ha1), strings.ToLower(a.ha1b))
+		return row, x.person(ctx, address, a, err)
 	})
 }
 

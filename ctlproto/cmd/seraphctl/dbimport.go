@@ -17,10 +17,11 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import-kamailio URL",
 		Short: "Take over users and tables of Kamailio or SER 0.9",
 		Long: `Take over the rows of a database of Kamailio or SER 0.9: domains, users with
-their passwords' hashes, aliases (tables dbaliases and aliases), groups, speed
-dials, gateways (dispatcher), and the tables address and trusted. Rows that are
-here stay as they are, so that the command may be run again. Registrations come
-back when the phones register; old calls and stored messages are not taken.`,
+their passwords' hashes and what serweb kept of them, aliases (tables dbaliases
+and aliases), groups, phone books, speed dials, gateways (dispatcher), and the
+tables address and trusted. Rows that are here stay as they are, so that the
+command may be run again. Registrations come back when the phones register; old
+calls and stored messages are not taken.`,
 		Args: arguments("db import-kamailio", "URL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.dbImport(cmd.Context(), args[0]) },
 	}

@@ -46,6 +46,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	f.SortFlags = false
 	f.StringVarP(&o.Script, "file", "f", "", "routing script (default: the one in the program)")
+	f.StringArrayVarP(&o.Defines, "define", "A", nil, "NAME or NAME=VALUE, as if the script began with #!define; may be given again")
 	f.BoolVarP(&o.check, "check", "c", false, "check the script, say everything that is wrong with it, and end")
 	f.BoolVar(&o.dump, "dump", false, "print the script as it is compiled, includes in place and without passwords, and end")
 	f.StringVar(&o.DB, "db", "", "database URL: mysql://user:pw@host:port/db, mysql://user:pw@unix(/path)/db, sqlite:///path, or none (default: seraph.db in the state folder)")
@@ -68,6 +69,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if f.Changed("shm-mem") && (o.megabytes < 1 || o.megabytes > script.MostMemory>>20) {
 		return o, fmt.Errorf("--shm-mem %d: want 1 to %d megabytes", o.megabytes, script.MostMemory>>20)
+	}
+	for _, text := range o.Defines {
+		if err := script.CheckDefine(text); err != nil {
+			return o, fmt.Errorf("-A: %w", err)
+		}
 	}
 	o.Memory = o.megabytes << 20
 	return o, nil
@@ -147,7 +153,7 @@ func complain(stderr io.Writer, code int, err error) int {
 }
 
 func check(o options, stdout, stderr io.Writer) int {
-	remarks, err := daemon.CheckScript(o.Script, o.DB)
+	remarks, err := daemon.CheckScript(o.Script, o.Defines, o.DB)
 	switch {
 	case daemon.IsScriptError(err):
 		fmt.Fprintln(stderr, err)
@@ -175,7 +181,7 @@ func check(o options, stdout, stderr io.Writer) int {
 }
 
 func dump(o options, stdout, stderr io.Writer) int {
-	text, err := daemon.DumpScript(o.Script)
+	text, err := daemon.DumpScript(o.Script, o.Defines)
 	switch {
 	case daemon.IsScriptError(err):
 		fmt.Fprintln(stderr, err)

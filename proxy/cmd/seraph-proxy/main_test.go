@@ -73,6 +73,27 @@ func TestCheckNamesEverything(t *testing.T) {
 	}
 }
 
+// TestDefines: -A defines words before the script begins, as Kamailio's does; the script may not define
+// them as something else.
+func TestDefines(t *testing.T) {
+	file := write(t, "seraph.cfg", "#!define GREETING \"hi\"\n#!ifdef WITH_NAT\nloadmodule \"nathelper.so\"\n#!endif\nloadmodule \"sl.so\"\nroute { sl_send_reply(CODE, GREETING); }\n")
+	code, dump, errs := command("--dump", "-f", file, "-A", "WITH_NAT", "-A", `CODE="486"`)
+	if code != exitOK || !strings.Contains(dump, `loadmodule "nathelper.so"`) || !strings.Contains(dump, `sl_send_reply("486", "hi")`) {
+		t.Errorf("--dump: %d, %s\n%s", code, errs, dump)
+	}
+	if code, dump, errs := command("--dump", "-f", file, "--define", `CODE="486"`); code != exitOK || strings.Contains(dump, "nathelper") {
+		t.Errorf("--dump without WITH_NAT: %d, %s\n%s", code, errs, dump)
+	}
+	if code, _, errs := command("-c", "-f", file, "-A", `CODE="486"`, "-A", "GREETING=other"); code != exitFail || !strings.Contains(errs, "GREETING is defined already, on the command line (-A)") {
+		t.Errorf("a word of the script's: %d, %s", code, errs)
+	}
+	for bad, want := range map[string]string{"": "not of the form", "9": "not of the form", "A+B": "not of the form", "A=\"x": "closing quote", "A=x\nlisten=udp:0.0.0.0:5": "not of the form"} {
+		if code, _, errs := command("-c", "-f", file, "-A", bad); code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("-A %q: %d, %s", bad, code, errs)
+		}
+	}
+}
+
 // TestCheckRemarks: -c says what the start would warn of, each with its place, and what has no
 // effect, and the exit code is still 0.
 func TestCheckRemarks(t *testing.T) {

@@ -55,7 +55,7 @@ func (s *Server) addMethods() {
 		add(ctlproto.MethodUlLookup, s.ulLookup, "table", "aor")
 		add(ctlproto.MethodUlAdd, s.ulAdd, "table", "aor", "contact", "expires", "q", "path", "flags", "cflags", "methods", "received", "socket")
 		add(ctlproto.MethodUlRm, s.ulRm, "table", "aor")
-		add(ctlproto.MethodUlRmContact, s.ulRmContact, "table", "aor", "contact")
+		add(ctlproto.MethodUlRmContact, s.ulRmContact, "table", "aor", "contact", "ruid")
 		add(ctlproto.MethodUlFlush, s.ulFlush)
 	}
 	if s.cfg.Presence != nil {
@@ -191,16 +191,26 @@ func (s *Server) refusal(method string, err error) *ctlproto.Error {
 }
 
 func (s *Server) unknownMethod(name string) *ctlproto.Error {
-	near := module.Nearest(name, s.names)
-	e := &ctlproto.Error{
-		Code:    ctlproto.CodeMethodNotFound,
-		Message: fmt.Sprintf("Method not found: %q", shorten(name)),
-		Data:    ctlproto.MethodProblem{Method: shorten(name), Nearest: near},
+	problem := ctlproto.MethodProblem{Method: shorten(name)}
+	message := fmt.Sprintf("Method not found: %q", problem.Method)
+	if missing := s.missing(name); missing != "" {
+		message += "; " + missing
+	} else if problem.Nearest = module.Nearest(name, s.names); problem.Nearest != "" {
+		message += fmt.Sprintf("; did you mean %q?", problem.Nearest)
 	}
-	if near != "" {
-		e.Message += fmt.Sprintf("; did you mean %q?", near)
+	return &ctlproto.Error{Code: ctlproto.CodeMethodNotFound, Message: message, Data: problem}
+}
+
+// missing says why a group of methods is not there, "" if it is, or is none.
+func (s *Server) missing(method string) string {
+	group, _, _ := strings.Cut(method, ".")
+	switch {
+	case group == "ctd" && s.cfg.Ctd == nil:
+		return "the script does not load module ctd"
+	case group == "msilo" && s.cfg.Silo == nil:
+		return "the script does not load module msilo, or there is no database"
 	}
-	return e
+	return ""
 }
 
 // subscribeParams reads the parameters of events.subscribe; the result is

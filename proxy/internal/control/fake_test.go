@@ -91,6 +91,11 @@ func (f *fakeProxy) RemoveContact(_ context.Context, address, contact string) (b
 	return slices.ContainsFunc(f.contacts[address], func(c ctlproto.Contact) bool { return c.Address == contact }), f.did("rm_contact " + address + " " + contact)
 }
 
+func (f *fakeProxy) RemoveBinding(_ context.Context, address, contact, ruid string) (bool, error) {
+	return slices.ContainsFunc(f.contacts[address], func(c ctlproto.Contact) bool { return c.Address == contact && c.RUID == ruid }),
+		f.did("rm_contact " + address + " " + contact + " " + ruid)
+}
+
 func (f *fakeProxy) Flush(context.Context) error { return f.did("flush") }
 
 func (f *fakeProxy) Statistics(yield func(group, name string, value int64)) {

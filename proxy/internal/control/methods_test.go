@@ -125,6 +125,11 @@ func TestMethods(t *testing.T) {
 		{"ul.rm", ``, invalid("aor", "missing"), ""},
 		{"ul.rm_contact", `["location","alice@example.org","sip:alice@192.0.2.1"]`, `"result":{}`, "rm_contact alice@example.org sip:alice@192.0.2.1"},
 		{"ul.rm_contact", `["location","alice@example.org","sip:x@192.0.2.1"]`, refusal(ctlproto.CodeNotFound, "Contact not found"), "rm_contact alice@example.org sip:x@192.0.2.1"},
+		{"ul.rm_contact", `["location","alice@example.org","sip:alice@192.0.2.1",""]`, `"result":{}`, "rm_contact alice@example.org sip:alice@192.0.2.1"},
+		{"ul.rm_contact", `{"table":"location","aor":"alice@example.org","contact":"sip:alice@192.0.2.1","ruid":"no-such"}`, refusal(ctlproto.CodeNotFound, "Contact not found"),
+			"rm_contact alice@example.org sip:alice@192.0.2.1 no-such"},
+		{"ul.rm_contact", `["location","alice@example.org","sip:alice@192.0.2.1","` + strings.Repeat("x", 65) + `"]`, invalid("ruid", "65 bytes long, at most 64 are possible"), ""},
+		{"ul.rm_contact", `["location","alice@example.org","sip:alice@192.0.2.1",["a"]]`, invalid("ruid", "want a string"), ""},
 		{"ul.rm_contact", `["location","alice@example.org"]`, invalid("contact", "missing"), ""},
 		{"ul.rm_contact", `["location","alice@example.org","http://x"]`, invalid("contact", "want a URI that begins with sip: or sips:"), ""},
 		{"ul.add", `["location",1234.00,"sip:x@192.0.2.9",3600,1.0,"."]`, invalid("aor", noDomain("1234.00")), ""},
@@ -285,6 +290,22 @@ func TestMethods(t *testing.T) {
 				t.Errorf("did\n%s\nwant\n%s", did, tc.did)
 			}
 		})
+	}
+}
+
+// TestMethodsOfModules: whoever asks for what the script does not load is told so.
+func TestMethodsOfModules(t *testing.T) {
+	proxy := newFakeProxy()
+	cfg := proxy.config()
+	cfg.Ctd, cfg.Silo = nil, nil
+	w := plug(t, start(t, cfg))
+	for method, why := range map[string]string{
+		"ctd.dial": "the script does not load module ctd", "msilo.list": "the script does not load module msilo, or there is no database",
+	} {
+		want := fmt.Sprintf(`"error":{"code":-32601,"message":"Method not found: \"%s\"; %s","data":{"method":"%s"}}`, method, why, method)
+		if got := w.call(method, ""); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
 	}
 }
 

@@ -31,8 +31,10 @@ type Usrloc interface {
 	Add(ctx context.Context, address string, c ctlproto.Contact) error
 	// Remove removes all contacts of an address; false = it has none.
 	Remove(ctx context.Context, address string) (bool, error)
-	// RemoveContact removes the contact with this URI; false = not there.
+	// RemoveContact removes the contacts with this URI; false = not there.
 	RemoveContact(ctx context.Context, address, contact string) (bool, error)
+	// RemoveBinding is RemoveContact for the phone alone whose binding has this ruid.
+	RemoveBinding(ctx context.Context, address, contact, ruid string) (bool, error)
 	// Flush writes what is pending to the database and waits for it.
 	Flush(ctx context.Context) error
 }

@@ -13,12 +13,13 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
-// Lengths of the columns contact, path, received and socket, in bytes.
+// Lengths of the columns contact, path, received, socket and ruid, in bytes.
 const (
 	maxContact  = 512
 	maxPath     = 512
 	maxReceived = 128
 	maxSocket   = 64
+	maxRUID     = 64
 )
 
 // allMethods is Kamailio's bit mask for "takes everything".
@@ -237,10 +238,17 @@ func (s *Server) ulRm(ctx context.Context, p *params) (any, error) {
 func (s *Server) ulRmContact(ctx context.Context, p *params) (any, error) {
 	address := p.record()
 	contact := p.contact("contact")
+	ruid := p.line("ruid", maxRUID)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	found, err := s.cfg.Usrloc.RemoveContact(ctx, address, contact)
+	var found bool
+	var err error
+	if ruid == "" {
+		found, err = s.cfg.Usrloc.RemoveContact(ctx, address, contact)
+	} else {
+		found, err = s.cfg.Usrloc.RemoveBinding(ctx, address, contact, ruid)
+	}
 	if err == nil && !found {
 		err = ctlproto.Errorf(ctlproto.CodeNotFound, ctlproto.TextContactNotFound)
 	}

@@ -33,6 +33,8 @@ type Config struct {
 	Version string
 	// Script is the path of the routing script; empty is the embedded one.
 	Script string
+	// Defines are words that are defined before the script begins, as NAME or NAME=VALUE.
+	Defines []string
 	// DB is the URL of the database, NoDatabase, or empty for the embedded
 	// database in the state folder.
 	DB string

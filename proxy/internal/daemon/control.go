@@ -23,7 +23,7 @@ func (d *Daemon) controlConfig() control.Config {
 		Presence: &presence{
 			local: d.modules.Domain.Local, alias: d.modules.Alias.Resolve, online: d.modules.Usrloc.Table().Online, busy: d.modules.Dialog.Busy,
 		},
-		Messages: d.modules.Msilo, Script: control.ScriptFunc(scriptFaults), ScriptReload: scriptReload{d}, Credentials: d.modules.Auth,
+		Messages: d.modules.Msilo, Script: control.ScriptFunc(d.scriptFaults), ScriptReload: scriptReload{d}, Credentials: d.modules.Auth,
 		Domains: d.modules.Domain, DomainList: d.modules.Domain, Aliases: d.modules.Alias, Groups: d.modules.Group, TLS: d.modules.TLS,
 		Dialogs: d.modules.Dialog, Relieve: d.layer.Yield,
 	}

@@ -26,7 +26,7 @@ func (d *Daemon) chooseDatabase() error {
 	}
 	// The script is compiled with modules that are thrown away, because those that
 	// work need the database first.
-	p, problems := compileOnly(name, text, script.Options{})
+	p, problems := compileOnly(name, text, script.Options{Defines: d.cfg.Defines})
 	if len(problems) > 0 {
 		return ScriptError(problems)
 	}

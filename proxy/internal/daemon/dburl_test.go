@@ -78,12 +78,12 @@ route`, x.acc), 1)
 		if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := CheckScript(path, x.db)
+		_, err := CheckScript(path, nil, x.db)
 		if (err == nil) != (x.faults == "") || err != nil && (!strings.Contains(err.Error(), x.faults) || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%s: %v, want %q", x.name, err, x.faults)
 		}
 	}
-	if _, err := CheckScript("", ""); err != nil {
+	if _, err := CheckScript("", nil, ""); err != nil {
 		t.Errorf("the embedded script: %v", err)
 	}
 }

@@ -52,8 +52,8 @@ func TestFlood(t *testing.T) {
 			t.Fatalf("request %d after that is answered: %s", i, got)
 		}
 	}
-	if item, err := r.d.modules.Guards.Htable.Item("ipban", "192.0.2.9"); err != nil || item.Value != int64(1) {
-		t.Errorf("htable.get ipban 192.0.2.9: %+v, %v", item, err)
+	if item, err := r.d.modules.Guards.Htable.Item("ipban", "udp:192.0.2.9"); err != nil || item.Value != int64(1) {
+		t.Errorf("htable.get ipban udp:192.0.2.9: %+v, %v", item, err)
 	}
 	for who, from := range map[string]transport.Flow{"the router's own host": r.flow(5070), "a trusted peer": r.outside("192.0.2.10")} {
 		for i := range 1000 {
@@ -65,11 +65,38 @@ func TestFlood(t *testing.T) {
 	if got := r.ask(r.outside("192.0.2.11"), 1); got != "SIP/2.0 200 OK" {
 		t.Errorf("another stranger: %q", got)
 	}
-	if err := r.d.modules.Guards.Htable.Delete("ipban", "192.0.2.9"); err != nil || !r.d.modules.Guards.Pike.Remove(flood.Remote.Addr()) {
+	if err := r.d.modules.Guards.Htable.Delete("ipban", "udp:192.0.2.9"); err != nil || !r.d.modules.Guards.Pike.Remove(flood.Remote.Addr()) {
 		t.Errorf("letting it go: %v", err)
 	}
 	if got := r.ask(flood, n+200); got != "SIP/2.0 200 OK" {
 		t.Errorf("after it was let go: %q", got)
+	}
+}
+
+// TestForgedFlood: datagrams in an office's name do not shut out its phones that have connections; a flood over
+// those does.
+func TestForgedFlood(t *testing.T) {
+	r := newRig(t, transport.UDP, "")
+	office := r.outside("192.0.2.9")
+	for n := 0; r.ask(office, n) != ""; n++ {
+		if n == 100_000 {
+			t.Fatal("no flood is noticed")
+		}
+	}
+	for i, proto := range []transport.Proto{transport.TCP, transport.TLS, transport.WS, transport.WSS} {
+		office.Proto = proto
+		if got := r.ask(office, 200_000+i); got != "SIP/2.0 200 OK" {
+			t.Errorf("over %v: %q", proto, got)
+		}
+	}
+	office.Proto = transport.TCP
+	for n := 300_000; r.ask(office, n) != ""; n++ {
+		if n == 400_000 {
+			t.Fatal("no flood over TCP is noticed")
+		}
+	}
+	if item, err := r.d.modules.Guards.Htable.Item("ipban", "tcp:192.0.2.9"); err != nil || item.Value != int64(1) {
+		t.Errorf("htable.get ipban tcp:192.0.2.9: %+v, %v", item, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"seraph/ctlproto"
 	"seraph/proxy/internal/sip"
 	"seraph/sql/store"
 )
@@ -19,6 +20,7 @@ func TestPlaceOfAPhone(t *testing.T) {
 	alice.register()
 	s.rules(store.CallRule{Owner: of("alice"), Kind: store.RuleBlock, Pattern: "bob@*"})
 	place := fmt.Sprintf("sip:alice@127.0.0.1:%d", alice.port())
+	mapped := strings.Replace(place, "127.0.0.1", "[::ffff:127.0.0.1]", 1) // the same one (RFC 4291 §2.5.5.2)
 	n := 0
 	sends := func(p *phone, method, uri string, reaches bool, lines ...string) {
 		t.Helper()
@@ -48,28 +50,50 @@ func TestPlaceOfAPhone(t *testing.T) {
 	for _, uri := range []string{
 		place, strings.Replace(place, "alice@", "x@", 1), strings.Replace(place, "alice@", "", 1), place + ";transport=udp;x=y",
 		fmt.Sprintf("sip:alice@example.invalid:%d;maddr=127.0.0.1", alice.port()), strings.Replace(place, "127.0.0.1", "localhost", 1),
+		mapped, strings.Replace(place, "127.0.0.1", "[::FFFF:7f00:1]", 1), strings.Replace(mapped, "alice@", "x@", 1),
+		fmt.Sprintf("sip:alice@example.invalid:%d;maddr=[0:0::ffff:127.0.0.1]", alice.port()),
 	} {
 		sends(bob, "INVITE", uri, false)
 	}
 	sends(bob, "MESSAGE", place, false)
+	sends(bob, "MESSAGE", mapped, false)
 	sends(bob, "INVITE", place, false, "Replaces: 1;from-tag=a;to-tag=b")
 	sends(carol, "INVITE", place, true)
 	sends(carol, "MESSAGE", place, true)
+	sends(carol, "INVITE", mapped, true)
 
-	s.rules(store.CallRule{Owner: of("bob"), Kind: store.RuleAlways, Target: place})
-	sends(bob, "INVITE", bobURI(), false)
-	sends(carol, "INVITE", bobURI(), true)
-
-	s.rules(store.CallRule{Owner: of("alice"), Kind: store.RuleDND})
-	sends(carol, "INVITE", place, false)
-	sends(carol, "INVITE", place, true, "Replaces: 1;from-tag=a;to-tag=b") // transferred
-	sends(carol, "MESSAGE", place, true)
-	sends(alice, "MESSAGE", place, true)
-
+	for _, target := range []string{place, mapped} {
+		s.rules(store.CallRule{Owner: of("bob"), Kind: store.RuleAlways, Target: target})
+		sends(bob, "INVITE", bobURI(), false)
+		sends(carol, "INVITE", bobURI(), true)
+	}
 	if err := s.db.CallRules.Remove(t.Context(), of("bob"), store.RuleAlways, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.rules()
+	client, err := ctlproto.Dial(t.Context(), s.cfg.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.UlAdd(t.Context(), ctlproto.UlAddParams{AoR: "bob@" + testDomain, Contact: mapped, Expires: 60}); err != nil {
+		t.Fatal(err)
+	}
+	sends(bob, "INVITE", bobURI(), false)
+	sends(carol, "INVITE", bobURI(), true)
+	if err := client.UlRmContact(t.Context(), "bob@"+testDomain, mapped); err != nil {
+		t.Fatal(err)
+	}
+
+	s.rules(store.CallRule{Owner: of("alice"), Kind: store.RuleDND})
+	sends(carol, "INVITE", place, false)
+	sends(carol, "INVITE", mapped, false)
+	for _, madeUp := range []string{"1;from-tag=a;to-tag=b", "1", "", ";;=", "1;from-tag=a;to-tag=b, talk;from-tag=a;to-tag=b"} {
+		sends(carol, "INVITE", place, false, "Replaces: "+madeUp)
+	}
+	sends(carol, "MESSAGE", place, true)
+	sends(alice, "MESSAGE", place, true)
+
 	bob.register()
 	alice.start("INVITE", bobURI(), "talk", "") // she calls him, and he hangs up
 	invite := bob.expect("INVITE")
@@ -78,8 +102,16 @@ func TestPlaceOfAPhone(t *testing.T) {
 	to, route := "To: <"+bobURI()+">;tag="+toTag(ok), "Route: "+string(ok.HeaderValue(sip.HdrRecordRoute))
 	alice.send(alice.request("ACK", fmt.Sprintf("sip:bob@127.0.0.1:%d", bob.port()), "talk", 2, "", to, route))
 	bob.expect("ACK")
+	// Bob, who is blocked, may hand that call over to carol (RFC 3891). It is a call of this phone.
+	held := fmt.Sprintf("Replaces: talk;to-tag=ftalk;from-tag=%s", toTag(ok))
+	sends(carol, "INVITE", place, true, held)
+	sends(carol, "INVITE", mapped, true, held+";early-only")
+	sends(carol, "INVITE", place, false, fmt.Sprintf("Replaces: talk;to-tag=%s;from-tag=ftalk", toTag(ok))) // bob's end of it
+	sends(carol, "INVITE", place, false, held+"x")
+	sends(carol, "INVITE", place, false, held, "Replaces: 1;from-tag=a;to-tag=b")
 	bob.send(bob.request("BYE", place, "talk", 1, "", "From: "+string(ok.HeaderValue(sip.HdrTo)), "To: "+string(ok.HeaderValue(sip.HdrFrom)),
 		"Route: "+string(invite.HeaderValue(sip.HdrRecordRoute))))
 	alice.answer(alice.expect("BYE"), 200)
 	bob.expect("SIP/2.0 200")
+	sends(carol, "INVITE", place, false, held) // it is over
 }

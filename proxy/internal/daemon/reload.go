@@ -43,14 +43,14 @@ func (d *Daemon) tryReload() (waiting []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	tried, problems := compileOnly(name, text, script.Options{})
+	tried, problems := compileOnly(name, text, script.Options{Defines: d.cfg.Defines})
 	if len(problems) > 0 {
 		return nil, ScriptError(problems)
 	}
 	if err := d.mayLoad(tried); err != nil {
 		return nil, err
 	}
-	p, problems := script.Compile(name, text, script.Options{Modules: d.modules.All(), Working: d.inUse(), Read: readIncluded, Log: d.log})
+	p, problems := script.Compile(name, text, script.Options{Modules: d.modules.All(), Defines: d.cfg.Defines, Working: d.inUse(), Read: readIncluded, Log: d.log})
 	if len(problems) > 0 {
 		return nil, ScriptError(problems)
 	}
@@ -89,11 +89,11 @@ func readAtStart(m module.Module) bool {
 	return slices.ContainsFunc(m.Params(), func(p module.Param) bool { return p.AtStart })
 }
 
-// hasWork tells modules that prepare themselves or run from those that only have
-// functions.
+// hasWork tells modules that prepare themselves or run, or whose functions go by one that does,
+// from those that only have functions.
 func hasWork(m module.Module) bool {
 	switch m.(type) {
-	case module.Initializer, module.Runner:
+	case module.Initializer, module.Runner, module.Dependent:
 		return true
 	}
 	return false

@@ -74,7 +74,7 @@ func (d *Daemon) compile() (*script.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, problems := script.Compile(name, text, script.Options{Modules: d.modules.All(), Read: readIncluded, Log: d.log})
+	p, problems := script.Compile(name, text, script.Options{Modules: d.modules.All(), Defines: d.cfg.Defines, Read: readIncluded, Log: d.log})
 	if len(problems) > 0 {
 		return nil, ScriptError(problems)
 	}
@@ -85,12 +85,12 @@ func (d *Daemon) compile() (*script.Program, error) {
 // ScriptError if anything is wrong with it, or another error if its modules and the
 // command line's db name more than one database. remarks are what the start would log of
 // it, and its notes. It starts nothing.
-func CheckScript(path, db string) (remarks []script.Problem, err error) {
+func CheckScript(path string, defines []string, db string) (remarks []script.Problem, err error) {
 	name, text, err := readScript(path)
 	if err != nil {
 		return nil, err
 	}
-	p, problems := compileOnly(name, text, script.Options{})
+	p, problems := compileOnly(name, text, script.Options{Defines: defines})
 	if len(problems) > 0 {
 		return nil, ScriptError(problems)
 	}
@@ -102,12 +102,12 @@ func CheckScript(path, db string) (remarks []script.Problem, err error) {
 
 // DumpScript returns the script at path (empty: the embedded one) as it is compiled,
 // without passwords, or a ScriptError.
-func DumpScript(path string) (string, error) {
+func DumpScript(path string, defines []string) (string, error) {
 	name, text, err := readScript(path)
 	if err != nil {
 		return "", err
 	}
-	p, problems := compileOnly(name, text, script.Options{})
+	p, problems := compileOnly(name, text, script.Options{Defines: defines})
 	if len(problems) > 0 {
 		return "", ScriptError(problems)
 	}
@@ -123,12 +123,25 @@ func compileOnly(name string, text []byte, opt script.Options) (*script.Program,
 // scriptFaults is script.check of the control socket. Whoever calls it may not be who
 // may read the proxy's files, so that of a file that is no script nothing is shown;
 // read says that the proxy has read the script itself.
-func scriptFaults(name, text string, read bool) (faults, remarks []ctlproto.ScriptError) {
-	p, problems := compileOnly(name, []byte(text), script.Options{Guarded: true, Given: !read})
+func (d *Daemon) scriptFaults(name, text string, read bool) (faults, remarks []ctlproto.ScriptError) {
+	opt := script.Options{Defines: d.cfg.Defines, Guarded: true, Given: !read}
+	if !read { // what the caller writes would have the values shown
+		opt.Defines = namesOnly(opt.Defines)
+	}
+	p, problems := compileOnly(name, []byte(text), opt)
 	if p == nil {
 		return asFaults(problems), nil
 	}
 	return nil, asFaults(p.Remarks())
+}
+
+// namesOnly are defines without their values, which may be passwords.
+func namesOnly(defines []string) []string {
+	names := make([]string, len(defines))
+	for i, text := range defines {
+		names[i] = text[:len(text)-len(strings.TrimLeftFunc(text, func(c rune) bool { return c != '=' && c != ' ' && c != '\t' }))]
+	}
+	return names
 }
 
 // asFaults writes problems, and remarks, as the control protocol has them.

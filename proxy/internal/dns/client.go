@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,9 @@ var (
 	ErrNoRecord = errors.New("no such record")
 	// ErrNoServer: no name server gave an answer that can be used.
 	ErrNoServer = errors.New("no name server answers")
+	// ErrSilent is the kind of ErrNoServer where none said anything at all, not even that
+	// it cannot answer.
+	ErrSilent = fmt.Errorf("%w in time", ErrNoServer)
 	// ErrAliases: the name is an alias of an alias of an alias, or of itself.
 	ErrAliases = errors.New("too many aliases")
 )
@@ -37,6 +41,10 @@ type Config struct {
 	// Servers are the name servers, host:port each; none are those of ResolvConf, which
 	// is read again when it changes.
 	Servers []string
+	// Dial makes the way to a server, network being udp or tcp. For udp it gives a
+	// net.PacketConn, by which datagrams are told from a stream. Default is that of a
+	// net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// ResolvConf is the path of the resolver's configuration. Default /etc/resolv.conf.
 	ResolvConf string
 	// Hosts is the path of the host table, which goes before the servers for addresses.
@@ -56,6 +64,9 @@ type Config struct {
 	// StaleTTL is how long after its end an answer still serves while no server
 	// answers (RFC 8767). Default 1 h.
 	StaleTTL time.Duration
+	// Patience is how long a new answer is waited for where an old one serves (RFC 8767
+	// §5, the client response timer). Default 300 ms.
+	Patience time.Duration
 	// NoCache keeps nothing; questions under way are shared all the same.
 	NoCache bool
 	// Search has the search list of ResolvConf tried for names that do not exist.
@@ -78,6 +89,9 @@ func (c Config) withDefaults() Config {
 	}
 	text(&c.ResolvConf, "/etc/resolv.conf")
 	text(&c.Hosts, "/etc/hosts")
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
 			*d = v
@@ -89,6 +103,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MinTTL, 5*time.Second)
 	def(&c.NegativeTTL, 10*time.Second)
 	def(&c.StaleTTL, time.Hour)
+	def(&c.Patience, 300*time.Millisecond)
 	c.MaxTTL = max(c.MaxTTL, c.MinTTL)
 	num := func(n *int, v int) {
 		if *n <= 0 {
@@ -119,7 +134,7 @@ type Client struct {
 	silent seldom.Gate // the log tells that no server answers
 
 	mu      sync.Mutex
-	entries map[question]entry
+	entries map[question]*entry
 	pending map[question]*lookup
 }
 
@@ -129,15 +144,12 @@ type question struct {
 	typ  Type
 }
 
-// entry is what is known of a question.
-type entry struct {
-	answer Answer
-	err    error
-	stale  time.Time // better than nothing until then
-}
+// oldHolds is how long an old answer holds while the question is under way.
+const oldHolds = time.Second
 
 // lookup is a question under way, for everybody who asks it meanwhile.
 type lookup struct {
+	began  time.Time
 	done   chan struct{}
 	answer Answer
 	err    error
@@ -149,7 +161,7 @@ func New(cfg Config) *Client {
 	return &Client{
 		cfg:     cfg,
 		slots:   make(chan struct{}, cfg.MaxLookups),
-		entries: make(map[question]entry),
+		entries: make(map[question]*entry),
 		pending: make(map[question]*lookup),
 	}
 }
@@ -157,49 +169,109 @@ func New(cfg Config) *Client {
 // Stats are the number of questions put to servers and of those that none answered.
 func (c *Client) Stats() (asked, failed uint64) { return c.asked.Load(), c.failed.Load() }
 
+// Config is the setting, with the defaults in it.
+func (c *Client) Config() Config { return c.cfg }
+
 // Cached is what is known of name without asking anybody; not ok: ask Lookup, which may
 // take long. The answer is shared and must not be changed.
 func (c *Client) Cached(name string, t Type) (a Answer, err error, ok bool) {
 	c.mu.Lock()
-	e, ok := c.entries[question{Canonical(name), t}]
+	e := c.entries[question{Canonical(name), t}]
 	c.mu.Unlock()
-	if !ok || !time.Now().Before(e.answer.Until) {
+	if e == nil || !time.Now().Before(e.answer.Until) {
 		return Answer{}, nil, false
 	}
 	return e.answer, e.err, true
 }
 
+// Listed reports whether the host table has an address of name.
+func (c *Client) Listed(name string) bool {
+	name = Canonical(name)
+	return len(c.hosts.lookup(c.cfg.Hosts, question{name, A}))+len(c.hosts.lookup(c.cfg.Hosts, question{name, AAAA})) > 0
+}
+
 // Lookup is the records of a name, kept or asked for; it waits for the answer, for
-// Config.Total or for ctx. Several who ask the same wait for one look-up. With an error
-// Answer.Until is how long it holds; without one there is at least one record. The
-// answer is shared and must not be changed.
+// Config.Total or for ctx, and no longer than Config.Patience where an old answer can
+// serve on. Several who ask the same wait for one look-up. With an error Answer.Until is
+// how long it holds; without one there is at least one record. The answer is shared and
+// must not be changed.
 func (c *Client) Lookup(ctx context.Context, name string, t Type) (Answer, error) {
+	return c.lookup(ctx, name, t, c.cfg.Patience)
+}
+
+// LookupAnew is Lookup for somebody who has time: an old answer serves only when the name
+// servers have failed.
+func (c *Client) LookupAnew(ctx context.Context, name string, t Type) (Answer, error) {
+	return c.lookup(ctx, name, t, 2*c.cfg.Total)
+}
+
+// Ahead has a question asked that Lookup will ask soon, unless more than half of Config.MaxLookups
+// are under way: those that somebody waits for come first.
+func (c *Client) Ahead(name string, t Type) {
 	if !ValidName(name) {
-		return Answer{}, fmt.Errorf("%w: %.80q", ErrBadName, name)
+		return
 	}
 	q := question{Canonical(name), t}
 	c.mu.Lock()
-	if e, ok := c.entries[q]; ok && time.Now().Before(e.answer.Until) {
-		c.mu.Unlock()
-		return e.answer, e.err
+	defer c.mu.Unlock()
+	if len(c.pending) > c.cfg.MaxLookups/2 {
+		return
 	}
-	l := c.pending[q]
-	if l == nil {
-		if len(c.pending) >= c.cfg.MaxPending {
+	if e := c.entries[q]; e == nil || !time.Now().Before(e.answer.Until) {
+		c.begin(q)
+	}
+}
+
+func (c *Client) lookup(ctx context.Context, name string, t Type, patience time.Duration) (Answer, error) {
+	if !ValidName(name) {
+		return Answer{}, fmt.Errorf("%w: %.80q", ErrBadName, name)
+	}
+	q, now := question{Canonical(name), t}, time.Now()
+	c.mu.Lock()
+	e := c.entries[q]
+	if e != nil {
+		e.used = now
+		if now.Before(e.answer.Until) {
 			c.mu.Unlock()
-			return Answer{}, ErrBusy
+			return e.answer, e.err
 		}
-		l = &lookup{done: make(chan struct{})}
-		c.pending[q] = l
-		go c.run(q, l)
 	}
+	l := c.begin(q)
 	c.mu.Unlock()
+	switch {
+	case l == nil && e.serves(now):
+		return e.old(now)
+	case l == nil:
+		return Answer{}, ErrBusy
+	}
+	var enough <-chan time.Time
+	if e.serves(now) {
+		t := time.NewTimer(patience - now.Sub(l.began))
+		defer t.Stop()
+		enough = t.C
+	}
 	select {
 	case <-l.done:
 		return l.answer, l.err
+	case <-enough:
+		return e.old(time.Now())
 	case <-ctx.Done():
+		if now = time.Now(); e.serves(now) {
+			return e.old(now)
+		}
 		return Answer{}, fmt.Errorf("looking up %s %s: %w", t, name, ctx.Err())
 	}
+}
+
+// begin puts a question under way unless it is, mu being held; nil if there are too many.
+func (c *Client) begin(q question) *lookup {
+	l := c.pending[q]
+	if l == nil && len(c.pending) < c.cfg.MaxPending {
+		l = &lookup{began: time.Now(), done: make(chan struct{})}
+		c.pending[q] = l
+		go c.run(q, l)
+	}
+	return l
 }
 
 // survive is resolve, with a net below it: what a stranger's name server sends may meet a
@@ -232,7 +304,7 @@ func (c *Client) run(q question, l *lookup) {
 		a, err = c.survive(ctx, q)
 		<-c.slots
 	case <-ctx.Done():
-		err = ErrNoServer
+		err = ErrSilent // nobody was asked
 	}
 	if err != nil {
 		err = fmt.Errorf("looking up %s %s: %w", q.typ, q.name, err)

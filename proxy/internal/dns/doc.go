@@ -9,6 +9,7 @@
 //
 // Answers stay as long as their TTL says, within bounds; that a name or record does not
 // exist stays too (RFC 2308), and that nobody could tell stays for a moment, so that a
-// dead server is not asked for each message. While the servers are dead an old answer
-// serves on (RFC 8767). Everything that grows has a bound.
+// dead server is not asked for each message. While the servers are dead, or slow, an old
+// answer serves on (RFC 8767), and the question stays under way. Everything that grows has
+// a bound.
 package dns

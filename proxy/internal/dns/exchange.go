@@ -117,9 +117,9 @@ func (c *Client) ask(ctx context.Context, q question) (*wire.Msg, error) {
 	servers := c.conf.read(&c.cfg).servers
 	c.asked.Add(1)
 	if len(servers) == 0 {
-		return nil, c.noServer(q, servers)
+		return nil, c.noServer(q, servers, ErrNoServer)
 	}
-	first := int(c.best.Load())
+	first, failure := int(c.best.Load()), ErrSilent
 	for round := 0; round <= max(c.cfg.Retries, 0); round++ {
 		for i := range servers {
 			at := (first + i) % len(servers)
@@ -128,18 +128,21 @@ func (c *Client) ask(ctx context.Context, q question) (*wire.Msg, error) {
 				c.best.Store(uint32(at))
 				return m, nil
 			}
+			if errors.Is(err, errFormat) || errors.Is(err, errRefused) {
+				failure = ErrNoServer
+			}
 			if ctx.Err() != nil {
-				return nil, c.noServer(q, servers)
+				return nil, c.noServer(q, servers, failure)
 			}
 		}
 	}
-	return nil, c.noServer(q, servers)
+	return nil, c.noServer(q, servers, failure)
 }
 
-func (c *Client) noServer(q question, servers []string) error {
+func (c *Client) noServer(q question, servers []string, failure error) error {
 	c.failed.Add(1)
 	c.warn(q, servers)
-	return ErrNoServer
+	return failure
 }
 
 // try asks one server once: over UDP, and over TCP if the answer does not fit.
@@ -154,6 +157,9 @@ func (c *Client) try(ctx context.Context, server string, q question) (*wire.Msg,
 	return m, err
 }
 
+// errStrays says that too much came that is no answer.
+var errStrays = errors.New("only strays come")
+
 // What a server that cannot answer says.
 var (
 	errFormat  = errors.New("the server does not understand the question")
@@ -165,8 +171,7 @@ var (
 func (c *Client) exchange(ctx context.Context, network, server string, q question, edns bool) (*wire.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	var dialer net.Dialer
-	nc, err := dialer.DialContext(ctx, network, server)
+	nc, err := c.cfg.Dial(ctx, network, server)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +197,7 @@ func (c *Client) exchange(ctx context.Context, network, server string, q questio
 			return nil, err
 		case err != nil, !answers(m, ask):
 			if strays == maxStrays {
-				return nil, errRefused
+				return nil, errStrays
 			}
 			continue
 		}

@@ -31,6 +31,7 @@ type Answer struct {
 	Services []Service    // of SRV
 	Pointers []Pointer    // of NAPTR
 	Until    time.Time
+	Stale    time.Time // how long it may serve on after that; zero: it may not
 }
 
 // empty reports whether there is no record.

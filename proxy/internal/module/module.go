@@ -21,9 +21,17 @@ type Module interface {
 	Funcs() []Func
 }
 
-// Initializer is a module that checks and prepares itself once all parameters
-// of the script are set and before the first message. An error ends the start
-// or refuses the reload.
+// Checker is a module whose parameters can contradict each other, or what the script calls.
+// Check opens and changes nothing; the compiler calls it once all parameters are set and all
+// routes compiled, so that -c and a reload refuse what could not be started. An error says what
+// would be right.
+type Checker interface{ Check() error }
+
+// Dependent is a module that needs others, which the script must load before it.
+type Dependent interface{ Needs() []string }
+
+// Initializer is a module that prepares itself once all parameters of the script are set and
+// checked, and before the first message. An error ends the start.
 type Initializer interface{ Init() error }
 
 // Runner is a module with work of its own. Run returns when ctx ends.

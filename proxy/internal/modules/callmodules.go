@@ -22,6 +22,7 @@ type CallModules struct {
 func callModules(cfg Config, s *Set) CallModules {
 	numbers, rules := speeddial.Config{Log: cfg.Log}, userblock.Config{Log: cfg.Log, Alias: s.Alias.Resolve, Local: s.Domain.Local, Member: s.Group.Has}
 	rules.Registered, rules.At = s.Usrloc.Table().Registered, s.Usrloc.Table().At
+	rules.Device, rules.Joined = s.Registrar.OfDevice, s.Dialog.Joined
 	gateways := dispatcher.Config{Log: cfg.Log, Now: cfg.Now}
 	if cfg.DB != nil {
 		numbers.Load, rules.Load, gateways.Load = cfg.DB.SpeedDials.All, cfg.DB.CallRules.All, cfg.DB.Dispatcher.All

@@ -101,6 +101,7 @@ func New(cfg Config) *Set {
 		TLS:    tlsmod.New(tlsmod.Config{Log: cfg.Log, Sockets: cfg.Sockets}), WebSocket: websocket.New(),
 	}
 	s.Acc = acc.New(accounting(cfg, acc.Config{
+		Local:  s.Domain.Local,
 		Closes: func(callID, fromTag, toTag []byte) bool { return s.Dialog.Closes(callID, fromTag, toTag) },
 		Holds:  func(callID, fromTag, toTag []byte) bool { return s.Dialog.Holds(callID, fromTag, toTag) },
 	}))

@@ -25,6 +25,7 @@ type Branch struct {
 	rangOut    bool // Timer C cancelled it
 	late       bool // it counts as failed; see lapse
 	isBest     bool
+	overlong   bool   // a 2xx counted as 502, which is repeated, as nobody acknowledges it
 	status     uint16 // the final one that it was answered with, no 2xx; else 0
 	timedOut   bool   // it got no answer in time, and was not given up before
 	reason     []byte
@@ -42,7 +43,7 @@ func (e *Engine) takeBranch(c *Call) *Branch {
 	b := e.branches.Take()
 	b.call = c
 	b.cancelling, b.heard, b.rang, b.rangOut, b.late, b.isBest = false, false, false, false, false, false
-	b.status, b.timedOut = 0, false
+	b.status, b.timedOut, b.overlong = 0, false, false
 	b.begin(&course{})
 	if b.spare != nil {
 		b.spare.at = transport.Hop{}
@@ -76,6 +77,13 @@ func (b *Branch) Response(_ *txn.Client, m *sip.Message, from transport.Flow, w 
 	switch {
 	case m.Status < 200:
 		b.provisional(m, from, w)
+	case m.Status < 300 && c.overlong(m):
+		b.timerC.Disarm()
+		if !b.overlong {
+			b.overlong = true
+			c.engine.tellOverlong(m, from)
+			b.failed(502, w)
+		}
 	case m.Status < 300:
 		b.timerC.Disarm()
 		if c.answered && (c.method != sip.INVITE || c.server.Status() >= 300) {

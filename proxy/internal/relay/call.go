@@ -38,6 +38,7 @@ type Call struct {
 	inDialog           bool
 	byInitiator        bool
 	nextAt             uint8  // see Request.nextAt; 0 where it does not go along a Route within a dialog
+	vain               uint8  // how often it was sent on and nobody was there: once counts as a branch
 	seal               Seal   // of the Route of a request within a dialog
 	bounds             bounds // of the same
 	forceRPort         bool
@@ -60,6 +61,7 @@ type Call struct {
 	names   *named   // renamed headers; nil for most calls
 
 	relayed   bool // t_relay was called
+	holds     bool // the connection that it came over stays for it; see hold
 	answered  bool // a final reply went up
 	cancelled bool
 	elsewhere bool // the caller cancelled because somebody else answered
@@ -186,6 +188,9 @@ func (c *Call) sendUp(status int, msg []byte, out txn.Out, opens bool) {
 		c.engine.cfg.Observer.Progress(c, status)
 	}
 	c.server.Reply(status, msg, out)
+	if status >= 200 {
+		c.letGo(status) // with the reply on its way
+	}
 }
 
 func (c *Call) dropRequest() {
@@ -246,36 +251,53 @@ func (c *Call) settle(out txn.Out) {
 
 // Unlocked runs the failure route, which may wait and so needs the lock free.
 func (c *Call) Unlocked(w *transport.Worker) {
-	c.Lock()
-	run, route := c.failure == failureDue, c.onFailure
-	if run {
-		c.failure, c.onFailure = failureRunning, 0
-	}
-	c.Unlock()
-	if !run {
+	route := c.dueFailure()
+	if route == 0 {
 		return
 	}
 	c.Ref()
 	if w == nil {
 		// On the timers' goroutine nothing may wait.
-		go c.runFailureDetached(route)
+		go c.runFailuresDetached(route)
 		return
 	}
-	c.runFailure(w, route)
+	c.runFailures(w, route)
 }
 
-func (c *Call) runFailureDetached(route int) {
+// dueFailure takes the failure route that is to run, 0 for none.
+func (c *Call) dueFailure() int {
+	c.Lock()
+	defer c.Unlock()
+	if c.failure != failureDue {
+		return 0
+	}
+	route := c.onFailure
+	c.failure, c.onFailure = failureRunning, 0
+	return route
+}
+
+func (c *Call) runFailuresDetached(route int) {
 	e := c.engine
 	e.failures <- struct{}{}
 	defer func() { <-e.failures }()
 	w := e.layer.Detached()
 	defer e.layer.Release(w)
-	c.runFailure(w, route)
+	c.runFailures(w, route)
+}
+
+// runFailures runs a failure route, and those that are due when it has ended because nobody
+// is there whom it has sent to. It takes a reference of the caller's.
+func (c *Call) runFailures(w *transport.Worker, route int) {
+	for route != 0 {
+		c.runFailure(w, route)
+		route = c.dueFailure()
+	}
+	c.Unref()
 }
 
 // runFailure runs the failure route on a copy of the request, because the call gives
 // its own back as soon as it is answered, by the route itself or by a branch that the
-// route has begun. It takes a reference of the caller's.
+// route has begun.
 func (c *Call) runFailure(w *transport.Worker, route int) {
 	e := c.engine
 	r := e.takeRequest()
@@ -302,8 +324,6 @@ func (c *Call) runFailure(w *transport.Worker, route int) {
 	c.Unlock()
 	e.giveRequest(r)
 	e.txns.Buffers.Give(request)
-	c.Unlocked(w)
-	c.Unref()
 }
 
 // restore makes r the request of the call again, with its edits; request holds the
@@ -416,6 +436,7 @@ func (c *Call) replyMade(rep *sip.Reply, out txn.Out) {
 func (c *Call) abort() {
 	c.noteOver(0)
 	c.answered = true
+	c.letGo(0)
 	c.server.Abort()
 	c.dropRequest()
 }
@@ -423,6 +444,7 @@ func (c *Call) abort() {
 // Release takes the memory of a call back.
 func (c *Call) Release() {
 	e := c.engine
+	c.letGo(0)
 	c.dropRequest()
 	e.txns.Buffers.Give(c.noted)
 	c.noted = nil
@@ -455,7 +477,7 @@ func (e *Engine) takeCall() *Call {
 	}
 	c.onFailure, c.onReply, c.flags = 0, 0, 0
 	c.recordRouted, c.inDialog, c.forceRPort, c.secured = false, false, false, false
-	c.seal, c.byInitiator, c.nextAt = Seal{}, false, 0
+	c.seal, c.byInitiator, c.nextAt, c.vain = Seal{}, false, 0, 0
 	c.noConnect, c.noConnectBack, c.heedPhones = false, false, false
 	c.tracked, c.managed, c.tagCount, c.bounds = false, false, 0, bounds{}
 	c.retries, c.fr, c.frInv, c.round = 0, 0, 0, round{}

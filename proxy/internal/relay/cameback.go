@@ -89,6 +89,17 @@ func sameCSeq(a, b *sip.Message) bool {
 	return err == nil && err2 == nil && x.Number == y.Number
 }
 
+// SealedBetween reports whether the Route of ours that a request within a dialog has brought is that of the pass
+// of its INVITE from one host to another one.
+func (r *Request) SealedBetween(from, to netip.Addr) bool {
+	return r.seal.Kind.known() && r.seal.ends == [...]endMark{r.Engine.mark(from), r.Engine.mark(to)}
+}
+
+// SealedBetween is that for a call.
+func (c *Call) SealedBetween(from, to netip.Addr) bool {
+	return c.seal.Kind.known() && c.seal.ends == [...]endMark{c.engine.mark(from), c.engine.mark(to)}
+}
+
 // maxGoes is how many hosts Goes tells of.
 const maxGoes = 4
 

@@ -13,13 +13,17 @@ type course struct {
 	flags     uint32        // Target.Flags, and what reply routes made of them
 	phone     bool          // it leads to one: Target.Phone
 	secured   bool          // it must not leave TLS: Target.Secured
+	users     bool          // it leads to a phone, or where a user has said: its 3xx is a user's word
+	senders   bool          // it leads where the sender has said: unless that is a gateway, its 3xx is the sender's word
 }
 
 // courseTo is that of a branch to a target, without names of its own. Its texts are the target's.
 func (r *Request) courseTo(t *Target) course {
+	users := t.Phone || !t.Flow.IsZero() || t.UsersWord()
 	return course{
 		fr: r.fr, frInv: r.frInv, uri: t.URI, hop: r.hopOf(t), callee: r.Call.callee,
 		group: t.Group, flags: t.Flags, phone: t.Phone, secured: t.Secured,
+		users: users, senders: !users && r.isSenders(t),
 	}
 }
 

@@ -18,6 +18,19 @@ var ErrOverlong = errors.New("Call-ID, tag, From address or CSeq is too long")
 // where its dialog does not lead.
 var ErrNoDialog = errors.New("the dialog is over, or does not lead there")
 
+// MaxTag is how long the tags of a dialog may be that the table tracks, in bytes: the accounts have no room for more.
+const MaxTag = 128
+
+// overlong reports whether an answer to a tracked INVITE has a longer To tag. No request would find its call in the
+// table, neither to acknowledge nor to end it, so it is no answer (RFC 3261 §21.5.3).
+func (c *Call) overlong(m *sip.Message) bool {
+	if !c.tracked {
+		return false
+	}
+	to, err := m.To()
+	return err == nil && len(to.Tag) > MaxTag
+}
+
 // Dialogs is the table of the dialogs that pass here (module dialog). It returns at
 // once and keeps nothing of what it is given.
 type Dialogs interface {

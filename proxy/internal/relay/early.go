@@ -52,11 +52,7 @@ func (x *early) allows(seed maphash.Seed, source netip.Addr, now time.Time) bool
 	if source.IsLoopback() {
 		return true // the router's own host
 	}
-	if source.Is6() {
-		if p, err := source.Prefix(64); err == nil {
-			source = p.Addr()
-		}
-	}
+	source = network(source)
 	second := uint32(now.Unix())
 	return x.slots[maphash.Comparable(seed, source)%earlySlots].take(second, earlyPerSource) && x.all.take(second, earlyAll)
 }

@@ -236,7 +236,8 @@ func unbracket(host []byte) []byte {
 	return host
 }
 
-// parseAddr reads a numeric host without allocation for IPv4.
+// parseAddr reads a numeric host without allocation for IPv4, which it never gives in its
+// IPv6-mapped form: that is another spelling of the same host (RFC 4291 §2.5.5.2).
 func parseAddr(host []byte) (netip.Addr, bool) {
 	host = unbracket(host)
 	if len(host) == 0 || len(host) > 45 {
@@ -252,7 +253,7 @@ func parseAddr(host []byte) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	a, err := netip.ParseAddr(string(host))
-	return a, err == nil && a.Zone() == ""
+	return a.Unmap(), err == nil && a.Zone() == ""
 }
 
 func hasColon(b []byte) bool {
@@ -380,6 +381,7 @@ func (e *Engine) request(r *Request) {
 	if r.From.Proto.Stream() {
 		e.acceptAlias(r)
 	}
+	r.unstrict()
 	if e.cfg.UserAgent != nil && e.cfg.UserAgent(r) {
 		return
 	}
@@ -418,11 +420,11 @@ func (e *Engine) lockedExisting(r *Request, srv *txn.Server) bool {
 		}
 		srv.Ack()
 	case sip.CANCEL:
-		r.forceRPort = call != nil && call.forceRPort // the script that would say so does not run
-		_ = r.ReplyStateless(&sip.Reply{Status: 200})
 		if call != nil {
-			call.cancel(r.worker, cancelReason(r.Msg))
+			r.cancelled(call)
+			break
 		}
+		_ = r.ReplyStateless(&sip.Reply{Status: 200})
 	default:
 		e.stats.AbsorbedRetry.Add(1)
 		srv.Retransmitted(r.replyFlow(), r.worker)

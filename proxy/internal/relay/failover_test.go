@@ -411,6 +411,77 @@ func TestOneSourceWaits(t *testing.T) {
 	b.empty()
 }
 
+// TestBusyGatewayInAnOutage: calls to a gateway that is known reach it while no name server
+// answers, and do not wait, so that there is no bound on how many of one PBX do.
+func TestBusyGatewayInAnOutage(t *testing.T) {
+	t.Parallel()
+	b, alice, phones := prepare(t, 1, calm)
+	s := b.named(service(phones[0].place()), "sip:bob@"+gateway)
+	resolver := transport.NewResolver(transport.ResolverConfig{DNS: dns.Config{
+		Servers: []string{s.Addr}, Hosts: filepath.Join(t.TempDir(), "hosts"), ResolvConf: filepath.Join(t.TempDir(), "resolv.conf"),
+		MinTTL: 200 * time.Millisecond, MaxTTL: 200 * time.Millisecond, Patience: 5 * time.Second}}) // an old way serves for three times that
+	b.engine.Attach(b.layer, resolver)
+	b.engine.sourceWaits = 2
+	b.start()
+	busy := func(n int) { // n calls come, and get their answers
+		t.Helper()
+		for came := map[string]bool{}; len(came) < n; {
+			if inv := phones[0].expect("INVITE"); !came[value(inv, sip.HdrCallID)] {
+				came[value(inv, sip.HdrCallID)] = true
+				phones[0].answer(inv, 486, "x")
+			}
+		}
+		for range n {
+			alice.ack(value(alice.expect("SIP/2.0 486"), sip.HdrCallID))
+		}
+	}
+	alice.invite("before")
+	busy(1)
+	s.Silence()
+	eventually(t, "what was known does not end", func() bool {
+		_, _, known := resolver.DNS().Cached("here.test", dns.A) // what was asked last
+		return !known
+	})
+	for i := range 8 {
+		alice.invite(fmt.Sprint("call-", i))
+	}
+	busy(8)
+	b.empty()
+}
+
+// TestOneNetworkWaits: the addresses of one subscriber's IPv6 network wait as one source, and
+// those of other networks have their own places.
+func TestOneNetworkWaits(t *testing.T) {
+	b, _, _ := prepare(t, 0, fast)
+	b.engine.sourceWaits = 2
+	from := func(host string) *Request {
+		return &Request{Engine: b.engine, From: transport.Flow{Remote: netip.AddrPortFrom(netip.MustParseAddr(host), 5060)}}
+	}
+	for i, want := range []bool{true, true, false, false} {
+		if got := from(fmt.Sprintf("2001:db8:0:7:%x::1", i)).queue(); got != want {
+			t.Errorf("address %d of the network waits: %v", i, got)
+		}
+	}
+	apart := func(host string) bool { // addresses share slots; one in a thousand pairs does
+		return from(host).waiting() != from("2001:db8:0:7::1").waiting()
+	}
+	for _, format := range []string{"2001:db8:0:%x::1", "192.0.2.%d"} {
+		free := 0
+		for i := range 8 {
+			if host := fmt.Sprintf(format, 16+i); !apart(host) || from(host).queue() {
+				free++
+			}
+		}
+		if free < 7 { // two of them share a slot at most, and wait there both
+			t.Errorf("of 8 others like %s only %d may wait", format, free)
+		}
+	}
+	from("2001:db8:0:7:ffff::9").leave()
+	if !from("2001:db8:0:7:5::1").queue() {
+		t.Error("a place that was left is not free")
+	}
+}
+
 // TestLargeRequestToAName goes over TCP (RFC 3261 §18.1.1), and as a datagram where nobody
 // listens there.
 func TestLargeRequestToAName(t *testing.T) {

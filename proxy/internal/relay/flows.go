@@ -19,6 +19,22 @@ func (r *Request) AddFlow(t Target) {
 	r.flows = append(r.flows, r.keepTarget(t))
 }
 
+// AnyWay reports whether f does of any of the ways that the request has now: its targets, and the other
+// flows of the phones among them.
+func (r *Request) AnyWay(f func(t *Target) bool) bool {
+	if f(&r.Main) {
+		return true
+	}
+	for _, list := range [...][]Target{r.More, r.flows} {
+		for i := range list {
+			if f(&list[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // keepFlows takes the other flows along with the call. They are few and rare, so that
 // they may cost memory of their own.
 func (c *Call) keepFlows(r *Request) {

@@ -17,3 +17,11 @@ func (e *Engine) foreign(m *sip.Message, from transport.Flow) {
 			"source", from.Remote, "status", m.Status, "call_id", sip.Printable(m.CallID()))
 	}
 }
+
+// tellOverlong is that for a 2xx whose To tag is too long, see Call.overlong.
+func (e *Engine) tellOverlong(m *sip.Message, from transport.Flow) {
+	if e.foreignTold.Pass(e.Now(), time.Minute, 1) {
+		e.Log.Warn("an answer counts as 502: its To tag is longer than is kept of calls",
+			"source", from.Remote, "most", MaxTag, "call_id", sip.Printable(m.CallID()))
+	}
+}

@@ -59,22 +59,30 @@ func (r *Request) Relay() error {
 		r.answer(c, 487)
 		return nil
 	}
-	if len(c.branches)-c.retries+n > MaxBranches {
+	if len(c.branches)-c.retries+int(c.vain)+n > MaxBranches {
 		return ErrTooManyBranches // a failure route that goes round for ever ends here
 	}
 	if err := r.spread(n); err != nil {
 		return err
 	}
 	r.freeze(c)
-	if err := r.track(c); err != nil {
-		return err
-	}
-	c.trying(r)
-	if err := r.start(c); err != nil {
+	if err := r.sendBranches(c); err != nil {
+		if r.route == inFailure && !r.underway {
+			c.onFailure = 0 // or the route would follow itself for ever
+		}
 		return err
 	}
 	r.sentOn()
 	return nil
+}
+
+// sendBranches sends the branches of a request that the dialog table takes.
+func (r *Request) sendBranches(c *Call) error {
+	if err := r.track(c); err != nil {
+		return err
+	}
+	c.trying(r)
+	return r.start(c)
 }
 
 // relayACK sends an ACK on, once.
@@ -201,6 +209,9 @@ func (r *Request) start(c *Call) error {
 		return err
 	}
 	c.relayed = true
+	if len(c.branches) == first {
+		c.vain++
+	}
 	if r.recursed {
 		c.dropRecursed()
 	}

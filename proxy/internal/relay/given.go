@@ -34,8 +34,8 @@ func (r *Request) HeedPhones() {
 // of those, and with HeedPhones of others, only the ones whose people take the request. hop is where
 // it goes.
 func (r *Request) keepOut(t *Target, hop *sip.URI, w *way) error {
-	users := t.UsersWord()
-	if users && !w.only(0, r.Engine.isOutside) {
+	users := t.UsersWord() && !(t.Redirected && r.isScripts(t, hop))
+	if users && !w.only(0, func(h transport.Hop) bool { return r.Engine.mayName(t, h) }) {
 		return ErrBarred
 	}
 	if !users && (!r.heedPhones || t.Phone || r.isScripts(t, hop)) || r.Engine.cfg.Refused == nil {
@@ -60,6 +60,16 @@ func (r *Request) isScripts(t *Target, hop *sip.URI) bool {
 		return sip.ParseURI(t.URI, &named) != nil || !sameService(hop, &named)
 	}
 	return t.NextOf == NextScript
+}
+
+// isSenders reports whether it is the sender who has chosen where a target goes, and not the script.
+func (r *Request) isSenders(t *Target) bool {
+	hop := r.hopOf(t)
+	if hop == nil {
+		hop = t.URI
+	}
+	var u sip.URI
+	return sip.ParseURI(hop, &u) == nil && !r.isScripts(t, &u)
 }
 
 // sameService reports whether a next hop leads to the same host and port as a URI, over some transport.

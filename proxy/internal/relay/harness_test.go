@@ -130,10 +130,10 @@ func (p *phone) send(lines ...string) {
 	}
 }
 
-// expect reads messages until one begins with want, at most two seconds.
+// expect reads messages until one begins with want, at most ten seconds.
 func (p *phone) expect(want string) *sip.Message {
 	p.t.Helper()
-	return p.expectWithin(2*time.Second, want)
+	return p.expectWithin(10*time.Second, want)
 }
 
 // expectWithin is expect with another deadline.

@@ -25,6 +25,9 @@ type Local struct {
 	// Accounted says that this is a call of the identity's own: it stands in the
 	// accounts, as the controller's leg of a click-to-dial does not.
 	Accounted bool
+	// NoRules says that the call rules of who is called do not hold (module userblock): he has it sent
+	// himself, as his leg of a click-to-dial and what is stored for him are, or the operator has.
+	NoRules bool
 
 	call *Call
 }

@@ -34,7 +34,22 @@ type passages struct {
 	open    bool // the pass that was taken last may have another entry
 	passes  int
 	entries int
+	skipped int                   // entries that name us and are no pass
 	tokens  [2 * maxVisits][]byte // of the entries, which are seldom more than two
+}
+
+// maxSkipped is how many entries that are no pass are taken off: those behind them are not looked at.
+const maxSkipped = 16
+
+// skip reports whether the next entry of ours says nothing but our address: some phones put their outbound proxy
+// into every request, before the dialog's route set or behind it. It proves nothing, and leads here.
+func (p *passages) skip(u *sip.URI) bool {
+	_, sealed := u.Param(routeParam)
+	if u.HasUser || sealed || p.skipped == maxSkipped {
+		return false
+	}
+	p.skipped++
+	return true
 }
 
 // take judges the next entry of ours, and reports whether it is taken off now: it is the first one, or the

@@ -95,6 +95,20 @@ func TestPassages(t *testing.T) {
 		t.Errorf("on two sockets: %q, %v", r.nextRoute, r.seal.ends)
 	}
 
+	// Our address alone is no pass, wherever it stands, and proves nothing.
+	nobodys := "<sip:" + b.addr.String() + ";lr>"
+	for _, list := range [][]string{{nobodys, both[0], both[1]}, {both[0], nobodys, both[1]}, {both[0], both[1], nobodys}} {
+		if r = b.routed(t, "at", "bt", list...); !r.InDialog || r.nextRoute != nil || r.seal.ends != [2]endMark{mark(alice), mark(bob)} {
+			t.Errorf("with our address: %v, %q, %v", r.InDialog, r.nextRoute, r.seal.ends)
+		}
+	}
+	if r = b.routed(t, "at", "bt", nobodys, both[0], nobodys, "<sip:192.0.2.9;lr>"); string(r.nextRoute) != "sip:192.0.2.9;lr" || r.nextAt != 4 {
+		t.Errorf("with our address the request goes to %q, entry %d", r.nextRoute, r.nextAt)
+	}
+	if r = b.routed(t, "at", "bt", nobodys, nobodys); r.InDialog || r.nextRoute != nil {
+		t.Errorf("our address alone: %v, %q", r.InDialog, r.nextRoute)
+	}
+
 	long := []string{both[0]}
 	for i := range maxVisits {
 		long = append(long, entry(func(s *routeSeal) { s.ends = [2]endMark{endMark(i + 1), endMark(i + 2)} }, false, none))
@@ -107,7 +121,6 @@ func TestPassages(t *testing.T) {
 		"the first once":   {both[0], two[2], both[0]},
 		"another dialog's": {both[0], entry(func(s *routeSeal) { s.callID = []byte("j") }, false, none)},
 		"a subscription's": {both[0], entry(func(s *routeSeal) { s.kind = SealOther }, false, none)},
-		"nobody's":         {both[0], "<sip:" + b.addr.String() + ";lr>"},
 		"the other end's":  {both[0], entry(func(s *routeSeal) { s.tag = []byte("bt") }, false, none)},
 		"too many":         long,
 	} {

@@ -4,18 +4,24 @@ import (
 	"errors"
 
 	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 // ErrNoReply says that no branch has got an answer of the kind that is asked for.
 var ErrNoReply = errors.New("no such reply")
 
+// Filter says of a contact of a 3xx whether it is followed, and whether it is the script that has
+// named the host where it leads.
+type Filter func(uri []byte) (follow, named bool)
+
 // Redirects adds the contacts of the 3xx replies that the branches have got as targets
 // (RFC 3261 §16.7 step 4), at most most of them and per of each branch, 0 being no limit
 // but MaxBranches. What is no sip or sips URI, leaves TLS behind, or was tried already is
-// passed over, as is what accept, unless nil, refuses. Once the request is sent on, the
-// 3xx it came from no longer counts. It is for failure routes; the result is how many
-// there are.
-func (r *Request) Redirects(most, per int, accept func(uri []byte) bool) (int, error) {
+// passed over, as is what filter, unless nil, refuses. What a phone names is a user's word
+// (Target.Given), unless filter says that the script has named that place. Once the request
+// is sent on, the 3xx it came from no longer counts. It is for failure routes; the result is
+// how many there are.
+func (r *Request) Redirects(most, per int, filter Filter) (int, error) {
 	c := r.Call
 	if c == nil || r.route != inFailure {
 		return 0, ErrNoTransaction
@@ -35,7 +41,7 @@ func (r *Request) Redirects(most, per int, accept func(uri []byte) bool) (int, e
 		if per > 0 {
 			room = min(room, per)
 		}
-		added += r.addContacts(b, m, room, accept)
+		added += r.addContacts(b, m, room, filter)
 	}
 	if added == 0 {
 		return 0, ErrNoReply
@@ -45,22 +51,34 @@ func (r *Request) Redirects(most, per int, accept func(uri []byte) bool) (int, e
 }
 
 // addContacts adds the contacts of a 3xx to a branch as targets, at most room.
-func (r *Request) addContacts(b *Branch, m *sip.Message, room int, accept func(uri []byte) bool) int {
+func (r *Request) addContacts(b *Branch, m *sip.Message, room int, filter Filter) int {
 	added := 0
 	values := m.Values(sip.HdrContact)
 	for v := values.Next(); v != nil && added < room; v = values.Next() {
 		var a sip.NameAddr
 		var u sip.URI
-		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.follows(b, &u) || r.Call.tried(a.URI) || r.has(a.URI) ||
-			accept != nil && !accept(a.URI) {
+		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.follows(b, &u) || r.Call.tried(a.URI) || r.has(a.URI) {
 			continue
 		}
-		if r.AddTarget(Target{URI: a.URI, Q: quality(&a), Secured: b.secured}) != nil {
+		follow, named := true, false
+		if filter != nil {
+			follow, named = filter(a.URI)
+		}
+		if !follow {
+			continue
+		}
+		users := !named && (b.users || b.senders && !r.Engine.isGateway(b.client.Flow().Remote.Addr().Unmap()))
+		if r.AddTarget(Target{URI: a.URI, Q: quality(&a), Secured: b.secured, Given: users, Redirected: users}) != nil {
 			break
 		}
 		added++
 	}
 	return added
+}
+
+// mayName reports whether a place is one that a user may name for a target.
+func (e *Engine) mayName(t *Target, hop transport.Hop) bool {
+	return e.isOutside(hop) || t.Redirected && e.layer.IsLocal(hop.Addr.Addr().Unmap(), hop.Addr.Port())
 }
 
 // follows reports whether a redirection of a branch may lead there: a sips request never leaves

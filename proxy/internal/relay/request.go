@@ -46,6 +46,9 @@ type Target struct {
 	// there: it must not lead to a gateway or to us. Whoever has the script's word for
 	// another place takes it back (Elsewhere), but for a next hop, which may go again.
 	Given bool
+	// Redirected says of a given target that it is the contact of a 3xx. It may lead to the router itself,
+	// where the script is asked: so phones have calls forwarded to our own users.
+	Redirected bool
 	// Hosted says that the script has written the host of URI.
 	Hosted bool
 	// Phone says that lookup has found it: where there is no connection to it, nobody is

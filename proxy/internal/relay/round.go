@@ -54,6 +54,23 @@ func (r *Request) AnyTimedOut(rang bool) bool {
 	})
 }
 
+// BranchReplied reports whether the branch that led to the failure route had sent a reply before that
+// which led there (t_branch_replied).
+func (r *Request) BranchReplied() bool {
+	return r.ofCall(func(c *Call) bool {
+		b := c.chosen()
+		return b != nil && b.heard
+	})
+}
+
+// AnyReplied reports whether any branch of the round has sent a reply, but for that which led to a
+// failure route (t_any_replied).
+func (r *Request) AnyReplied() bool {
+	return r.ofCall(func(c *Call) bool {
+		return slices.ContainsFunc(c.branches[c.round.first:], func(b *Branch) bool { return b.heard || b.status != 0 && b != c.chosen() })
+	})
+}
+
 // AnyAnswered reports whether any branch of the round was answered with a final status other
 // than a 2xx (t_grep_status).
 func (r *Request) AnyAnswered(status int) bool {

@@ -299,8 +299,8 @@ func (r *Request) LooseRoute() bool {
 			r.unreadRoute = true
 			break
 		}
-		if !r.Engine.ourRoute(&u) || !own.take(r, &u, within) {
-			r.nextRoute, r.nextAt = a.URI, uint8(own.entries+1)
+		if !r.Engine.ourRoute(&u) || !own.skip(&u) && !own.take(r, &u, within) {
+			r.nextRoute, r.nextAt = a.URI, uint8(own.entries+own.skipped+1)
 			break
 		}
 		ours.add(m, &routes)

@@ -8,7 +8,7 @@ import (
 
 // noteSender tells the transport what the script has found out of who sent a request over a
 // connection: whoever has proven who he is keeps it before others, and one whose request is
-// on its way as long as that may take.
+// on its way until that is answered.
 func (r *Request) noteSender(w *transport.Worker) {
 	switch {
 	case len(r.Auth.User) > 0:
@@ -18,10 +18,34 @@ func (r *Request) noteSender(w *transport.Worker) {
 		}
 	case r.Saved: // without a password: the name in To is whichever its sender likes
 		w.Prove(r.From, nil)
-	case r.underway && r.Msg.Method == sip.INVITE:
-		w.Hold(r.From, r.Engine.cfg.TimerC+64*r.Engine.txns.Config().T1)
+	case r.underway && r.Call != nil:
+		r.Call.hold(w)
 	case r.underway:
-		w.Hold(r.From, 64*r.Engine.txns.Config().T1)
+		w.Reach(r.From) // an ACK
+	}
+}
+
+// hold has the connection that the request came over stay until letGo. Its answer may have gone
+// up already.
+func (c *Call) hold(w *transport.Worker) {
+	most := 64 * c.engine.txns.Config().T1
+	if c.method == sip.INVITE {
+		most += c.engine.cfg.TimerC
+	}
+	c.Lock()
+	defer c.Unlock()
+	c.holds = c.holds || w.Hold(c.from, most)
+	if c.answered {
+		c.letGo(c.server.Status())
+	}
+}
+
+// letGo ends hold: a final reply goes up, or none ever will (0). By what begins a dialog more may
+// come, until the dialog table tells of it. The call is locked.
+func (c *Call) letGo(status int) {
+	if c.holds {
+		c.holds = false
+		c.engine.layer.Unhold(c.from, status/100 == 2 && opensDialog(c.method))
 	}
 }
 

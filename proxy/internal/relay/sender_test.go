@@ -27,6 +27,8 @@ func TestWhoKeepsHisConnection(t *testing.T) {
 		{"registered behind us", "REGISTER", nil, 200, true},
 		{"not registered behind us", "REGISTER", nil, 403, false},
 		{"a call that rings", "INVITE", nil, 180, true},
+		{"a call that was answered", "INVITE", nil, 200, true}, // until the dialog table tells of it
+		{"a call that was refused", "INVITE", nil, 486, false},
 		{"refused by the script", "INVITE", func(r *Request) { _ = r.Reply(&sip.Reply{Status: 403}) }, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -151,7 +151,11 @@ func (k *compiler) meant(name string) unknown {
 			names = append(names, name)
 		}
 	}
-	return unknown{text: fmt.Sprintf("there is no function %s%s", quoted(name), k.report.didYouMean(name, sorted(names)))}
+	hint := k.report.didYouMean(name, sorted(names))
+	if now, ok := formerNames[name]; ok {
+		hint = fmt.Sprintf("; it is %s now", now)
+	}
+	return unknown{text: fmt.Sprintf("there is no function %s%s", quoted(name), hint)}
 }
 
 // argument checks one argument. A variable in the text of a function that takes none
@@ -179,6 +183,9 @@ func (k *compiler) plain(c *call, a value) bool {
 	}
 	return true
 }
+
+// formerNames are functions of SER 0.8 under what they have been called since.
+var formerNames = map[string]string{"t_on_negative": "t_on_failure"}
 
 // armed are the functions that name a route for later, and its kind.
 var armed = map[string]module.Routes{

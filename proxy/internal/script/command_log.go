@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"seraph/proxy/internal/module"
 )
@@ -60,6 +61,7 @@ func (k *compiler) logging(c *call, level slog.Level, v value) node {
 	if !ok || !k.plain(c, v) {
 		return nil
 	}
+	text = strings.TrimRight(text, "\r\n") // a line of the log ends by itself
 	log := k.prog.log
 	ctx := context.Background()
 	return func(c *module.Ctx) result {

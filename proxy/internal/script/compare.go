@@ -8,6 +8,7 @@ import (
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
 )
 
 // subject is a value of the message that a condition compares.
@@ -126,6 +127,9 @@ func (k *compiler) compareMyself(c *compare) node {
 		return k.wrong(c.value.pos, "myself is compared with an address or a URI by == and !=")
 	}
 	equal := c.op == "=="
+	if c.subject == "from_uri" {
+		return truth(func(c *module.Ctx) bool { return fromMyself(c) == equal })
+	}
 	get := uriOf(c.subject)
 	return truth(func(c *module.Ctx) bool {
 		u, err := get(c)
@@ -133,12 +137,23 @@ func (k *compiler) compareMyself(c *compare) node {
 	})
 }
 
+// fromMyself reports whether the sender claims to be of a host of ours. The URI in From may be of a
+// scheme that the router cannot send to, and who reads it sees a host there all the same.
+func fromMyself(c *module.Ctx) bool {
+	u, err := c.Msg.FromURI()
+	if err != nil {
+		return false
+	}
+	if u.Host != nil {
+		return c.Engine.Myself(u.Host, u.Port)
+	}
+	host := aor.AppendCallerHost(nil, u.Raw)
+	return len(host) > 0 && c.Engine.Myself(host, 0)
+}
+
 // uriOf returns the value of a subject that is a URI, parsed.
 func uriOf(subject string) func(*module.Ctx) (*sip.URI, error) {
-	switch subject {
-	case "from_uri":
-		return func(c *module.Ctx) (*sip.URI, error) { return c.Msg.FromURI() }
-	case "to_uri":
+	if subject == "to_uri" {
 		return func(c *module.Ctx) (*sip.URI, error) { return c.Msg.ToURI() }
 	}
 	return (*module.Ctx).URI

@@ -12,6 +12,8 @@ type Options struct {
 	// Modules are the modules that it may load. Compile sets their parameters, so
 	// each compilation needs modules of its own.
 	Modules []module.Module
+	// Defines are words that are defined before the first line, as NAME or NAME=VALUE (Kamailio's -A).
+	Defines []string
 	// Read reads the files that a script includes; nil refuses them.
 	Read func(path string) ([]byte, error)
 	Log  *slog.Logger // nil discards
@@ -47,7 +49,9 @@ func Compile(name string, text []byte, opt Options) (*Program, []Problem) {
 		prog:    &Program{log: log, scope: &module.Scope{}, calls: map[string]bool{}},
 		routes:  map[string]*block{},
 	}
-	k.compile(parse(newReader(name, src, r, opt.Read)))
+	tokens := newReader(name, src, r, opt.Read)
+	tokens.defineAll(opt.Defines)
+	k.compile(parse(tokens))
 	if problems := k.report.problems(); len(problems) > 0 {
 		return nil, problems
 	}
@@ -63,6 +67,8 @@ type compiler struct {
 	// working are the modules whose parameters are not set.
 	working []module.Module
 	prog    *Program
+	loaded  []Pos           // where each module of the program is loaded
+	refused map[string]bool // modules of which a parameter was refused
 
 	funcs    map[string][]boundFunc
 	commands map[string]command
@@ -94,6 +100,7 @@ func (k *compiler) compile(f *file) {
 	k.finishGlobals()
 	k.prog.scope.Add([]module.Var{k.selection()})
 	k.load(f.loads)
+	k.refused = map[string]bool{}
 	for _, m := range f.modparams {
 		k.modparam(m)
 	}
@@ -102,6 +109,7 @@ func (k *compiler) compile(f *file) {
 		k.block = b
 		b.run = k.statements(f.routes[i].body)
 	}
+	k.check()
 	k.reach()
 	k.tellDrops()
 	k.tellUnread()

@@ -39,7 +39,9 @@ func (k *compiler) load(list []load) {
 			k.wrong(l.pos, "there is no module %s%s", quoted(name), k.report.didYouMean(name, names))
 			continue
 		}
+		k.needs(l, m)
 		k.prog.modules = append(k.prog.modules, m)
+		k.loaded = append(k.loaded, l.pos)
 		for _, f := range m.Funcs() {
 			k.funcs[f.Name] = append(k.funcs[f.Name], boundFunc{f, m})
 		}
@@ -50,6 +52,33 @@ func (k *compiler) load(list []load) {
 	for _, m := range k.known {
 		if v, ok := m.(module.VarModule); ok && !slices.Contains(k.prog.modules, m) {
 			k.prog.scope.Elsewhere(m.Name(), v.Vars())
+		}
+	}
+}
+
+// needs refuses a module without those that it needs before it.
+func (k *compiler) needs(l load, m module.Module) {
+	d, ok := m.(module.Dependent)
+	if !ok {
+		return
+	}
+	for _, name := range d.Needs() {
+		if k.moduleNamed(k.prog.modules, name) == nil {
+			k.wrong(l.pos, "module %s needs module %s before it: loadmodule %q", m.Name(), name, name+".so")
+		}
+	}
+}
+
+// check has the modules say which of their values do not go together. Those that work already have
+// other values than the script's, and of those that were refused one the rest says nothing.
+func (k *compiler) check() {
+	for i, m := range k.prog.modules {
+		c, ok := m.(module.Checker)
+		if !ok || k.refused[m.Name()] || slices.Contains(k.working, m) {
+			continue
+		}
+		if err := guarded(c.Check); err != nil {
+			k.wrong(k.loaded[i], "module %s: %s", m.Name(), err)
 		}
 	}
 }
@@ -81,7 +110,7 @@ func (k *compiler) modparam(s modparam) {
 		pos.Column += 1 + at
 		switch m := k.moduleNamed(k.prog.modules, name); {
 		case m != nil:
-			k.setParam(m, s)
+			k.refused[m.Name()] = !k.setParam(m, s) || k.refused[m.Name()]
 		case isBuiltIn(name):
 			k.setBuiltIn(name, s)
 		case k.moduleNamed(k.known, name) != nil:
@@ -120,7 +149,8 @@ func pieces(s string) func(yield func(int, string) bool) {
 const beforeMessages = "a parameter is a text or a number: it is set before there is a message, and no variable has a value then"
 
 // setParam never puts the value into a message: it may be a password.
-func (k *compiler) setParam(m module.Module, s modparam) {
+// It reports whether the module has it.
+func (k *compiler) setParam(m module.Module, s modparam) bool {
 	p, ok := k.param(m, s.param.text)
 	if !ok {
 		var names []string
@@ -128,16 +158,16 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 			names = append(names, p.Name)
 		}
 		k.wrong(s.param.pos, "module %s has no parameter %s%s", m.Name(), quoted(s.param.text), k.report.didYouMean(s.param.text, names))
-		return
+		return false
 	}
 	v := s.value
 	switch {
 	case v.variable:
 		k.wrong(v.pos, beforeMessages)
-		return
+		return false
 	case p.Kind == module.String && !v.quoted:
 		k.wrong(v.pos, "parameter %s of %s is a text: write it in quotes", p.Name, m.Name())
-		return
+		return false
 	case p.Kind == module.Int && !v.number:
 		n, err := strconv.ParseInt(v.text, 10, 32)
 		if word, ok := switches[strings.ToLower(v.text)]; ok && !v.quoted {
@@ -145,7 +175,7 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		}
 		if err != nil {
 			k.wrong(v.pos, "parameter %s of %s is a number", p.Name, m.Name())
-			return
+			return false
 		}
 		v.num = int(n)
 	}
@@ -157,9 +187,10 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 	}
 	k.prog.params = append(k.prog.params, Param{m.Name(), p.Name, v.text, v.num})
 	if slices.Contains(k.working, m) {
-		return
+		return true
 	}
-	if err := guarded(func() error { return p.Set(v.text, v.num) }); err != nil {
+	err := guarded(func() error { return p.Set(v.text, v.num) })
+	if err != nil {
 		reason := err.Error()
 		if p.Secret && v.text != "" {
 			reason = strings.ReplaceAll(reason, v.text, masked)
@@ -169,4 +200,5 @@ func (k *compiler) setParam(m module.Module, s modparam) {
 		}
 		k.wrong(v.pos, "parameter %s of %s: %s", p.Name, m.Name(), reason)
 	}
+	return err == nil
 }

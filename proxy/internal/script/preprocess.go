@@ -1,6 +1,7 @@
 package script
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +49,7 @@ type define struct {
 	value string
 	at    Pos
 	busy  bool // its own text is being read, where it stands for itself
+	given bool // by the command line
 }
 
 // subst is a replacement in texts.
@@ -102,6 +104,28 @@ func newReader(path, text string, r *report, read func(string) ([]byte, error)) 
 	d := &reader{report: r, read: read, defs: map[string]*define{}, bytes: len(text)}
 	d.stack = []*frame{{lexer: newLexer(r.files[0], text), path: path}}
 	return d
+}
+
+// defineAll defines what the command line does.
+func (d *reader) defineAll(list []string) {
+	for _, text := range list {
+		d.defineLine("define", text, d.report.start())
+		if name, _, _ := defineName(text); d.defs[name] != nil {
+			d.defs[name].given = true
+		}
+	}
+}
+
+// CheckDefine says what is wrong with one of Options.Defines.
+func CheckDefine(text string) error {
+	name, value, ok := defineName(text)
+	switch {
+	case !ok || strings.ContainsAny(text, "\n\r"):
+		return fmt.Errorf("%q is not of the form NAME or NAME=VALUE", text)
+	case openQuote(strings.TrimPrefix(value, "=")) != "":
+		return fmt.Errorf("the text of %s lacks its closing quote", name)
+	}
+	return nil
 }
 
 func (d *reader) top() *frame { return d.stack[len(d.stack)-1] }
@@ -266,7 +290,11 @@ func (d *reader) defineLine(word, line string, at Pos) {
 	case old != nil && word == "trydef":
 		return
 	case old != nil && word == "define" && old.value != joined(value):
-		d.report.add(at, "%s is defined already, at %s; #!redefine changes it, #!trydef leaves it", name, place(old.at, at))
+		where := "at " + place(old.at, at)
+		if old.given {
+			where = "on the command line (-A)"
+		}
+		d.report.add(at, "%s is defined already, %s; #!redefine changes it, #!trydef leaves it", name, where)
 		return
 	case len(d.defs) >= maxDefines:
 		d.report.add(at, "a script has at most %d defines", maxDefines)

@@ -184,7 +184,7 @@ func TestPanic(t *testing.T) {
 // TestLog: log and error write one line with the Call-ID, at SER's levels.
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
-	p := compile(t, `route { log("quiet"); log(1, "a warning"); log(L_ERR, "an error"); error("one", "two"); }`,
+	p := compile(t, `route { log("quiet"); log(1, "a warning\n"); log(L_ERR, "an error"); error("one", "two"); }`,
 		slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo})))
 	log.Reset()
 	p.request(invite, stranger)

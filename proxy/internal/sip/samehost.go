@@ -6,7 +6,8 @@ import (
 )
 
 // SameHost reports whether two hosts of URIs are the same one: names in any case and with or without the
-// final dot, IPv6 addresses however they are written, in brackets or not (RFC 3261 §19.1.4, RFC 5954).
+// final dot, addresses however they are written, in brackets or not, IPv4 mapped to IPv6 too
+// (RFC 3261 §19.1.4, RFC 5954, RFC 4291 §2.5.5.2).
 // No name server is asked.
 func SameHost(a, b []byte) bool {
 	if bytes.EqualFold(a, b) {
@@ -16,7 +17,7 @@ func SameHost(a, b []byte) bool {
 	if bytes.EqualFold(a, b) {
 		return true
 	}
-	if bytes.IndexByte(a, ':') < 0 || bytes.IndexByte(b, ':') < 0 {
+	if bytes.IndexByte(a, ':') < 0 && bytes.IndexByte(b, ':') < 0 || !endsLikeAddress(a) || !endsLikeAddress(b) {
 		return false
 	}
 	x, err := netip.ParseAddr(string(a))
@@ -24,7 +25,16 @@ func SameHost(a, b []byte) bool {
 		return false
 	}
 	y, err := netip.ParseAddr(string(b))
-	return err == nil && x == y
+	return err == nil && x.Unmap() == y.Unmap()
+}
+
+// endsLikeAddress reports whether a host, without its brackets, can be an address: all but names.
+func endsLikeAddress(host []byte) bool {
+	if bytes.IndexByte(host, ':') >= 0 {
+		return true
+	}
+	n := len(host)
+	return n > 0 && '0' <= host[n-1] && host[n-1] <= '9'
 }
 
 // plainHost is a host without its brackets or its final dot.

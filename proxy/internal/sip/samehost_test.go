@@ -21,7 +21,8 @@ func TestSameHost(t *testing.T) {
 		{"example.org", "example.com", false},
 		{"example.org", "example.org.x", false},
 		{"192.0.2.8", "192.0.2.80", false},
-		{"192.0.2.8", "[::ffff:192.0.2.8]", false},
+		{"192.0.2.8", "[::ffff:192.0.2.8]", true}, {"[::FFFF:c000:208]", "192.0.2.8", true}, {"192.0.2.9", "[::ffff:192.0.2.8]", false},
+		{"pbx8", "[::ffff:192.0.2.8]", false}, {"", "[::ffff:192.0.2.8]", false},
 		{"[::g]", "[::h]", false},
 		{"", ".", false},
 	} {

@@ -96,12 +96,21 @@ func (u *URI) parseSIP(rest []byte) error {
 		u.Params, rest = rest[i+1:], rest[:i]
 	}
 	host, port, ok := splitHostPort(rest)
-	if !ok {
+	if !ok || hasEmptyLabel(host) {
 		return ErrURI
 	}
 	u.Host, u.Port = host, port
 	return nil
 }
+
+// hasEmptyLabel reports whether nothing stands before a dot, or between two: no such host is there
+// (RFC 3261 §25.1), and who drops the dots reads it as another one's name. A dot behind the last label
+// may be.
+func hasEmptyLabel(host []byte) bool {
+	return host[0] == '.' || bytes.Contains(host, twoDots)
+}
+
+var twoDots = []byte("..")
 
 // splitHostPort cuts host[:port]; an IPv6 address stands in brackets.
 func splitHostPort(b []byte) (host []byte, port uint16, ok bool) {

@@ -17,6 +17,10 @@ func TestParseURI(t *testing.T) {
 		{"http://example.org/x?y", "0  false   0  "},
 		{"", ""}, {"sip:", ""}, {"sip:@host", ""}, {"sip:a@b@c", ""}, {"sip:a@", ""}, {"sip:host:0", ""}, {"sip:host:65536", ""}, {"sip:host:", ""},
 		{"sip:host:5060x", ""}, {"sip:[::1", ""}, {"sip:[]", ""}, {"sip:[zz::1]", ""}, {"sip:a b", ""}, {"sip:a\x00", ""}, {"<sip:a>", ""}, {"sip:a\"", ""},
+		{"sip:bob@example.org.", "1 bob true  example.org. 0  "}, // an absolute name
+		{"sip:bob@example.org.:5070", "1 bob true  example.org. 5070  "},
+		{"sip:bob@example.org..", ""}, {"sip:bob@example..org", ""}, {"sip:bob@.example.org", ""}, {"sip:bob@.", ""}, {"sips:..", ""},
+		{"sip:bob@example.org..:5060;lr", ""}, {"sip:b..b@example.org;x=..", "1 b..b true  example.org 0 x=.. "}, // not in the host
 		{"nocolon", ""}, {":x", ""}, {"tel:", ""}, {"s/p:x", ""},
 	} {
 		var u URI

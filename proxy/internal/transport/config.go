@@ -73,9 +73,9 @@ type Config struct {
 	// that has had us wait for its peer gives way. Default 512 and 64.
 	MaxHandshakes, MaxHandshakesPerSource int
 
-	// StunRate bounds the answers to STUN requests on each UDP socket, a second. Default
-	// 1,000.
-	StunRate int
+	// StunRate bounds the answers to STUN requests on each UDP socket, a second,
+	// StunRatePerSource those to one IPv4 address or IPv6 /64. Default 20,000, and 100.
+	StunRate, StunRatePerSource int
 
 	// MaxQueue bounds the bytes that wait to be written on one connection. Default 256 KiB.
 	MaxQueue int
@@ -148,7 +148,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxProven", &c.MaxProven, 32, 1 << 24},
 		{"MaxHandshakes", &c.MaxHandshakes, 512, 1 << 20},
 		{"MaxHandshakesPerSource", &c.MaxHandshakesPerSource, 64, 1 << 20},
-		{"StunRate", &c.StunRate, 1000, 1 << 24},
+		{"StunRate", &c.StunRate, 20_000, 1 << 24},
+		{"StunRatePerSource", &c.StunRatePerSource, 100, 1 << 24},
 		{"MaxQueue", &c.MaxQueue, 256 << 10, 1 << 30},
 	} {
 		if *f.value == 0 {

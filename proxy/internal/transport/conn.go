@@ -27,7 +27,7 @@ type conn struct {
 	overdue bool   // it is our own and has to make room in the table
 
 	stranger atomic.Bool  // its peer has proven nothing yet
-	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way, or busyTime
+	held     atomic.Int64 // until when, in Layer.Mono, a stranger's request is under way at most, or busyTime
 
 	afar    atomic.Bool  // a registrar behind us knows its bindings
 	heard   atomic.Int64 // when something came last, in Layer.Mono
@@ -74,9 +74,11 @@ type conn struct {
 	nc       *net.TCPConn // nil while connecting
 	raw      syscall.RawConn
 	out      []byte
-	inFlight int  // bytes that drain is writing
-	draining bool // drain runs
-	last     bool // nothing more is taken: close when all is written
+	inFlight int   // bytes that drain is writing
+	draining bool  // drain runs
+	last     bool  // nothing more is taken: close when all is written
+	underway int   // a stranger's requests that have no final answer; see Hold
+	inDialog int64 // until when a dialog that has begun over it may not be told of yet; see Unhold
 	closed   bool
 	cause    error // why it was closed, the first reason
 	wrote    int
@@ -229,20 +231,21 @@ func (c *conn) release() {
 	c.buf = nil
 }
 
-// makeRoom makes the rest of a message of total bytes fit (total 0: not known yet).
+// makeRoom makes room for more of a message of total bytes (total 0: not known yet). The buffer grows
+// with what has come, whatever the message says of its length, twice as large at most each time.
 func (c *conn) makeRoom(total int) {
 	have := c.end - c.start
 	need := max(total, have+1)
 	switch {
-	case need > len(c.buf):
-		b := c.l.bufs.take(need)
-		copy(b, c.buf[c.start:c.end])
+	case c.start+need <= len(c.buf):
+		return
+	case have == len(c.buf):
+		b := c.l.bufs.take(min(need, 2*have))
+		copy(b, c.buf)
 		c.l.bufs.give(c.buf)
 		c.buf = b
-	case c.start+need > len(c.buf):
-		copy(c.buf, c.buf[c.start:c.end])
 	default:
-		return
+		copy(c.buf, c.buf[c.start:c.end])
 	}
 	c.start, c.end = 0, have
 }

@@ -22,13 +22,13 @@ func TestHandshakesGiveWay(t *testing.T) {
 		since  int64 // it waits since then; 0 if it does not
 		stage  int   // 1: we have answered its first words
 	}
-	const fresh, none, trusted = -1, -2, "192.0.2.99"
+	const fresh, none, lot, trusted = -1, -2, -3, "192.0.2.99"
 	for _, c := range []struct {
 		name  string
 		there []one // each began at 1 s
 		from  string
 		now   int64
-		gone  int // fresh: there is room; none: no place
+		gone  int // fresh: there is room; none: no place; lot: any of them
 	}{
 		{"room", []one{{"192.0.2.1", 0, second, 0}}, "192.0.2.2", 9 * second, fresh},
 		{"all stuck", []one{{"192.0.2.1", 0, second, 0}, {"192.0.2.2", 0, second, 0}, {"192.0.2.3", 0, second, 0}, {"192.0.2.4", 0, second, 0}}, "192.0.2.5", 2 * second, 0},
@@ -44,7 +44,12 @@ func TestHandshakesGiveWay(t *testing.T) {
 		{"a trusted host has places of its own", []one{{"192.0.2.1", 0, 0, 0}, {"192.0.2.2", 0, 0, 0}, {"192.0.2.3", 0, 0, 0}, {"192.0.2.4", 0, 0, 0}}, trusted, 2 * second, fresh},
 		{"a trusted host gives way to nobody", []one{{trusted, 9 * second, second, 0}, {trusted, 0, second, 0}, {trusted, 0, second, 0}, {"192.0.2.4", 0, 0, 0}}, "192.0.2.5", 9 * second, none},
 		{"too many of them", []one{{trusted, 0, 0, 0}, {trusted, 0, 0, 0}, {trusted, 0, 0, 0}, {trusted, 0, 0, 0}, {trusted, 0, 0, 0}}, trusted, 9 * second, none},
-		{"answered", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 6*second - 1, none},
+		{"answered", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 2*second - 1, none},
+		{"answered, and the lot is drawn", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 6*second - 1, lot},
+		{"the lot is for those that are slow", []one{{"192.0.2.1", 0, 0, 1}, {"192.0.2.2", 0, 0, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", second / 2, 0, 1}}, "192.0.2.5", 3 * second, 2},
+		{"a /48 is greedy", []one{{"2001:db8:7:1::1", 0, 0, 1}, {"192.0.2.2", 0, 0, 1}, {"2001:db8:7:2::1", 0, 0, 1}, {"192.0.2.3", 0, 0, 1}}, "192.0.2.5", 9 * second, 2},
+		{"and is so towards no office", []one{{"2001:db8:7:1::1", 0, 0, 1}, {"192.0.2.2", 0, 0, 1}, {"2001:db8:7:2::1", 0, 0, 1}, {"192.0.2.2", 0, 0, 1}}, "2001:db8:7:3::1", 9 * second, none},
+		{"within it a /64 is", []one{{"2001:db8:7:1::1", 0, 0, 1}, {"192.0.2.2", 0, 0, 1}, {"2001:db8:7:1::2", 0, 0, 1}, {"192.0.2.2", 0, 0, 1}}, "2001:db8:7:3::1", 9 * second, 2},
 		{"answered, of one source", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.1", 0, second, 1}}, "192.0.2.1", 6*second - 1, none},
 		{"answered long ago", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 1}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 6 * second, 0},
 		{"one without first words goes before", []one{{"192.0.2.1", 0, second, 1}, {"192.0.2.2", 0, second, 1}, {"192.0.2.3", 0, second, 0}, {"192.0.2.4", 0, second, 1}}, "192.0.2.5", 9 * second, 2},
@@ -68,17 +73,17 @@ func TestHandshakesGiveWay(t *testing.T) {
 				there = append(there, s)
 			}
 			s, gone := enter(c.from, c.now)
-			if got := slices.IndexFunc(there, func(s *handshake) bool { return s.c == gone }); (s == nil) != (c.gone == none) || got != max(c.gone, -1) {
+			if got := slices.IndexFunc(there, func(s *handshake) bool { return s.c == gone }); (s == nil) != (c.gone == none) || got != max(c.gone, -1) && (c.gone != lot || got < 0) {
 				t.Errorf("entered: %v; gone is %d, want %d", s != nil, got, c.gone)
 			}
 			for range 2 { // again is nothing
 				for _, s := range append(there, s) {
 					if s != nil {
-						h.leave(s)
+						h.leave(s, c.now)
 					}
 				}
 			}
-			if h.all != 0 || h.order.Len() != 0 || len(h.sources) != 0 {
+			if h.all != 0 || h.order.Len() != 0 || len(h.sources) != 0 || len(h.sites) != 0 {
 				t.Errorf("%d are left, %d in order, of %d sources", h.all, h.order.Len(), len(h.sources))
 			}
 		})

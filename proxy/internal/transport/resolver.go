@@ -52,8 +52,9 @@ type Resolver struct {
 	dns     *dns.Client
 	blocked blockList
 
-	mu    sync.Mutex
-	plans map[planKey]*plan
+	mu       sync.Mutex
+	plans    map[planKey]*plan
+	renewals int // under way
 }
 
 // NewResolver makes a Resolver.
@@ -68,8 +69,10 @@ func NewResolver(cfg ResolverConfig) *Resolver {
 	}
 	num(&cfg.MaxBlocked, 1024)
 	num(&cfg.MaxPlans, 4096)
+	client := dns.New(cfg.DNS)
+	cfg.DNS = client.Config()
 	return &Resolver{
-		cfg: cfg, dns: dns.New(cfg.DNS), plans: make(map[planKey]*plan),
+		cfg: cfg, dns: client, plans: make(map[planKey]*plan),
 		blocked: blockList{life: cfg.BlockTime, most: cfg.MaxBlocked, until: make(map[Hop]time.Time)},
 	}
 }
@@ -100,40 +103,94 @@ func (r *Resolver) Lookup(ctx context.Context, host string) ([]netip.Addr, error
 	if a, ok := ParseHost(host); ok {
 		return []netip.Addr{a}, nil
 	}
-	addrs, _, err := r.addresses(ctx, host, !r.cfg.NoIPv6)
-	return addrs, err
+	f := r.addresses(ctx, host, !r.cfg.NoIPv6, r.dns.Lookup)
+	return f.addrs, f.err
 }
 
-// addresses asks for the A and the AAAA records at once, and says until when they hold.
-func (r *Resolver) addresses(ctx context.Context, host string, v6 bool) ([]netip.Addr, time.Time, error) {
-	var six dns.Answer
-	var sixErr error
-	done := make(chan struct{})
-	if v6 {
-		go func() { defer close(done); six, sixErr = r.dns.Lookup(ctx, host, dns.AAAA) }()
-	} else {
-		close(done)
-		sixErr = dns.ErrNoRecord
-	}
-	four, fourErr := r.dns.Lookup(ctx, host, dns.A)
-	<-done
-	var addrs []netip.Addr
-	var until time.Time
-	if fourErr == nil {
-		addrs, until = append(addrs, four.Addrs...), four.Until
-	}
-	if sixErr == nil {
-		addrs, until = append(addrs, six.Addrs...), soonest(until, six.Until)
-	}
-	if len(addrs) > 0 {
-		return addrs, until, nil
-	}
-	err := fourErr
-	if dns.Nothing(fourErr) && v6 && !dns.Nothing(sixErr) {
-		err = sixErr
-	}
-	return nil, soonest(four.Until, six.Until), hostError(host, err)
+// asker is Lookup or LookupAnew of the DNS client.
+type asker func(ctx context.Context, name string, t dns.Type) (dns.Answer, error)
+
+// found is what is known of the addresses of a host.
+type found struct {
+	addrs        []netip.Addr
+	until, stale time.Time
+	cut          bool // there was no time to ask for all
+	err          error
 }
+
+// addresses asks for the A and the AAAA records at once. Where there is an A record, who
+// does not answer for the other is given a part of the time.
+func (r *Resolver) addresses(ctx context.Context, host string, v6 bool, ask asker) found {
+	type reply struct {
+		dns.Answer
+		err error
+	}
+	six, got := reply{err: dns.ErrNoRecord}, make(chan reply, 1)
+	if v6 {
+		go func() { a, err := ask(ctx, host, dns.AAAA); got <- reply{a, err} }()
+	} else {
+		got <- six
+	}
+	var four reply
+	four.Answer, four.err = ask(ctx, host, dns.A)
+	var enough <-chan time.Time
+	if four.err == nil {
+		t := time.NewTimer(r.share(ctx))
+		defer t.Stop()
+		enough = t.C
+	}
+	select {
+	case six = <-got:
+	case <-enough:
+		if six = (reply{r.noAnswer(), dns.ErrSilent}); ctx.Err() != nil {
+			six.err = ctx.Err()
+		}
+	}
+	var f found
+	for _, x := range []reply{four, six} {
+		f.cut = f.cut || unasked(x.err)
+		if x.err == nil || !dns.Nothing(x.err) {
+			f.until = soonest(f.until, x.Until)
+		}
+		if x.err == nil {
+			f.addrs, f.stale = append(f.addrs, x.Addrs...), soonest(f.stale, x.Stale)
+		}
+	}
+	if len(f.addrs) > 0 {
+		return f
+	}
+	err := four.err
+	if dns.Nothing(err) && v6 && !dns.Nothing(six.err) {
+		err = six.err
+	}
+	f.until, f.err = soonest(four.Until, six.Until), hostError(host, err)
+	return f
+}
+
+// share is half of the time that is left: what a step may take that others can do without.
+func (r *Resolver) share(ctx context.Context) time.Duration {
+	left := r.cfg.DNS.Total
+	if end, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(end))
+	}
+	return left / 2
+}
+
+// noAnswer is the answer of a question that is not waited for any more: it holds as long as
+// a failure does.
+func (r *Resolver) noAnswer() dns.Answer {
+	return dns.Answer{Until: time.Now().Add(r.cfg.DNS.NegativeTTL)}
+}
+
+// unasked reports whether an error says nothing of a name or its servers: the time was over,
+// or there were too many questions.
+func unasked(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, dns.ErrBusy)
+}
+
+// unanswered reports whether nobody has said anything to a question, not even that he
+// cannot answer it.
+func unanswered(err error) bool { return unasked(err) || errors.Is(err, dns.ErrSilent) }
 
 // soonest is the earlier of two times, a zero one being none.
 func soonest(a, b time.Time) time.Time {

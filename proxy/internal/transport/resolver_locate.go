@@ -55,7 +55,14 @@ type planKey struct {
 type plan struct {
 	places []place
 	err    error // why there is none
-	until  time.Time
+	// own: they are the host's own addresses. pointed: NAPTR records led to them.
+	own, pointed bool
+
+	// The rest is guarded by Resolver.mu.
+	until   time.Time
+	stale   time.Time // how long it may serve on after that; zero: it may not
+	used    time.Time // when somebody asked last
+	renewal *renewal  // under way, or nil
 }
 
 // place is the addresses of one SRV target, or of the host itself.
@@ -65,16 +72,19 @@ type place struct {
 	hops   []Hop
 }
 
-// Cached is Locate without asking anybody; not ok: ask Locate, which may take long.
-// It appends to dst and allocates nothing where dst has room for MaxHops.
+// Cached is Locate without asking anybody; not ok: ask Locate, which may take long. A way
+// that has just ended, or that name servers are slow to confirm, still is one, while it is
+// asked for anew. It appends to dst and allocates nothing where dst has room for MaxHops.
 func (r *Resolver) Cached(dst []Hop, s *Service) (hops []Hop, err error, ok bool) {
+	now := time.Now()
 	r.mu.Lock()
 	p := r.plans[planKey{string(s.Host), s.Port, s.Proto, s.Secure, s.Reach}]
+	ok = p != nil && r.ready(p, s, now)
 	r.mu.Unlock()
-	if p == nil || !time.Now().Before(p.until) {
+	switch {
+	case !ok:
 		return dst, nil, false
-	}
-	if p.err != nil {
+	case p.err != nil:
 		return dst, p.err, true
 	}
 	return r.choose(dst, p), nil, true
@@ -83,20 +93,20 @@ func (r *Resolver) Cached(dst []Hop, s *Service) (hops []Hop, err error, ok bool
 // Locate finds where a service is served (RFC 3263 §4), at most MaxHops places in the
 // order in which they are to be tried: by NAPTR and SRV preference, within one SRV
 // priority by chance and weight (RFC 2782), those that failed a short time ago last.
-// It waits for name servers, or for ctx. The result is appended to dst, and is never
-// empty without an error.
+// It waits for name servers, or for ctx, and no longer than dns.Config.Patience where it
+// was found not long ago. The result is appended to dst, and is never empty without an
+// error.
 func (r *Resolver) Locate(ctx context.Context, dst []Hop, s *Service) ([]Hop, error) {
 	if hops, err, ok := r.Cached(dst, s); ok {
 		return hops, err
 	}
-	own := *s // so that s itself need not outlive the call
-	w := walk{r: r, ctx: ctx, s: &own, host: string(s.Host)}
-	p := w.plan()
-	if ctx.Err() != nil && len(p.places) == 0 {
-		return dst, ctx.Err() // what is known by now says nothing of the host
-	}
-	if !p.until.IsZero() && !r.cfg.DNS.NoCache {
-		r.keep(planKey{w.host, s.Port, s.Proto, s.Secure, s.Reach}, p)
+	p := r.renewed(ctx, s)
+	if p == nil {
+		w := r.newWalk(ctx, s, r.dns.Lookup)
+		w.plan()
+		if p = r.keep(w); w.cut && ctx.Err() != nil && len(p.places) == 0 {
+			return dst, ctx.Err() // what is known by now says nothing of the host
+		}
 	}
 	if p.err != nil {
 		return dst, p.err
@@ -104,25 +114,55 @@ func (r *Resolver) Locate(ctx context.Context, dst []Hop, s *Service) ([]Hop, er
 	return r.choose(dst, p), nil
 }
 
-// keep remembers a plan.
-func (r *Resolver) keep(k planKey, p *plan) {
+// keep is the plan that counts after a walk: what it has found, which is remembered if it
+// says for how long, or the old one that serves on.
+func (r *Resolver) keep(w *walk) *plan {
+	k, p, now := w.key(), &w.p, time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.plans) >= r.cfg.MaxPlans {
-		now := time.Now()
-		for k, p := range r.plans {
-			if now.After(p.until) {
-				delete(r.plans, k)
-			}
-		}
-		for k := range r.plans {
-			if len(r.plans) < r.cfg.MaxPlans {
-				break
-			}
+	old := r.plans[k]
+	switch {
+	case old != nil && now.Before(old.stale) && !w.counts(old):
+		return old
+	case w.cut || p.until.IsZero() || r.cfg.DNS.NoCache:
+		return p
+	case old == nil && len(r.plans) >= r.cfg.MaxPlans:
+		r.evict(now)
+	}
+	p.used = now
+	r.plans[k] = p
+	return p
+}
+
+// evict makes room for an eighth: what has ended and cannot serve on goes, then what leads
+// nowhere, then what nobody has asked for the longest time. So who asks for many names that
+// do not exist, or that no name server tells, drives out none that is of use.
+func (r *Resolver) evict(now time.Time) {
+	keys := make([]planKey, 0, len(r.plans))
+	for k, p := range r.plans {
+		if now.Before(p.until) || now.Before(p.stale) {
+			keys = append(keys, k)
+		} else {
 			delete(r.plans, k)
 		}
 	}
-	r.plans[k] = p
+	most := r.cfg.MaxPlans - r.cfg.MaxPlans/8 - 1
+	if len(keys) <= most {
+		return
+	}
+	slices.SortFunc(keys, func(a, b planKey) int {
+		p, q := r.plans[a], r.plans[b]
+		switch {
+		case (p.err == nil) == (q.err == nil):
+			return p.used.Compare(q.used)
+		case p.err != nil:
+			return -1
+		}
+		return 1
+	})
+	for _, k := range keys[:len(keys)-most] {
+		delete(r.plans, k)
+	}
 }
 
 // choose appends the places of a plan in the order of this once.

@@ -255,26 +255,6 @@ func TestDeadServers(t *testing.T) {
 	}
 }
 
-// TestOldAnswersServeOn: a gateway stays reachable while the name servers are dead.
-func TestOldAnswersServeOn(t *testing.T) {
-	s := dnstest.New(t, "gw.example.org 1 IN A 192.0.2.1")
-	r := resolverOf(t, func(c *ResolverConfig) {
-		c.DNS.Timeout, c.DNS.Total, c.DNS.MinTTL = 20*time.Millisecond, 100*time.Millisecond, time.Millisecond
-		c.DNS.MaxTTL = time.Millisecond
-	}, s.Addr)
-	service := Service{Host: []byte("gw.example.org"), Port: 5060, Reach: onlyUDP}
-	for i := range 2 {
-		list, err := r.Locate(t.Context(), nil, &service)
-		if err != nil || places(list) != "udp:192.0.2.1:5060" {
-			t.Fatalf("look-up %d: %q, %v", i, places(list), err)
-		}
-		s.Silence()
-		for _, _, ok := r.Cached(nil, &service); ok && i == 0; _, _, ok = r.Cached(nil, &service) {
-			continue // until the answer has ended, a millisecond from now
-		}
-	}
-}
-
 // TestLookup is for those who want addresses alone.
 func TestLookup(t *testing.T) {
 	s := dnstest.New(t, zone...)

@@ -150,7 +150,7 @@ func (c *conn) leaveHandshake() {
 	if until := c.shake.answered.Load(); until != 0 {
 		c.held.CompareAndSwap(until, 0)
 	}
-	c.l.handshaking.leave(c.shake)
+	c.l.handshaking.leave(c.shake, c.l.Mono())
 	c.shake = nil
 }
 

@@ -27,7 +27,7 @@ type Stats struct {
 	Handshakes       uint64 // TLS and WebSocket, done
 	HandshakesFailed uint64
 	StunAnswered     uint64
-	StunDropped      uint64 // beyond Config.StunRate
+	StunDropped      uint64 // beyond Config.StunRate or StunRatePerSource
 	Conns            int    // connections open or being opened
 	ConnsOwn         int    // of these, our own to places that are not trusted
 	Waiters          int    // parked workers

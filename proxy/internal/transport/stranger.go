@@ -95,14 +95,51 @@ func (w *Worker) Prove(f Flow, who []byte) {
 	}
 }
 
-// Hold notes that a stranger's request is on its way, which takes no longer than d: as long
-// its connection is needed.
-func (w *Worker) Hold(f Flow, d time.Duration) {
+// Hold notes that a stranger's request is on its way, which takes no longer than d: until Unhold,
+// that long at most, its connection is needed. False if it is no stranger's, and needs no Unhold.
+func (w *Worker) Hold(f Flow, d time.Duration) bool {
 	c := w.stranger(f)
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	c.underway++
+	c.hold(c.l.Mono()+int64(d), 0)
+	c.mu.Unlock()
+	c.reach()
+	return true
+}
+
+// Reach lets what goes to the very address of a stranger take his connection, as Hold does.
+func (w *Worker) Reach(f Flow) {
+	if c := w.stranger(f); c != nil {
+		c.reach()
+	}
+}
+
+// Unhold ends a Hold, once: the request was answered. Where that was the last one under way the
+// connection is a stranger's like others, at once, or where a dialog has begun when Config.Needed may
+// tell of it.
+func (l *Layer) Unhold(f Flow, begun bool) {
+	c := l.conns.byFlow(f)
 	if c == nil {
 		return
 	}
-	c.hold(c.l.Mono()+int64(d), 0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if begun || !c.inbound { // our own may be busy
+		c.inDialog = l.Mono() + int64(l.busyTime)
+	}
+	if c.underway--; c.underway > 0 {
+		return
+	}
+	until := c.inDialog
+	for held := c.held.Load(); held > until && !c.held.CompareAndSwap(held, until); held = c.held.Load() {
+	}
+}
+
+// reach lets c be found by its peer's very address.
+func (c *conn) reach() {
 	if !c.reached.Load() {
 		c.l.conns.reach(c)
 	}

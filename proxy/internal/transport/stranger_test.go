@@ -25,6 +25,8 @@ func judge(w *Worker, msg []byte, from Flow) {
 		w.Prove(from, []byte(from.Remote.String()))
 	case bytes.Contains(msg, []byte("hold")):
 		w.Hold(from, time.Hour)
+	case bytes.Contains(msg, []byte("answered")):
+		w.l.Unhold(from, bytes.Contains(msg, []byte("by a dialog")))
 	case bytes.Contains(msg, []byte("held once")):
 		w.Hold(from, time.Nanosecond)
 	case bytes.Contains(msg, []byte("park")):
@@ -90,6 +92,45 @@ func TestFullTable(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestHoldEndsWithTheAnswer: a stranger whose requests are answered, all of them, is one like others at
+// once, or where a dialog has begun after a moment in which others may learn of that.
+func TestHoldEndsWithTheAnswer(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		said  []string
+		stays bool
+	}{
+		{"answered", []string{"hold", "answered"}, false},
+		{"one of two", []string{"hold", "hold", "answered"}, true},
+		{"both", []string{"hold", "hold", "answered", "answered"}, false},
+		{"another one after it", []string{"hold", "answered", "hold"}, true},
+		{"a dialog has begun", []string{"hold", "answered by a dialog"}, true},
+		{"a dialog has begun, and another request ends", []string{"hold", "hold", "answered by a dialog", "answered"}, true},
+		{"a dialog has begun, and a later request ends", []string{"hold", "answered by a dialog", "hold", "answered"}, true},
+		{"it took too long", []string{"held once", "answered"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := open(t, Config{MaxConns: 2}, &handler{receive: judge}, "tcp:127.0.0.1:0")
+			first := dial(t, l, 0)
+			for _, text := range c.said {
+				say(t, first, text)
+			}
+			second := dial(t, l, 0)
+			say(t, second, "b")
+			say(t, dial(t, l, 0), "new")
+			if c.stays {
+				expectEnd(t, second)
+				say(t, first, "still there")
+			} else {
+				expectEnd(t, first)
+				say(t, second, "still there")
+			}
+		})
+	}
+	l := open(t, Config{}, &handler{receive: judge}, "tcp:127.0.0.1:0")
+	l.Unhold(Flow{Proto: TCP, Conn: 99}, true) // gone meanwhile
 }
 
 // TestHoldLocksOnce: after a stranger's first request nothing of its does anything to the table.

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"net/netip"
 	"time"
 )
@@ -118,20 +119,55 @@ func appendXORMapped(dst, key []byte, source netip.AddrPort) []byte {
 	return dst
 }
 
-// answerStun answers a STUN request, at most Config.StunRate times a second.
+// stunSlots is how many slots the sources of STUN requests are counted in; they share them, so that
+// forged ones take no memory.
+const stunSlots = 4096
+
+// stunRate counts the answers to STUN requests on a socket: of each source, so that nobody takes
+// other phones' answers by asking for them all, and in all. The sender may be anybody's name.
+type stunRate struct {
+	most, mostEach uint32
+	seed           maphash.Seed
+	all            stunPace
+	slots          [stunSlots]stunPace
+}
+
+// stunPace counts in one second.
+type stunPace struct{ second, n uint32 }
+
+func newStunRate(cfg *Config) *stunRate {
+	return &stunRate{most: uint32(cfg.StunRate), mostEach: uint32(cfg.StunRatePerSource), seed: maphash.MakeSeed()}
+}
+
+// take counts an answer to a source, now being Layer.Mono; false if there were too many in this second.
+func (x *stunRate) take(source netip.Addr, now int64) bool {
+	second := uint32(now / int64(time.Second))
+	slot := &x.slots[maphash.Comparable(x.seed, sourceOf(source))%stunSlots]
+	return slot.take(second, x.mostEach) && x.all.take(second, x.most)
+}
+
+func (p *stunPace) take(second, most uint32) bool {
+	if p.second != second {
+		*p = stunPace{second: second}
+	}
+	if p.n >= most {
+		return false
+	}
+	p.n++
+	return true
+}
+
+// answerStun answers a STUN request, at most Config.StunRatePerSource times a second for a source, and
+// Config.StunRate in all.
 func (r *udpReader) answerStun(w *Worker, b []byte, from Flow) {
-	if second := w.mono / int64(time.Second); second != r.stunSecond {
-		r.stunSecond, r.stunCount = second, 0
-	}
-	if r.stunCount >= r.l.cfg.StunRate {
-		r.l.stats.stunDropped.Add(1)
-		return
-	}
 	reply := stunReply(r.stun[:0], b, from.Remote)
 	if len(reply) == 0 {
 		return
 	}
-	r.stunCount++
+	if !r.stunRate.take(from.Remote.Addr(), w.mono) {
+		r.l.stats.stunDropped.Add(1)
+		return
+	}
 	r.l.stats.stunAnswered.Add(1)
 	_ = w.Send(from, reply)
 }

@@ -3,8 +3,11 @@ package transport
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"net"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // binding is a STUN binding request with these attributes.
@@ -53,7 +56,7 @@ func TestStunReply(t *testing.T) {
 // the handler.
 func TestStunOnSIPPort(t *testing.T) {
 	receive, got := collect()
-	l := open(t, Config{StunRate: 3}, &handler{receive: receive}, "udp:127.0.0.1:0", "udp:[::1]:0")
+	l := open(t, Config{StunRatePerSource: 3}, &handler{receive: receive}, "udp:127.0.0.1:0", "udp:[::1]:0")
 	for i, size := range []int{12, 24} {
 		c := dial(t, l, i)
 		write(t, c, string(binding()))
@@ -86,6 +89,64 @@ func TestStunOnSIPPort(t *testing.T) {
 		s := l.Stats()
 		return s.StunAnswered+s.StunDropped == 52 && s.StunDropped > 20
 	})
+}
+
+// TestStunOfOthers: who asks too often takes nobody else's answers.
+func TestStunOfOthers(t *testing.T) {
+	receive, _ := collect()
+	l := open(t, Config{StunRatePerSource: 5, StunRate: 1000}, &handler{receive: receive}, "udp:127.0.0.1:0")
+	from := func(host string) net.Conn {
+		d := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(host)}}
+		c, err := d.Dial("udp", l.Sockets()[0].Addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_ = c.SetDeadline(time.Now().Add(patience))
+		return c
+	}
+	flood := from("127.0.7.1")
+	for range 200 {
+		write(t, flood, string(binding()))
+	}
+	missed := 0
+	for i := range 20 {
+		c := from(fmt.Sprintf("127.0.8.%d", i+1))
+		write(t, c, string(binding()))
+		_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+		if n, err := c.Read(make([]byte, 200)); err != nil || n != 32 {
+			missed++
+		}
+	}
+	if missed > 1 { // one may be counted with the flood
+		t.Errorf("%d phones of 20 have no answer", missed)
+	}
+	eventually(t, "the flood goes unanswered", func() bool {
+		s := l.Stats()
+		return s.StunAnswered+s.StunDropped == 220 && s.StunAnswered < 60
+	})
+}
+
+// TestStunRate: forged sources, of which each asks little, are bounded together; a /64 of IPv6 is one source.
+func TestStunRate(t *testing.T) {
+	const second = int64(time.Second)
+	r := newStunRate(&Config{StunRatePerSource: 5, StunRate: 1000})
+	answers := func(network string, now int64) (n int) {
+		for i := range 1 << 14 {
+			if r.take(netip.MustParseAddr(fmt.Sprintf(network, i>>8, i&255)), now) {
+				n++
+			}
+		}
+		return n
+	}
+	for now, want := range map[int64]int{0: 1000, second: 1000} {
+		if n := answers("10.1.%d.%d", now); n != want {
+			t.Errorf("at %d: %d answers, want %d", now, n, want)
+		}
+	}
+	if n := answers("2001:db8::%x:%x", 2*second); n != 5 {
+		t.Errorf("to a network: %d answers, want 5", n)
+	}
 }
 
 func FuzzStun(f *testing.F) {

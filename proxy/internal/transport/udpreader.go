@@ -18,12 +18,11 @@ type udpReader struct {
 	local netip.AddrPort
 	lane  int // which socket of a group
 
-	n, next    int // datagrams in the batch; the next one to handle
-	err        error
-	stunSecond int64 // in which stunCount answers were given
-	stunCount  int
-	stun       [stunReplyLength]byte
-	fill       func(fd uintptr) bool // stored: a closure made for each read would be garbage
+	n, next  int // datagrams in the batch; the next one to handle
+	err      error
+	stunRate *stunRate
+	stun     [stunReplyLength]byte
+	fill     func(fd uintptr) bool // stored: a closure made for each read would be garbage
 
 	bufs  [inSlots][]byte
 	hdrs  [inSlots]mmsghdr
@@ -33,7 +32,7 @@ type udpReader struct {
 }
 
 func newUDPReader(l *Layer, s *udpSocket, local netip.AddrPort, lane int) *udpReader {
-	r := &udpReader{l: l, s: s, local: local, lane: lane}
+	r := &udpReader{l: l, s: s, local: local, lane: lane, stunRate: newStunRate(&l.cfg)}
 	r.fill = r.receive
 	for i := range r.hdrs {
 		r.setBuffer(i, l.bufs.take(slotSize))

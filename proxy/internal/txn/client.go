@@ -164,7 +164,7 @@ func (x *Client) lockedReceive(id uint64, m *sip.Message, from transport.Flow, w
 	if x.id != id || x.method != m.Method || x.state == clientDone {
 		return true
 	}
-	if !x.cell.asked(m) {
+	if !x.cell.Repeats(m) {
 		return false
 	}
 	x.receive(m, from, w)

@@ -75,9 +75,10 @@ func (c *Cell) ToTag() []byte {
 	return n.text()[n.callID+n.fromTag:]
 }
 
-// asked reports whether a response has the names of the cell's request. Its To tag may be any: there
-// are phones that answer with another one within a dialog, and who counts by the tag takes ToTag.
-func (c *Cell) asked(m *sip.Message) bool {
+// Repeats reports whether a response to the cell's request, or a CANCEL of it, has its names. The To tag
+// may be any: there are phones that answer with another one within a dialog, and who counts by the tag
+// takes ToTag. The cell is referred to.
+func (c *Cell) Repeats(m *sip.Message) bool {
 	n := c.names
 	if n == nil || !n.known {
 		return true

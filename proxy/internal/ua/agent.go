@@ -35,13 +35,13 @@ type Router interface {
 	// Submit is Inject of a request outside any dialog. bound says that lookup found
 	// bindings for it and it was sent on; from is the zero Flow where the script
 	// answered by itself.
-	Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error
+	Submit(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow, bound bool)) error
 	// Cancel cancels an injected INVITE that has no final response, with further
 	// header lines for the CANCELs; false if there is none.
 	Cancel(key txn.Key, extra []byte) bool
 }
 
-// Identity is for whom an INVITE is sent.
+// Identity is for whom a request is sent.
 type Identity struct {
 	User, Domain []byte // canonical
 	// Contact, if not empty, is the only one of the called user's contacts that is
@@ -49,6 +49,9 @@ type Identity struct {
 	Contact []byte
 	// Accounted says that it is a call of the identity's own, in the accounts too.
 	Accounted bool
+	// NoRules says that the call rules of who is called do not hold: he has it sent himself,
+	// or the operator has.
+	NoRules bool
 }
 
 // Network is where in-dialog requests leave; *transport.Layer is one.

@@ -107,6 +107,7 @@ func (c *Call) inject(msg []byte) {
 	}
 	err := c.agent.router.Inject(msg, Identity{
 		User: []byte(c.invite.User), Domain: []byte(c.invite.Domain), Contact: []byte(c.invite.Contact), Accounted: c.invite.Accounted,
+		NoRules: c.invite.NoRules,
 	}, c.replied)
 	if err != nil {
 		c.agent.log.Warn("user agent: INVITE not sent", "call_id", c.callID, "error", err)

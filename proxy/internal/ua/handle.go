@@ -130,6 +130,9 @@ func (d *dialog) takeBye(rep *sip.Reply) {
 	if d == d.call.main {
 		d.call.tell(Event{Kind: HungUp})
 	}
+	if d.call.invite.worded != nil { // nobody comes back to it
+		d.linger()
+	}
 	d.down()
 }
 

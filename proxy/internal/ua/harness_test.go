@@ -129,6 +129,7 @@ type fakeRouter struct {
 	cell      *txn.Cell
 	from      transport.Flow
 	accounted bool
+	noRules   bool
 	contact   string
 	bound     bool // what Submit tells of the request
 	cancelled int
@@ -148,7 +149,7 @@ func (r *fakeRouter) Inject(msg []byte, as Identity, replied func(status int, ms
 	if err := r.invite.Parse(slices.Clone(msg)); err != nil {
 		return err
 	}
-	r.accounted, r.contact = as.Accounted, string(as.Contact)
+	r.accounted, r.noRules, r.contact = as.Accounted, as.NoRules, string(as.Contact)
 	r.replied, r.identity = replied, string(as.User)+"@"+string(as.Domain)
 	if r.drop {
 		return nil
@@ -164,8 +165,8 @@ func (r *fakeRouter) Inject(msg []byte, as Identity, replied func(status int, ms
 	return nil
 }
 
-func (r *fakeRouter) Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
-	return r.Inject(msg, Identity{User: user, Domain: domain}, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound) })
+func (r *fakeRouter) Submit(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
+	return r.Inject(msg, as, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound) })
 }
 
 func (r *fakeRouter) Cancel(_ txn.Key, extra []byte) bool {

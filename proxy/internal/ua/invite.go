@@ -32,6 +32,8 @@ type Invite struct {
 	Offerless bool
 	// Accounted says that this is a call of the identity's own, in the accounts too.
 	Accounted bool
+	// NoRules says that the call rules of who is called do not hold, see Identity.
+	NoRules bool
 	// Timeout bounds the time to a final response, default 60 s; then the INVITE
 	// is cancelled and Failed has ErrNoAnswer.
 	Timeout time.Duration

@@ -22,6 +22,9 @@ type Message struct {
 	From, FromName string
 	// User and Domain are the identity, canonical, with which the script runs.
 	User, Domain string
+	// NoRules says that it is no message of the sender's to who gets it, as that sees it: it was taken for
+	// him before, or tells him what the router has to say. His call rules do not hold.
+	NoRules bool
 	// CallID is the Call-ID, a random one if empty.
 	CallID string
 	// Date is when the text was written; the zero time is left out.
@@ -53,7 +56,7 @@ func (a *Agent) Message(ctx context.Context, p Message) (Answer, error) {
 		headers = "Date: " + p.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") + "\r\n" + headers
 	}
 	return a.ask(ctx, &outside{
-		method: "MESSAGE", to: p.To, from: p.From, fromName: p.FromName, callID: p.CallID, user: p.User, domain: p.Domain,
+		method: "MESSAGE", to: p.To, from: p.From, fromName: p.FromName, callID: p.CallID, user: p.User, domain: p.Domain, noRules: p.NoRules,
 		headers: headers, body: p.Body, limit: p.Limit, sent: &a.stats.messages,
 	})
 }

@@ -15,6 +15,6 @@ func (a *Agent) Options(ctx context.Context, uri string) (Answer, error) {
 	}
 	return a.ask(ctx, &outside{
 		method: "OPTIONS", to: uri, from: "sip:" + optionsUser + "@" + string(a.socket.HostPort), callID: NewCallID(),
-		user: optionsUser, domain: a.socket.AdvertisedHost, headers: "Accept: application/sdp\r\n",
+		user: optionsUser, domain: a.socket.AdvertisedHost, noRules: true, headers: "Accept: application/sdp\r\n",
 	})
 }

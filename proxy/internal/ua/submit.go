@@ -41,6 +41,7 @@ type outside struct {
 	to, from, fromName string // URIs, and the name beside the sender's
 	callID             string
 	user, domain       string // the identity with which the script runs, canonical
+	noRules            bool   // see Identity
 	headers            string // further lines, each ending in CRLF
 	body               []byte
 	limit              int           // of the whole request as it leaves the router, in bytes; 0 is what a datagram can hold
@@ -69,7 +70,7 @@ func (a *Agent) ask(ctx context.Context, p *outside) (Answer, error) {
 		return Answer{}, err
 	}
 	final := make(chan Answer, 1)
-	err = a.router.Submit(msg, []byte(p.user), []byte(p.domain), func(status int, msg []byte, from transport.Flow, bound bool) {
+	err = a.router.Submit(msg, Identity{User: []byte(p.user), Domain: []byte(p.domain), NoRules: p.noRules}, func(status int, msg []byte, from transport.Flow, bound bool) {
 		if status < 200 {
 			return
 		}

@@ -24,7 +24,8 @@ var (
 // Contact in an INVITE and within its dialog, so that what the other end sends reaches us;
 // MESSAGE has none (RFC 3428 §4). Via, Record-Route and Content-Length are refused, and so is Route,
 // but for entries of the dialog's own route set: SER's scripts copy that from the reply to the
-// INVITE. It is used whether or not they do.
+// INVITE. It is used whether or not they do. The call rules of who is called do not hold, but for a
+// MESSAGE: pages send those in the name of people.
 type Worded struct {
 	Method string
 	URI    string // the Request-URI; within a dialog, the remote target is used
@@ -197,7 +198,7 @@ func (a *Agent) begin(uri string, w *worded, user, domain string) (*Call, error)
 	if a.callOf(w) != nil {
 		return nil, ErrUsed
 	}
-	return a.Invite(Invite{To: uri, From: string(from.URI), User: user, Domain: domain, Timeout: maxRing, worded: w}, func(e Event) {
+	return a.Invite(Invite{To: uri, From: string(from.URI), User: user, Domain: domain, NoRules: true, Timeout: maxRing, worded: w}, func(e Event) {
 		if e.Kind == Failed { // without a response, else this is one too many
 			w.final(localReply(e))
 		}
@@ -256,6 +257,7 @@ func (a *Agent) within(w *worded) error {
 		done = func(r answer) { d.referDone(r); w.answered(r) }
 	case sip.BYE:
 		d.leg = legBye
+		d.linger()
 		done = func(r answer) { d.byeDone(r); w.answered(r) }
 	}
 	c.queue.Post(func() { d.send(method, seq, what, done) })
@@ -300,7 +302,7 @@ func (a *Agent) outside(uri string, w *worded, user, domain string) error {
 	if err != nil {
 		return err
 	}
-	err = a.router.Submit(msg, []byte(user), []byte(domain), func(status int, msg []byte, _ transport.Flow, _ bool) {
+	err = a.router.Submit(msg, Identity{User: []byte(user), Domain: []byte(domain), NoRules: w.method != "MESSAGE"}, func(status int, msg []byte, _ transport.Flow, _ bool) {
 		if status >= 200 {
 			w.final(msg)
 		}

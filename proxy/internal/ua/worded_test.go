@@ -93,6 +93,51 @@ func TestWordedClickToDial(t *testing.T) {
 	})
 }
 
+// TestWordedDialogEnds: where the phone never says how the REFER has ended, the dialog of a script is
+// over 64·T1 after its BYE, or the phone's; until then a NOTIFY is answered.
+func TestWordedDialogEnds(t *testing.T) {
+	for name, byPhone := range map[string]bool{"the script's BYE": false, "the phone's": true} {
+		t.Run(name, func(t *testing.T) {
+			run(t, Config{}, func(s *stand) {
+				if _, err := s.agent.Request(Worded{Method: "INVITE", URI: "sip:alice@example.org", Headers: operatorInvite}); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				s.router.reply(phoneFlow, 200, "at", route, contact)
+				s.expect("ACK")
+				const within = "From: <sip:controller@example.org>;tag=ct\nTo: <sip:alice@example.org>;tag=at\nCall-ID: ctd1\n"
+				if _, err := s.agent.Request(Worded{Method: "REFER", Headers: within + "Refer-To: <sip:bob@example.org>\n", URI: "sip:alice@10.0.0.5:5062"}); err != nil {
+					t.Fatal(err)
+				}
+				s.answer(s.expect("REFER"), 202)
+				var call *Call
+				s.agent.mu.Lock()
+				for _, c := range s.agent.calls {
+					call = c
+				}
+				s.agent.mu.Unlock()
+				if byPhone {
+					s.receive(call, inDialog{method: "BYE", cseq: 1})
+				} else {
+					if _, err := s.agent.Request(Worded{Method: "BYE", Headers: within, URI: "sip:alice@10.0.0.5:5062"}); err != nil {
+						t.Fatal(err)
+					}
+					s.answer(s.expect("BYE"), 200)
+				}
+				time.Sleep(10 * time.Second)
+				news := inDialog{method: "NOTIFY", cseq: 2, body: "SIP/2.0 100 Trying", lines: []string{"Event: refer", "Subscription-State: active", "Content-Type: message/sipfrag"}}
+				if got := s.receive(call, news); got.status != 200 {
+					t.Errorf("NOTIFY got %d", got.status)
+				}
+				time.Sleep(s.agent.longest())
+				if n := s.agent.stats.dialogs.Load(); n != 0 {
+					t.Errorf("%d dialogs are left", n)
+				}
+			})
+		})
+	}
+}
+
 // wait waits for the final response.
 func wait(t *testing.T, r *Requested) Reply {
 	t.Helper()

@@ -51,6 +51,7 @@ var storeReasons = map[string]string{
 	"does not fit: a phone book has at most # entries":                 "form.book_full",
 	"is not # to # letters, digits, -, _ and .":                        "admin.groups.bad",
 	"is not from # to #":                                               "form.range",
+	"has more than # *":                                                "rules.wildcards",
 }
 
 // number is one in a sentence, not that of "UTF-8".

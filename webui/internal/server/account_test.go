@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +197,53 @@ func TestPhoneIsRemovedAfterAQuestion(t *testing.T) {
 	b.do("POST", "/user/account/phones/remove", url.Values{"csrf": {token}, "contact": {"sip:bob@192.0.2.2"}}).is(404)
 	b.do("POST", "/user/account/phones/remove", url.Values{"csrf": {token}}).is(404)
 	s.call(ctlproto.MethodUlRmContact) // still the only one
+}
+
+// TestPhonesWithOneContact: phones in two networks with the same private address are two lines, and who
+// removes one is told which, and that the other one stays; the router is told which by its ruid. The flows of one
+// phone are one phone. What nobody has is removed from nobody.
+func TestPhonesWithOneContact(t *testing.T) {
+	home := ctlproto.Contact{Address: "sip:alice@192.168.1.20:5060", Received: "sip:203.0.113.7:5060", Socket: "udp:192.0.2.9:5060", Expires: time.Hour, RUID: "1"}
+	office := home
+	office.Received, office.RUID = "sip:198.51.100.9:5060", "2"
+	flow := ctlproto.Contact{Address: "sip:alice@192.168.1.30:5060", Received: "sip:203.0.113.7:7", Expires: time.Hour, RUID: "3", Instance: "<urn:uuid:a>", RegID: 1}
+	other := flow
+	other.Received, other.RUID, other.Instance, other.RegID = "sip:203.0.113.7:8", "4", "<urn:uuid:A>", 2
+	s := newStand(t, map[string]ctltest.Handler{
+		ctlproto.MethodUlLookup: contacts(home, office, phones[1], flow, other), ctlproto.MethodUlRmContact: ctltest.Result(nil),
+	})
+	b := s.browser().signIn("alice", "wonderland")
+	page := b.get("/user/account/phones").is(200).shows("from 203.0.113.7:5060, behind NAT", "from 198.51.100.9:5060, behind NAT")
+	ids := map[string]bool{}
+	for _, id := range regexp.MustCompile(`id="remove-[^"]*"`).FindAllString(page.Body, -1) {
+		ids[id] = true
+	}
+	if len(ids) != 5 {
+		t.Errorf("5 links have the ids %v", ids)
+	}
+	ask := func(contact, ruid string) string {
+		return "/user/account/phones/remove?" + url.Values{"contact": {contact}, "ruid": {ruid}}.Encode()
+	}
+	const stays = "keeps its calls"
+	for _, c := range []ctlproto.Contact{home, office} {
+		if link := strings.ReplaceAll(ask(c.Address, c.RUID), "&", "&amp;"); !strings.Contains(page.Body, link) {
+			t.Errorf("no link to %s", link)
+		}
+		b.get(ask(c.Address, c.RUID)).is(200).shows(home.Address+" at "+strings.TrimPrefix(c.Received, "sip:")+" gets no more calls", stays)
+	}
+	s.in("de").signIn("alice", "wonderland").get(ask(home.Address, "2")).is(200).shows(home.Address+" hinter 198.51.100.9:5060", "wird weiter angerufen")
+	b.get(ask(phones[1].Address, "")).is(200).shows(phones[1].Address + " gets no more calls").lacks(stays)
+	b.get(ask(flow.Address, "4")).is(200).shows(flow.Address + " gets no more calls").lacks(stays)
+	token := b.get("/user/account").form("/user/account").Get("csrf")
+	for _, wrong := range [][2]string{{"sip:alice@192.168.1.21:5060", ""}, {home.Address, "5"}, {home.Address, ""}, {phones[1].Address, "1"}, {home.Address, "1\r\n"}} {
+		b.get(ask(wrong[0], wrong[1])).is(404)
+		b.do("POST", "/user/account/phones/remove", url.Values{"csrf": {token}, "contact": {wrong[0]}, "ruid": {wrong[1]}}).is(404)
+	}
+	b.post(ask(office.Address, "2"), "/user/account/phones/remove").leads("/user/account/phones")
+	got := s.call(ctlproto.MethodUlRmContact)
+	if diff := cmp.Diff(map[string]any{"table": "location", "aor": "alice@example.org", "contact": office.Address, "ruid": "2"}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestPhoneNotRemoved(t *testing.T) {

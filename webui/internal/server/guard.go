@@ -149,7 +149,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 	}
 	rec, page := &recorder{ResponseWriter: w}, route.Handler
 	if signedIn && r.Method == http.MethodPost {
-		page = s.once(page)
+		page = s.once(page, route.Sends)
+	}
+	if signedIn && r.Method != http.MethodPost {
+		s.onces.arrived(visitor.Session.AOR, r, s.opts.Now())
 	}
 	page(rec, r)
 	s.noteNosy(r, visitor, route, rec.status)

@@ -1,10 +1,14 @@
 package server_test
 
 import (
+	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
@@ -105,4 +109,177 @@ func TestDoubleClickAdmin(t *testing.T) {
 	if lines["access.refused"] != 0 || lines["subscriber.delete"] != 1 || lines["subscriber.disable"] != 1 {
 		t.Errorf("the audit has %v", lines)
 	}
+}
+
+// TestFormAgain: what comes again after something else was done, or later than anybody clicks twice, is
+// done, and the page says what is.
+func TestFormAgain(t *testing.T) {
+	s := newStand(t, map[string]ctltest.Handler{ctlproto.MethodUserblockReload: ctltest.Result(ctlproto.Done{})})
+	b := s.browser().signIn("bob", "builder's")
+	const rules, block, unblock = "/user/account/rules", "/user/account/rules/block", "/user/account/rules/unblock"
+	const empty = "Nobody is refused."
+	form := b.get(block + "?pattern=tel:%2B49123").form(block)
+	again := func() *answer {
+		t.Helper()
+		b.do("POST", block, form).leads(rules)
+		return b.get(rules).is(http.StatusOK).shows("tel:+49123 is blocked.").lacks(empty)
+	}
+	again()
+	again() // a second click
+	undo := b.get(rules).form(unblock)
+	for range 2 {
+		b.do("POST", unblock, undo).leads(rules)
+		b.get(rules).shows("is let through again", empty)
+	}
+	again()                                  // the button "back", and the first form
+	b.do("POST", unblock, undo).leads(rules) // and its undoing, still on another page
+	b.get(rules).shows(empty)
+	again()
+	check(t, s.db.CallRules.Remove(t.Context(), bob, store.RuleBlock, "tel:+49123")) // somebody else did
+	s.clock.forward(time.Minute)
+	again()
+	s.clock.forward(time.Minute)
+	// A removal that comes again later has nothing to remove, and says so.
+	b.do("POST", unblock, undo).leads(rules)
+	s.clock.forward(time.Minute)
+	b.do("POST", unblock, undo).is(http.StatusNotFound)
+}
+
+// TestSecondClickOnSlowForm: while the first click is at work, however long that takes, and shortly after, the
+// second one waits for its answer and does nothing, whatever else is done meanwhile.
+func TestSecondClickOnSlowForm(t *testing.T) {
+	at, goOn := make(chan struct{}, 9), make(chan struct{})
+	s := newStand(t, map[string]ctltest.Handler{ctlproto.MethodImSend: func(json.RawMessage) (any, *ctlproto.Error) {
+		at <- struct{}{}
+		<-goOn
+		return ctlproto.ImSendResult{Result: ctlproto.ImDelivered, Code: 200, Reason: "OK"}, nil
+	}})
+	b := s.browser().signIn("bob", "builder's")
+	const path = "/user/messages/new"
+	form, other := b.get(path).form(path), b.get("/user/phone-book/new").form("/user/phone-book/new")
+	form.Set("to", "alice")
+	form.Set("text", "once")
+	other.Set("first_name", "Ann")
+	other.Set("address", "ann")
+	var both sync.WaitGroup
+	click := func() {
+		one := *b
+		one.cookies = maps.Clone(b.cookies)
+		both.Go(func() { one.do("POST", path, form).is(http.StatusSeeOther) })
+	}
+	click()
+	<-at
+	s.clock.forward(time.Minute)
+	click()
+	b.do("POST", "/user/phone-book/new", other).is(http.StatusSeeOther)
+	close(goOn)
+	both.Wait()
+	b.do("POST", path, form).is(http.StatusSeeOther)
+	if n := len(at); n != 0 {
+		t.Errorf("sent %d times more", n)
+	}
+}
+
+// TestAnswerLost: a message and a call whose answer was lost are not sent a second time when the browser sends
+// the form again, minutes later and after something else was done. Once the answer has arrived, what comes
+// later is meant; and so is what comes after ten minutes, or anything else than that form.
+func TestAnswerLost(t *testing.T) {
+	sent, dialled := 0, 0
+	s := newStand(t, map[string]ctltest.Handler{
+		ctlproto.MethodImSend: func(json.RawMessage) (any, *ctlproto.Error) {
+			sent++
+			return ctlproto.ImSendResult{Result: ctlproto.ImDelivered, Code: 200, Reason: "OK"}, nil
+		},
+		ctlproto.MethodCtdDial: func(json.RawMessage) (any, *ctlproto.Error) {
+			dialled++
+			return ctlproto.CtdDialResult{ID: "att" + itoa(int64(dialled))}, nil
+		},
+	})
+	b := s.browser().signIn("bob", "builder's")
+	lost := func(path string, form url.Values) { // the answer, with its cookies
+		t.Helper()
+		one := *b
+		one.cookies = maps.Clone(b.cookies)
+		one.do("POST", path, form).is(http.StatusSeeOther)
+	}
+	for _, c := range []struct {
+		path   string
+		form   url.Values
+		number *int
+		to     string
+	}{
+		{"/user/messages/new", url.Values{"to": {"alice"}, "text": {"once"}}, &sent, "/user/messages"},
+		{"/user/dial", url.Values{"to": {"alice"}}, &dialled, "/user/dial/att"},
+	} {
+		form := b.get(c.path).form(c.path)
+		maps.Copy(form, c.form)
+		check := func(what string, want int) {
+			t.Helper()
+			if *c.number != want {
+				t.Fatalf("%s, %s: sent %d times, want %d", c.path, what, *c.number, want)
+			}
+		}
+		lost(c.path, form)
+		s.clock.forward(5 * time.Minute)
+		b.post("/user/phone-book/new", "/user/phone-book/new", "first_name", "Ann", "address", "ann"+c.path[6:9]).is(http.StatusSeeOther)
+		b.get("/user/phone-book").is(http.StatusOK)
+		b.get("/user/messages").is(http.StatusOK)
+		s.clock.forward(4 * time.Minute)
+		lost(c.path, form)
+		check("sent again by the browser", 1)
+		if to := b.do("POST", c.path, form).is(http.StatusSeeOther).Header.Get("Location"); !strings.HasPrefix(to, c.to) {
+			t.Errorf("%s leads to %s", c.path, to)
+		} else {
+			b.get(to)
+		}
+		check("and again", 1)
+		lost(c.path, form)
+		check("a second click", 1)
+		s.clock.forward(20 * time.Second)
+		lost(c.path, form)
+		check("after the answer has arrived", 2)
+		s.clock.forward(11 * time.Minute)
+		lost(c.path, form)
+		check("after ten minutes", 3)
+		form.Set("to", "carol")
+		lost(c.path, form)
+		check("to somebody else", 4)
+	}
+}
+
+// TestAnswersOfSeveral: that the answer to one message has arrived says nothing of another one's, and a message
+// whose answer came late, or between others, is sent when it is meant once more.
+func TestAnswersOfSeveral(t *testing.T) {
+	sent := 0
+	s := newStand(t, map[string]ctltest.Handler{
+		ctlproto.MethodImSend: func(json.RawMessage) (any, *ctlproto.Error) {
+			sent++
+			return ctlproto.ImSendResult{Result: ctlproto.ImDelivered, Code: 200, Reason: "OK"}, nil
+		},
+	})
+	b := s.browser().signIn("bob", "builder's")
+	const path = "/user/messages/new"
+	form := func(to string) url.Values {
+		f := b.get(path).form(path)
+		maps.Copy(f, url.Values{"to": {to}, "text": {"hello"}})
+		return f
+	}
+	post := func(f url.Values, want int) string {
+		t.Helper()
+		to := b.do("POST", path, f).is(http.StatusSeeOther).Header.Get("Location")
+		if sent != want {
+			t.Fatalf("sent %d messages, want %d", sent, want)
+		}
+		return to
+	}
+	first, second := form("alice"), form("carol")
+	one := *b
+	one.cookies = maps.Clone(b.cookies)
+	one.do("POST", path, first).is(http.StatusSeeOther) // its answer is lost
+	b.get(post(second, 2)).is(http.StatusOK)
+	b.get(post(first, 2)).is(http.StatusOK) // the browser's own try, whose answer arrives
+	s.clock.forward(2 * time.Minute)
+	post(first, 3) // meant
+	there := post(second, 4)
+	b.get(there).is(http.StatusOK)
 }

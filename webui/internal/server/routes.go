@@ -37,6 +37,8 @@ type Route struct {
 	// Upload is how long a form with a file may be, in bytes, of those who are signed in;
 	// zero is no file.
 	Upload int64
+	// Sends is for a POST that sends what cannot be taken back: a message, a call.
+	Sends bool
 	// Stream is for answers without an end: no time limit, and closed first
 	// when the program stops.
 	Stream bool

@@ -72,7 +72,7 @@ func bookRoutes(p *user.Portal) []Route {
 func callRoutes(p *user.Portal) []Route {
 	return []Route{
 		{Method: "GET", Path: "/user/dial", Handler: p.DialPage},
-		{Method: "POST", Path: "/user/dial", Handler: p.Dial},
+		{Method: "POST", Path: "/user/dial", Sends: true, Handler: p.Dial},
 		{Method: "GET", Path: "/user/dial/clear", Handler: p.DialAsk},
 		{Method: "POST", Path: "/user/dial/clear", Handler: p.DialClear},
 		{Method: "GET", Path: "/user/dial/:id", Handler: p.Attempt},
@@ -100,7 +100,7 @@ func messageRoutes(p *user.Portal) []Route {
 		{Method: "GET", Path: "/user/messages/delete", Handler: p.MessagesAsk},
 		{Method: "POST", Path: "/user/messages/delete", Handler: p.MessagesDelete},
 		{Method: "GET", Path: "/user/messages/new", Handler: p.SendPage},
-		{Method: "POST", Path: "/user/messages/new", Handler: p.Send},
+		{Method: "POST", Path: "/user/messages/new", Sends: true, Handler: p.Send},
 		{Method: "POST", Path: "/user/messages/new/room", Handler: p.SendRoom},
 	}
 }

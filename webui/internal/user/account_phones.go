@@ -28,6 +28,7 @@ type phonesPage struct {
 // phone is one registered contact.
 type phone struct {
 	Contact   string
+	RUID      string // of the binding: phones in two networks may have one Contact; "" if the router did not say
 	Agent     string // "" if it did not say
 	Transport string // "UDP"
 	Source    string // host and port that it speaks from; "" for what no phone registered
@@ -39,14 +40,27 @@ type phone struct {
 
 // RemovePath leads to the question whether to remove it.
 func (c phone) RemovePath() string {
-	return pathPhones + "/remove?" + url.Values{"contact": {c.Contact}}.Encode()
+	values := url.Values{}
+	for name, value := range fieldsOf(c.Contact, c.RUID) {
+		values.Set(name, value)
+	}
+	return pathPhones + "/remove?" + values.Encode()
+}
+
+// fieldsOf name a phone in the question and in its answer.
+func fieldsOf(contact, ruid string) map[string]string {
+	fields := map[string]string{"contact": contact}
+	if ruid != "" {
+		fields["ruid"] = ruid
+	}
+	return fields
 }
 
 // RemoveID is the id of the link to it, the same each time the list is made: the
 // focus stays on a link whose id comes back.
 func (c phone) RemoveID() string {
 	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(c.Contact)) // never fails
+	_, _ = sum.Write([]byte(c.Contact + c.RUID)) // never fails
 	return "remove-" + strconv.FormatUint(sum.Sum64(), 36)
 }
 
@@ -98,7 +112,7 @@ func (p *Portal) contacts(ctx context.Context, who aor.AOR) (contacts []ctlproto
 }
 
 func newPhone(c ctlproto.Contact, now time.Time) phone {
-	f := phone{Contact: c.Address, Agent: c.UserAgent, Permanent: c.Permanent, Expires: now.Add(c.Expires)}
+	f := phone{Contact: c.Address, RUID: c.RUID, Agent: c.UserAgent, Permanent: c.Permanent, Expires: now.Add(c.Expires)}
 	host, transport := sourceOf(c.Address)
 	if c.Socket != "" {
 		f.Source = host
@@ -137,25 +151,31 @@ func sourceOf(uri string) (host, transport string) {
 	return host, transport
 }
 
-// PhoneAsk asks whether to remove a contact (GET /user/account/phones/remove?contact=URI).
+// PhoneAsk asks whether to remove a phone (GET /user/account/phones/remove?contact=URI&ruid=ID).
 func (p *Portal) PhoneAsk(w http.ResponseWriter, r *http.Request) {
-	contact, ok := p.ownContact(w, r, r.URL.Query().Get("contact"))
+	found, another, ok := p.ownPhone(w, r, r.URL.Query().Get)
 	if !ok {
 		return
 	}
+	text := view.M("phones.remove_text", found.Address)
+	if at := newPhone(found, p.Now()).Source; another && at != "" {
+		text = view.M("phones.remove_same", found.Address, at)
+	}
 	p.View.Confirm(w, r, view.M("phones.remove_title"), tabAccount, view.Question{
-		Text: view.M("phones.remove_text", contact), Button: view.M("phones.remove_button"),
-		Action: pathPhones + "/remove", Fields: map[string]string{"contact": contact}, Back: pathPhones,
+		Text: text, Button: view.M("phones.remove_button"),
+		Action: pathPhones + "/remove", Fields: fieldsOf(found.Address, found.RUID), Back: pathPhones,
 	})
 }
 
-// PhoneRemove removes a contact (POST /user/account/phones/remove).
+// PhoneRemove removes a phone (POST /user/account/phones/remove): the one that was asked about, and
+// no other one with its contact.
 func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
-	contact, ok := p.ownContact(w, r, r.PostFormValue("contact"))
+	found, _, ok := p.ownPhone(w, r, r.PostFormValue)
 	if !ok {
 		return
 	}
-	err := p.acts.UlRmContact(r.Context(), owner(r).String(), contact)
+	contact := found.Address
+	err := p.acts.UlRmBinding(r.Context(), owner(r).String(), contact, found.RUID)
 	switch {
 	case ctlproto.CodeOf(err) == ctlproto.CodeNotFound: // it has just gone by itself
 	case err == nil:
@@ -172,18 +192,31 @@ func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
 	p.done(w, r, pathPhones, view.M("phones.removed", contact))
 }
 
-// ownContact finds a contact among the owner's; 404 if it is none of them.
-func (p *Portal) ownContact(w http.ResponseWriter, r *http.Request, contact string) (string, bool) {
+// ownPhone finds a phone that the fields of a form name among the owner's, and tells whether another one has its
+// contact, too; 404 if it is none of theirs.
+func (p *Portal) ownPhone(w http.ResponseWriter, r *http.Request, field func(name string) string) (found ctlproto.Contact, another, ok bool) {
 	contacts, err := p.contacts(r.Context(), owner(r))
 	if err != nil {
 		p.showPhones(w, r, http.StatusServiceUnavailable, phonesPage{Away: true}, form.New())
-		return "", false
+		return found, false, false
 	}
 	for _, c := range contacts {
-		if c.Address == contact {
-			return contact, true
+		if c.Address == field("contact") && c.RUID == field("ruid") {
+			found, ok = c, true
 		}
 	}
-	p.View.Error(w, r, http.StatusNotFound)
-	return "", false
+	if !ok {
+		p.View.Error(w, r, http.StatusNotFound)
+		return found, false, false
+	}
+	for _, c := range contacts {
+		another = another || c.Address == found.Address && !samePhone(&c, &found)
+	}
+	return found, another, true
+}
+
+// samePhone reports whether two bindings are of one phone: they are one, or flows of one instance
+// (RFC 5626), which the router removes together.
+func samePhone(a, b *ctlproto.Contact) bool {
+	return a.RUID == b.RUID || a.RegID > 0 && b.RegID > 0 && a.Instance != "" && strings.EqualFold(a.Instance, b.Instance)
 }

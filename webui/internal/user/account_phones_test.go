@@ -25,7 +25,10 @@ func TestSourceOf(t *testing.T) {
 // TestRemoveIDsAreStable: the focus stays on a link when the list is made again.
 func TestRemoveIDsAreStable(t *testing.T) {
 	one, other := phone{Contact: "sip:alice@192.0.2.1:5060"}, phone{Contact: "sip:alice@192.0.2.2:5060"}
-	again := phone{Contact: one.Contact, Q: "0.5"}
+	again, elsewhere := phone{Contact: one.Contact, Q: "0.5"}, phone{Contact: one.Contact, RUID: "2"}
+	if one.RemoveID() == elsewhere.RemoveID() {
+		t.Errorf("two phones with one contact have the id %q", one.RemoveID())
+	}
 	if one.RemoveID() != again.RemoveID() || one.RemoveID() == other.RemoveID() || strings.ContainsAny(one.RemoveID(), " :@") {
 		t.Errorf("ids %q, %q, %q", one.RemoveID(), again.RemoveID(), other.RemoveID())
 	}

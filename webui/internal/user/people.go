@@ -29,6 +29,7 @@ type person struct {
 	EntryID        int64  // of the phone book, 0 if they are in none
 	AOR, Status    string // marks of the row
 	caller         string // the URI as it came, "" if there is none
+	number         string // tel URI of whom the telephone network names by a number, "" for others
 }
 
 // WritePath is the address of the form for a message to them, "" if they take none.
@@ -83,6 +84,9 @@ func (p *Portal) people(r *http.Request, strangers []stranger) (list []person, a
 	}
 	entries, err := p.DB.Phonebook.FindAddresses(r.Context(), owner(r), distinct(asked))
 	if err != nil {
+		return nil, false, err
+	}
+	if err := p.setNumbers(r, list); err != nil {
 		return nil, false, err
 	}
 	statuses, err := p.presence(r, distinct(keys))

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -25,12 +26,13 @@ type blockPage struct {
 }
 
 // BlockPath is the address of the question whether to block them, "" if nothing is
-// known of them by which that could be done.
+// known of them by which that could be done. Of a telephone number it is the number, from
+// whichever host it comes.
 func (p person) BlockPath() string {
 	if p.caller == "" {
 		return ""
 	}
-	pattern := store.PatternOf(p.caller)
+	pattern := store.PatternOf(cmp.Or(p.number, p.caller))
 	if pattern == "" {
 		return ""
 	}
@@ -89,15 +91,30 @@ func (p *Portal) readPattern(r *http.Request, f *form.Form) string {
 		return ""
 	}
 	pattern, err := store.CheckPattern(typed)
-	switch {
-	case err != nil:
+	if err != nil {
 		f.Fail(fieldPattern, "rules.bad_pattern")
-	case strings.Trim(pattern, "*@") == "":
-		f.Fail(fieldPattern, "rules.everybody")
-	case pattern == string(aor.AppendCaller(nil, owner(r).URI())):
-		f.Fail(fieldPattern, "rules.block_own")
+	} else if fault := patternFault(r, pattern); fault != "" {
+		f.Fail(fieldPattern, fault)
 	}
 	return pattern
+}
+
+// patternFault is the text for a pattern that is nobody's to block, "" for others.
+func patternFault(r *http.Request, pattern string) string {
+	switch {
+	case strings.Trim(pattern, "*@") == "":
+		return "rules.everybody"
+	case pattern == string(aor.AppendCaller(nil, owner(r).URI())):
+		return "rules.block_own"
+	}
+	return ""
+}
+
+// canBlock reports whether Block takes a pattern as it is: rows that are older, or that another program has
+// written, may say what nobody can say any more.
+func canBlock(r *http.Request, pattern string) bool {
+	same, err := store.CheckNewPattern(pattern)
+	return err == nil && same == pattern && patternFault(r, pattern) == ""
 }
 
 // Unblock lets callers through again (POST /user/account/rules/unblock).
@@ -114,6 +131,10 @@ func (p *Portal) Unblock(w http.ResponseWriter, r *http.Request) {
 		text = view.M("rules.unblocked_later", pattern)
 	case toldNever:
 		text = view.M("rules.blocked_never", pattern)
+	}
+	if !canBlock(r, pattern) { // it could not be taken back
+		p.done(w, r, pathRules, text)
+		return
 	}
 	p.undoable(w, r, text, pathBlock, pattern)
 }

@@ -1,6 +1,7 @@
 package user_test
 
 import (
+	"database/sql"
 	"fmt"
 	"html"
 	"net/http"
@@ -206,7 +207,7 @@ func TestBlock(t *testing.T) {
 	b.post("/user/account/rules/unblock", "pattern", "+4930").shows(t, http.StatusOK, "+4930 is let through again.", "Undo")
 	for _, c := range []struct{ pattern, want string }{
 		{"", "This is needed."}, {"bob", "This is neither"}, {"*", "This is neither"}, {"*@*", "This would refuse everybody"}, {"@*", "This would refuse everybody"},
-		{"alice@example.org", "This is your own address."}, {strings.Repeat("x", 200) + "@x.example", ""}, {"a@b@c", "This is neither"}, {`<b>"@x.example`, "This is neither"},
+		{"alice@example.org", "This is your own address."}, {strings.Repeat("x", 200) + "@x.example", ""}, {"a@b@c", "This is neither"}, {strings.Repeat("a*", 9) + "@x.example", "A pattern can have 8 * at most."}, {`<b>"@x.example`, "This is neither"},
 	} {
 		page := b.post("/user/account/rules/block", "pattern", c.pattern)
 		page.shows(t, http.StatusUnprocessableEntity, c.want, `aria-invalid="true"`)
@@ -318,4 +319,32 @@ func TestRulesTwoTabs(t *testing.T) {
 	if got := s.rules(); got == saved {
 		t.Errorf("the second save changed nothing: %q", got)
 	}
+}
+
+// TestUnblockOfOldPattern: a pattern that nobody could type any more is let through as well, and the page does not
+// offer to take that back, which would fail.
+func TestUnblockOfOldPattern(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(alice)
+	raw, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(s.db.String(), "sqlite://"))
+	check(t, err)
+	defer raw.Close()
+	for _, pattern := range []string{"*a*b*c*d*e*f*g*h*@spam.example", "*@*", "alice@example.org", "Eve@example.net", "no pattern"} {
+		check(t, s.db.CallRules.Set(t.Context(), store.CallRule{Owner: alice, Kind: store.RuleBlock, Pattern: "x@spam.example", Enabled: true}))
+		_, err := raw.ExecContext(t.Context(), "UPDATE call_rule SET pattern = ?", pattern)
+		check(t, err)
+		b.get("/user/account/rules").shows(t, http.StatusOK, pattern)
+		page := b.post("/user/account/rules/unblock", "pattern", pattern)
+		page.shows(t, http.StatusOK, pattern+" is let through again.")
+		if strings.Contains(page.body, "Undo") {
+			t.Errorf("offers to block %s again", pattern)
+		}
+		if rules := s.rules(); strings.Contains(rules, "block") {
+			t.Errorf("%s: the rules are %s", pattern, rules)
+		}
+	}
+	most := "*a*b*c*d*e*f*g*@spam.example"
+	b.post("/user/account/rules/block", "pattern", most).shows(t, http.StatusOK, most+" is blocked.")
+	b.post("/user/account/rules/unblock", "pattern", most).shows(t, http.StatusOK, "Undo")
+	b.post("/user/account/rules/block", "pattern", most).shows(t, http.StatusOK, most+" is blocked.")
 }

@@ -1,5 +1,5 @@
-// Package dnstest is a name server for tests: a real one, on loopback, over UDP and TCP,
-// that can also be silent, wrong or late.
+// Package dnstest is a name server for tests, over UDP and TCP, that can also be silent,
+// wrong or late: a real one on loopback, or one in memory, for synctest bubbles.
 package dnstest
 
 import (
@@ -11,7 +11,7 @@ import (
 	wire "github.com/miekg/dns"
 )
 
-// Server answers from a zone. Make it with New.
+// Server answers from a zone. Make it with New or InMemory.
 type Server struct {
 	// Addr is its address, host:port.
 	Addr string
@@ -111,20 +111,25 @@ func (s *Server) Questions() int {
 
 func (s *Server) handler(network string) wire.Handler {
 	return wire.HandlerFunc(func(w wire.ResponseWriter, q *wire.Msg) {
-		m := s.reply(q)
-		s.mu.Lock()
-		mangle := s.mangle
-		s.mu.Unlock()
-		out := []*wire.Msg{m}
-		if mangle != nil {
-			out = mangle(network, m)
-		} else if network == "udp" {
-			m.Truncate(wire.MinMsgSize)
-		}
-		for _, x := range out {
-			_ = w.WriteMsg(x)
+		for _, m := range s.replies(network, q) {
+			_ = w.WriteMsg(m)
 		}
 	})
+}
+
+// replies is what is sent for a question.
+func (s *Server) replies(network string, q *wire.Msg) []*wire.Msg {
+	m := s.reply(q)
+	s.mu.Lock()
+	mangle := s.mangle
+	s.mu.Unlock()
+	if mangle != nil {
+		return mangle(network, m)
+	}
+	if network == "udp" {
+		m.Truncate(wire.MinMsgSize)
+	}
+	return []*wire.Msg{m}
 }
 
 // reply answers from the zone, with the aliases on the way.

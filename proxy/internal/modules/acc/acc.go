@@ -29,6 +29,7 @@ type Accounting interface {
 // Calls is the table call_log, a *store.Calls.
 type Calls interface {
 	Record(ctx context.Context, calls []store.Call) error
+	Claim(ctx context.Context, calls []store.Call) (claimed []store.Call, err error)
 	End(ctx context.Context, ends []store.CallEnd) error
 	CountMissedUnseen(ctx context.Context, owner aor.AOR) (int, error)
 	Prune(ctx context.Context, before time.Time, after int64) (next int64, deleted int, err error)
@@ -49,6 +50,8 @@ type Config struct {
 	// Holds reports whether that table has a call with these tags that was answered. It is asked of refused
 	// INVITEs with a To tag that have come without our Route; nil for no table.
 	Holds func(callID, fromTag, toTag []byte) bool
+	// Local reports whether a host is one of our domains; nil for none.
+	Local func(host []byte) bool
 	// Publish sends an event to who listens, and Wanted says whether anybody does;
 	// nil for no events.
 	Publish func(topic string, data any)
@@ -71,6 +74,7 @@ type Module struct {
 	foreign foreign
 	// unrouted are the calls that were answered and have not got our Route.
 	unrouted   seen
+	ends       ends
 	unreadTold seldom.Gate
 	queue      queue
 	writing    sync.Mutex // held while a batch is written

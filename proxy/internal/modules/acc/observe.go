@@ -1,6 +1,7 @@
 package acc
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"sync"
@@ -8,10 +9,14 @@ import (
 
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
 )
 
 // scratch is the memory of one look at a request and its reply.
-type scratch struct{ request, reply sip.Message }
+type scratch struct {
+	request, reply sip.Message
+	room           []byte // for ends.name
+}
 
 // spare are those that are not in use: as many as there ever were workers at once.
 type spare struct {
@@ -44,9 +49,11 @@ type ending struct {
 	request, reply *sip.Message
 	source         netip.Addr
 	callee         []byte
-	known          bool // the caller has shown who he is
-	relayed        bool // the request was sent on
-	within         bool // it came along a Route of ours, or has the tags of a dialog that passes here
+	from, target   []byte // of a BYE, in the place of its own; nil for these
+	known          bool   // the caller has shown who he is
+	proven         bool   // and that From has his address
+	relayed        bool   // the request was sent on
+	within         bool   // it came along a Route of ours, or has the tags of a dialog that passes here
 	flags          uint32
 	status         int
 	began, now     time.Time
@@ -75,8 +82,10 @@ func (m *Module) Ended(c *relay.Call, status int, reply []byte) {
 		request: &s.request, reply: &s.reply, source: c.Source().Remote.Addr(), callee: c.Callee(), known: len(c.Auth().User) > 0,
 		relayed: c.Relayed(), within: c.InDialog(), flags: c.Flags(), status: status, began: c.Began(), now: m.cfg.Now(),
 	}
+	e.proven = proven(e.request, c.Auth())
 	if c.Method() == sip.BYE {
 		if status/100 != 2 || m.closes(c, e.request) {
+			s.room = m.between(&e, s.room)
 			m.account(&e)
 		}
 		return
@@ -109,6 +118,20 @@ func (m *Module) closes(c *relay.Call, bye *sip.Message) bool {
 	}
 	call := m.unrouted.dialog(bye.CallID(), from.Tag, to.Tag)
 	return m.unrouted.has(call, m.cfg.Now()) && over() && m.unrouted.take(call, m.cfg.Now())
+}
+
+// between has a BYE go between the ends of its call, as the table of dialogs has them. room is memory for
+// their names.
+func (m *Module) between(e *ending, room []byte) []byte {
+	from, err := e.request.From()
+	if err != nil {
+		return room
+	}
+	to, err := e.request.To()
+	if err != nil {
+		return room
+	}
+	return m.ends.name(e, m.unrouted.dialog(e.request.CallID(), from.Tag, to.Tag), from.Tag, room)
 }
 
 // read reads a reply as the router has sent it. One that cannot be read, because a reply route has
@@ -154,7 +177,20 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 		request: r.Msg, reply: &s.reply, source: r.From.Remote.Addr(), callee: r.Callee, known: len(r.Auth.User) > 0,
 		within: r.InDialog, flags: r.Flags, status: status, began: now, now: now,
 	}
+	e.proven = proven(e.request, r.Auth)
 	m.invite(&e, false)
+}
+
+// proven reports whether From has the address of who was authenticated.
+func proven(request *sip.Message, who relay.Identity) bool {
+	from, err := request.FromURI()
+	if err != nil || len(who.User) == 0 || !from.HasUser || from.Host == nil {
+		return false
+	}
+	var room [512]byte
+	b, err := aor.AppendCanonical(room[:0], from.User, from.Host)
+	at := len(who.User)
+	return err == nil && len(b) == at+1+len(who.Domain) && bytes.Equal(b[:at], who.User) && b[at] == '@' && bytes.Equal(b[at+1:], who.Domain)
 }
 
 // invite accounts for an INVITE if it is in no dialog that passes here, and reports whether the call was
@@ -195,19 +231,25 @@ func (m *Module) missedBy(e *ending) {
 	if len(e.callee) == 0 {
 		// What one of ours tried elsewhere is nobody's missed call. That it was sent on means
 		// that the script had no doubt about his name.
-		if e.known && e.relayed {
+		if e.proven && e.relayed {
 			m.put(kindFailed, e)
 		}
 		return
 	}
-	if !m.seen.first(m.seen.keyOf(e), e.now, m.set.remember) {
+	key := m.seen.keyOf(e)
+	switch m.seen.note(key, e.now, m.set.remember, e.proven) {
+	case newsNone:
+		return
+	case newsCaller: // another pass of his call has made its rows, or somebody with one that is like it
+		m.put(kindProven, e)
 		return
 	}
 	if !e.known && !m.admit(e) {
+		m.seen.forgo(key)
 		return
 	}
 	k := kindMissed
-	if e.known {
+	if e.proven {
 		k = kindTried // it is in his list whether or not there is such a user, which is not for him to find out
 	}
 	m.put(k, e)
@@ -260,7 +302,11 @@ func (m *Module) logAccounted(flags uint32, method []byte, status int, callID []
 // better, within the same call.
 func (m *Module) answered(e *ending) {
 	if len(e.callee) > 0 && m.seen.any() && m.seen.has(m.seen.keyOf(e), e.now) {
-		m.put(kindAnswered, e)
+		k := kindAnswered
+		if e.proven {
+			k = kindProvenAnswer
+		}
+		m.put(k, e)
 	}
 }
 

@@ -12,13 +12,15 @@ import (
 type kind byte
 
 const (
-	kindAcc      kind = iota + 1
-	kindMissed        // a row in missed_calls and one in call_log
-	kindAnswered      // the row in call_log was no missed call after all
-	kindTalk          // a row in call_log of a call that was answered
-	kindHungUp        // the end of that
-	kindFailed        // a row in call_log of a call to somebody who is none of ours
-	kindTried         // kindMissed of a caller who has shown who he is; if the callee is none of ours, kindFailed
+	kindAcc          kind = iota + 1
+	kindMissed            // a row in missed_calls and one in call_log
+	kindAnswered          // the row in call_log was no missed call after all
+	kindTalk              // a row in call_log of a call that was answered
+	kindHungUp            // the end of that
+	kindFailed            // a row in call_log of a call to somebody who is none of ours
+	kindTried             // kindMissed of a caller who has shown that From is his; if the callee is none of ours, kindFailed
+	kindProven            // the row in call_log of a kindMissed is his who has shown it since
+	kindProvenAnswer      // kindAnswered of a caller who has shown that From is his
 )
 
 // maxText bounds a text in a packed row, in bytes; the longest column has 255
@@ -44,7 +46,7 @@ func (q *queue) put(k kind, pack func(dst []byte) []byte) bool {
 	q.mu.Lock()
 	most := q.most
 	switch k {
-	case kindMissed, kindAnswered, kindFailed, kindTried:
+	case kindMissed, kindAnswered, kindFailed, kindTried, kindProven, kindProvenAnswer:
 		most /= 2
 	}
 	if q.rows+q.taken >= most {
@@ -159,9 +161,13 @@ func appendRow(dst []byte, k kind, e *ending) []byte {
 	}
 	dst = appendText(dst, from.Tag)
 	dst = appendText(dst, to.Tag)
+	target := e.request.RequestURI()
+	if e.target != nil {
+		from.URI, target = e.from, e.target
+	}
 	dst = appendText(dst, from.URI)
 	dst = appendText(dst, from.Display)
-	dst = appendText(dst, e.request.RequestURI())
+	dst = appendText(dst, target)
 	dst = appendText(dst, e.callee)
 	dst = appendText(dst, e.reply.Reason())
 	return appendAddr(dst, e.source)

@@ -1,6 +1,7 @@
 package acc
 
 import (
+	"cmp"
 	"encoding/binary"
 	"time"
 
@@ -60,10 +61,9 @@ func (r *row) call(owner aor.AOR) store.Call {
 		CallID: r.callID, FromTag: r.fromTag, CallerURI: r.fromURI, CallerName: sip.DisplayText([]byte(r.display)),
 		Callee: owner, TargetURI: r.target, Started: r.began, Ended: r.now, Code: r.status, Reason: r.text,
 	}
-	if caller, err := aor.Parse(r.fromURI, ""); err == nil {
-		c.Caller = caller
-	}
-	if r.kind == kindAnswered || r.kind == kindTalk {
+	c.Caller, _ = aor.Parse(r.fromURI, "") // zero for what is no address of record
+	c.Unproven = !r.proven()
+	if r.kind == kindAnswered || r.kind == kindProvenAnswer || r.kind == kindTalk {
 		c.Answered, c.Ended = r.now, time.Time{}
 	}
 	if r.kind == kindTalk {
@@ -72,9 +72,41 @@ func (r *row) call(owner aor.AOR) store.Call {
 	return c
 }
 
+// proven reports whether the caller has shown that the URI in From is his. Of a call that is up the
+// source is the address that he has shown to be his.
+func (r *row) proven() bool {
+	switch r.kind {
+	case kindTried, kindFailed, kindProven, kindProvenAnswer:
+		return true
+	case kindTalk, kindHungUp:
+		shown, err := aor.Parse(r.source, "")
+		if err != nil {
+			return false
+		}
+		from, err := aor.Parse(r.fromURI, "")
+		return err == nil && from == shown
+	}
+	return false
+}
+
+// callOf is the row of table call_log. A caller who has proven nothing is nobody of ours: his call is in
+// no list of whom he names, and is no news to that one. Where From is no address of record he is not
+// made a name in our domain either: the URI stands in the place of his name.
+func (m *Module) callOf(r *row, owner aor.AOR) store.Call {
+	c := r.call(owner)
+	if !c.Unproven || m.cfg.Local == nil || !m.cfg.Local(aor.AppendCallerHost(nil, r.fromURI)) {
+		return c
+	}
+	if c.Caller.IsZero() {
+		c.CallerName, c.CallerURI = cmp.Or(c.CallerName, r.fromURI), ""
+	}
+	c.Caller = aor.AOR{}
+	return c
+}
+
 // end is the end of a call that is in call_log.
 func (r *row) end(callee aor.AOR) store.CallEnd {
-	return store.CallEnd{CallID: r.callID, FromTag: r.fromTag, Callee: callee, Ended: r.now, HungUpBy: r.text}
+	return store.CallEnd{CallID: r.callID, FromTag: r.fromTag, Callee: callee, Ended: r.now, HungUpBy: r.text, Unproven: !r.proven()}
 }
 
 // owned is the address that may be one of ours: the callee, or what was called where the
@@ -89,7 +121,13 @@ func (r *row) owned() string {
 // other is the callee of a user of ours who called somebody that is none: the address
 // that was called.
 func (r *row) other() (aor.AOR, bool) {
-	if r.kind != kindFailed && r.kind != kindTried && (r.kind != kindTalk && r.kind != kindHungUp || r.source == "") {
+	switch r.kind {
+	case kindFailed, kindTried, kindProven:
+	case kindTalk, kindHungUp:
+		if r.source == "" {
+			return aor.AOR{}, false
+		}
+	default:
 		return aor.AOR{}, false
 	}
 	for _, text := range [...]string{r.callee, r.target} {

@@ -57,14 +57,63 @@ type seen struct {
 
 // seenCall is a call that is remembered.
 type seenCall struct {
-	until time.Time
-	taken bool // see take
+	until  time.Time
+	taken  bool // see take
+	proven bool // a pass of it was whose caller has shown who he is, see note
+	bare   bool // it has no rows, see forgo
+}
+
+// news is what a pass of a call tells.
+type news byte
+
+const (
+	newsNone   news = iota
+	newsCall        // a call that was not noted
+	newsCaller      // who has made it, which no pass has shown before
+)
+
+// note remembers a call that was missed, and that a pass of it is its caller's who has shown who he is.
+func (s *seen) note(key uint64, now time.Time, life time.Duration, proven bool) news {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tells := newsNone
+	if s.add(key, now, life) {
+		tells = newsCall
+	}
+	call := s.calls[key]
+	if !proven || call.proven {
+		return tells
+	}
+	if tells == newsNone {
+		tells = newsCaller
+	}
+	if call.bare {
+		tells = newsCall
+	}
+	call.proven, call.bare = true, false
+	s.calls[key] = call
+	return tells
+}
+
+// forgo says that a call has got no rows.
+func (s *seen) forgo(key uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if call, known := s.calls[key]; known && !call.proven {
+		call.bare = true
+		s.calls[key] = call
+	}
 }
 
 // first reports whether the call is a new one, and remembers it.
 func (s *seen) first(key uint64, now time.Time, life time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.add(key, now, life)
+}
+
+// add is first with the lock held.
+func (s *seen) add(key uint64, now time.Time, life time.Duration) bool {
 	s.expire(now)
 	if _, known := s.calls[key]; known {
 		return false

@@ -169,71 +169,49 @@ func (m *Module) write(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	var rows, missed, answered []store.AccRow
-	var calls, failed []store.Call
-	var ends []store.CallEnd
-	var over []ctlproto.CallEvent
-	for i := range b.rows {
-		r := &b.rows[i]
-		if r.kind == kindAcc {
-			rows = append(rows, r.accRow())
-			continue
-		}
-		owner, known := owners[r.owned()]
-		if known && r.kind == kindFailed {
-			continue // one of ours would see it as missed
-		}
-		ours := known
-		if !known {
-			owner, known = r.other()
-		}
-		switch {
-		case !known:
-			continue
-		case r.kind == kindHungUp:
-			ends = append(ends, r.end(owner))
-			over = append(over, newsOf(r.call(owner), r.now))
-			continue
-		case r.kind == kindFailed, r.kind == kindTried && !ours:
-			failed = append(failed, r.call(owner))
-			continue
-		case r.kind == kindMissed, r.kind == kindTried:
-			missed = append(missed, r.accRow())
-		default:
-			answered = append(answered, r.accRow())
-		}
-		calls = append(calls, r.call(owner))
-	}
+	s := m.sort(b.rows, owners)
 	if !b.accounted {
-		if err := m.writeRows(ctx, b, rows, missed); err != nil {
+		if err := m.writeRows(ctx, b, s.acc, s.missed); err != nil {
 			return err
 		}
 		// Behind the rows of this batch: one of them may be the answered call's.
-		if len(answered) > 0 {
+		if len(s.answered) > 0 {
 			b.tried = true
-			if err := m.cfg.Accounting.TakeBack(ctx, answered); err != nil {
+			if err := m.cfg.Accounting.TakeBack(ctx, s.answered); err != nil {
 				return err
 			}
 		}
 		b.accounted = true
-		m.written.Add(int64(len(rows)))
-		m.missed.Add(int64(len(missed)))
+		m.written.Add(int64(len(s.acc)))
+		m.missed.Add(int64(len(s.missed)))
 	}
-	if len(calls)+len(failed) > 0 {
-		listed := slices.Concat(calls, failed)
+	return m.writeCalls(ctx, &s)
+}
+
+// writeCalls writes to call_log.
+func (m *Module) writeCalls(ctx context.Context, s *sheets) error {
+	if len(s.calls)+len(s.failed) > 0 {
+		listed := slices.Concat(s.calls, s.failed)
 		if err := m.cfg.Calls.Record(ctx, listed); err != nil {
 			return err
 		}
-		m.announce(ctx, calls)
+		m.announce(ctx, s.calls)
 		m.tell(newsOfAll(listed))
 	}
-	if len(ends) == 0 {
+	if len(s.claimed) > 0 {
+		claimed, err := m.cfg.Calls.Claim(ctx, s.claimed)
+		if err != nil {
+			return err
+		}
+		m.tell(newsOfAll(claimed))
+	}
+	if len(s.ends) == 0 {
 		return nil
 	}
-	if err := m.cfg.Calls.End(ctx, ends); err != nil {
+	if err := m.cfg.Calls.End(ctx, s.ends); err != nil {
 		return err
 	}
-	m.tell(over)
+	m.tell(s.over)
 	return nil
 }
 

@@ -58,9 +58,9 @@ type Module struct {
 	cache  cache
 	reader reader
 	stats  counters
+	told   told
 
 	challenges sync.Pool // of *challenge
-	ready      bool
 }
 
 // counters are the statistics.
@@ -108,6 +108,8 @@ func (m *Module) Params() []module.Param {
 			"users whose HA1 is kept, 262144 if not set; some 290 bytes each"),
 		module.MillisecondsParam("read_timeout", &m.readTimeout, 50, 30000,
 			"milliseconds that a request waits for the database, 2000 if not set"),
+		{Name: "qop", Kind: module.String, Set: setQOP, Doc: "taken if auth: the functions that challenge say what is offered"},
+		{Name: "nonce_count", Kind: module.Int, Set: setNonceCount, Doc: "taken if 1: counts are always checked"},
 	}
 }
 
@@ -116,6 +118,20 @@ func (m *Module) setSecret(s string, _ int) error {
 		return errors.New("the secret has less than 8 characters")
 	}
 	m.key = []byte(s)
+	return nil
+}
+
+func setQOP(s string, _ int) error {
+	if s != "auth" {
+		return fmt.Errorf("qop %q is not offered: write \"auth\"", s)
+	}
+	return nil
+}
+
+func setNonceCount(_ string, n int) error {
+	if n != 1 {
+		return errors.New("counts of nonces are always checked: nonce_count can only be 1")
+	}
 	return nil
 }
 
@@ -142,12 +158,8 @@ func (m *Module) Init() error {
 	m.counts.init(m.slots)
 	m.cache.init(m)
 	m.reader.init()
-	m.ready = true
 	return nil
 }
-
-// Ready reports whether Init was called: whether the script loads the module.
-func (m *Module) Ready() bool { return m.ready }
 
 // Run refreshes what is cached until ctx ends.
 func (m *Module) Run(ctx context.Context) { m.refresh(ctx) }

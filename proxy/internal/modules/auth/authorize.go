@@ -39,7 +39,7 @@ func (m *Module) Authorize(c *module.Ctx, realm string, proxy bool) int {
 	case missing:
 		return noCredentials
 	case malformed:
-		return m.reject(c, "malformed credentials")
+		return m.reject(c, nil, "malformed credentials")
 	}
 	return m.check(c, &cr, domain)
 }
@@ -52,12 +52,12 @@ func (m *Module) check(c *module.Ctx, cr *sip.Credentials, domain []byte) int {
 	}
 	nc, fault := m.form(c, cr, n)
 	if fault != "" {
-		return m.reject(c, fault)
+		return m.reject(c, cr.Username, fault)
 	}
 	var room [512]byte
 	key, isAddress, ok := userKey(room[:0], cr.Username, domain)
 	if !ok {
-		return m.reject(c, "no such user name")
+		return m.reject(c, cr.Username, "no such user name")
 	}
 	now := time.Now()
 	rec, cached, err := m.find(c, key, now)
@@ -72,7 +72,7 @@ func (m *Module) check(c *module.Ctx, cr *sip.Credentials, domain []byte) int {
 		}
 	}
 	if !right {
-		return m.reject(c, "wrong digest or unknown user")
+		return m.reject(c, cr.Username, "wrong digest or unknown user")
 	}
 	if m.counts.use(n, nc, m.request(c)) == replayed {
 		return staleNonce
@@ -194,16 +194,6 @@ func (m *Module) mayReread(c *module.Ctx, key []byte, now time.Time) bool {
 	return !m.reader.away.Load() && m.cache.mayReread(key, now) && m.source(c.From.Remote.Addr()).mayReread(now)
 }
 
-// reject counts and logs a refusal; the script challenges again. Which of the two,
-// user or password, was wrong is not told to anybody.
-func (m *Module) reject(c *module.Ctx, why string) int {
-	m.stats.rejected.Add(1)
-	if m.log.Enabled(context.Background(), slog.LevelDebug) {
-		m.log.Debug("credentials refused", "reason", why, "source", c.From.Remote, "call_id", string(c.Msg.CallID()))
-	}
-	return module.False
-}
-
 var retryAfter = []byte("Retry-After: 5\r\n")
 
 // unavailable answers a request whose sender cannot be told.
@@ -224,10 +214,17 @@ func (m *Module) realm(c *module.Ctx, named string, dst []byte) ([]byte, bool) {
 		return append(dst, named...), true
 	}
 	u, err := claimant(c)
-	if err != nil || u.Host == nil || !m.local(u.Host) {
+	if err != nil {
 		return dst, false
 	}
-	b, err := aor.AppendCanonical(dst, anybody, u.Host)
+	host := u.Host
+	if host == nil {
+		host = aor.AppendCallerHost(nil, u.Raw) // as is_from_local reads a URI that is no SIP URI
+	}
+	if len(host) == 0 || !m.local(host) {
+		return dst, false
+	}
+	b, err := aor.AppendCanonical(dst, anybody, host)
 	if err != nil {
 		return dst, false
 	}

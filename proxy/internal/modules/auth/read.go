@@ -55,6 +55,7 @@ type source struct {
 	waiting atomic.Int32
 	minute  atomic.Int64
 	rereads atomic.Int32
+	told    told
 }
 
 func (r *reader) init() { r.flights = map[string]*flight{} }

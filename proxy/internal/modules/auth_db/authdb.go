@@ -3,7 +3,6 @@
 package authdb
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -12,8 +11,6 @@ import (
 
 // Authorizer checks credentials: the module auth.
 type Authorizer interface {
-	// Ready reports whether the script has loaded the module, so that it is prepared.
-	Ready() bool
 	// Authorize returns what the function returns in the script.
 	Authorize(c *module.Ctx, realm string, proxy bool) int
 	// Check is Authorize by the header that fits the method, and then what flags, a sum of
@@ -39,13 +36,8 @@ func New(cfg Config) *Module { return &Module{auth: cfg.Auth} }
 // Name is "auth_db".
 func (m *Module) Name() string { return "auth_db" }
 
-// Init fails where the module auth is not loaded before this one, as in SER.
-func (m *Module) Init() error {
-	if m.auth == nil || !m.auth.Ready() {
-		return errors.New("it needs the module auth before it: loadmodule \"auth.so\"")
-	}
-	return nil
-}
+// Needs is auth, as in SER.
+func (m *Module) Needs() []string { return []string{"auth"} }
 
 // DBURL is what the script set db_url to, "" if it did not.
 func (m *Module) DBURL() string { return m.dbURL }

@@ -38,7 +38,7 @@ func (m *Module) Dial(ctx context.Context, p ctlproto.CtdDialParams) (string, er
 	from := aor.AOR{User: m.set.controller, Domain: a.caller.Domain}
 	call, err := m.cfg.Agent.Invite(ua.Invite{
 		To: a.caller.URI(), From: from.URI(), FromName: p.CalleeName, Contact: p.Device,
-		User: a.caller.User, Domain: a.caller.Domain,
+		User: a.caller.User, Domain: a.caller.Domain, NoRules: true,
 		Hold: m.set.hold, AutoAnswer: autoAnswer,
 		Timeout: m.set.ringTimeout,
 		MaxLife: m.set.referTimeout + m.set.outcomeTimeout + m.set.calleeRingTimeout + 2*time.Minute,

@@ -12,16 +12,21 @@ type Router struct{ *relay.Engine }
 
 // Inject runs the script on an initial request of the user agent.
 func (r Router) Inject(msg []byte, as ua.Identity, replied func(status int, msg []byte, from transport.Flow)) error {
-	l := &relay.Local{User: as.User, Domain: as.Domain, Contact: as.Contact, Accounted: as.Accounted}
+	l := local(as)
 	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From) }
 	return r.Engine.Inject(msg, l)
 }
 
 // Submit runs the script on a request of the user agent outside any dialog.
-func (r Router) Submit(msg, user, domain []byte, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
-	l := &relay.Local{User: user, Domain: domain}
+func (r Router) Submit(msg []byte, as ua.Identity, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
+	l := local(as)
 	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From, l.Bound) }
 	return r.Engine.Inject(msg, l)
+}
+
+// local is an identity as the relay has it.
+func local(as ua.Identity) *relay.Local {
+	return &relay.Local{User: as.User, Domain: as.Domain, Contact: as.Contact, Accounted: as.Accounted, NoRules: as.NoRules}
 }
 
 // UserAgent is relay.Config.UserAgent for an agent: it takes, before the script,

@@ -23,8 +23,11 @@ func (m *Module) cameBack(s *shard, hash uint64, r *relay.Request, c *relay.Call
 	var first txn.Key
 	found, wanted := false, false
 	for d := *s.bucket(hash); d != nil; d = d.next {
-		if d.state > early || d.invite != invite || !bytes.Equal(d.callID, r.Msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) {
+		if d.state > early || !bytes.Equal(d.callID, r.Msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) {
 			continue
+		}
+		if len(d.legs) == maxLegs && !d.isInvite(invite) {
+			continue // by nothing could its answers be told from those of another call: it is one
 		}
 		from := r.From.Remote.Addr()
 		if found && d.key != first || !found && !slices.Contains(d.went[:], from) && !r.CameBack(d.key) {
@@ -37,6 +40,7 @@ func (m *Module) cameBack(s *shard, hash uint64, r *relay.Request, c *relay.Call
 			}
 		}
 		d.again, d.second = true, c.Key()
+		m.addLegs(d, r, c, invite)
 		if wanted && d.unlisted { // or a pass that nobody wants to see would hide the other one
 			d.unlisted = false
 			s.count(d, 1)
@@ -75,6 +79,8 @@ func (m *Module) answers(d *dialog, c *relay.Call) bool {
 
 // passOver takes the end without a 2xx of one pass of an INVITE that has a dialog.
 func (m *Module) passOver(s *shard, d *dialog, pass txn.Key) {
+	last := d.legWith(d.second)
+	defer m.dropLeg(d, pass)
 	switch {
 	case d.again && d.key != pass: // the answer to the first one is still to come
 		if d.second == pass {
@@ -87,12 +93,12 @@ func (m *Module) passOver(s *shard, d *dialog, pass txn.Key) {
 	case d.inside:
 		m.upInside(s, d)
 	case d.again && d.second != pass && d.pass != pass:
-		d.key, d.alone = d.second, true
+		d.goOn(last)
 	case d.again && d.second != pass && !s.has(d.hash, d.second):
 		d.anew() // for the answers to the last pass
 		d.callee.tag = d.callee.tag[:0]
 		s.become(d, unconfirmed)
-		d.key, d.alone = d.second, true
+		d.goOn(last)
 	default:
 		m.table.remove(s, d)
 	}
@@ -119,7 +125,7 @@ func (m *Module) upInside(s *shard, d *dialog) {
 
 // passes notes the host of a router between two passes of the INVITE: the To tag has come by it.
 func (d *dialog) passes(host netip.Addr, msg *sip.Message) {
-	if cseq, err := msg.CSeq(); err != nil || cseq.Number != d.invite {
+	if cseq, err := msg.CSeq(); err != nil || !d.isInvite(cseq.Number) {
 		return
 	}
 	for i, a := range d.between {

@@ -29,7 +29,7 @@ func noted(t *testing.T, params ...string) *office {
 }
 
 // sameAgain are the ways to send an INVITE that is like one which was received: with the Via that
-// it came with, or without.
+// it came with, or without, or with another CSeq.
 var sameAgain = map[string]func(c *call, from, target string, change ...string) *call{
 	"without our Via": func(c *call, from, target string, change ...string) *call {
 		c.t.Helper()
@@ -40,6 +40,9 @@ var sameAgain = map[string]func(c *call, from, target string, change ...string) 
 		return x
 	},
 	"with our Via": (*call).comesBack,
+	"with another CSeq": func(c *call, from, target string, change ...string) *call {
+		return c.comesBack(from, target, append([]string{"CSeq: 1 ", "CSeq: 900 "}, change...)...)
+	},
 }
 
 // notAlice takes a call's proof of who is calling away.
@@ -102,7 +105,11 @@ func TestCallInsideAnother(t *testing.T) {
 				}
 				x.answers(gw, 200, "gt", "Contact: <"+gwContact+">")
 				x.routes = "Route: " + ourEntry(t, x) + "\n"
-				x.the("ACK ", x.request("ACK", gwContact, 1, "gt"))
+				cseq, err := x.invite.CSeq()
+				if err != nil {
+					t.Fatal(err)
+				}
+				x.the("ACK ", x.request("ACK", gwContact, int(cseq.Number), "gt"))
 				if first == "refused after" {
 					c.answers(bob, 486, "bt")
 				}

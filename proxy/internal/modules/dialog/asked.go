@@ -11,7 +11,7 @@ import (
 // does. A dialog begins with the first ring, for whoever rings, so until it is answered only
 // what belongs to setting up a call passes, and after its end what ends it and the news that
 // were asked for in it.
-func (m *Module) permits(d *dialog, msg *sip.Message, byCaller bool) bool {
+func (m *Module) permits(d *dialog, l *leg, msg *sip.Message, byCaller bool) bool {
 	switch {
 	case msg.Method == sip.ACK:
 		return true
@@ -19,14 +19,24 @@ func (m *Module) permits(d *dialog, msg *sip.Message, byCaller bool) bool {
 		return d.state != deleted || d.hungUpBy != who(byCaller)
 	case d.state == deleted:
 		_, to := d.ends(byCaller)
-		return sip.EqualFold(msg.MethodText(), "NOTIFY") && to.hasAsked() && m.wasAsked(to, msg)
-	case !d.state.up():
+		return sip.EqualFold(msg.MethodText(), "NOTIFY") && (to.hasAsked() && m.wasAsked(to, msg) || m.askedAlong(l, msg, byCaller))
+	case !d.state.up() && (l == nil || !l.answered):
 		return ofCall(msg.Method)
 	case sip.EqualFold(msg.MethodText(), "NOTIFY"): // a phone may not mind the case
 		_, to := d.ends(byCaller)
-		return m.wasAsked(to, msg)
+		return m.wasAsked(to, msg) || m.askedAlong(l, msg, byCaller)
 	}
 	return true
+}
+
+// askedAlong is wasAsked of who has asked along a pass, nil for none, with that pass' Route: of a call that a router
+// has sent back its other end is not the call's.
+func (m *Module) askedAlong(l *leg, msg *sip.Message, byCaller bool) bool {
+	if l == nil {
+		return false
+	}
+	_, to := l.ends(byCaller)
+	return to.hasAsked() && m.wasAsked(to, msg)
 }
 
 // maxTold is of how many events a party may be told. Where it asks for more, the first one is

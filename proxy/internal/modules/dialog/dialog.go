@@ -61,7 +61,7 @@ type Account struct {
 	HungUpBy               string // store.HungUpCaller and so on; "" until it has ended, or unknown
 	ByRouter               bool   // the router has hung up both ends
 	InAgent                bool   // an end is the router's own user agent, which has taken or sent the BYE
-	Unlisted               bool   // the script does not want it listed: only a BYE that passes nowhere is told
+	Unlisted               bool   // the script does not want it listed: only its end is told
 	Flags                  uint32 // the script's, of the INVITE
 }
 

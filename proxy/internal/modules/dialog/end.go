@@ -20,6 +20,7 @@ type sides struct {
 	ctlproto.DlgEnded
 	toCaller, toCallee ua.Within
 	placed             bool // it has a place of its own, with both hosts
+	calleeLeft         bool // the callee is out of it already: see goesOn
 }
 
 // End hangs up the dialogs that p names: by BYE to both sides, or, where nobody has

@@ -22,6 +22,10 @@ func (s *shard) flows(yield func(transport.Flow)) {
 				yield(p.flow)
 				yield(p.home)
 			}
+			for i := range d.legs {
+				yield(d.legs[i].near.home)
+				yield(d.legs[i].far.home)
+			}
 		}
 	}
 }

@@ -171,10 +171,7 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 		return
 	}
 	if len(to.Tag) > maxTag {
-		if msg.Status >= 200 {
-			m.Over(c, msg.Status) // it is answered, and its dialog cannot be kept
-		}
-		return
+		return // it only rings: the relay lets no 2xx with it through
 	}
 	hash := m.table.hash(msg.CallID())
 	s := m.table.lock(hash)
@@ -186,15 +183,14 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 	if d != nil && d.again && d.branch != 0 && d.branch != b.ID() {
 		d.passes(b.SentTo(), msg)
 	}
+	if d != nil {
+		m.legAnswered(d, c, b, msg, flow)
+	}
 	if d == nil || d.state >= unacked {
 		return // a second pass of the same response, if anything
 	}
 	if d.branch == 0 {
-		d.names = relay.UnknownNames()
-		d.branch, d.pass, d.callee.home, d.callee.sent = b.ID(), c.Key(), m.homeOf(flow), b.SentTo()
-		if callee := b.Callee(); len(callee) > 0 { // another one's, where the call was forwarded
-			d.callee.aor = put(d.callee.aor, callee)
-		}
+		m.heardBy(d, c, b, msg, flow)
 	}
 	if d.branch == b.ID() { // nobody else knows the branch of our Via
 		d.caller.show(from.URI)
@@ -220,6 +216,18 @@ func (m *Module) Replied(c *relay.Call, b *relay.Branch, msg *sip.Message, flow 
 	if c.Local() != nil { // its ACK does not pass the relay
 		s.become(d, confirmed)
 		s.due(d, d.expires)
+	}
+}
+
+// heardBy notes the branch by which a dialog's To tag has come first.
+func (m *Module) heardBy(d *dialog, c *relay.Call, b *relay.Branch, msg *sip.Message, flow transport.Flow) {
+	d.names = relay.UnknownNames()
+	d.branch, d.pass, d.callee.home, d.callee.sent = b.ID(), c.Key(), m.homeOf(flow), b.SentTo()
+	if cseq, err := msg.CSeq(); err == nil { // the pass that the callee has got: the router's own BYE comes after it
+		d.caller.cseq = max(d.caller.cseq, cseq.Number)
+	}
+	if callee := b.Callee(); len(callee) > 0 { // another one's, where the call was forwarded
+		d.callee.aor = put(d.callee.aor, callee)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *shard) kin(hash uint64, c *relay.Call, branch uint64, msg *sip.Message,
 		return a
 	}
 	for d := *s.bucket(hash); d != nil; d = d.next {
-		if !bytes.Equal(d.callID, msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) || d.key != c.Key() && !(d.again && d.invite == invite) {
+		if !bytes.Equal(d.callID, msg.CallID()) || !bytes.Equal(d.caller.tag, fromTag) || !d.isPass(c.Key(), invite) {
 			continue
 		}
 		if len(d.callee.tag) == 0 {
@@ -107,7 +107,7 @@ func (m *Module) another(s *shard, hash uint64, c *relay.Call, to netip.Addr, k 
 	}
 	d, _ := m.table.take(s, hash, msg.CallID(), unlisted, owner)
 	if d == nil && must {
-		d = m.table.takeAnyway(s, hash, msg.CallID(), unlisted, owner)
+		d = m.table.takeAnyway(s, hash, msg.CallID(), unlisted, owner, k.sibling != nil)
 	}
 	if d == nil {
 		return nil
@@ -128,9 +128,11 @@ func (m *Module) another(s *shard, hash uint64, c *relay.Call, to netip.Addr, k 
 		return d
 	}
 	d.key, d.invite, d.began, d.again, d.second, d.alone, d.went = o.key, o.invite, o.began, o.again, o.second, o.alone, o.went
+	m.copyLegs(d, o)
 	if !o.own || o.key != c.Key() {
 		d.display, d.target = put(d.display, o.display), put(d.target, o.target)
 		d.caller.copyFrom(&o.caller)
+		d.caller.cseq = o.invite // the sibling was told the rest
 		d.callee.uri, d.callee.aor = put(d.callee.uri, o.callee.uri), put(d.callee.aor, o.callee.aor)
 	}
 	return d

@@ -8,5 +8,5 @@ const texts = 1024
 
 // Held is what the table's records hold, in bytes.
 func (m *Module) Held() int64 {
-	return m.table.used.Load() * int64(unsafe.Sizeof(dialog{})+texts)
+	return m.table.used.Load()*int64(unsafe.Sizeof(dialog{})+texts) + m.table.legs.Load()
 }

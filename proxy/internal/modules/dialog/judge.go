@@ -64,13 +64,15 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	s := m.table.lock(hash)
 	defer s.mu.Unlock()
 	d, byCaller := s.find(hash, r.Msg.CallID(), fromTag, toTag)
+	var w way
 	switch {
 	case d != nil && (d.ending || uncountable(r.Msg) || d.acksNothing(r.Msg, byCaller)):
 		ok = false
 	case !m.set.strict:
 		if d != nil {
-			reach = d.reach(r, byCaller, false)
-			reach.Led = d.leads(r, byCaller).ok
+			w = d.way(r, byCaller)
+			reach = w.reach
+			reach.Named, reach.Led = false, w.ok
 		} else {
 			_, reach.Sealed = m.beyondUs(r, false)
 		}
@@ -78,10 +80,10 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	case d == nil:
 		ok, reach.Sealed = m.beyondUs(r, s.hasLost(hash, r.Msg.CallID(), fromTag, toTag, m.cfg.Now()))
 	default:
-		lead := d.leads(r, byCaller)
-		reach = d.reach(r, byCaller, lead.sure)
-		reach.NoGateway, reach.Led = !lead.at, lead.ok
-		ok = lead.ok && (reach.SentBack || d.bears(r)) && m.permits(d, r.Msg, byCaller)
+		w = d.way(r, byCaller)
+		reach = w.reach
+		reach.NoGateway, reach.Led = !w.at, w.ok
+		ok = w.ok && (reach.SentBack || d.bears(r)) && m.permits(d, w.by, r.Msg, byCaller)
 	}
 	if !ok {
 		m.rejected.Add(1)
@@ -89,8 +91,34 @@ func (m *Module) Within(r *relay.Request) (reach relay.Reach, err error) {
 	}
 	if d != nil && !reach.SentBack {
 		m.note(s, d, r.Msg, byCaller, r.From)
+		if w.along != nil {
+			m.noteAlong(d, w.along, r.Msg, byCaller, r.From)
+		}
 	}
 	return reach, nil
+}
+
+// way is whether a request goes where its dialog does, and where it may be sent.
+type way struct {
+	lead
+	reach relay.Reach
+	along *leg // the pass that it goes along; nil if there is only one
+	by    *leg // the same if only that leads where the request goes
+}
+
+// way finds the way of a request. Where the ends of the whole call lead to, comes before those of one pass.
+func (d *dialog) way(r *relay.Request, byCaller bool) (w way) {
+	w.lead = d.leads(r, byCaller)
+	w.reach = d.reach(r, byCaller, w.sure)
+	l, x := d.legOf(r, byCaller)
+	if !x.ok {
+		return w
+	}
+	w.along = l
+	if !w.ok || !w.at {
+		w.lead, w.reach, w.by = x, l.reach(byCaller), l
+	}
+	return w
 }
 
 // acksNothing reports whether an ACK has a number that its sender has used for nothing yet (it has
@@ -102,7 +130,7 @@ func (d *dialog) acksNothing(msg *sip.Message, byCaller bool) bool {
 	}
 	sender, _ := d.ends(byCaller)
 	cseq, err := msg.CSeq()
-	return err != nil || cseq.Number > sender.cseq
+	return err != nil || cseq.Number > sender.cseq && !(byCaller && d.isAnswered(cseq.Number))
 }
 
 // bears reports whether a request bears the dialog's own Route, as to renamed headers: the Route of
@@ -209,7 +237,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 	switch {
 	case err != nil:
 	case msg.Method == sip.ACK:
-		if byCaller && d.state == unacked && cseq.Number == d.invite {
+		if byCaller && d.state == unacked && d.isInvite(cseq.Number) {
 			s.become(d, confirmed)
 			if !d.closing {
 				s.due(d, d.expires)
@@ -221,9 +249,7 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 	}
 	switch msg.Method {
 	case sip.INVITE, sip.UPDATE:
-		if home := sender.isHome(from); home || sender.isFrom(from.Remote.Addr()) {
-			sender.meet(msg, home)
-		}
+		sender.refresh(msg, from)
 	case sip.SUBSCRIBE, sip.REFER:
 		if owned { // or whoever rings would ask himself in the other one's name
 			m.noteEvent(sender, msg)

@@ -31,7 +31,7 @@ func (m *Module) Moved(r *relay.Request, c *relay.Call) {
 		return // the module is not at work
 	}
 	for d := *s.bucket(hash); d != nil; d = d.next {
-		if d.state <= early && d.invite == cseq.Number && bytes.Equal(d.callID, r.Msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) && (d.key == c.Key() || d.again) {
+		if d.state <= early && bytes.Equal(d.callID, r.Msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) && d.isPass(c.Key(), cseq.Number) {
 			d.carry(r.HandLoad()) // the first one has it, the others none
 			d.went = r.Goes()
 		}

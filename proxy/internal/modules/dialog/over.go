@@ -1,6 +1,8 @@
 package dialog
 
 import (
+	"cmp"
+
 	"seraph/ctlproto"
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
@@ -18,6 +20,7 @@ func (m *Module) within(c *relay.Call, msg *sip.Message, fromTag []byte, flow tr
 		return
 	}
 	sender, answerer := d.ends(byCaller)
+	along := m.legReplied(d, c, msg, byCaller, flow)
 	owned := answerer.owns(flow, sender)
 	if owned {
 		answerer.flow = flow
@@ -26,18 +29,24 @@ func (m *Module) within(c *relay.Call, msg *sip.Message, fromTag []byte, flow tr
 	case sip.BYE:
 		d.byeAnswered()
 		if d.state <= early {
+			d.inside = d.inside && !d.legsOver()
 			return // it may be answered yet, and is then a call like others; its INVITE ends it
 		}
 		answerer.heard = owned || d.again && answerer.heard
-		if c.Led() && answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
+		onePass := along != nil && !d.moreLegs && d.hides() // of others each pass leads from end to end
+		if !onePass && c.Led() && answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
 			d.ending = false // the phones were first, whose BYE makes the row
 			m.end(s, d, who(byCaller), d.owes())
+		} else if d.legsOver() {
+			d.ending = false
+			m.end(s, d, cmp.Or(d.hungUpBy, who(byCaller)), d.owes())
 		}
 	case sip.INVITE, sip.UPDATE:
-		d.refreshed = d.refreshed || c.Method() == sip.INVITE
-		if home := answerer.isHome(flow); home || answerer.isFrom(flow.Remote.Addr()) {
-			answerer.meet(msg, home)
+		if c.Method() == sip.INVITE {
+			d.refreshed = true
+			m.goesOn(d, along)
 		}
+		answerer.refresh(msg, flow)
 		if d.state.up() {
 			m.renew(s, d, msg, m.cfg.Now())
 		}
@@ -91,13 +100,15 @@ func (m *Module) finish(s *shard, d *dialog, hungUpBy string) {
 	s.become(d, deleted)
 	d.accounted = d.ending
 	if d.unlisted {
-		if (d.ending || d.inAgent) && m.cfg.Ended != nil {
+		if m.cfg.Ended != nil {
 			m.account(s, d, hungUpBy)
 		}
 		return
 	}
 	m.busy.drop(d.caller.aor)
-	m.busy.drop(d.callee.aor)
+	if !d.calleeFree {
+		m.busy.drop(d.callee.aor)
+	}
 	if m.cfg.Ended != nil {
 		m.account(s, d, hungUpBy)
 	}

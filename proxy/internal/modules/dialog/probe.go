@@ -40,6 +40,7 @@ func (m *Module) probeShard(s *shard, now time.Time) (due []*sides) {
 			d.asking, d.asked = true, now
 			x := &sides{toCaller: d.request(sip.OPTIONS, false), toCallee: d.request(sip.OPTIONS, true)}
 			x.toCaller.CSeq, x.toCallee.CSeq = max(1, x.toCaller.CSeq), max(1, x.toCallee.CSeq)
+			x.calleeLeft = d.isOver(d.pass)
 			due = append(due, x)
 		}
 	}
@@ -52,7 +53,7 @@ func (m *Module) ask(ctx context.Context, x *sides) {
 	defer m.places.heard(hostOf(&x.toCaller))
 	defer m.places.heard(hostOf(&x.toCallee))
 	gone := func(a ctlproto.DlgAnswer) bool { return a.Code == 481 || a.Code == 408 }
-	over := gone(m.send(ctx, x.toCallee)) || gone(m.send(ctx, x.toCaller))
+	over := gone(m.send(ctx, x.toCallee)) && !x.calleeLeft || gone(m.send(ctx, x.toCaller))
 	if ends := m.answeredFor(x, over && ctx.Err() == nil); ends != nil {
 		m.hangUp(ends, "A phone is gone")
 	}

@@ -29,7 +29,7 @@ func (s state) up() bool { return s == unacked || s == confirmed }
 // address of the caller, is refused, or not tracked where strict is 0.
 const (
 	maxCallID = 256
-	maxTag    = 128
+	maxTag    = relay.MaxTag
 	maxURI    = 512
 	maxRoutes = 2048 // all of one side
 	maxHops   = 16
@@ -112,6 +112,10 @@ type dialog struct {
 	alone           bool          // the first pass is over: the last one is a call by itself
 	between         [2]netip.Addr // where these are
 	went            [4]netip.Addr // where its first pass was sent to
+	legs            []leg         // its passes, the first one before the others; nil for most calls
+	moreLegs        bool          // there are more than these
+	legsHeld        int64         // bytes that the table counts for legs
+	calleeFree      bool          // the callee is out of the call, which goes on: see goesOn
 	owner           owner         // whose record it is
 	own             bool          // it is the call of who has answered a later pass, not of who has begun the first one
 	lost            time.Time     // until when an answer to its INVITE may be up that has no record and goes by the seal
@@ -162,6 +166,8 @@ func (d *dialog) anew() *dialog {
 	d.callee = p.emptied()
 	d.callee.uri, d.callee.aor = p.uri, p.aor
 	d.branch, d.pass, d.inside = 0, txn.Key{}, false
+	d.caller.cseq = d.invite // the other one's was told the rest
+	d.forgetAnswers()
 	return d
 }
 

@@ -75,7 +75,7 @@ func TestUnlistedIsHeldToo(t *testing.T) {
 	c.hangsUp(4)
 	o.refuses("after the end", c.request("INFO", bobContact, 5, "bt"))
 	o.wantNothingLeft()
-	if len(o.talks)+len(o.events) != 0 {
+	if len(o.events) != 0 || len(o.talks) != 1 || !strings.HasPrefix(o.talks[0], "ended secret bt ") { // for the row of its BYE
 		t.Errorf("told of it: %v %v", o.talks, o.events)
 	}
 }

@@ -18,6 +18,7 @@ type table struct {
 	seed   maphash.Seed
 	most   int64
 	used   atomic.Int64 // records in use
+	legs   atomic.Int64 // bytes that are held for the passes that they tell apart
 	nextID atomic.Uint32
 	owners owners
 	shards [shards]shard
@@ -65,17 +66,7 @@ func (s *shard) bucket(hash uint64) **dialog {
 // take enters an empty record for a Call-ID; nil if there is no room, for its owner's kind (full) or
 // for this Call-ID. The shard is locked.
 func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner owner) (d *dialog, full bool) {
-	head := s.bucket(hash)
-	same := 0
-	var over *dialog
-	for d := *head; d != nil; d = d.next {
-		if d.hash == hash {
-			same++
-			if d.lingers {
-				over = d
-			}
-		}
-	}
+	same, over := s.same(hash)
 	switch {
 	case same >= maxSame && over != nil:
 		t.remove(s, over)
@@ -88,8 +79,26 @@ func (t *table) take(s *shard, hash uint64, callID []byte, unlisted bool, owner 
 	return t.add(s, hash, callID, unlisted, owner), false
 }
 
-// takeAnyway is take for what has to have a record whether there is room or not.
-func (t *table) takeAnyway(s *shard, hash uint64, callID []byte, unlisted bool, owner owner) *dialog {
+// same counts the records of a Call-ID. over is one of them that waits to be forgotten.
+func (s *shard) same(hash uint64) (n int, over *dialog) {
+	for d := *s.bucket(hash); d != nil; d = d.next {
+		if d.hash == hash {
+			n++
+			if d.lingers {
+				over = d
+			}
+		}
+	}
+	return n, over
+}
+
+// takeAnyway is take for what has to have a record whether there is room or not. known says that its INVITE has one; where
+// that is over any number of passes may be left of it, so these have no more than a Call-ID may have, nor all of them
+// together more than the table is to hold. Else nil.
+func (t *table) takeAnyway(s *shard, hash uint64, callID []byte, unlisted bool, owner owner, known bool) *dialog {
+	if same, _ := s.same(hash); !known && (same >= maxSame || t.used.Load() >= 2*t.most) {
+		return nil
+	}
 	t.owners.mu.Lock()
 	t.change(owner, 1)
 	t.owners.mu.Unlock()
@@ -139,6 +148,7 @@ func (t *table) remove(s *shard, d *dialog) {
 	}
 	s.count(d, -1)
 	d.carry(nil)
+	t.legs.Add(-d.legsHeld)
 	if d.lingers {
 		s.ended.leave(d)
 		d.lingers = false

@@ -17,25 +17,31 @@ type lead struct{ ok, sure, at bool }
 // has passed here more than once, each pass has its own next hop: the Route's two hosts are what
 // it is held to. The entry of a strict router becomes the Request-URI, here or further on, so it
 // has to be one of the route set, or it would be a target of the sender's own.
-func (d *dialog) leads(r *relay.Request, byCaller bool) (l lead) {
+func (d *dialog) leads(r *relay.Request, byCaller bool) lead {
 	_, to := d.ends(byCaller)
+	return to.leads(r, d.again, d.sentBack(r, byCaller))
+}
+
+// leads is that for a party. again says that the INVITE has passed more than once, and sentBack that a router
+// behind us sends the request on.
+func (p *party) leads(r *relay.Request, again, sentBack bool) (l lead) {
 	next := r.NextRoute()
-	if to.cut && (!d.again || next == nil) {
+	if p.cut && (!again || next == nil) {
 		return lead{}
 	}
-	if f := r.RouteFlow(); !f.IsZero() && !to.isOn(f) {
+	if f := r.RouteFlow(); !f.IsZero() && !p.isOn(f) {
 		return lead{}
 	}
-	l = to.isAt(r.Msg.RequestURI())
-	l.at = l.at || next != nil && to.hasNamed(r.Msg.RequestURI())
+	l = p.isAt(r.Msg.RequestURI())
+	l.at = l.at || next != nil && p.hasNamed(r.Msg.RequestURI())
 	switch {
-	case next == nil && (d.again || len(to.routes) == 0 || d.sentBack(r, byCaller)):
+	case next == nil && (again || len(p.routes) == 0 || sentBack):
 	case next == nil:
 		return lead{}
-	case to.isAlong(r.Msg, next):
-		l.ok, l.sure = true, !d.again
+	case p.isAlong(r.Msg, next):
+		l.ok, l.sure = true, !again
 	default:
-		l.ok, l.sure = d.again && r.Loose(), false
+		l.ok, l.sure = again && r.Loose(), false
 	}
 	return l
 }

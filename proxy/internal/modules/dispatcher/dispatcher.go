@@ -74,16 +74,19 @@ func (m *Module) Name() string { return "dispatcher" }
 // DBURL is what the script set db_url to, "" if it did not.
 func (m *Module) DBURL() string { return m.set.dbURL }
 
-// Init reads the table for the first time.
-func (m *Module) Init() error {
+// Check refuses algorithms without what they go by.
+func (m *Module) Check() error {
 	if m.wantsVariable && m.set.hash == nil {
-		return errors.New("dispatcher: algorithm 7 wants the parameter hash_pvar")
+		return errors.New("algorithm 7 wants the parameter hash_pvar")
 	}
 	if m.wantsLatency && (!m.set.latency || m.set.interval == 0) {
-		return errors.New("dispatcher: algorithm 13 wants the parameters ds_ping_latency_stats and ds_ping_interval: without pings no latency is known")
+		return errors.New("algorithm 13 wants the parameters ds_ping_latency_stats and ds_ping_interval: without pings no latency is known")
 	}
-	return m.table.Reload(context.Background())
+	return nil
 }
+
+// Init reads the table for the first time.
+func (m *Module) Init() error { return m.table.Reload(context.Background()) }
 
 // Run reads the table every minute, pings the gateways and looks their names up until ctx
 // ends.

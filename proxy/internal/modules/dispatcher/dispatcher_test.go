@@ -207,8 +207,8 @@ func TestHashWithoutVariable(t *testing.T) {
 		}
 	}
 	pick := moduletest.Compile(t, m, "ds_select_dst", "1", "7")
-	if err := m.Init(); err == nil || !strings.Contains(err.Error(), "hash_pvar") {
-		t.Errorf("Init: %v", err)
+	if err := m.Check(); err == nil || !strings.Contains(err.Error(), "hash_pvar") {
+		t.Errorf("Check: %v", err)
 	}
 	if pick(call(t, "x")) == module.True {
 		t.Error("a gateway was picked")

@@ -154,7 +154,7 @@ func TestLatencyIsMeasured(t *testing.T) {
 			}
 		}
 		moduletest.Compile(t, m, "ds_select_dst", "1", "13")
-		if err := m.Init(); err == nil || !strings.Contains(err.Error(), "ds_ping_latency_stats and ds_ping_interval") {
+		if err := m.Check(); err == nil || !strings.Contains(err.Error(), "ds_ping_latency_stats and ds_ping_interval") {
 			t.Errorf("%v: %v", params, err)
 		}
 	}

@@ -144,12 +144,25 @@ func TestFunctions(t *testing.T) {
 		{[]string{"is_domain_local", "$td"}, none, -1},
 		{[]string{"is_domain_local", "Example.org"}, none, 1},
 		{[]string{"is_domain_local", "example.com"}, all, -1},
+		{[]string{"is_domain_local", "$(rd)"}, all, 1},
+		{[]string{"is_domain_local", "$(fd)"}, none, -1},
+		{[]string{"is_domain_local", "$si"}, all, -1},
+		{[]string{"is_domain_local", "$avp(d)"}, all, -1},
 	} {
 		if got := moduletest.Compile(t, m, c.call[0], c.call[1:]...)(c.ctx); got != c.want {
 			t.Errorf("%q of %s: %d, want %d", c.call, c.ctx.Main.URI, got, c.want)
 		}
 	}
-	if got := moduletest.Refused(t, m, "is_domain_local", "$ru"); got != `"$ru" is none of $rd, $fd and $td` {
+	for from, want := range map[string]int{ // whoever reads it sees alice@example.org
+		"<im:alice@example.org>": 1, "<pres:alice@Example.ORG.>": 1, "<mailto:alice@example.org?x>": 1, "<tel:alice;x@example.org>": 1, "<tel:1;@example.org>": 1,
+		"<sip:alice@example.org.>": 1, "<xmpp:alice@example.org:5>": 1, "<sip:example.org>": 1,
+		"<im:alice@example.org..>": -1, "<im:alice@example.com>": -1, "<tel:+49;phone-context=example.org>": -1, "<urn:example.org>": -1, "<im:alice@sip@example.org>": -1,
+	} {
+		if got := moduletest.Compile(t, m, "is_from_local")(request("sip:b@x", from, "<sip:b@x>")); got != want {
+			t.Errorf("is_from_local of %s: %d, want %d", from, got, want)
+		}
+	}
+	if got := moduletest.Refused(t, m, "is_domain_local", "$nonsense("); got == "" {
 		t.Error(got)
 	}
 	if got := moduletest.Refused(t, m, "is_domain_local", "a b"); !strings.HasPrefix(got, `domain "a b": bad domain`) {

@@ -2,7 +2,7 @@ package domain
 
 import (
 	"errors"
-	"fmt"
+	"strings"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/sip"
@@ -29,10 +29,10 @@ func (m *Module) Funcs() []module.Func {
 	return []module.Func{
 		{Name: "is_uri_host_local", Routes: routes, Compile: module.NoArgs(m.question(uriHost)),
 			Doc: "true if the host of the Request-URI is one of our domains"},
-		{Name: "is_from_local", Routes: module.AnyRoute, Compile: module.NoArgs(m.question(fromHost)),
+		{Name: "is_from_local", Routes: module.AnyRoute, Compile: module.NoArgs(m.fromLocal),
 			Doc: "true if the host of From is one of our domains"},
-		{Name: "is_domain_local", Min: 1, Max: 1, Routes: module.AnyRoute, Compile: m.compileIsLocal,
-			Doc: "true if a domain, which may be $rd, $fd or $td, is one of ours"},
+		{Name: "is_domain_local", Min: 1, Max: 1, Routes: module.AnyRoute, Dynamic: true, Compile: m.compileIsLocal,
+			Doc: "true if a domain, such as $rd, $fd or $td, is one of ours"},
 	}
 }
 
@@ -47,9 +47,21 @@ func (m *Module) question(host func(*module.Ctx) []byte) module.Call {
 	}
 }
 
-func uriHost(c *module.Ctx) []byte { return hostOf(c.URI()) }
+// fromLocal reports whether the sender claims to be of one of our domains, by the URI in From, which
+// may be of any scheme: by what whoever reads it sees there.
+func (m *Module) fromLocal(c *module.Ctx) int {
+	u, err := c.Msg.FromURI()
+	if err != nil {
+		return module.False
+	}
+	var room [aor.MaxCaller]byte
+	if _, ours := (*m.list.Load())[string(aor.AppendCallerHost(room[:0], u.Raw))]; ours || u.Host != nil && m.Local(u.Host) {
+		return module.True
+	}
+	return module.False
+}
 
-func fromHost(c *module.Ctx) []byte { return hostOf(c.Msg.FromURI()) }
+func uriHost(c *module.Ctx) []byte { return hostOf(c.URI()) }
 
 func toHost(c *module.Ctx) []byte { return hostOf(c.Msg.ToURI()) }
 
@@ -60,19 +72,23 @@ func hostOf(u *sip.URI, err error) []byte {
 	return u.Host
 }
 
-// compileIsLocal compiles is_domain_local(domain).
+// compileIsLocal compiles is_domain_local(domain), whose argument may hold variables.
 func (m *Module) compileIsLocal(args []module.Arg) (module.Call, error) {
 	text := args[0].Str
-	switch text {
+	switch strings.NewReplacer("(", "", ")", "").Replace(text) {
 	case "$rd":
 		return m.question(uriHost), nil
 	case "$fd":
-		return m.question(fromHost), nil
+		return m.fromLocal, nil
 	case "$td":
 		return m.question(toHost), nil
 	}
-	if text != "" && text[0] == '$' {
-		return nil, fmt.Errorf("%q is none of $rd, $fd and $td", text)
+	f, text, err := args[0].Format()
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		return m.question(func(c *module.Ctx) []byte { return f.Text(c, "") }), nil
 	}
 	if _, err := aor.ParseDomain(text); err != nil {
 		return nil, err

@@ -239,7 +239,7 @@ const dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
 // address, through the script.
 func (m *Module) message(s *store.SiloMessage) ua.Message {
 	msg := ua.Message{
-		To: s.Owner.URI(), From: s.From, FromName: s.FromName, User: s.Owner.User, Domain: s.Owner.Domain,
+		To: s.Owner.URI(), From: s.From, FromName: s.FromName, User: s.Owner.User, Domain: s.Owner.Domain, NoRules: true,
 		CallID: ua.NewCallID(), Date: s.Received, Headers: s.ExtraHeaders, ContentType: s.ContentType, Body: s.Body,
 	}
 	if m.set.extraHdrs.format == nil {

@@ -119,8 +119,11 @@ func (m *Module) Init() error {
 	if !m.on {
 		m.cfg.Log.Warn("msilo: there is no database; no message can be stored")
 	}
-	return m.set.checkReminders()
+	return nil
 }
+
+// Check refuses reminders without what they need.
+func (m *Module) Check() error { return m.set.checkReminders() }
 
 // Run delivers, tells the news and removes what has expired until ctx ends. A
 // delivery that is under way then is given up: its message stays.

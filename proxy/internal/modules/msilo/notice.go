@@ -45,7 +45,7 @@ func (m *Module) notify(c *module.Ctx, s *store.SiloMessage) {
 	}
 	select {
 	case m.notices <- ua.Message{
-		To: sender.URI(), From: from, User: as.User, Domain: as.Domain, CallID: ua.NewCallID(),
+		To: sender.URI(), From: from, User: as.User, Domain: as.Domain, NoRules: true, CallID: ua.NewCallID(),
 		Headers: m.set.extraHdrs.lines(c), ContentType: m.set.contentType, Body: []byte(m.set.offlineMessage.body(c)), Limit: ua.MaxMessage,
 	}:
 	default:

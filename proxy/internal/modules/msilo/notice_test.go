@@ -31,7 +31,7 @@ func TestNotice(t *testing.T) {
 		}
 		got := b.wire.sent[0]
 		if got.To != "sip:alice@example.org" || got.From != "sip:registrar@example.org" || string(got.Body) != "*** bob is away" ||
-			got.ContentType != "text/html" || got.Headers != "X-For: sip:bob@example.org\r\n" {
+			got.ContentType != "text/html" || got.Headers != "X-For: sip:bob@example.org\r\n" || !got.NoRules {
 			t.Errorf("the notice is %+v, its body %q", got, got.Body)
 		}
 	}, noticeFrom, noticeText, [2]string{"content_type_hdr", "Content-Type: text/html\r\n"}, [2]string{"extra_hdrs", "X-For: $tu\r\n"})

@@ -173,7 +173,7 @@ func TestRemindersOff(t *testing.T) {
 	} {
 		m := New(Config{})
 		m.set = x.set
-		if err := m.Init(); err == nil || !strings.Contains(err.Error(), x.want) {
+		if err := m.Check(); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -49,7 +49,7 @@ func TestParamsTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := m.Init()
+		err := m.Check()
 		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %q", name, err, x.want)
 		}

@@ -39,11 +39,11 @@ type batch struct {
 	msg    []byte
 }
 
+// Check refuses a keep-alive that no phone could pass.
+func (m *Module) Check() error { return m.set.check() }
+
 // Init makes the pings start, where they are switched on.
 func (m *Module) Init() error {
-	if err := m.set.check(); err != nil {
-		return err
-	}
 	m.on.Store(m.set.interval > 0 && m.set.from != "")
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/transport"
 )
 
 // Config is what the module needs.
@@ -114,7 +115,7 @@ func (m *Module) check(c *module.Ctx) int {
 	if c.Local != nil {
 		return module.True
 	}
-	source := network(c.From.Remote.Addr())
+	source := senderOf(c.From)
 	verdict := m.table.count(source, m.tick(), m.limit())
 	switch verdict {
 	case calm:
@@ -138,7 +139,16 @@ func (m *Module) tick() tick {
 	return tick{unit: uint32(since / m.unit), quiet: uint32(m.latency/m.unit) + 1}
 }
 
-// network is what is counted together: an IPv4 address, or a network of 64 bits of IPv6, which
+// sender is whose requests are counted together: a network's over UDP, where anybody may be the sender of
+// a datagram, or over connections, whose handshake has proven the address.
+type sender struct {
+	addr   netip.Addr
+	stream bool
+}
+
+func senderOf(f transport.Flow) sender { return sender{network(f.Remote.Addr()), f.Proto.Stream()} }
+
+// network is what is counted together of addresses: an IPv4 address, or a network of 64 bits of IPv6, which
 // is what one subscriber has.
 func network(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")

@@ -123,6 +123,52 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
+// TestForgedDatagrams: whoever sends datagrams in another's name has that one blocked over UDP, and not on his
+// connections, whatever they are; nor the other way round.
+func TestForgedDatagrams(t *testing.T) {
+	b := newBench(t, pike.Config{}, "reqs_density_per_unit=4")
+	over := func(proto transport.Proto, ip string, n int) string {
+		counts := map[int]int{}
+		for range n {
+			b.ctx.From = transport.Flow{Proto: proto, Remote: netip.AddrPortFrom(netip.MustParseAddr(ip), 5060)}
+			counts[b.check(b.ctx)]++
+		}
+		return fmt.Sprintf("%d passed, %d noticed, %d blocked", counts[1], counts[-2], counts[-1])
+	}
+	for _, ip := range []string{"192.0.2.7", "2001:db8::1"} {
+		if got := over(transport.UDP, ip, 50); got != "4 passed, 1 noticed, 45 blocked" {
+			t.Errorf("%s over UDP: %s", ip, got)
+		}
+		for _, proto := range []transport.Proto{transport.TCP, transport.TLS, transport.WS, transport.WSS} {
+			if got := over(proto, ip, 1); got != "1 passed, 0 noticed, 0 blocked" {
+				t.Errorf("%s over %v: %s", ip, proto, got)
+			}
+		}
+		if got := over(transport.TLS, ip, 3); got != "0 passed, 1 noticed, 2 blocked" { // connections are counted together
+			t.Errorf("%s over its connections: %s", ip, got)
+		}
+		if got := over(transport.WS, ip, 1); got != "0 passed, 0 noticed, 1 blocked" {
+			t.Errorf("%s over another connection: %s", ip, got)
+		}
+	}
+	if got := over(transport.TCP, "192.0.2.8", 9); got != "4 passed, 1 noticed, 4 blocked" {
+		t.Errorf("over TCP: %s", got)
+	}
+	if got := over(transport.UDP, "192.0.2.8", 4); got != "4 passed, 0 noticed, 0 blocked" {
+		t.Errorf("over UDP after that: %s", got)
+	}
+	top := map[string]int{}
+	for _, x := range b.Top("HOT").List {
+		top[fmt.Sprint(x.IP, " ", x.Stream)]++
+	}
+	if fmt.Sprint(top) != "map[192.0.2.7 false:1 192.0.2.7 true:1 192.0.2.8 true:1 2001:db8::/64 false:1 2001:db8::/64 true:1]" {
+		t.Errorf("pike.top: %v", top)
+	}
+	if !b.Remove(netip.MustParseAddr("192.0.2.7")) || over(transport.UDP, "192.0.2.7", 1)+over(transport.TLS, "192.0.2.7", 1) != strings.Repeat("1 passed, 0 noticed, 0 blocked", 2) {
+		t.Error("who was let go is blocked")
+	}
+}
+
 // TestOwnAgent: click-to-dial is never too much.
 func TestOwnAgent(t *testing.T) {
 	b := newBench(t, pike.Config{}, "reqs_density_per_unit=1")

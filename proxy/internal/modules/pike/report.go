@@ -2,7 +2,6 @@ package pike
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -36,8 +35,16 @@ func (l *limiter) take(now time.Time) (skipped int, ok bool) {
 	return skipped, true
 }
 
+// kind is how the log calls what the sender was counted over.
+func (s sender) kind() string {
+	if s.stream {
+		return "tcp, tls, ws, wss"
+	}
+	return "udp"
+}
+
 // report logs a source that begins to flood.
-func (m *Module) report(c *module.Ctx, source netip.Addr) {
+func (m *Module) report(c *module.Ctx, source sender) {
 	if !m.log.Enabled(context.Background(), m.level) {
 		return
 	}
@@ -45,6 +52,6 @@ func (m *Module) report(c *module.Ctx, source netip.Addr) {
 	if !ok {
 		return
 	}
-	m.log.Log(context.Background(), m.level, "too many requests from one source", "source", source,
+	m.log.Log(context.Background(), m.level, "too many requests from one source", "source", source.addr, "protocol", source.kind(),
 		"limit", m.limit(), "seconds", int(m.unit/time.Second), "others_not_logged", skipped, "call_id", string(c.Msg.CallID()))
 }

@@ -22,12 +22,16 @@ type table struct {
 
 // source is what is known of one sender; the zero source is free.
 type source struct {
-	addr netip.Addr
-	unit uint32 // when it sent last
-	curr uint32 // requests in that unit
-	prev uint32 // and in the one before
-	hot  bool   // it was reported
+	addr   netip.Addr
+	unit   uint32 // when it sent last
+	curr   uint32 // requests in that unit
+	prev   uint32 // and in the one before
+	hot    bool   // it was reported
+	stream bool   // of the sender
 }
+
+// is reports whether a source is a sender's.
+func (s *source) is(a sender) bool { return s.addr == a.addr && s.stream == a.stream }
 
 // tick is a moment: the unit of time that it is in, and after how many units without a request a
 // source is forgotten.
@@ -50,15 +54,14 @@ func (t *table) init(sources int) {
 	t.seed, t.sets = maphash.MakeSeed(), make([][ways]source, sets)
 }
 
-// place returns the index of an address's place.
-func (t *table) place(a netip.Addr) uint64 {
-	b := a.As16()
-	return maphash.Bytes(t.seed, b[:]) % uint64(len(t.sets))
+// place returns the index of a sender's place.
+func (t *table) place(a sender) uint64 {
+	return maphash.Comparable(t.seed, a) % uint64(len(t.sets))
 }
 
 // count counts a request. A source floods from the request on that is one too many in its unit
 // of time, and until a whole unit has passed with no more than density.
-func (t *table) count(a netip.Addr, now tick, density int) verdict {
+func (t *table) count(a sender, now tick, density int) verdict {
 	i := t.place(a)
 	mu := &t.guard[i%locks]
 	mu.Lock()
@@ -97,19 +100,19 @@ func (s *source) over(density int) bool { return int(s.curr) > density || int(s.
 // find returns a source, in the place of the least interesting one if it is new: a free or
 // forgotten one, else one that does not flood, else any; of these the one that sent least, and
 // longest ago.
-func (t *table) find(i uint64, a netip.Addr, now tick) *source {
+func (t *table) find(i uint64, a sender, now tick) *source {
 	set := &t.sets[i]
 	worst := &set[0]
 	for w := range set {
 		s := &set[w]
-		if s.addr == a {
+		if s.is(a) {
 			return s
 		}
 		if s.weight(now) < worst.weight(now) {
 			worst = s
 		}
 	}
-	*worst = source{addr: a, unit: now.unit}
+	*worst = source{addr: a.addr, stream: a.stream, unit: now.unit}
 	return worst
 }
 
@@ -157,7 +160,7 @@ func (t *table) sizes(now tick, density int) (all, hot int) {
 }
 
 // remove forgets a source; false if it is not there.
-func (t *table) remove(a netip.Addr) bool {
+func (t *table) remove(a sender) bool {
 	if len(t.sets) == 0 {
 		return false
 	}
@@ -166,7 +169,7 @@ func (t *table) remove(a netip.Addr) bool {
 	mu.Lock()
 	defer mu.Unlock()
 	for w := range t.sets[i] {
-		if s := &t.sets[i][w]; s.addr == a {
+		if s := &t.sets[i][w]; s.is(a) {
 			*s = source{}
 			return true
 		}

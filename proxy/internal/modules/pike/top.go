@@ -39,7 +39,7 @@ func (m *Module) Top(filter string) ctlproto.PikeTop {
 
 // view is a source as pike.top shows it.
 func (m *Module) view(s source, age uint32, limit int) ctlproto.PikeSource {
-	v := ctlproto.PikeSource{IP: s.addr.String(), HitsPrev: int(s.prev), HitsCurr: int(s.curr), Status: "ALL"}
+	v := ctlproto.PikeSource{IP: s.addr.String(), HitsPrev: int(s.prev), HitsCurr: int(s.curr), Stream: s.stream, Status: "ALL"}
 	if s.addr.Is6() {
 		v.IP += "/64"
 	}
@@ -55,4 +55,7 @@ func (m *Module) view(s source, age uint32, limit int) ctlproto.PikeSource {
 
 // Remove forgets what a source has sent, so that it is not blocked any more; false if nothing is
 // remembered of it. Any address of a network of IPv6 names the whole.
-func (m *Module) Remove(a netip.Addr) bool { return m.table.remove(network(a)) }
+func (m *Module) Remove(a netip.Addr) bool {
+	datagrams, streams := m.table.remove(sender{network(a), false}), m.table.remove(sender{network(a), true})
+	return datagrams || streams
+}

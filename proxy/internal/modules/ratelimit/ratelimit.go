@@ -86,9 +86,13 @@ func (m *Module) readPipe(s string) (int, error) {
 }
 
 // replacePipes takes the pipes of a reloaded script; what it does not name is no pipe any more,
-// whoever has defined it. Counters go on.
+// whoever has defined it, unless a queue leads there: queues stay until the next start, and so does
+// their limit. Counters go on.
 func (m *Module) replacePipes(values []string) error {
 	var named [maxPipes]bool
+	for _, q := range m.queues {
+		named[q.pipe] = true
+	}
 	for _, s := range values {
 		n, err := m.readPipe(s)
 		if err != nil {
@@ -127,13 +131,18 @@ func (m *Module) setQueue(s string, _ int) error {
 	return nil
 }
 
-// Init checks that every queue leads to a pipe.
-func (m *Module) Init() error {
+// Check refuses a queue that leads to no pipe.
+func (m *Module) Check() error {
 	for _, q := range m.queues {
 		if !m.pipes[q.pipe].defined() {
 			return fmt.Errorf("the queue of %s leads to pipe %d, which is not defined", q.method, q.pipe)
 		}
 	}
+	return nil
+}
+
+// Init begins to count.
+func (m *Module) Init() error {
 	m.began = m.now()
 	m.sources.seed = maphash.MakeSeed()
 	return nil

@@ -217,7 +217,7 @@ func TestBadSettings(t *testing.T) {
 	if err := moduletest.Set(t, m, "queue", "3:INVITE"); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Init(); err == nil || err.Error() != "the queue of INVITE leads to pipe 3, which is not defined" {
+	if err := m.Check(); err == nil || err.Error() != "the queue of INVITE leads to pipe 3, which is not defined" {
 		t.Errorf("a queue without a pipe: %v", err)
 	}
 	for _, f := range []string{"rl_check", "rl_check_pipe", "rl_check_source"} {

@@ -104,7 +104,7 @@ func TestParams(t *testing.T) {
 	}
 	m := New(Config{Usrloc: usrloc.New(usrloc.Config{})})
 	m.minExpires, m.maxExpires = 600, 300
-	if err := m.Init(); err == nil || !strings.Contains(err.Error(), "max_expires (300) is below min_expires (600)") {
+	if err := m.Check(); err == nil || !strings.Contains(err.Error(), "max_expires (300) is below min_expires (600)") {
 		t.Errorf("contradictory bounds: %v", err)
 	}
 }

@@ -146,3 +146,15 @@ func TestOwnCallRingsRegistered(t *testing.T) {
 	p.send(p.request("INVITE", "sip:bob@example.org", "own", 1))
 	p.expect("SIP/2.0 480 1 sip:b@h 0\r\n")
 }
+
+// TestNamesHost: a contact names the host that it was registered from however it writes its address.
+func TestNamesHost(t *testing.T) {
+	for contact, want := range map[string]bool{
+		"sip:bob@192.0.2.7:5070": true, "sip:bob@[::ffff:192.0.2.7]": true, "sip:bob@[::FFFF:c000:207]:5070": true,
+		"sip:bob@192.0.2.8": false, "sip:bob@[::ffff:192.0.2.8]": false, "sip:bob@example.org": false, "sip:bob@192.0.2.7;maddr=192.0.2.8": false, "tel:+1": false,
+	} {
+		if got := namesHost([]byte(contact), []byte("192.0.2.7")); got != want {
+			t.Errorf("%s: %v, want %v", contact, got, want)
+		}
+	}
+}

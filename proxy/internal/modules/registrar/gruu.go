@@ -10,6 +10,7 @@ import (
 
 	"seraph/proxy/internal/modules/usrloc"
 	"seraph/proxy/internal/sip"
+	"seraph/sql/aor"
 )
 
 // tempPrefix begins the user part of a temporary GRUU.
@@ -114,6 +115,22 @@ func (m *Module) readGRUU(s *scratch, u *sip.URI) bool {
 	copy(g.hashes[:], plain)
 	u.User = plain[2*gruuHash:]
 	return true
+}
+
+// OfDevice appends the canonical address of whose phone a GRUU leads to; false for a URI that is no
+// GRUU, or one that was never given. Whether the phone is still there, lookup finds out.
+func (m *Module) OfDevice(dst []byte, uri *sip.URI) ([]byte, bool) {
+	if _, ok := uri.Param("gr"); !ok {
+		return dst, false
+	}
+	s := m.pool.Get().(*scratch)
+	defer m.pool.Put(s)
+	u := *uri
+	if !m.readGRUU(s, &u) || !s.gruu.on {
+		return dst, false
+	}
+	b, err := aor.AppendCanonical(dst, u.User, u.Host)
+	return b, err == nil
 }
 
 // meant reports whether the GRUU is of that binding.

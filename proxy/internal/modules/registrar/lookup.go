@@ -278,15 +278,7 @@ func namesHost(contact, host []byte) bool {
 	if _, elsewhere := u.Param("maddr"); elsewhere {
 		return false
 	}
-	return bytes.EqualFold(unbracketed(u.Host), unbracketed(host))
-}
-
-// unbracketed is the address of an IPv6 reference, and any other host itself.
-func unbracketed(host []byte) []byte {
-	if n := len(host); n > 2 && host[0] == '[' {
-		return host[1 : n-1]
-	}
-	return host
+	return sip.SameHost(u.Host, host)
 }
 
 // transportParam tells the source of a connection from that of a datagram.

@@ -135,11 +135,16 @@ func setCaseSensitive(_ string, n int) error {
 	return nil
 }
 
-// Init checks the parameters against each other.
-func (m *Module) Init() error {
+// Check refuses times of which none is allowed.
+func (m *Module) Check() error {
 	if m.maxExpires > 0 && m.maxExpires < m.minExpires {
-		return fmt.Errorf("registrar: max_expires (%d) is below min_expires (%d)", m.maxExpires, m.minExpires)
+		return fmt.Errorf("max_expires (%d) is below min_expires (%d)", m.maxExpires, m.minExpires)
 	}
+	return nil
+}
+
+// Init tells the table how many contacts an address may have.
+func (m *Module) Init() error {
 	m.cfg.Usrloc.Limit(m.maxContacts)
 	return nil
 }

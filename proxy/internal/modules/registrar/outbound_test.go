@@ -315,6 +315,23 @@ func TestGRUU(t *testing.T) {
 		if got := code(x.uri); got != x.want {
 			t.Errorf("registered and lookup of %s: %s, want %s", x.uri, got, x.want)
 		}
+		var u sip.URI
+		if err := sip.ParseURI([]byte(x.uri), &u); err != nil {
+			t.Fatal(err)
+		}
+		whose, ok := b.registrar.OfDevice([]byte("before "), &u)
+		if given := !strings.HasSuffix(x.want, "-3"); ok != given || ok && string(whose) != "before bob@example.org" {
+			t.Errorf("%s is a phone of %q: %v", x.uri, whose, ok)
+		}
+	}
+	for _, uri := range []string{"sip:bob@example.org", strings.TrimSuffix(temporary, ";gr"), "sip:example.org;gr", "tel:+1;gr=x", "sip:example.org;gr=urn:uuid:AAAA"} {
+		var u sip.URI
+		if err := sip.ParseURI([]byte(uri), &u); err != nil {
+			t.Fatal(err)
+		}
+		if whose, ok := b.registrar.OfDevice(nil, &u); ok {
+			t.Errorf("%s is a phone of %q", uri, whose)
+		}
 	}
 	register(a, "another", 1, "AAAA")
 	if got := code(temporary); got != "-1 -3" {
@@ -404,6 +421,7 @@ func FuzzGRUU(f *testing.F) {
 		var u sip.URI
 		if sip.ParseURI([]byte(text), &u) == nil {
 			s := &scratch{}
+			_, _ = m.OfDevice(nil, &u)
 			if m.readGRUU(s, &u) && s.gruu.temp {
 				t.Errorf("%q was never given", text)
 			}

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -60,10 +61,56 @@ func (m *Module) save(r *relay.Request, flags int) int {
 		return m.failed(r, s, err, silent)
 	}
 	s.bindings = res.Bindings
+	s.othersOut()
+	s.ownFirst()
 	m.accepted.Add(1)
 	r.Saved = true
 	m.answer(r, s, res, silent)
 	return code(&res)
+}
+
+// ownFirst puts the bindings of the phone that has sent the REGISTER before the others. One of
+// those may have the same Contact, behind another NAT, and phones look for the life that
+// they are given at the first Contact that is theirs.
+func (s *scratch) ownFirst() {
+	own := 0
+	for i := range s.bindings {
+		if b := s.bindings[i]; bytes.Equal(b.CallID(), s.reg.CallID) {
+			copy(s.bindings[own+1:i+1], s.bindings[own:i])
+			s.bindings[own] = b
+			own++
+		}
+	}
+}
+
+// othersOut takes the bindings of other phones out of the answer that have the URI of a contact
+// that the REGISTER ends: a phone looks for that URI to know whether it is gone. Their
+// memory is kept.
+func (s *scratch) othersOut() {
+	left := 0
+	for i := range s.bindings {
+		if !s.endsAnothers(&s.bindings[i]) {
+			s.bindings[left], s.bindings[i] = s.bindings[i], s.bindings[left]
+			left++
+		}
+	}
+	s.bindings = s.bindings[:left]
+}
+
+// endsAnothers reports whether the REGISTER ends a contact whose URI is that of a binding of another
+// phone. What has the Call-ID or the instance, such as another flow, is the phone's own.
+func (s *scratch) endsAnothers(b *usrloc.Binding) bool {
+	if bytes.Equal(b.CallID(), s.reg.CallID) {
+		return false
+	}
+	for i := range s.reg.Contacts {
+		c := &s.reg.Contacts[i]
+		own := len(c.Instance) > 0 && bytes.EqualFold(c.Instance, b.Instance())
+		if c.Expires == 0 && !own && b.HasContact(c.URI) {
+			return true
+		}
+	}
+	return false
 }
 
 // code is Kamailio's: inserted, updated, removed, fetched.

@@ -13,6 +13,7 @@ import (
 const (
 	staysThere  = iota
 	endsSomeDay // only where the operator has set no max_contacts
+	sameContact // has the Contact of the new one, behind another NAT: likely what the same phone has left
 	sameCallID  // registered with the Call-ID of the new one; the same holds
 	samePhone   // of the instance of the new one (RFC 5626), and no flow beside it
 	isUnplugged // its connection is closed
@@ -40,6 +41,8 @@ func (m *Module) yields(r *relay.Request, s *scratch, b *usrloc.Binding) int {
 		return isUnplugged
 	case b.RegID == 0 && len(b.Instance()) > 0 && s.names(b.Instance()):
 		return samePhone
+	case !flow(b) && s.repeats(b):
+		return sameContact
 	case m.ownMax || b.Permanent():
 		return staysThere
 	case bytes.Equal(b.CallID(), s.reg.CallID):
@@ -52,6 +55,16 @@ func (m *Module) yields(r *relay.Request, s *scratch, b *usrloc.Binding) int {
 func (s *scratch) names(instance []byte) bool {
 	for i := range s.reg.Contacts {
 		if c := &s.reg.Contacts[i]; c.Expires > 0 && bytes.Equal(c.Instance, instance) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeats reports whether the REGISTER adds or refreshes a contact with the URI of a binding.
+func (s *scratch) repeats(b *usrloc.Binding) bool {
+	for i := range s.reg.Contacts {
+		if c := &s.reg.Contacts[i]; c.Expires > 0 && c.RegID == 0 && b.HasContact(c.URI) {
 			return true
 		}
 	}

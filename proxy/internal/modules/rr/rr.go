@@ -30,6 +30,8 @@ func (m *Module) Params() []module.Param {
 			Doc: "two entries where a request leaves by another socket than it came in by: always on"},
 		{Name: "append_fromtag", Kind: module.Int, Set: oneOf("append_fromtag", 0, 1),
 			Doc: "taken for SER's sake: our entry bears a MAC over the From tag in any case"},
+		{Name: "add_username", Kind: module.Int, Set: oneOf("add_username", 0, 1), Idle: "our entry has no user part: nobody needs it",
+			Doc: "taken and not used: our entry has no user part"},
 	}
 }
 

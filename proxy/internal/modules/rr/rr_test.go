@@ -88,6 +88,7 @@ func TestSettings(t *testing.T) {
 	for _, p := range []struct{ name, good, bad, refusal string }{
 		{"enable_full_lr", "1", "2", "enable_full_lr is 0 or 1"},
 		{"append_fromtag", "0", "-1", "append_fromtag is 0 or 1"},
+		{"add_username", "1", "2", "add_username is 0 or 1"},
 		{"enable_double_rr", "1", "0", "enable_double_rr can only be 1"},
 	} {
 		if err := moduletest.Set(t, m, p.name, p.good); err != nil {

@@ -156,7 +156,16 @@ func (m *Module) load(s *section) (*profile, error) {
 	if s.client {
 		return p, nil
 	}
+	p.keepSessions()
 	return p, p.demand()
+}
+
+// keepSessions has the section's own keys seal its sessions, which crypto/tls makes, and makes anew each day:
+// who comes back goes on with his (RFC 8446 §2.2), but with no other section's, which may not have asked
+// for what this one does, and with none from before the files were read again. VerifyConnection is asked
+// about each of them.
+func (p *profile) keepSessions() {
+	p.config.WrapSession, p.config.UnwrapSession = p.config.EncryptTicket, p.config.DecryptTicket
 }
 
 // lookAtTime warns of a certificate of ours that nobody believes: it stays what peers are shown,

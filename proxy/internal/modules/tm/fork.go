@@ -28,6 +28,10 @@ func forkFuncs() []module.Func {
 			Doc: "true if the branch that led to the failure route got no answer in time"},
 		{Name: "t_any_timeout", Max: 1, Routes: routes | module.ReplyRoute, Compile: compileAnyTimeout,
 			Doc: "true if any branch since the request was last sent on got no answer in time"},
+		{Name: "t_branch_replied", Routes: module.FailureRoute, Compile: module.NoArgs(branchReplied),
+			Doc: "true if the branch that led to the failure route had sent a reply before"},
+		{Name: "t_any_replied", Routes: module.FailureRoute, Compile: module.NoArgs(anyReplied),
+			Doc: "true if any branch since the request was last sent on has sent a reply, but for that which led here"},
 		{Name: "t_grep_status", Min: 1, Max: 1, Routes: routes | module.ReplyRoute, Compile: compileGrepStatus,
 			Doc: "true if any branch since the request was last sent on was refused with that status"},
 		{Name: "t_drop_replies", Max: 1, Routes: module.FailureRoute, Compile: compileDropReplies,
@@ -84,6 +88,10 @@ func resetFr(c *module.Ctx) int {
 func isCancelled(c *module.Ctx) int { return truth(c.Cancelled()) }
 
 func branchTimeout(c *module.Ctx) int { return truth(c.TimedOut()) }
+
+func branchReplied(c *module.Ctx) int { return truth(c.BranchReplied()) }
+
+func anyReplied(c *module.Ctx) int { return truth(c.AnyReplied()) }
 
 // compileAnyTimeout compiles t_any_timeout(["rang"]).
 func compileAnyTimeout(args []module.Arg) (module.Call, error) {

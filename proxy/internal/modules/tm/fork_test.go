@@ -1,6 +1,7 @@
 package tm_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -254,6 +255,41 @@ func TestRefusalsAsked(t *testing.T) {
 	moduletest.Find(t, r.Receive("udp:198.51.100.9:5060", moduletest.Answer(t, third, 486)), "SIP/2.0 404")
 	if diff := cmp.Diff([][]int{{-1, 1, 1, 1}, {-1, 1, -1, -1}}, seen); diff != "" {
 		t.Errorf("t_any_timeout, t_grep_status 486 and 404, t_check_status 404 (-want +got):\n%s", diff)
+	}
+}
+
+// TestRepliesAsked: a gateway that rang is told from one that refuses at once; the refusal itself does not
+// count, and nor does what another branch of an earlier round has said.
+func TestRepliesAsked(t *testing.T) {
+	m := tm.New(tm.Config{})
+	send, arm := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "1")
+	branch, any := moduletest.Compile(t, m, "t_branch_replied"), moduletest.Compile(t, m, "t_any_replied")
+	var seen [][2]int
+	r := moduletest.New(t, &moduletest.Script{
+		Request: func(c *module.Ctx) { arm(c); send(c) },
+		Failure: func(c *module.Ctx, _ int) {
+			seen = append(seen, [2]int{branch(c), any(c)})
+			if len(seen) < 3 {
+				for _, to := range []string{"c", "d"}[:3-len(seen)] {
+					if err := c.AddTarget(relay.Target{URI: []byte("sip:" + to + strconv.Itoa(len(seen)) + "@198.51.100.9")}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				arm(c)
+				send(c)
+			}
+		},
+	})
+	const gateway = "udp:198.51.100.9:5060"
+	first := moduletest.Find(t, r.Receive(phone, invite("sip:bob@198.51.100.9")), "INVITE")
+	r.Receive(gateway, moduletest.Answer(t, first, 180))
+	out := r.Receive(gateway, moduletest.Answer(t, first, 486)) // it rang
+	c, d := sent(t, out, "c1@198.51.100.9"), sent(t, out, "d1@198.51.100.9")
+	r.Receive(gateway, moduletest.Answer(t, c, 486))
+	out = r.Receive(gateway, moduletest.Answer(t, d, 404)) // neither rang, but the other one has said something
+	r.Receive(gateway, moduletest.Answer(t, sent(t, out, "c2@198.51.100.9"), 486))
+	if diff := cmp.Diff([][2]int{{1, 1}, {-1, 1}, {-1, -1}}, seen); diff != "" {
+		t.Errorf("t_branch_replied, t_any_replied (-want +got):\n%s", diff)
 	}
 }
 

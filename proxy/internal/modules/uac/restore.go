@@ -62,10 +62,10 @@ func setParam(to *string) func(string, int) error {
 // check refuses settings that contradict each other.
 func (s *restore) check() error {
 	if s.from == s.to {
-		return fmt.Errorf("module uac: rr_from_store_param and rr_to_store_param are both %q", s.from)
+		return fmt.Errorf("rr_from_store_param and rr_to_store_param are both %q", s.from)
 	}
 	if s.wanted && s.mode == restoreNone {
-		return errors.New("module uac: uac_restore_from and uac_restore_to have nothing to restore while restore_mode is \"none\"; set it to \"manual\"")
+		return errors.New("uac_restore_from and uac_restore_to have nothing to restore while restore_mode is \"none\"; set it to \"manual\"")
 	}
 	return nil
 }

@@ -295,7 +295,7 @@ func TestRestoreSettings(t *testing.T) {
 		if c.calls != "" {
 			moduletest.Compile(t, m, c.calls)
 		}
-		if err := m.Init(); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		if err := m.Check(); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v with %s: %v, want %q", c.params, c.calls, err, c.want)
 		}
 	}

@@ -48,10 +48,13 @@ func New(cfg Config) *Module {
 // Name is "uac".
 func (m *Module) Name() string { return "uac" }
 
-// Init refuses credentials that nobody would get, and what could not be restored.
-func (m *Module) Init() error {
+// Init has the router load the module at its start only, when it is told whose challenges are answered.
+func (m *Module) Init() error { return nil }
+
+// Check refuses credentials that nobody would get, and what could not be restored.
+func (m *Module) Check() error {
 	if len(m.credentials) > 0 && len(m.networks)+len(m.hosts) == 0 {
-		return errors.New("module uac has a credential and no auth_target: name the gateways that it is for")
+		return errors.New("there is a credential and no auth_target: name the gateways that it is for")
 	}
 	return m.restore.check()
 }

@@ -322,10 +322,10 @@ func TestBadArguments(t *testing.T) {
 			}
 		}
 	}
-	if err := newModule(t, "credential a:b:c").Init(); err == nil || !strings.Contains(err.Error(), "auth_target") {
+	if err := newModule(t, "credential a:b:c").Check(); err == nil || !strings.Contains(err.Error(), "auth_target") {
 		t.Errorf("a credential for nobody: %v", err)
 	}
-	if err := newModule(t, "restore_mode none").Init(); err != nil {
+	if err := newModule(t, "restore_mode none").Check(); err != nil {
 		t.Error(err)
 	}
 	for _, p := range newModule(t).Params() {

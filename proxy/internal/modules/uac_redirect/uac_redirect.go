@@ -3,11 +3,14 @@
 package uacredirect
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
 )
 
 // Config is what the module needs: nothing so far.
@@ -31,7 +34,7 @@ func (m *Module) Params() []module.Param {
 		{Name: "default_filter", Kind: module.String, Set: m.setDefault,
 			Doc: "what becomes of a contact that no filter matches: accept (default) or deny"},
 		{Name: "accept_filter", Kind: module.String, Set: filter(&m.only),
-			Doc: "regular expression of contacts that are followed, whatever deny_filter says"},
+			Doc: "regular expression of contacts that are followed, whatever deny_filter says, to a gateway too where it names the host"},
 		{Name: "deny_filter", Kind: module.String, Set: filter(&m.denied),
 			Doc: "regular expression of contacts that are not followed"},
 	}
@@ -102,13 +105,46 @@ func number(s string) (int, error) {
 	return n, nil
 }
 
-// accepts asks the filters about a contact.
-func (m *Module) accepts(uri []byte) bool {
+// accepts asks the filters about a contact: whether it is followed, and whether accept_filter has
+// named its host.
+func (m *Module) accepts(uri []byte) (follow, named bool) {
 	switch {
 	case m.only != nil && m.only.Match(uri):
-		return true
+		return true, names(m.only, uri)
 	case m.denied != nil && m.denied.Match(uri):
+		return false, false
+	}
+	return !m.deny, false
+}
+
+// others are hosts that no script names, of either kind.
+var others = [][]byte{[]byte("nobodys.invalid"), []byte("192.0.2.254")}
+
+// names reports whether what a filter matches in a URI holds the whole host: of a part of it, and of
+// the user or the parameters beside it, anybody can write what a filter looks for. A filter that any
+// host would do for, such as ".*", names none.
+func names(filter *regexp.Regexp, uri []byte) bool {
+	var u sip.URI
+	if sip.ParseURI(uri, &u) != nil {
 		return false
 	}
-	return !m.deny
+	if _, elsewhere := u.Param("maddr"); elsewhere {
+		return false
+	}
+	before := byte(':')
+	if u.HasUser {
+		before = '@'
+	}
+	start := bytes.IndexByte(uri, before) + 1
+	for _, other := range others {
+		if holds(filter, slices.Concat(uri[:start], other, uri[start+len(u.Host):]), start, len(other)) {
+			return false
+		}
+	}
+	return holds(filter, uri, start, len(u.Host))
+}
+
+// holds reports whether what a filter matches in a URI holds all of a piece of it.
+func holds(filter *regexp.Regexp, uri []byte, start, n int) bool {
+	return slices.ContainsFunc(filter.FindAllIndex(uri, -1), func(at []int) bool { return at[0] <= start && at[1] >= start+n })
 }

@@ -1,6 +1,7 @@
 package uacredirect_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/modules/tm"
 	uacredirect "seraph/proxy/internal/modules/uac_redirect"
+	"seraph/proxy/internal/relay"
 )
 
 func TestReadme(t *testing.T) { moduletest.Documented(t, uacredirect.New(uacredirect.Config{})) }
@@ -76,6 +78,70 @@ func TestRedirects(t *testing.T) {
 			} else if c.max == "1" {
 				moduletest.Find(t, r.Receive("udp:198.51.100.1:5060", moduletest.Answer(t, last, 404)), "SIP/2.0 404")
 			}
+		})
+	}
+}
+
+// TestGateway: what a user's phone says leads to a gateway only where accept_filter has named the
+// gateway's whole host; a name of which the filter sees a part, or that stands elsewhere in the URI, is
+// the phone's own. A host of the script's is followed.
+func TestGateway(t *testing.T) {
+	const gateway = "203.0.113.41"
+	for _, c := range []struct {
+		contact, filter string
+		server, senders bool // it is no phone that answers: a host of the script's, or one that the sender has named
+		led             bool
+	}{
+		{contact: "sip:+1900@" + gateway}, {contact: "sip:+1900@" + gateway, server: true, led: true}, {contact: "sip:+1900@" + gateway, senders: true},
+		{contact: "sip:+1900@" + gateway, filter: `^sip:\+1900@203\.0\.113\.41$`, led: true},
+		{contact: "SIP:+1900@" + gateway + ";user=phone", filter: `@203\.0\.113\.41(;|$)`, led: true},
+		{contact: "sip:" + gateway, filter: `^sip:203\.0\.113\.41`, led: true},
+		{contact: "sip:" + gateway + "@" + gateway, filter: `203\.0\.113\.41`, led: true},
+		{contact: "sip:+1900@" + gateway, filter: `.*`}, {contact: "sip:+1900@" + gateway, filter: `^sip:\+1900.*`},
+		{contact: "sip:+1900@" + gateway, filter: `@[0-9.]+$`}, {contact: "sip:+1900@" + gateway, filter: `@203\.0\.113\..*`, led: true},
+		{contact: "sip:+1900@" + gateway, filter: `^sip:\+1900`}, {contact: "sip:+1900@" + gateway, filter: `@203\.0\.113\.4`},
+		{contact: "sip:+1900@" + gateway, filter: `03\.0\.113\.41`}, {contact: "sip:+1900@" + gateway + ";a=@example.org", filter: `@example\.org`},
+		{contact: "sip:example.org@" + gateway, filter: `example\.org`}, {contact: "sip:+1900@" + gateway + "?a=@example.org", filter: `@example\.org`},
+		{contact: "sip:+1900@example.org;maddr=" + gateway, filter: `.*`},
+	} {
+		t.Run(c.contact+" "+c.filter, func(t *testing.T) {
+			m, relays := uacredirect.New(uacredirect.Config{}), tm.New(tm.Config{})
+			if c.filter != "" {
+				if err := moduletest.Set(t, m, "accept_filter", c.filter); err != nil {
+					t.Fatal(err)
+				}
+			}
+			follow, send := moduletest.Compile(t, m, "get_redirects", "4"), moduletest.Compile(t, relays, "t_relay")
+			arm := moduletest.Compile(t, relays, "t_on_failure", "1")
+			r := moduletest.New(t, &moduletest.Script{
+				Request: func(ctx *module.Ctx) {
+					ctx.Main.Phone = !c.server && !c.senders
+					if !c.senders {
+						ctx.Main.URI, ctx.Main.Hosted = []byte("sip:bob@198.51.100.9"), c.server
+					}
+					arm(ctx)
+					send(ctx)
+				},
+				Failure: func(ctx *module.Ctx, _ int) {
+					if follow(ctx) != module.True {
+						t.Error("it is not followed")
+					}
+					send(ctx)
+				},
+			}, func(cfg *relay.Config) {
+				cfg.Gateway = func(a netip.Addr) bool { return a.String() == gateway }
+			})
+			to := "sip:bob@example.org"
+			if c.senders {
+				to = "sip:bob@198.51.100.9"
+			}
+			inv := moduletest.Find(t, r.Receive(phone, moduletest.Request("INVITE", to)), "INVITE")
+			moved := strings.Replace(moduletest.Answer(t, inv, 302), "Content-Length:", "Contact: <"+c.contact+">\nContent-Length:", 1)
+			want := "SIP/2.0 302"
+			if c.led {
+				want = "INVITE " + c.contact + " "
+			}
+			moduletest.Find(t, r.Receive(callee, strings.ReplaceAll(moved, "\r\n", "\n")), want)
 		})
 	}
 }

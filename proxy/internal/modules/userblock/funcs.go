@@ -5,18 +5,22 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 	"seraph/sql/aor"
+	"seraph/sql/store"
 )
 
 // The AVPs of a call with rules, in the script $avp(ub_owner) and so on: whose rules
-// hold now; who has forwarded the call; who had it, a line each.
+// hold now, or, in a call to one phone of his, whose phone that is; who has forwarded the call; who had it, a
+// line each.
 const (
 	ownerAVP     = "ub_owner"
+	phoneAVP     = "ub_phone"
 	forwarderAVP = "ub_forwarder"
 	pastAVP      = "ub_past"
 )
@@ -35,23 +39,40 @@ type scratch struct {
 // where he has none. From here on his rules are the call's.
 func (m *Module) called(c *module.Ctx, s *scratch) (*rules, []byte) {
 	owners := *m.owners.Load()
-	if len(owners) == 0 || c.Local != nil && !c.Local.Accounted {
-		return nil, nil // what the router does in somebody's own name passes his rules
+	if len(owners) == 0 || c.Local != nil && c.Local.NoRules {
+		return nil, nil
 	}
 	u, err := c.URI()
 	if err != nil || u.Scheme != sip.SchemeSIP && u.Scheme != sip.SchemeSIPS || !u.HasUser || u.Host == nil {
 		return nil, nil
 	}
-	address, err := aor.AppendCanonical(s.room[:0], u.User, u.Host)
-	if err != nil {
-		return nil, nil
+	address, device := s.room[:0], false
+	if m.cfg.Device != nil {
+		address, device = m.cfg.Device(address, u)
+	}
+	if !device {
+		if address, err = aor.AppendCanonical(s.room[:0], u.User, u.Host); err != nil {
+			return nil, nil
+		}
 	}
 	r, owner := m.ruled(c, owners, address)
-	if _, device := u.Param("gr"); device && r != nil {
+	if device && r != nil {
 		c.SetAVP(ownerAVP, module.Value{})
+		noteAVP(c, phoneAVP, owner)
 		return r.device, owner
 	}
+	noteAVP(c, phoneAVP, nil)
 	return r, owner
+}
+
+// noteAVP sets an AVP to a text, or to nothing, if it is something else.
+func noteAVP(c *module.Ctx, name string, text []byte) {
+	switch v := c.AVP(name); {
+	case text == nil && v.Kind != module.NullValue:
+		c.SetAVP(name, module.Value{})
+	case text != nil && !bytes.Equal(v.Str, text):
+		c.SetAVP(name, module.Text(text))
+	}
 }
 
 // ruled makes the rules of an address, an alias resolved, those of the call.
@@ -63,22 +84,25 @@ func (m *Module) ruled(c *module.Ctx, owners map[string]*rules, address []byte) 
 	}
 	r := owners[string(address)]
 	if r == nil {
-		if c.AVP(ownerAVP).Kind != module.NullValue {
-			c.SetAVP(ownerAVP, module.Value{})
-		}
+		noteAVP(c, ownerAVP, nil)
 		return nil, nil
 	}
-	if !bytes.Equal(c.AVP(ownerAVP).Str, address) {
-		c.SetAVP(ownerAVP, module.Text(address))
-	}
+	noteAVP(c, ownerAVP, address)
 	return r, address
 }
 
-// current is whose rules hold: the owner that called has found before, else who stands
-// in the Request-URI.
+// current is whose rules hold: the owner that called has found before, or the one of the phone, else who
+// stands in the Request-URI.
 func (m *Module) current(c *module.Ctx, s *scratch) (*rules, []byte) {
 	if v := c.AVP(ownerAVP); v.Kind == module.TextValue {
 		return (*m.owners.Load())[string(v.Str)], append(s.room[:0], v.Str...)
+	}
+	if v := c.AVP(phoneAVP); v.Kind == module.TextValue {
+		r := (*m.owners.Load())[string(v.Str)]
+		if r == nil { // he has none any more
+			return nil, nil
+		}
+		return r.device, append(s.room[:0], v.Str...)
 	}
 	if c.Route == module.FailureRoute {
 		return nil, nil // the rules began before or not at all
@@ -86,24 +110,53 @@ func (m *Module) current(c *module.Ctx, s *scratch) (*rules, []byte) {
 	return m.called(c, s)
 }
 
-func (r *rules) refuse(c *module.Ctx) bool {
-	if r == nil || len(r.blocks) == 0 {
+// refuse reports whether an owner blocks who calls. Nobody refuses himself.
+func (r *rules) refuse(c *module.Ctx, owner []byte) bool {
+	work := math.MaxInt
+	return r.refuseWithin(&work, c, owner)
+}
+
+// refuseWithin is refuse for one of several owners, who together may take as much work as one with the
+// most rules. What it takes to read From counts for those who come after.
+func (r *rules) refuseWithin(work *int, c *module.Ctx, owner []byte) bool {
+	if r == nil || len(r.blocks) == 0 || isFrom(c.Msg, owner) {
 		return false
 	}
 	u, err := c.Msg.FromURI()
 	if err != nil {
-		return r.blocksCaller(nil)
+		return r.blocksWithin(work, nil)
 	}
 	var room [aor.MaxCaller]byte
-	return r.blocksCaller(aor.AppendCaller(room[:0], u.Raw))
+	refused := r.blocksWithin(work, aor.AppendCaller(room[:0], u.Raw))
+	*work -= len(u.Raw)
+	return refused
+}
+
+// isFrom reports whether it is an owner who sends a request, from another phone of his.
+func isFrom(msg *sip.Message, owner []byte) bool {
+	var room [2 * aor.MaxCaller]byte
+	self := selfIn(room[:0], msg)
+	return len(self) > 0 && bytes.Equal(self, owner)
+}
+
+// selfIn appends the canonical address in From, nothing for whom no account is named like.
+func selfIn(dst []byte, msg *sip.Message) []byte {
+	from, err := msg.FromURI()
+	if err != nil || from.Scheme != sip.SchemeSIP && from.Scheme != sip.SchemeSIPS {
+		return dst
+	}
+	self, err := aor.AppendCanonical(dst, from.User, from.Host)
+	if err != nil {
+		return dst
+	}
+	return self
 }
 
 // isBlocked is ub_blocked.
 func (m *Module) isBlocked(c *module.Ctx) int {
 	s := m.pool.Get().(*scratch)
 	defer m.pool.Put(s)
-	r, _ := m.called(c, s)
-	if !r.refuse(c) {
+	if r, owner := m.called(c, s); !r.refuse(c, owner) {
 		return module.False
 	}
 	m.blocked.Add(1)
@@ -114,7 +167,8 @@ func (m *Module) isBlocked(c *module.Ctx) int {
 func (m *Module) isDisturbed(c *module.Ctx) int {
 	s := m.pool.Get().(*scratch)
 	defer m.pool.Put(s)
-	if r, _ := m.current(c, s); r == nil || !r.dnd {
+	r, owner := m.current(c, s)
+	if r == nil || !r.dnd || isFrom(c.Msg, owner) || r.phone && !m.disturbsPhone(c, owner) {
 		return module.False
 	}
 	m.disturbed.Add(1)
@@ -160,8 +214,14 @@ func (m *Module) compileForward(args []module.Arg) (module.Call, error) {
 // to; where it is for absence, by their rules "offline" as well. False if it stays where
 // it is.
 func (m *Module) follow(c *module.Ctx, s *scratch, r *rules, owner []byte, k kind) bool {
-	moved, away := false, k == offline
-	for r != nil && r.forwards[k] != nil && !r.refuse(c) {
+	moved, away, work := false, k == offline, store.MostWork
+	for r != nil && r.forwards[k] != nil {
+		if r.refuseWithin(&work, c, owner) {
+			if work < 0 {
+				m.looped.Add(1)
+			}
+			break
+		}
 		f := r.forwards[k]
 		to := m.placeOf(s, f)
 		if !m.mayForward(c, &to, owner) || !m.divert(c, f, &to, owner) {

@@ -1,6 +1,8 @@
 package userblock
 
 import (
+	"math"
+
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -12,8 +14,9 @@ type rules struct {
 	dnd      bool
 	blocks   []string
 	// device is what holds of them for a call to one of the owner's phones (GRUU, RFC
-	// 5627): a transferred call that was at it already.
+	// 5627), phone says that this is it.
 	device *rules
+	phone  bool
 }
 
 // kind is one of the rules that forward.
@@ -64,7 +67,7 @@ func rulesOf(rows []store.CallRule, users map[aor.AOR]bool) map[string]*rules {
 		r.add(row, users)
 	}
 	for _, r := range owners {
-		r.device = &rules{blocks: r.blocks}
+		r.device = &rules{blocks: r.blocks, dnd: r.dnd, phone: true}
 	}
 	return owners
 }
@@ -113,8 +116,16 @@ func numbers(rows []store.CallRule) []aor.AOR {
 
 // blocksCaller reports whether a caller, in the form of aor.AppendCaller, is refused.
 func (r *rules) blocksCaller(caller []byte) bool {
+	work := math.MaxInt // another program may have written more rules than one can have
+	return r.blocksWithin(&work, caller)
+}
+
+// blocksWithin is blocksCaller with no more than so much work, less what it has taken. A caller who
+// has not been compared with all patterns by then is refused.
+func (r *rules) blocksWithin(work *int, caller []byte) bool {
 	for _, pattern := range r.blocks {
-		if store.PatternFits(pattern, caller) {
+		fits, took := store.TryPattern(pattern, caller)
+		if *work -= took; fits || *work < 0 {
 			return true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/sip"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -23,6 +24,12 @@ type Config struct {
 	Load func(ctx context.Context) ([]store.CallRule, error)
 	// Alias appends the address that an alias stands for; nil for none.
 	Alias func(dst, alias []byte) ([]byte, bool)
+	// Device appends the canonical address of whose phone a GRUU (RFC 5627) leads to; false for
+	// another URI. nil for none.
+	Device func(dst []byte, uri *sip.URI) ([]byte, bool)
+	// Joined reports whether a phone of an owner's, at a place, is in the dialog that a Replaces
+	// names (RFC 3891), toTag being its own; nil for no.
+	Joined func(callID, fromTag, toTag []byte, owner string, place netip.AddrPort) bool
 	// Local reports whether a domain is ours; nil for all.
 	Local func(domain []byte) bool
 	// Registered reports whether an address has a contact; nil for yes.

@@ -15,6 +15,7 @@ import (
 	"seraph/proxy/internal/module/moduletest"
 	"seraph/proxy/internal/modules/userblock"
 	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -37,7 +38,7 @@ func rule(owner, kind, what string) store.CallRule {
 }
 
 // newModule is a module with rules; example.org is local, "chief" an alias of bob, "branch"
-// of somebody elsewhere, and the members of int are those named; nobody of away is registered.
+// of somebody elsewhere, urn:uuid:1 an instance of everybody's phone, and the members of int are those named; nobody of away is registered.
 func newModule(t testing.TB, away string, rules ...store.CallRule) *userblock.Module {
 	t.Helper()
 	m := userblock.New(userblock.Config{
@@ -48,6 +49,15 @@ func newModule(t testing.TB, away string, rules ...store.CallRule) *userblock.Mo
 				return append(dst, "bob@example.org"...), true
 			case "branch@example.org":
 				return append(dst, "desk@example.com"...), true
+			}
+			return dst, false
+		},
+		Device: func(dst []byte, u *sip.URI) ([]byte, bool) {
+			switch gr, _ := u.Param("gr"); {
+			case string(gr) == "urn:uuid:1":
+				return append(append(dst, u.User...), "@example.org"...), true
+			case string(gr) == "" && strings.HasSuffix(string(u.Raw), ";gr") && string(u.User) == "tgruu.OfBob":
+				return append(dst, "bob@example.org"...), true
 			}
 			return dst, false
 		},
@@ -123,6 +133,15 @@ func TestBlocked(t *testing.T) {
 		{"+49-40-888@gw.example", "sip:+4940888@gw.example", true},
 		{"+49(40)*@gw.example", "sip:+4940888@gw.example", true},
 		{"+4930", "sip:+4930-bob@gw.example", false},
+		{"tel:+4930777", "sip:+4930777@198.51.100.1", true},
+		{"tel:+4930777", "sip:+49-30-777@198.51.100.2:5070;user=phone", true},
+		{"tel:+4930777", "sip:+49307771@198.51.100.1", false},
+		{"+4930", "sip:+49" + strings.Repeat("-", 260) + "301234@gw.example", true},
+		{"+4930", "tel:+49" + strings.Repeat("-", 260) + "301234", true},
+		{"+4930", "sip:+49" + strings.Repeat("-", 260) + "311234@gw.example", false},
+		{"k@192.0.2.7", "sip:k@[::ffff:192.0.2.7]", true},
+		{"k@[::ffff:c000:207]", "sip:k@192.0.2.7:5070", true},
+		{"k@192.0.2.7", "sip:k@[::192.0.2.7]", false},
 	} {
 		m := newModule(t, "", rule("bob", "block", c.pattern))
 		ask := moduletest.Compile(t, m, "ub_blocked")
@@ -135,16 +154,35 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
-// TestOwnCalls: what the router sends in an owner's name passes, a call of his that it
-// makes for him does not.
+// TestOwnCalls: what the router sends for an owner passes, a call of somebody's that it makes for him does
+// not, and what one of our people writes by it neither.
 func TestOwnCalls(t *testing.T) {
 	m := newModule(t, "", rule("bob", "dnd", ""), rule("bob", "block", "*@*"), rule("bob", "always", "carol"))
-	for accounted, want := range map[bool]int{false: -1, true: 1} {
+	for local, want := range map[[2]bool]int{{true, false}: -1, {false, true}: 1, {}: 1} {
 		for _, f := range [][]string{{"ub_dnd"}, {"ub_blocked"}} {
 			ctx := invite(t, "sip:bob@example.org")
-			ctx.Local = &relay.Local{Accounted: accounted}
+			ctx.Local = &relay.Local{NoRules: local[0], Accounted: local[1]}
 			if got := moduletest.Compile(t, m, f[0], f[1:]...)(ctx); got != want {
-				t.Errorf("%s with accounted %v: %d, want %d", f[0], accounted, got, want)
+				t.Errorf("%s with NoRules and Accounted %v: %d, want %d", f[0], local, got, want)
+			}
+		}
+	}
+}
+
+// TestHimself: nobody refuses himself, by an alias of his and however he writes his address neither; a
+// stranger of that name is somebody else.
+func TestHimself(t *testing.T) {
+	m := newModule(t, "", rule("bob", "dnd", ""), rule("bob", "block", "*@*"))
+	for caller, want := range map[string]int{
+		"sip:bob@example.org": -1, "sips:B%6fb@EXAMPLE.org.:5061;x=y": -1, "sip:bob@example.net": 1, "sip:alice@example.org": 1, "sip:example.org": 1,
+		"im:bob@example.org": 1,
+	} {
+		for _, uri := range []string{"sip:bob@example.org", "sip:chief@example.org"} {
+			for _, f := range []string{"ub_dnd", "ub_blocked"} {
+				ctx := moduletest.Message(t, from(moduletest.Request("INVITE", uri), caller))
+				if got := moduletest.Compile(t, m, f)(ctx); got != want {
+					t.Errorf("%s calls %s: %s is %d, want %d", caller, uri, f, got, want)
+				}
 			}
 		}
 	}
@@ -270,20 +308,38 @@ func TestAfterLookup(t *testing.T) {
 	}
 }
 
-// TestOnePhone: a call to one phone of an owner (GRUU) is refused to who is blocked, and
-// nothing else is done with it.
+// TestOnePhone: a call to one phone of an owner (GRUU), whatever it is called there, is refused to who is
+// blocked, and to everybody with "do not disturb", and nothing else is done with it. What only looks like that is a call to the owner, or to nobody.
 func TestOnePhone(t *testing.T) {
 	m := newModule(t, "", rule("bob", "dnd", ""), rule("bob", "block", "eve@*"), rule("bob", "always", "carol"), rule("bob", "noanswer", "carol"))
-	const uri = "sip:bob@example.org;gr=urn:uuid:1"
-	ctx := invite(t, uri)
-	for _, f := range [][]string{{"ub_forward", "always"}, {"ub_blocked"}, {"ub_dnd"}, {"ub_forward", "noanswer"}, {"ub_no_answer_timeout"}} {
-		if got := moduletest.Compile(t, m, f[0], f[1:]...)(ctx); got != module.False || string(ctx.Main.URI) != uri {
-			t.Errorf("%q: %d, the call goes to %s", f, got, ctx.Main.URI)
+	all := [][]string{{"ub_forward", "always"}, {"ub_blocked"}, {"ub_dnd"}, {"ub_forward", "noanswer"}, {"ub_no_answer_timeout"}}
+	blocked := func(uri string) int {
+		return moduletest.Compile(t, m, "ub_blocked")(moduletest.Message(t, from(moduletest.Request("INVITE", uri), "sip:eve@example.net")))
+	}
+	for _, uri := range []string{"sip:bob@example.org;gr=urn:uuid:1", "sip:tgruu.OfBob@example.org;gr", "sips:tgruu.OfBob@EXAMPLE.org;gr"} {
+		ctx := invite(t, uri)
+		for _, f := range all {
+			want := module.False
+			if f[0] == "ub_dnd" {
+				want = module.True
+			}
+			if got := moduletest.Compile(t, m, f[0], f[1:]...)(ctx); got != want || string(ctx.Main.URI) != uri {
+				t.Errorf("%q of %s: %d, the call goes to %s", f, uri, got, ctx.Main.URI)
+			}
+		}
+		if blocked(uri) != module.True {
+			t.Errorf("who is blocked gets through to %s", uri)
 		}
 	}
-	eve := moduletest.Message(t, from(moduletest.Request("INVITE", uri), "sip:eve@example.net"))
-	if moduletest.Compile(t, m, "ub_blocked")(eve) != module.True {
-		t.Error("who is blocked gets through to one phone")
+	for _, uri := range []string{"sip:bob@example.org;gr=none", "sip:bob@example.org;grr=urn:uuid:1"} {
+		if ctx := invite(t, uri); moduletest.Compile(t, m, "ub_dnd")(ctx) != module.True || blocked(uri) != module.True {
+			t.Errorf("%s passes his rules", uri)
+		}
+	}
+	for _, uri := range []string{"sip:tgruu.OfBob@example.org", "sip:tgruu.ofbob@example.org;gr", "sip:tgruu.@example.org;gr"} {
+		if blocked(uri) != module.False {
+			t.Errorf("%s has bob's rules", uri)
+		}
 	}
 }
 

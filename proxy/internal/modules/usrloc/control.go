@@ -162,6 +162,11 @@ func (c *Control) RemoveContact(ctx context.Context, address, contact string) (b
 	return c.save(ctx, &Registration{AoR: []byte(address), Contacts: []Contact{{URI: []byte(contact)}}})
 }
 
+// RemoveBinding implements control.Usrloc.
+func (c *Control) RemoveBinding(ctx context.Context, address, contact, ruid string) (bool, error) {
+	return c.save(ctx, &Registration{AoR: []byte(address), Contacts: []Contact{{URI: []byte(contact)}}, RUID: ruid})
+}
+
 // Flush implements control.Usrloc.
 func (c *Control) Flush(ctx context.Context) error {
 	if !c.t.stored() {

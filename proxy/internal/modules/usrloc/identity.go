@@ -9,14 +9,23 @@ import (
 	"seraph/proxy/internal/sip"
 )
 
-// same reports whether the contact is that binding: by instance and reg-id where
-// it has both (RFC 5626 §6), else by its URI.
-func (v *version) same(c *Contact) bool {
-	if c.outbound() {
-		return v.outbound() && v.RegID == c.RegID && bytes.Equal(v.Instance(), c.Instance)
+// match says how well a contact of a registration, which p tells of, is that binding: of a
+// flow by instance and reg-id (RFC 5626 §6), of others by the URI, and by whose it is.
+func (v *version) match(c *Contact, p *phone) likeness {
+	switch {
+	case c.outbound() != v.outbound():
+		return another
+	case c.outbound() && v.RegID == c.RegID && bytes.Equal(v.Instance(), c.Instance):
+		return sameInstance
+	case c.outbound() || !v.HasContact(c.URI):
+		return another
 	}
-	return !v.outbound() && sameURI(v.Contact(), c.URI)
+	q := v.phone()
+	return p.like(&q)
 }
+
+// HasContact reports whether a URI is the binding's Contact (RFC 3261 §19.1.4).
+func (b *Binding) HasContact(uri []byte) bool { return sameURI(b.Contact(), uri) }
 
 func (c *Contact) outbound() bool { return c.RegID > 0 && len(c.Instance) > 0 }
 
@@ -48,8 +57,9 @@ func parseRUID(s string) (id rowID, ok bool) {
 // newID is the identity of a new binding's row: a hash of what makes it that binding,
 // so that writing it again is no second row. SHA-256, because a phone chooses its
 // contacts and must not hit another's row. A refreshed binding keeps its row though its
-// contact may be spelled in another way by then; should a new one have had that
-// spelling, it gets another hash.
+// contact may be spelled in another way by then, and another phone may have the same contact: a
+// new one whose hash is taken gets another, over what tells the phone from others as well, and over
+// the time if need be. So few are tried, however many bindings or removals have that contact.
 func (e *entry) newID(b *Binding) rowID {
 	var room [1024]byte
 	text := append(room[:0], e.aor...)
@@ -69,12 +79,21 @@ func (e *entry) newID(b *Binding) rowID {
 			text = append(text, c)
 		}
 	}
-	for {
+	for taken := 0; ; taken++ {
 		sum := sha256.Sum256(text)
 		if id := rowID(sum[:16]); !e.uses(id) {
 			return id
 		}
-		text = append(text, "\x00again"...)
+		switch taken {
+		case 0:
+			for _, part := range [...][]byte{b.Received(), b.Path(), b.CallID()} {
+				text = append(append(text, 0), part...)
+			}
+		case 1:
+			text = strconv.AppendInt(append(text, 0), b.modified, 10)
+		default:
+			text = append(text, "\x00again"...)
+		}
 	}
 }
 

@@ -71,6 +71,10 @@ func (t *Table) readRow(sh *shard, address string, row *store.Binding) (e *entry
 	}
 	v = &version{entry: e, slot: -1}
 	t.fromRow(v, row)
-	old = e.find(&Contact{URI: v.Contact(), Instance: v.Instance(), RegID: v.RegID, Expires: Forever})
+	c, who := &Contact{URI: v.Contact(), Instance: v.Instance(), RegID: v.RegID, Expires: Forever}, v.phone()
+	old = e.find(c, &who)
+	if old != nil && old.match(c, &who) < sameWay {
+		old = nil // whoever wrote the rows knew more: that they are two phones
+	}
 	return e, v, old
 }

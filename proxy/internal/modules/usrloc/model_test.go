@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,7 +93,7 @@ func TestTableModel(t *testing.T) {
 		}
 		table := mod.Table()
 		addresses := []string{"a@h", "b@h"}
-		contacts := []string{"sip:1@h", "sip:2@h"}
+		contacts := []string{"sip:1@h", "sip:2@10.0.0.1", "sip:2@10.0.0.1 sip:192.0.2.1", "sip:2@10.0.0.1 sip:192.0.2.2"} // with received
 		want := &model{settled: map[string]map[string]int64{"a@h": {}, "b@h": {}}}
 		ms := func() int64 { return now.UnixMilli() }
 		pick := func(name string, n int) int { return rapid.IntRange(0, n-1).Draw(t, name) }
@@ -124,10 +125,11 @@ func TestTableModel(t *testing.T) {
 				aor := addresses[pick("aor", 2)]
 				c := change{aor: aor}
 				reg := registration(aor)
-				for _, contact := range contacts[pick("first", 2):] {
+				for _, contact := range [][]string{contacts[:2], contacts[1:2], contacts[2:3], contacts[3:], {contacts[0], contacts[3]}}[pick("contacts", 5)] {
 					seconds := []uint32{0, 0, 5, 20}[pick("seconds", 4)]
 					from := transport.Flow{Proto: transport.UDP, Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(5060+pick("port", 3)))}
-					reg.Contacts = append(reg.Contacts, Contact{URI: []byte(contact), Expires: seconds, Q: int16(pick("q", 3) * 500), Flow: from})
+					uri, received, _ := strings.Cut(contact, " ")
+					reg.Contacts = append(reg.Contacts, Contact{URI: []byte(uri), Received: []byte(received), Expires: seconds, Q: int16(pick("q", 3) * 500), Flow: from})
 					if seconds > 0 {
 						c.fates = append(c.fates, fate{contact, ms() + int64(seconds)*1000})
 					} else {
@@ -169,7 +171,7 @@ func TestTableModel(t *testing.T) {
 					got := []string{}
 					last := int16(1000)
 					for _, b := range table.Lookup([]byte(aor), nil) {
-						got = append(got, string(b.Contact()))
+						got = append(got, strings.TrimSpace(string(b.Contact())+" "+string(b.Received())))
 						if b.order() > last {
 							t.Fatalf("%s: q %d stands after %d", aor, b.order(), last)
 						}
@@ -181,7 +183,7 @@ func TestTableModel(t *testing.T) {
 					}
 					promised := []string{}
 					for _, c := range table.promised(table.shardOf(aor), aor) {
-						promised = append(promised, c.Address)
+						promised = append(promised, strings.TrimSpace(c.Address+" "+c.Received))
 					}
 					slices.Sort(promised)
 					if w := want.view(aor, false, ms()); !slices.Equal(promised, w) {

@@ -93,7 +93,7 @@ func (v *version) places() (list [2]netip.AddrPort) {
 	if v == nil || v.gone || v.Flow.IsZero() || v.ByHand() || v.Proxied || len(v.Path()) > 0 {
 		return list
 	}
-	list[0] = v.Flow.Remote
+	list[0] = plain(v.Flow.Remote)
 	var u sip.URI
 	if sip.ParseURI(v.Contact(), &u) != nil || u.Host == nil {
 		return list
@@ -102,10 +102,15 @@ func (v *version) places() (list [2]netip.AddrPort) {
 	if port == 0 {
 		port = v.Flow.Proto.DefaultPort()
 	}
-	if addr, ok := transport.ParseHost(string(u.Host)); ok && addr == list[0].Addr() && port != list[0].Port() {
-		list[1] = netip.AddrPortFrom(addr, port)
+	if addr, ok := transport.ParseHost(string(u.Host)); ok && addr.WithZone("") == list[0].Addr() && port != list[0].Port() {
+		list[1] = netip.AddrPortFrom(list[0].Addr(), port)
 	}
 	return list
+}
+
+// plain is a place in the one spelling that the index has: IPv4 not mapped, no zone.
+func plain(at netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
 }
 
 // At calls yield for the addresses of record of the phones at a place, until it returns
@@ -114,6 +119,7 @@ func (v *version) places() (list [2]netip.AddrPort) {
 func (t *Table) At(place netip.AddrPort, yield func(aor string, sends bool) bool) bool {
 	var entries [8]*entry
 	var room [2][8]string
+	place = plain(place)
 	now, sending, listening := t.now(), room[0][:0], room[1][:0]
 	for _, e := range t.places.list(place, entries[:0]) {
 		switch sends, listens := t.isAt(e, place, now); {

@@ -38,6 +38,8 @@ func TestAt(t *testing.T) {
 	register("dora@example.org", "sip:dora@203.0.113.9", "192.0.2.4:5060")
 	register("emil@example.org", "sip:emil@192.0.2.5 60", "192.0.2.5:5060")
 	register("frank@example.org", "sip:frank@192.0.2.6", "")
+	register("jan@example.org", "sip:jan@[::ffff:192.0.2.10]:5070", "192.0.2.10:5060")
+	register("karl@example.org", "sip:karl@[fe80::1]:5070", "[fe80::1%2]:5060")
 	edge := registration("hans@example.org", "sip:hans@10.0.0.8")
 	edge.Contacts[0].Flow = transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort("192.0.2.8:5060")}
 	for _, path := range []string{"", "<sip:192.0.2.8;lr>"} {
@@ -82,6 +84,15 @@ func TestAt(t *testing.T) {
 	check("192.0.2.6:5060")
 	check("192.0.2.7:5060")
 	check("192.0.2.5:5060", "emil@example.org")
+	// However a place is spelled, it is that one.
+	check("[::ffff:192.0.2.1]:5070", "alice@example.org", "office@example.org")
+	check("[::ffff:c633:6401]:4242", "bob@example.org")
+	check("[::ffff:192.0.2.2]:5070")
+	check("192.0.2.10:5070", "jan@example.org listens")
+	for _, host := range []string{"fe80::1", "fe80::1%2", "fe80::1%eth0"} {
+		check("["+host+"]:5060", "karl@example.org")
+		check("["+host+"]:5070", "karl@example.org listens")
+	}
 
 	register("alice@example.org", "sip:alice@192.0.2.1:5070", "192.0.2.1:5071") // refreshed from another port
 	check("192.0.2.1:5071", "alice@example.org")
@@ -94,7 +105,7 @@ func TestAt(t *testing.T) {
 		t.Error("At does not tell what was found")
 	}
 	table.sweep() // emil is gone
-	for _, aor := range []string{"alice", "bob", "carol", "dora", "eve", "hans", "ida"} {
+	for _, aor := range []string{"alice", "bob", "carol", "dora", "eve", "hans", "ida", "jan", "karl"} {
 		if _, err := m.Control().Remove(context.Background(), aor+"@example.org"); err != nil {
 			t.Fatal(err)
 		}

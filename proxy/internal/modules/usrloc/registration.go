@@ -57,8 +57,11 @@ type Registration struct {
 	// Only removes every binding that Contacts does not name.
 	Only bool
 	// Unordered leaves the order of Call-ID and CSeq unchecked: an operator's
-	// change has none.
+	// change has none. A contact that it removes is removed from all phones that have it.
 	Unordered bool
+	// RUID is the row of a binding of the phone that such a removal means alone, with its
+	// other flows (RFC 5626); "" for all phones.
+	RUID string
 	// MaxContacts bounds the contacts of the address; 0 for no bound.
 	MaxContacts int
 	// Yields says of a binding whether it gives way, the highest first, where there would

@@ -33,9 +33,10 @@ type plan struct {
 	room   [16]step
 	adds   int // bindings that there were not
 	drops  int
-	yields int  // of these, what gives way to others
-	repeat bool // part of it is a retransmission …
-	parked bool // … of what waits for the database
+	yields int        // of these, what gives way to others
+	repeat bool       // part of it is a retransmission …
+	parked bool       // … of what waits for the database
+	named  []*version // with Only: the bindings that there were of the contacts
 }
 
 // Save carries a registration out, or returns a *FieldError or one of
@@ -99,13 +100,13 @@ func (t *Table) plan(p *plan, e *entry, reg *Registration, now int64) error {
 		if reg.ByHand && e.registered(c.URI, now) {
 			return ErrRegistered
 		}
-		if err := t.planContact(p, e.find(c), c, reg, now); err != nil {
+		if err := t.planPhone(p, e, c, reg, now); err != nil {
 			return err
 		}
 	}
 	if reg.Only && e != nil {
 		for _, v := range e.heads {
-			if v.counts(now) && !named(reg.Contacts, v) {
+			if v.counts(now) && !slices.Contains(p.named, v) {
 				p.add(step{head: v}, true)
 			}
 		}
@@ -122,40 +123,10 @@ func laterSame(rest []Contact, c *Contact) bool {
 	return false
 }
 
-func named(contacts []Contact, v *version) bool {
-	for i := range contacts {
-		if v.same(&contacts[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-// find returns the current version of a contact's binding. A contact that is to
-// be removed is also found by its URI alone.
-func (e *entry) find(c *Contact) *version {
-	if e == nil {
-		return nil
-	}
-	for _, v := range e.heads {
-		if v.same(c) {
-			return v
-		}
-	}
-	if c.Expires == 0 && !c.outbound() {
-		for _, v := range e.heads {
-			if sameURI(v.Contact(), c.URI) {
-				return v
-			}
-		}
-	}
-	return nil
-}
-
 // registered reports whether a phone has registered a contact.
 func (e *entry) registered(uri []byte, now int64) bool {
 	return e != nil && slices.ContainsFunc(e.heads, func(v *version) bool {
-		return v.counts(now) && !v.ByHand() && sameURI(v.Contact(), uri)
+		return v.counts(now) && !v.ByHand() && v.HasContact(uri)
 	})
 }
 
@@ -348,9 +319,9 @@ func (v *version) fill(c *Contact, reg *Registration, serverID int32, now int64)
 // remove makes v the removal of the binding whose current version is head.
 func (v *version) remove(head *version, reg *Registration, now int64) {
 	v.setTexts(&[numTexts][]byte{
-		textContact: head.Contact(), textCallID: reg.CallID, textInstance: head.Instance(),
+		textContact: head.Contact(), textReceived: head.Received(), textPath: head.Path(), textCallID: reg.CallID, textInstance: head.Instance(),
 	})
-	v.RegID, v.CSeq, v.modified, v.gone = head.RegID, reg.CSeq, now, true
+	v.RegID, v.Proxied, v.CSeq, v.modified, v.gone = head.RegID, head.Proxied, reg.CSeq, now, true
 }
 
 // cut makes a User-Agent fit its column: it is for people only.

@@ -103,3 +103,42 @@ func TestUndoneGoes(t *testing.T) {
 		}
 	})
 }
+
+// TestStandbyOfOneContact: the rows of two phones with one Contact are two for a proxy that
+// stands by, too: each of its copies expires by itself, and it takes over what the active proxy
+// has refreshed.
+func TestStandbyOfOneContact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{}
+		active := newModule(t, d)
+		defer running(t, active)()
+		home := heard{from: "198.51.100.1:5060", callID: "h", life: 60}
+		office := heard{from: "203.0.113.2:5060", callID: "o", life: 60}
+		save(t, active, home.registration(1))
+		save(t, active, office.registration(1))
+		synctest.Wait()
+		standby := newModule(t, d)
+		loaded(t, standby)
+		defer running(t, standby)()
+		if got, want := sources(standby), "198.51.100.1:5060/h 203.0.113.2:5060/o"; got != want {
+			t.Fatalf("the standby has loaded %q, want %q", got, want)
+		}
+		time.Sleep(5 * time.Second)
+		office.life, office.from = 3600, "203.0.113.77:9"
+		save(t, active, office.registration(2))
+		time.Sleep(70 * time.Second)
+		synctest.Wait()
+		if got, want := sources(standby), "203.0.113.77:9/o"; got != want {
+			t.Errorf("the standby has %q, want %q", got, want)
+		}
+		wantRows(t, d, bob+" "+lan)
+		save(t, standby, home.registration(3)) // it takes over
+		save(t, standby, office.registration(3))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantRows(t, d, bob+" "+lan, bob+" "+lan)
+		if err := standby.table.consistent(); err != nil {
+			t.Error(err)
+		}
+	})
+}
