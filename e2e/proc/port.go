@@ -1,37 +1,48 @@
 package proc
 
 import (
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 )
+
+// The ports that FreePort gives out lie below those that the kernel picks for connections (32768 and up, unless
+// somebody has set it otherwise): one that was free a moment ago does not become a client's.
+const (
+	firstPort = 10000
+	ports     = 22000
+)
+
+// cursor is where FreePort looks next. It goes round, so that no port is given out twice in a short time; where
+// it begins is left to chance, as other processes look for ports as well.
+var cursor = beginAnywhere()
+
+func beginAnywhere() *atomic.Uint32 {
+	var c atomic.Uint32
+	c.Store(rand.Uint32N(ports))
+	return &c
+}
 
 // FreePort finds a port of ip ("127.0.0.1", "::1") that is free for UDP *and* TCP
 // together with the extra ports that follow it (a phone may take SIP port + 1 for
-// TLS). The sockets are closed again: another process could take the port before
-// its user binds it, which on a loopback address with the kernel's choice of
-// ephemeral ports does not happen in practice.
+// TLS). The sockets are closed again: its user has to bind it.
 func FreePort(ip string, extra int) (int, error) {
+	var err error
 	for range 100 {
-		first, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
-		if err != nil {
-			return 0, fmt.Errorf("free port on %s: %w", ip, err)
-		}
-		port := first.LocalAddr().(*net.UDPAddr).Port
-		err = probe(ip, port, port+extra, first)
-		_ = first.Close()
-		if err == nil {
+		n := uint32(extra) + 1
+		port := firstPort + int(cursor.Add(n)-n)%ports
+		if err = probe(ip, port, port+extra); err == nil {
 			return port, nil
 		}
 	}
-	return 0, errors.New("no free port found in 100 tries on " + ip)
+	return 0, fmt.Errorf("no free port found in 100 tries on %s: %w", ip, err)
 }
 
-// probe binds every port of the range for UDP and TCP, except UDP on the first,
-// which held already has, and releases them again.
-func probe(ip string, from, to int, held *net.UDPConn) error {
+// probe binds every port of the range for UDP and TCP, and releases them again.
+func probe(ip string, from, to int) error {
 	var firstErr error
 	var open []interface{ Close() error }
 	for port := from; port <= to && firstErr == nil; port++ {
@@ -39,9 +50,6 @@ func probe(ip string, from, to int, held *net.UDPConn) error {
 			firstErr = err
 		} else {
 			open = append(open, l)
-		}
-		if port == from && held != nil {
-			continue
 		}
 		if u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip), Port: port}); err != nil {
 			firstErr = err
