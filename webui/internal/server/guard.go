@@ -53,7 +53,9 @@ func (s *Server) guard(route Route) http.HandlerFunc {
 			setDeadlines(w, r)
 		}
 		if r.Method == http.MethodPost {
-			if status := s.readForm(w, r, route); status != 0 {
+			status := s.readForm(w, r, route)
+			defer removeFiles(r)
+			if status != 0 {
 				s.refuse(w, s.visit(w, r), status)
 				return
 			}
@@ -80,7 +82,7 @@ func (s *Server) readForm(w http.ResponseWriter, r *http.Request, route Route) i
 	r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(w, r, route))
 	err := r.ParseForm()
 	if err == nil && isMultipart(r) && route.Upload > 0 {
-		err = r.ParseMultipartForm(maxBody) // what is longer is kept in a file, which net/http removes
+		err = r.ParseMultipartForm(maxBody) // what is longer is kept in a file
 	}
 	var large *http.MaxBytesError
 	switch {
@@ -90,6 +92,14 @@ func (s *Server) readForm(w http.ResponseWriter, r *http.Request, route Route) i
 		return http.StatusBadRequest
 	}
 	return 0
+}
+
+// removeFiles removes what of a form was too long to be kept in memory. net/http does so only for the very
+// request that it has made, not for one with another context.
+func removeFiles(r *http.Request) {
+	if r.MultipartForm != nil {
+		_ = r.MultipartForm.RemoveAll()
+	}
 }
 
 // bodyLimit is how long the body of a POST may be. One with a file may be longer, and take

@@ -5,6 +5,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 )
@@ -26,9 +27,11 @@ func upload(t *testing.T, path, csrf string, length int) *http.Request {
 }
 
 // TestUploads: a long form is read only where a file belongs and of those who are signed in,
-// up to a limit, and with the session's token like any other.
+// up to a limit, and with the session's token like any other. What was kept in a file meanwhile is gone.
 func TestUploads(t *testing.T) {
 	s := newStand(t, nil)
+	files := t.TempDir()
+	t.Setenv("TMPDIR", files)
 	const path = "/user/phone-book/import"
 	b := s.browser().signIn("alice", "wonderland")
 	token := b.get(path).is(200).form(path).Get("csrf")
@@ -48,4 +51,7 @@ func TestUploads(t *testing.T) {
 	crossed := upload(t, path, token, 10)
 	crossed.Header.Set("Sec-Fetch-Site", "cross-site")
 	b.send(crossed).is(403)
+	if left, err := os.ReadDir(files); err != nil || len(left) != 0 {
+		t.Errorf("files of forms are left: %v %v", left, err)
+	}
 }
