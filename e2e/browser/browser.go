@@ -36,7 +36,11 @@ type Browser struct {
 // Chromium's switches.
 func Start(t testing.TB, base string, more ...chromedp.ExecAllocatorOption) *Browser {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
+	place, err := os.MkdirTemp("", "chromium") // of a short name: Chromium makes a socket in it, which it leaves behind
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.Env("TMPDIR="+place),
 		chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -46,7 +50,12 @@ func Start(t testing.TB, base string, more ...chromedp.ExecAllocatorOption) *Bro
 	b := &Browser{t: t, base: base}
 	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithListener(b.observe))
 	b.ctx = ctx
-	t.Cleanup(func() { b.keepOnFailure(); cancel(); cancelAlloc() })
+	t.Cleanup(func() {
+		b.keepOnFailure()
+		cancel()
+		cancelAlloc()
+		_ = os.RemoveAll(place)
+	})
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
