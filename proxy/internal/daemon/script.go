@@ -139,7 +139,10 @@ func (d *Daemon) scriptFaults(name, text string, read bool) (faults, remarks []c
 func namesOnly(defines []string) []string {
 	names := make([]string, len(defines))
 	for i, text := range defines {
-		names[i] = text[:len(text)-len(strings.TrimLeftFunc(text, func(c rune) bool { return c != '=' && c != ' ' && c != '\t' }))]
+		names[i] = text
+		if end := strings.IndexAny(text, "= \t"); end >= 0 {
+			names[i] = text[:end]
+		}
 	}
 	return names
 }

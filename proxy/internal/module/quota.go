@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"seraph/proxy/internal/transport"
 )
 
 // quotaSlots is how many counters a Quota has.
@@ -70,11 +72,5 @@ func QuotaKey(a netip.Addr) [16]byte {
 	if !a.IsValid() {
 		return netip.IPv6Unspecified().As16()
 	}
-	a = a.WithZone("").Unmap()
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			a = p.Addr()
-		}
-	}
-	return a.As16()
+	return transport.SourceOf(a).As16()
 }

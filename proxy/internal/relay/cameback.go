@@ -91,13 +91,13 @@ func sameCSeq(a, b *sip.Message) bool {
 
 // SealedBetween reports whether the Route of ours that a request within a dialog has brought is that of the pass
 // of its INVITE from one host to another one.
-func (r *Request) SealedBetween(from, to netip.Addr) bool {
-	return r.seal.Kind.known() && r.seal.ends == [...]endMark{r.Engine.mark(from), r.Engine.mark(to)}
-}
+func (r *Request) SealedBetween(from, to netip.Addr) bool { return r.Engine.seals(&r.seal, from, to) }
 
 // SealedBetween is that for a call.
-func (c *Call) SealedBetween(from, to netip.Addr) bool {
-	return c.seal.Kind.known() && c.seal.ends == [...]endMark{c.engine.mark(from), c.engine.mark(to)}
+func (c *Call) SealedBetween(from, to netip.Addr) bool { return c.engine.seals(&c.seal, from, to) }
+
+func (e *Engine) seals(s *Seal, from, to netip.Addr) bool {
+	return s.Kind.known() && s.ends == [...]endMark{e.mark(from), e.mark(to)}
 }
 
 // maxGoes is how many hosts Goes tells of.

@@ -37,12 +37,12 @@ func (c *Call) mayCancel(m *sip.Message, from transport.Flow) bool {
 
 // isCallees reports whether a source is where a branch went, and not where the INVITE came from.
 func isCallees(source, caller, branch netip.AddrPort) bool {
-	host := network(source.Addr()) // of IPv6 a host has as many addresses as it likes
+	host := transport.SourceOf(source.Addr()) // of IPv6 a host has as many addresses as it likes
 	switch {
 	case source == caller:
 		return false
-	case host == network(caller.Addr()):
+	case host == transport.SourceOf(caller.Addr()):
 		return source == branch
 	}
-	return host == network(branch.Addr())
+	return host == transport.SourceOf(branch.Addr())
 }

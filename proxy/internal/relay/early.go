@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 const (
@@ -52,7 +53,7 @@ func (x *early) allows(seed maphash.Seed, source netip.Addr, now time.Time) bool
 	if source.IsLoopback() {
 		return true // the router's own host
 	}
-	source = network(source)
+	source = transport.SourceOf(source)
 	second := uint32(now.Unix())
 	return x.slots[maphash.Comparable(seed, source)%earlySlots].take(second, earlyPerSource) && x.all.take(second, earlyAll)
 }

@@ -211,18 +211,7 @@ const (
 
 // waiting is the slot of the request's source.
 func (r *Request) waiting() *atomic.Int32 {
-	return &r.Engine.waits[maphash.Comparable(r.Engine.tagSeed, network(r.From.Remote.Addr()))%sourceSlots]
-}
-
-// network is what counts as one source: an IPv4 address, or the /64 of an IPv6 address,
-// which is what one subscriber has.
-func network(a netip.Addr) netip.Addr {
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
+	return &r.Engine.waits[maphash.Comparable(r.Engine.tagSeed, transport.SourceOf(r.From.Remote.Addr()))%sourceSlots]
 }
 
 // queue counts a request that is to wait for the resolver; false if too many of its

@@ -63,11 +63,6 @@ type Target struct {
 // texts are what of a target lies in memory: whoever keeps a target keeps these.
 func (t *Target) texts() [4]*[]byte { return [...]*[]byte{&t.URI, &t.Next, &t.Route, &t.Extra} }
 
-// Identity is who sent a request, once that is known.
-type Identity struct {
-	User, Domain []byte // canonical; empty until authenticated
-}
-
 // Request is one message in the hands of the script: a request on its way
 // through the request route or a failure route, or a response in a reply route.
 // It belongs to one worker and is used again for the next message, so nothing

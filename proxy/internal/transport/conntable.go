@@ -35,7 +35,7 @@ type connTable struct {
 	byID   map[uint64]*conn
 	byPeer map[peer]*conn
 	// sources are where accepted connections come from, hosts where our own lead to places
-	// that are not trusted, of which there are nOwn, by sourceOf and hostOf.
+	// that are not trusted, of which there are nOwn, by SourceOf and hostOf.
 	sources, hosts map[netip.Addr]*crowd
 	nOwn, overdue  int
 	// strangers are the strangers' connections of all sources, own our own that may have to
@@ -59,26 +59,6 @@ func newConnTable(cfg *Config) *connTable {
 		holders: make(map[uint64]*holder),
 		seed:    maphash.MakeSeed(),
 	}
-}
-
-// sourceOf is what the limit on one source counts: an IPv4 address, or an IPv6 /64,
-// within which one host may take any address.
-func sourceOf(addr netip.Addr) netip.Addr { return networkOf(addr, 64) }
-
-// hostOf is what the limit on our own connections to one host counts: an IPv4 address, or an IPv6
-// /48, which anybody gets for the asking, with 65,536 /64s in it.
-func hostOf(addr netip.Addr) netip.Addr { return networkOf(addr, 48) }
-
-// networkOf is an IPv4 address, or the network of that many bits of an IPv6 address.
-func networkOf(addr netip.Addr, bits int) netip.Addr {
-	if addr.Is4() {
-		return addr
-	}
-	p, err := addr.WithZone("").Prefix(bits)
-	if err != nil {
-		return addr
-	}
-	return p.Addr()
 }
 
 // byFlow is the connection of f, nil if it is no more.

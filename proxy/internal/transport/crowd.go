@@ -8,7 +8,7 @@ import (
 
 // crowd is what the table knows of one source, or of one host that our own connections lead to.
 type crowd struct {
-	source  netip.Addr // by sourceOf or hostOf
+	source  netip.Addr // by SourceOf or hostOf
 	n       int        // its connections
 	idle    list.List  // those that may have to go, the idlest first
 	doubted list.List  // those that are in doubt (doubt.go)
@@ -24,7 +24,7 @@ var (
 // crowds are where c is counted, and as what, and how many of one place there may be.
 func (t *connTable) crowds(c *conn) (in map[netip.Addr]*crowd, as netip.Addr, most int, crowded error) {
 	if c.inbound {
-		return t.sources, sourceOf(c.flow.Remote.Addr()), t.maxSource, errCrowded
+		return t.sources, SourceOf(c.flow.Remote.Addr()), t.maxSource, errCrowded
 	}
 	return t.hosts, hostOf(c.flow.Remote.Addr()), t.maxHost, errOwnCrowded
 }

@@ -84,7 +84,7 @@ func (h *handshakes) enter(c *conn, exempt bool, now int64) (s *handshake, gone 
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := c.flow.Remote.Addr()
-	source, site := h.sources[sourceOf(a)], h.sites[hostOf(a)]
+	source, site := h.sources[SourceOf(a)], h.sites[hostOf(a)]
 	most := h.maxAll
 	if exempt {
 		most += h.reserve()
@@ -126,10 +126,10 @@ func (h *handshakes) join(s *handshake, a netip.Addr) {
 		site = &shakers{}
 		h.sites[hostOf(a)] = site
 	}
-	s.source = h.sources[sourceOf(a)]
+	s.source = h.sources[SourceOf(a)]
 	if s.source == nil {
 		s.source = &shakers{site: site}
-		h.sources[sourceOf(a)] = s.source
+		h.sources[SourceOf(a)] = s.source
 	}
 	s.place, s.seat, s.bench = h.order.PushBack(s), s.source.order.PushBack(s), site.order.PushBack(s)
 }
@@ -246,7 +246,7 @@ func (h *handshakes) drop(s *handshake) {
 	s.source.site.order.Remove(s.bench)
 	a := s.c.flow.Remote.Addr()
 	if s.source.order.Len() == 0 {
-		delete(h.sources, sourceOf(a))
+		delete(h.sources, SourceOf(a))
 	}
 	if s.source.site.order.Len() == 0 {
 		delete(h.sites, hostOf(a))

@@ -147,8 +147,8 @@ func TestConnectionLimits(t *testing.T) {
 }
 
 func TestSourceOf(t *testing.T) {
-	for a, want := range map[string]string{"192.0.2.1": "192.0.2.1", "2001:db8::1:2:3:4": "2001:db8::", "fe80::1%lo": "fe80::"} {
-		if got := sourceOf(netip.MustParseAddr(a)).String(); got != want {
+	for a, want := range map[string]string{"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8::1:2:3:4": "2001:db8::", "fe80::1%lo": "fe80::"} {
+		if got := SourceOf(netip.MustParseAddr(a)).String(); got != want {
 			t.Errorf("%s counts as %s", a, got)
 		}
 	}

@@ -39,7 +39,7 @@ func (l *Layer) prove(c *conn, who []byte) {
 	lapsed.wake()
 	if l.provenLog.Pass(time.Now(), time.Minute, 1) {
 		l.log.Warn("somebody has proven who he is over as many connections as may count: his first ones are strangers' again",
-			"who", string(who[:min(len(who), maxNamed)]), "source", sourceOf(c.flow.Remote.Addr()).String(), "limit", h.most, "limit_source", h.mostSource, "setting", "tcp_user_connections")
+			"who", string(who[:min(len(who), maxNamed)]), "source", SourceOf(c.flow.Remote.Addr()).String(), "limit", h.most, "limit_source", h.mostSource, "setting", "tcp_user_connections")
 	}
 }
 

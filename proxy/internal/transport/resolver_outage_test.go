@@ -171,16 +171,22 @@ func TestOldAnswersEnd(t *testing.T) {
 	}
 }
 
+// movedHost is a host without SRV whose way is known, and which has another address since.
+func movedHost(t *testing.T) (*dnstest.Server, *Resolver, Service) {
+	s := dnstest.InMemory(t, gatewayZone(5)...)
+	r := outageResolver(t, nil, s)
+	service := Service{Host: []byte("plain.example.org"), Port: 5060, Reach: plain}
+	if got, _, err := call(t, r, &service); err != nil {
+		t.Fatal(got, err)
+	}
+	s.Set("plain.example.org 3600 IN A 192.0.2.6")
+	return s, r, service
+}
+
 // TestNewAnswerIsWaitedFor: where the old one has ended long ago, and the server is well.
 func TestNewAnswerIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := dnstest.InMemory(t, gatewayZone(5)...)
-		r := outageResolver(t, nil, s)
-		service := Service{Host: []byte("plain.example.org"), Port: 5060, Reach: plain}
-		if got, _, err := call(t, r, &service); err != nil {
-			t.Fatal(got, err)
-		}
-		s.Set("plain.example.org 3600 IN A 192.0.2.6")
+		s, r, service := movedHost(t)
 		s.Mangle(func(_ string, m *miekg.Msg) []*miekg.Msg { time.Sleep(250 * time.Millisecond); return []*miekg.Msg{m} })
 		time.Sleep(time.Minute)
 		if got, took, err := call(t, r, &service); got != "udp:192.0.2.6:5060" || took != 250*time.Millisecond {
@@ -356,13 +362,7 @@ func TestManyNamesInAnOutage(t *testing.T) {
 // what is new.
 func TestManyRenewals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := dnstest.InMemory(t, gatewayZone(5)...)
-		r := outageResolver(t, nil, s)
-		service := Service{Host: []byte("plain.example.org"), Port: 5060, Reach: plain}
-		if got, _, err := call(t, r, &service); err != nil {
-			t.Fatal(got, err)
-		}
-		s.Set("plain.example.org 3600 IN A 192.0.2.6")
+		_, r, service := movedHost(t)
 		time.Sleep(5 * time.Second) // its end
 		r.mu.Lock()
 		r.renewals = maxRenewals

@@ -136,7 +136,7 @@ func (c *conn) enterHandshake() error {
 		if s == nil {
 			end = "new connections are refused"
 		}
-		c.l.log.Warn("too many handshakes at a time: "+end, "source", sourceOf(a).String(),
+		c.l.log.Warn("too many handshakes at a time: "+end, "source", SourceOf(a).String(),
 			"limit", c.l.cfg.MaxHandshakesPerSource, "in_all", c.l.cfg.MaxHandshakes, "setting", "tls: handshakes_per_source")
 	}
 	if s == nil {

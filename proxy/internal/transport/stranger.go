@@ -273,7 +273,7 @@ func (l *Layer) complain(c *conn, full error, refused bool) {
 	switch now := time.Now(); {
 	case errors.Is(full, errCrowded):
 		if l.crowdedLog.Pass(now, time.Minute, 1) {
-			l.log.Warn("one source has as many connections as it may: "+end, "source", sourceOf(a).String(), "limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
+			l.log.Warn("one source has as many connections as it may: "+end, "source", SourceOf(a).String(), "limit", l.cfg.MaxConnsPerSource, "setting", "tcp_accept_iplimit")
 		}
 	case errors.Is(full, errOwnCrowded), errors.Is(full, errTooManyOwns):
 		if l.ownLog.Pass(now, time.Minute, 1) {

@@ -142,7 +142,7 @@ func newStunRate(cfg *Config) *stunRate {
 // take counts an answer to a source, now being Layer.Mono; false if there were too many in this second.
 func (x *stunRate) take(source netip.Addr, now int64) bool {
 	second := uint32(now / int64(time.Second))
-	slot := &x.slots[maphash.Comparable(x.seed, sourceOf(source))%stunSlots]
+	slot := &x.slots[maphash.Comparable(x.seed, SourceOf(source))%stunSlots]
 	return slot.take(second, x.mostEach) && x.all.take(second, x.most)
 }
 

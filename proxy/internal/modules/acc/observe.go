@@ -1,7 +1,6 @@
 package acc
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"sync"
@@ -9,7 +8,6 @@ import (
 
 	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
-	"seraph/sql/aor"
 )
 
 // scratch is the memory of one look at a request and its reply.
@@ -184,13 +182,7 @@ func (m *Module) Refused(r *relay.Request, status int, reply []byte) {
 // proven reports whether From has the address of who was authenticated.
 func proven(request *sip.Message, who relay.Identity) bool {
 	from, err := request.FromURI()
-	if err != nil || len(who.User) == 0 || !from.HasUser || from.Host == nil {
-		return false
-	}
-	var room [512]byte
-	b, err := aor.AppendCanonical(room[:0], from.User, from.Host)
-	at := len(who.User)
-	return err == nil && len(b) == at+1+len(who.Domain) && bytes.Equal(b[:at], who.User) && b[at] == '@' && bytes.Equal(b[at+1:], who.Domain)
+	return err == nil && who.Owns(from)
 }
 
 // invite accounts for an INVITE if it is in no dialog that passes here, and reports whether the call was

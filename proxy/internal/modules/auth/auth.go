@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/seldom"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -58,7 +59,7 @@ type Module struct {
 	cache  cache
 	reader reader
 	stats  counters
-	told   told
+	told   seldom.Gate
 
 	challenges sync.Pool // of *challenge
 }

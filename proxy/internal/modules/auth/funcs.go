@@ -160,14 +160,7 @@ func speaksFor(c *module.Ctx, u *sip.URI, err error) int {
 	if c.Local != nil || c.Msg.Method == sip.ACK {
 		return module.True
 	}
-	if err != nil || len(c.Auth.User) == 0 || !u.HasUser || u.Host == nil {
-		return module.False
-	}
-	var room [512]byte
-	b, err := aor.AppendCanonical(room[:0], u.User, u.Host)
-	at := len(c.Auth.User)
-	if err != nil || len(b) != at+1+len(c.Auth.Domain) || !bytes.Equal(b[:at], c.Auth.User) || b[at] != '@' ||
-		!bytes.Equal(b[at+1:], c.Auth.Domain) {
+	if err != nil || !c.Auth.Owns(u) {
 		return module.False
 	}
 	return module.True

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/seldom"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -55,7 +56,7 @@ type source struct {
 	waiting atomic.Int32
 	minute  atomic.Int64
 	rereads atomic.Int32
-	told    told
+	told    seldom.Gate
 }
 
 func (r *reader) init() { r.flights = map[string]*flight{} }

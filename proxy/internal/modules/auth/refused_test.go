@@ -46,7 +46,7 @@ func TestRefusalsAreTold(t *testing.T) {
 		if len(got) != 5 {
 			t.Fatalf("8 refusals are told by %d lines, want 5: %q", len(got), got)
 		}
-		for i, line := range got {
+		for _, line := range got {
 			for _, want := range []string{`msg="credentials refused"`, "user=alice", "source=192.0.2.7:5060", "call_id=", "method=OPTIONS"} {
 				if !strings.Contains(line, want) {
 					t.Errorf("no %s in %s", want, line)
@@ -54,9 +54,6 @@ func TestRefusalsAreTold(t *testing.T) {
 			}
 			if strings.Contains(line, "guessed-word") || strings.Contains(line, nonce) {
 				t.Errorf("a secret in %s", line)
-			}
-			if strings.Contains(line, "more=") != (i == 4) {
-				t.Errorf("line %d: %s", i, line)
 			}
 		}
 		time.Sleep(time.Minute)

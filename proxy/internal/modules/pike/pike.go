@@ -146,20 +146,8 @@ type sender struct {
 	stream bool
 }
 
-func senderOf(f transport.Flow) sender { return sender{network(f.Remote.Addr()), f.Proto.Stream()} }
-
-// network is what is counted together of addresses: an IPv4 address, or a network of 64 bits of IPv6, which
-// is what one subscriber has.
-func network(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return a
-	}
-	p, err := a.Prefix(64)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
+func senderOf(f transport.Flow) sender {
+	return sender{transport.SourceOf(f.Remote.Addr()), f.Proto.Stream()}
 }
 
 // Statistics yields the counters of the group "pike".

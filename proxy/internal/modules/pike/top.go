@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/transport"
 )
 
 // maxTop bounds the answer of pike.top.
@@ -56,6 +57,6 @@ func (m *Module) view(s source, age uint32, limit int) ctlproto.PikeSource {
 // Remove forgets what a source has sent, so that it is not blocked any more; false if nothing is
 // remembered of it. Any address of a network of IPv6 names the whole.
 func (m *Module) Remove(a netip.Addr) bool {
-	datagrams, streams := m.table.remove(sender{network(a), false}), m.table.remove(sender{network(a), true})
+	datagrams, streams := m.table.remove(sender{transport.SourceOf(a), false}), m.table.remove(sender{transport.SourceOf(a), true})
 	return datagrams || streams
 }

@@ -5,6 +5,7 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/transport"
 )
 
 // Funcs lists the functions.
@@ -84,7 +85,7 @@ func (m *Module) checkSource(c *module.Ctx, number int) int {
 		return module.True
 	}
 	name, limit, _ := m.pipes[number].state(m.tick(), m.seconds())
-	if name == "" || m.sources.count(network(c.From.Remote.Addr()), number, m.tick()) <= limit*m.seconds() {
+	if name == "" || m.sources.count(transport.SourceOf(c.From.Remote.Addr()), number, m.tick()) <= limit*m.seconds() {
 		return module.True
 	}
 	m.limited.Add(1)

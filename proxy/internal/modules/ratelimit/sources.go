@@ -67,16 +67,3 @@ func (c *counter) weight(tick uint32) uint32 {
 	}
 	return c.count
 }
-
-// network is what is counted together: an IPv4 address, or a network of 64 bits of IPv6.
-func network(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return a
-	}
-	p, err := a.Prefix(64)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
-}

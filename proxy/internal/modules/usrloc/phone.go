@@ -15,7 +15,7 @@ import (
 // has a new Call-ID and comes from the same host, one whose public address changes keeps
 // its Call-ID. One that does both at once looks like another phone. The binding that it
 // has left then stays until it expires, which costs a call a branch to nowhere; the other
-// mistake costs a phone that does not ring. A Contact with a public address or name is one
+// mistake costs a phone that does not ring. A Contact with a public address is one
 // host's and goes alone, as in the RFC, whichever of its uplinks that host speaks from.
 
 // phone is what tells a phone from another one with the same Contact.
