@@ -43,7 +43,7 @@ type CtdDialParams struct {
 	Caller     string `json:"caller"`                // AoR whose phones ring first: user@domain
 	Callee     string `json:"callee"`                // SIP, SIPS or tel URI, or user@domain
 	CalleeName string `json:"callee_name,omitempty"` // shown on the caller's phone while it rings
-	Device     string `json:"device,omitempty"`      // the contact of the caller's that is to ring; all if empty
+	Device     string `json:"device,omitempty"`      // the contact of the caller's that is to ring, or its ruid; all if empty
 	Actor      string `json:"actor,omitempty"`       // who clicked, for the audit; not a permission
 	// NoAutoAnswer, if 1, has the caller's phone ring even where it is to answer clicks by
 	// itself: somebody else clicked.

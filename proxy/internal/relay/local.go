@@ -20,7 +20,7 @@ type Local struct {
 	// Bound says, during Replied, that lookup found a binding for the request
 	// and it was sent on.
 	Bound bool
-	// Contact, if not empty, is the only contact that lookup is to find.
+	// Contact, if not empty, is the only contact that lookup is to find: its URI as it stands, or its ruid.
 	Contact []byte
 	// Accounted says that this is a call of the identity's own: it stands in the
 	// accounts, as the controller's leg of a click-to-dial does not.

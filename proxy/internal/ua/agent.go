@@ -45,7 +45,7 @@ type Router interface {
 type Identity struct {
 	User, Domain []byte // canonical
 	// Contact, if not empty, is the only one of the called user's contacts that is
-	// to be called.
+	// to be called: its URI as it stands, or its ruid.
 	Contact []byte
 	// Accounted says that it is a call of the identity's own, in the accounts too.
 	Accounted bool

@@ -32,7 +32,7 @@ type calls struct {
 	devices map[aor.AOR]device
 }
 
-// device is the one phone that an attempt rings, by its contact.
+// device is the one phone that an attempt rings, by its contact or ruid.
 type device struct{ attempt, contact string }
 
 // call is one user's attempt.

@@ -20,7 +20,7 @@ type callCard struct {
 	Name    string   // "Bob Keller"
 	Address string   // bob@example.org
 	To      string   // the URI, to call it again
-	Device  string   // the one phone that rang, by its contact; "" if all did
+	Device  string   // the one phone that rang, as in fieldDevice; "" if all did
 	Steps   []callStep
 	// Say is what the live region says of the last step.
 	Say view.Msg

@@ -89,7 +89,7 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 	p.showAttempt(w, r, status)
 }
 
-// startCall asks the router to connect caller with callee; device is the contact of the
+// startCall asks the router to connect caller with callee; device is the contact or ruid of the
 // caller's that rings, all if empty. The status holds
 // what is known before the router has told more.
 func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee, device string) (ctlproto.CtdStatus, error) {

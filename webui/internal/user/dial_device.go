@@ -9,8 +9,8 @@ import (
 	"seraph/webui/internal/view"
 )
 
-// fieldDevice is which of the caller's phones rings first, by its contact; empty for
-// all of them.
+// fieldDevice is which of the caller's phones rings first: its contact, or its ruid where
+// another one has the same contact; empty for all of them.
 const fieldDevice = "device"
 
 // maxAgent is how much of a phone's name the choice shows, in characters.
@@ -29,12 +29,30 @@ func (p *Portal) devices(r *http.Request, chosen string) []view.Option {
 	}
 	options := []view.Option{{Label: p.View.TextsFor(r).Text(view.M("dial.ring_all"))}}
 	for _, c := range contacts {
-		options = append(options, view.Option{Value: c.Address, Label: deviceName(c), Selected: c.Address == chosen})
+		value, label := c.Address, deviceName(c)
+		if c.RUID != "" && severalHave(contacts, c.Address) {
+			value = c.RUID
+			if at := newPhone(c, p.Now()).Source; at != "" {
+				label += " · " + clip(printable(at), maxName)
+			}
+		}
+		options = append(options, view.Option{Value: value, Label: label, Selected: chosen != "" && (chosen == value || chosen == c.RUID)})
 	}
 	return options
 }
 
-// paramRing is which of the own phones the calls of a list make ring, by its contact.
+// severalHave reports whether more than one phone has a contact: private addresses in two networks may be equal.
+func severalHave(contacts []ctlproto.Contact, contact string) bool {
+	n := 0
+	for _, c := range contacts {
+		if c.Address == contact {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// paramRing is which of the own phones the calls of a list make ring, as in fieldDevice.
 const paramRing = "ring"
 
 // ringChoice is what the part "ring" needs: which of the own phones the calls of a list
@@ -43,7 +61,7 @@ type ringChoice struct {
 	// Action is the list; Keep are the parameters of its address that stay.
 	Action string
 	Keep   map[string]string
-	// Devices are the choices, none if there is nothing to choose; Device is the contact
+	// Devices are the choices, none if there is nothing to choose; Device is the one
 	// that was chosen, "" for all.
 	Devices []view.Option
 	Device  string
@@ -75,7 +93,7 @@ func deviceName(c ctlproto.Contact) string {
 	return clip(printable(c.UserAgent), maxAgent) + " · " + address
 }
 
-// readDevice is the contact that is to ring, "" for all. One that is none of the
+// readDevice is the phone that is to ring, "" for all. One that is none of the
 // owner's is refused: nobody makes another's phone ring.
 func (p *Portal) readDevice(r *http.Request, f *form.Form) (string, error) {
 	device := f.Value(fieldDevice)
@@ -86,7 +104,7 @@ func (p *Portal) readDevice(r *http.Request, f *form.Form) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !slices.ContainsFunc(contacts, func(c ctlproto.Contact) bool { return c.Address == device }) {
+	if !slices.ContainsFunc(contacts, func(c ctlproto.Contact) bool { return device == c.Address || device == c.RUID }) {
 		f.Fail(fieldDevice, "dial.not_mine")
 	}
 	return device, nil

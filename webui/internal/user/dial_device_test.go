@@ -54,6 +54,31 @@ func TestDialDevice(t *testing.T) {
 	}
 }
 
+// TestDialDeviceOfTwins: two phones with one private contact in two networks are told apart by where they are.
+func TestDialDeviceOfTwins(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "")
+	home, office := desk, desk
+	home.RUID, home.Received = "11111111111111111111111111111111", "sip:198.51.100.9:1024"
+	office.RUID, office.Received = "22222222222222222222222222222222", "sip:203.0.113.7:1025"
+	s.router.registers(alice, home, office)
+	b := s.signIn(alice)
+	const name = "Desk Phone 3000 · alice@192.0.2.7:5062"
+	for _, path := range []string{"/user/dial", "/user/phone-book?ring=" + office.RUID} {
+		b.get(path).shows(t, http.StatusOK, `<option value="`+home.RUID+`">`+name+" · 198.51.100.9:1024</option>")
+	}
+	b.get("/user/phone-book?ring="+office.RUID).shows(t, http.StatusOK, `<option value="`+office.RUID+`" selected>`+name+" · 203.0.113.7:1025</option>")
+	b.post("/user/dial", "to", "bob", "device", office.RUID).shows(t, http.StatusOK, "Your phone rings")
+	s.router.step("call-1", ctlproto.CtdFailed, ctlproto.OutcomeCallerBusy, 486, "Busy Here")
+	s.router.registers(alice, office, mobile)
+	b.get("/user/phone-book?ring="+office.RUID).shows(t, http.StatusOK, `<option value="`+desk.Address+`" selected>`+name+"</option>")
+	b.post("/user/dial", "to", "bob", "device", home.RUID).shows(t, http.StatusUnprocessableEntity, "None of your phones is registered there now.")
+	got := called[ctlproto.CtdDialParams](t, s.router, ctlproto.MethodCtdDial)
+	if len(got) != 1 || got[0].Device != office.RUID {
+		t.Errorf("rang %+v, want %q alone", got, office.RUID)
+	}
+}
+
 // TestDialDeviceOfAnother: a contact that is none of the caller's never rings.
 func TestDialDeviceOfAnother(t *testing.T) {
 	s := newSite(t)

@@ -45,7 +45,7 @@ func (m *Module) lookup(c *module.Ctx) int {
 	found, passed, taken := 0, 0, 0
 	for i := range s.bindings {
 		b := &s.bindings[i]
-		if l := r.Local; l != nil && len(l.Contact) > 0 && !bytes.Equal(l.Contact, b.Contact()) {
+		if l := r.Local; l != nil && len(l.Contact) > 0 && !b.Named(l.Contact) {
 			continue // the router's own user agent calls one phone of several
 		}
 		if s.gruu.meant(b) && !gone(r, b) && !(secured && !secure(b)) && !barred(r, b) {

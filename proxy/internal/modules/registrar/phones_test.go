@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
@@ -87,6 +89,39 @@ func TestPhonesInTwoHomes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneOfTwins: the router's own user agent, which is to call one of two phones with one Contact, names it by
+// its ruid; by the Contact it calls both, by what no binding is called none.
+func TestOneOfTwins(t *testing.T) {
+	b := newRouter(t, nil)
+	const lan = "sip:bob@192.168.178.20:5060"
+	home, office := b.phoneAt("127.0.1.1"), b.phoneAt("127.0.2.2")
+	home.registered("<" + lan + ">")
+	office.registered("<" + lan + ">")
+	lookup := call(t, b.registrar, "lookup", "location")
+	looks := func(contact, want string) {
+		t.Helper()
+		b.hooks.on(module.RequestRoute, func(x *module.Ctx) {
+			x.Local = &relay.Local{Contact: []byte(contact)}
+			code := lookup(x)
+			x.Local = nil
+			_ = x.Reply(&sip.Reply{Status: 480, Reason: fmt.Sprint(code, " ", len(x.More), " ", x.Main.Flow.Remote)})
+		})
+		p := b.phone()
+		p.send(p.request("INVITE", "sip:bob@example.org", "own", 1))
+		p.expect("SIP/2.0 480 " + want)
+	}
+	found := b.usrloc.Control().Lookup("bob@example.org")
+	if len(found) != 2 {
+		t.Fatalf("%d bindings", len(found))
+	}
+	for _, c := range found {
+		_, at, _ := strings.Cut(c.Received, ":")
+		looks(c.RUID, "1 0 "+at)
+	}
+	looks(lan, "1 1 ")
+	looks(strings.Repeat("0", 32), "-1 0 ")
 }
 
 // TestWhatEndsIsListed: the 200 to a phone that ends a contact leaves out only what has the URI of that

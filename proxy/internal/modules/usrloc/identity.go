@@ -45,6 +45,11 @@ type rowID [16]byte
 // ruid is the identity of the binding's row, the column ruid.
 func (b *Binding) ruid() string { return hex.EncodeToString(b.id[:]) }
 
+// Named reports whether that is the binding's Contact as it stands, or its ruid, which is the binding's alone.
+func (b *Binding) Named(name []byte) bool {
+	return bytes.Equal(name, b.Contact()) || string(name) == b.ruid()
+}
+
 // parseRUID reads a ruid of ours.
 func parseRUID(s string) (id rowID, ok bool) {
 	if len(s) != 2*len(id) {
