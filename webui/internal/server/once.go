@@ -123,6 +123,7 @@ func (o *onces) begin(key onceKey, sends bool, now time.Time) (answer *onceAnswe
 		}
 		return found, false
 	}
+	o.drop(key, o.forms[key]) // what is over
 	if o.full(key.who) {
 		o.sweep(now)
 	}
@@ -137,9 +138,7 @@ func (o *onces) begin(key onceKey, sends bool, now time.Time) (answer *onceAnswe
 		user = &onceUser{}
 		o.ofUser[key.who] = user
 	}
-	if _, old := o.forms[key]; !old {
-		user.forms++
-	}
+	user.forms++
 	answer = &onceAnswer{ended: make(chan struct{}), sends: sends}
 	o.forms[key] = answer
 	return answer, true

@@ -259,9 +259,9 @@ func TestAnswersOfSeveral(t *testing.T) {
 	})
 	b := s.browser().signIn("bob", "builder's")
 	const path = "/user/messages/new"
-	form := func(to string) url.Values {
+	form := func(to, text string) url.Values {
 		f := b.get(path).form(path)
-		maps.Copy(f, url.Values{"to": {to}, "text": {"hello"}})
+		maps.Copy(f, url.Values{"to": {to}, "text": {text}})
 		return f
 	}
 	post := func(f url.Values, want int) string {
@@ -272,7 +272,7 @@ func TestAnswersOfSeveral(t *testing.T) {
 		}
 		return to
 	}
-	first, second := form("alice"), form("carol")
+	first, second := form("alice", "hello"), form("carol", "hello")
 	one := *b
 	one.cookies = maps.Clone(b.cookies)
 	one.do("POST", path, first).is(http.StatusSeeOther) // its answer is lost
@@ -282,4 +282,31 @@ func TestAnswersOfSeveral(t *testing.T) {
 	post(first, 3) // meant
 	there := post(second, 4)
 	b.get(there).is(http.StatusOK)
+	lost, other := form("alice", "one"), form("alice", "two") // whose notes say the same
+	one.cookies = maps.Clone(b.cookies)
+	one.do("POST", path, lost).is(http.StatusSeeOther)
+	b.get(post(other, 6)).is(http.StatusOK)
+	s.clock.forward(2 * time.Minute)
+	post(lost, 6)
+}
+
+// TestSecondClicksLeaveNothing: a form that is sent again and again, with a second click each time, is remembered once.
+func TestSecondClicksLeaveNothing(t *testing.T) {
+	s := newStand(t, map[string]ctltest.Handler{
+		ctlproto.MethodImSend: func(json.RawMessage) (any, *ctlproto.Error) {
+			return ctlproto.ImSendResult{Result: ctlproto.ImDelivered, Code: 200, Reason: "OK"}, nil
+		},
+	})
+	b := s.browser().signIn("bob", "builder's")
+	const path = "/user/messages/new"
+	f := b.get(path).form(path)
+	maps.Copy(f, url.Values{"to": {"alice"}, "text": {"hello"}})
+	for range 5 {
+		b.get(b.do("POST", path, f).is(http.StatusSeeOther).Header.Get("Location")).is(http.StatusOK)
+		b.do("POST", path, f).is(http.StatusSeeOther)
+		s.clock.forward(time.Minute)
+	}
+	if n := server.Awaited(s.server, aor.AOR{User: "bob", Domain: "example.org"}); n > 1 {
+		t.Errorf("%d answers are remembered", n)
+	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -39,8 +40,12 @@ func (s *Current) SetFlash(w http.ResponseWriter, c Client, f Flash) {
 	s.scope.set(w, c, s.scope.flash, text+"."+derive(s.token, "flash", text), flashLifetime)
 }
 
+// encodeFlash writes a note. No two are equal, so that each is known by its cookie.
 func encodeFlash(f Flash) string {
-	raw, err := json.Marshal(f)
+	raw, err := json.Marshal(struct {
+		Flash
+		Nonce string `json:"n"`
+	}{f, rand.Text()[:8]})
 	if err != nil { // strings only: cannot be
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 
 	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/seldom"
+	"seraph/proxy/internal/transport"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 )
@@ -64,15 +65,10 @@ func (r *reader) init() { r.flights = map[string]*flight{} }
 // source returns the slot of an address.
 func (m *Module) source(a netip.Addr) *source { return &m.reader.sources[m.place(a)%sourceSlots] }
 
-// place is a hash of an address: of its /64 network if it is IPv6. It is never 0.
+// place is a hash of what counts as one source. It is never 0.
 func (m *Module) place(a netip.Addr) uint64 {
-	a = a.Unmap()
-	b := a.As16()
-	part := b[:8]
-	if a.Is4() {
-		part = b[12:]
-	}
-	return m.hash(part) | 1<<63
+	b := transport.SourceOf(a).As16()
+	return m.hash(b[:]) | 1<<63
 }
 
 // mayReread counts a re-reading for a source.

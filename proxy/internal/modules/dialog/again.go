@@ -36,7 +36,7 @@ func (m *Module) cameBack(s *shard, hash uint64, r *relay.Request, c *relay.Call
 		if !found {
 			first, found, wanted = d.key, true, m.wants(r)
 			if load := r.HandLoad(); load != nil {
-				d.carry(load)
+				d.carry(load, c.Key())
 			}
 		}
 		d.again, d.second = true, c.Key()
@@ -62,7 +62,9 @@ func (m *Module) answers(d *dialog, c *relay.Call) bool {
 		d.inside = true
 		return false
 	}
-	d.own = d.key != c.Key()
+	if d.own = d.key != c.Key(); d.own {
+		d.began = c.Began() // not when the call did that he has got
+	}
 	d.caller.aor, d.callee.aor = put(d.caller.aor, caller), put(d.callee.aor, c.Callee())
 	msg := m.spare.take()
 	defer m.spare.give(msg)

@@ -70,7 +70,7 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 		return false, m.unlessLax(relay.ErrOverload)
 	}
 	d.invite, d.key, d.flags = cseq.Number, c.Key(), r.Flags
-	d.carry(r.HandLoad())
+	d.carry(r.HandLoad(), c.Key())
 	d.went = goes
 	m.fill(d, r.Msg, r.From, address, r.Callee)
 	s.due(d, d.began.Add(m.set.earlyTimeout))
@@ -258,7 +258,7 @@ func (m *Module) confirm(s *shard, d *dialog, msg *sip.Message, now time.Time) {
 	for o := *s.bucket(d.hash); o != nil; o = o.next {
 		if o.hash == d.hash && o.state <= early && o.key == d.key {
 			if d.load == nil && bytes.Equal(o.callID, d.callID) && bytes.Equal(o.caller.tag, d.caller.tag) {
-				d.load, o.load = o.load, nil
+				d.load, d.loaded, o.load = o.load, o.loaded, nil
 			}
 			s.due(o, now.Add(lingering))
 		}

@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"unsafe"
@@ -89,6 +90,7 @@ func (d *dialog) forgetAnswers() {
 		l := &d.legs[i]
 		l.branch, l.far, l.answered, l.over = 0, party{}, false, false
 	}
+	d.masked = false
 }
 
 // boundLegs lets the passes that have named more than is kept lead nowhere, the last ones first, and counts what is held
@@ -172,6 +174,9 @@ func (m *Module) legAnswered(d *dialog, c *relay.Call, b *relay.Branch, msg *sip
 		l.far.meet(msg, true)
 		m.table.boundLegs(d)
 	}
+	if msg.Status >= 200 {
+		d.masked = d.hides()
+	}
 }
 
 // ends are who sends a request along a pass, and who is to get it.
@@ -231,12 +236,18 @@ func (p *party) refresh(msg *sip.Message, from transport.Flow) {
 }
 
 // hides reports whether a router between the passes shows itself to an end as the other one: that its pass has another
-// target than the call. A router that shares its host with an end is not told apart from it by where it is.
+// target than the call. A router that shares its host with an end is not told apart from it by where it is. It is asked
+// when a pass is answered: an end may name another target later, which not each pass hears of.
 func (d *dialog) hides() bool {
 	first, last := d.legWith(d.key), d.legWith(d.pass)
 	return first == nil || last == nil || slices.ContainsFunc(d.legs, func(l leg) bool {
-		return l.answered && !(first.near.isAt(l.near.contact).ok && last.far.isAt(l.far.contact).ok)
+		return l.answered && !(first.near.shows(&l.near) && last.far.shows(&l.far))
 	})
+}
+
+// shows reports whether what a party has named is what another record of it has.
+func (p *party) shows(o *party) bool {
+	return bytes.Equal(p.contact, o.contact) || p.isAt(o.contact).ok
 }
 
 // legReplied takes a 2xx to a request along a pass. It returns the pass where that went from the one end to the other
@@ -266,11 +277,13 @@ func (m *Module) legReplied(d *dialog, c *relay.Call, msg *sip.Message, byCaller
 // router between has him talk to somebody else: his call goes on, and the callee is free. What is hung up for another
 // reason is hung up all the same, and who has hung up himself is in no call.
 func (m *Module) goesOn(d *dialog, along *leg) {
-	if along == nil || along.key != d.key || along.over || d.ending || d.own || d.tries > 0 || !d.isOver(d.pass) {
+	if along == nil || along.key != d.key || along.over || !d.state.up() || d.ending || d.own || d.tries > 0 || !d.isOver(d.pass) {
 		return
 	}
 	d.closing = false
-	d.carry(nil) // the gateway's end of the call was that of the other pass
+	if d.loaded != d.key {
+		d.carry(nil, d.key) // the gateway's end of the call was that of the other pass
+	}
 	if !d.calleeFree && !d.unlisted {
 		d.calleeFree = true
 		m.busy.drop(d.callee.aor)

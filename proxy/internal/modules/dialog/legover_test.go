@@ -249,6 +249,38 @@ func TestTransferByTheHidingRouter(t *testing.T) {
 	}
 }
 
+// TestTransferAtTheGateway: where the router between is the gateway that the call has gone to, it carries the call as
+// long as the caller talks there, whoever else is out of it.
+func TestTransferAtTheGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, load := newOffice(t), new(relay.Load)
+		fresh := 0
+		o.before = func(c *module.Ctx) int { // the first pass alone by the gateway
+			if to, err := c.Msg.To(); err == nil && to.Tag == nil && c.Msg.Method == sip.INVITE {
+				if fresh++; fresh == 1 {
+					c.TakeLoad(load, 0)
+				}
+			}
+			return module.True
+		}
+		stop := o.run()
+		defer stop()
+		c := o.hides("1", "bt").answered(180).answered(200)
+		c.reaches("alice", "ACK", 1)
+		c.reaches("to bob", "ACK", 1)
+		c.reaches("to bob", "BYE", 20)
+		c.reaches("to alice", "INVITE", 21)
+		c.reaches("to alice", "ACK", 21)
+		if n := load.Calls(); n != 1 {
+			t.Errorf("alice talks at the gateway, which carries %d calls", n)
+		}
+		c.reaches("alice", "BYE", 30)
+		if n := load.Calls(); n != 0 {
+			t.Errorf("nobody talks, and the gateway carries %d calls", n)
+		}
+	})
+}
+
 // TestNoTransferAfterABYE: a re-INVITE does not take back a BYE where no other pass is over, nor where it goes along the
 // pass that is, nor one that is refused, nor where the caller has hung up, whose call would go on without him.
 func TestNoTransferAfterABYE(t *testing.T) {

@@ -4,13 +4,14 @@ import (
 	"bytes"
 
 	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/txn"
 )
 
-// carry makes a dialog a call of a gateway, nil for none; of the one before it is none any
+// carry makes a dialog, by a pass of its INVITE, a call of a gateway, nil for none; of the one before it is none any
 // more.
-func (d *dialog) carry(load *relay.Load) {
+func (d *dialog) carry(load *relay.Load, pass txn.Key) {
 	d.load.Release()
-	d.load = load
+	d.load, d.loaded = load, pass
 }
 
 // Moved counts an INVITE that is not answered as the call of another gateway
@@ -32,7 +33,7 @@ func (m *Module) Moved(r *relay.Request, c *relay.Call) {
 	}
 	for d := *s.bucket(hash); d != nil; d = d.next {
 		if d.state <= early && bytes.Equal(d.callID, r.Msg.CallID()) && bytes.Equal(d.caller.tag, from.Tag) && d.isPass(c.Key(), cseq.Number) {
-			d.carry(r.HandLoad()) // the first one has it, the others none
+			d.carry(r.HandLoad(), c.Key()) // the first one has it, the others none
 			d.went = r.Goes()
 		}
 	}

@@ -33,7 +33,7 @@ func (m *Module) within(c *relay.Call, msg *sip.Message, fromTag []byte, flow tr
 			return // it may be answered yet, and is then a call like others; its INVITE ends it
 		}
 		answerer.heard = owned || d.again && answerer.heard
-		onePass := along != nil && !d.moreLegs && d.hides() // of others each pass leads from end to end
+		onePass := along != nil && !d.moreLegs && d.masked // of others each pass leads from end to end
 		if !onePass && c.Led() && answerer.heard && sender.owns(c.Source(), answerer) || d.proven(c, byCaller) {
 			d.ending = false // the phones were first, whose BYE makes the row
 			m.end(s, d, who(byCaller), d.owes())

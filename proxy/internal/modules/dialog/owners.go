@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/transport"
 )
 
 // owner is who a record is for, by hashes: a user of ours, or the host of somebody who has proven
@@ -50,7 +51,7 @@ func (t *table) ownerOf(c *relay.Call, address []byte, from netip.Addr, to []net
 	if len(address) > 0 {
 		return owner{key: maphash.Bytes(t.seed, address)}
 	}
-	o := owner{kind: stranger, key: maphash.Comparable(t.seed, network(from))}
+	o := owner{kind: stranger, key: maphash.Comparable(t.seed, transport.SourceOf(from))}
 	if from.Is6() && !from.Is4In6() {
 		site, _ := from.WithZone("").Prefix(48)
 		o.site = maphash.Comparable(t.seed, site)

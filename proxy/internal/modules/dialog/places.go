@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/ua"
 )
 
@@ -31,17 +32,7 @@ type places struct {
 
 // slot is that of a host. Who has one address of IPv6 has the whole network.
 func (p *places) slot(a netip.Addr) *atomic.Int32 {
-	return &p.hosts[maphash.Comparable(p.seed, network(a))%uint64(len(p.hosts))]
-}
-
-// network is an address, of IPv6 the first 64 bits of it.
-func network(a netip.Addr) netip.Addr {
-	if a = a.Unmap(); a.Is4() {
-		return a
-	}
-	b := a.As16()
-	clear(b[8:])
-	return netip.AddrFrom16(b)
+	return &p.hosts[maphash.Comparable(p.seed, transport.SourceOf(a))%uint64(len(p.hosts))]
 }
 
 // take takes a place for a call, with both its hosts; false if there is none.

@@ -114,6 +114,7 @@ type dialog struct {
 	went            [4]netip.Addr // where its first pass was sent to
 	legs            []leg         // its passes, the first one before the others; nil for most calls
 	moreLegs        bool          // there are more than these
+	masked          bool          // what hides said when the last pass was answered
 	legsHeld        int64         // bytes that the table counts for legs
 	calleeFree      bool          // the callee is out of the call, which goes on: see goesOn
 	owner           owner         // whose record it is
@@ -122,6 +123,7 @@ type dialog struct {
 	unlisted        bool          // the script does not want it tracked: it is held to its way, and that is all
 	names           relay.RouteNames
 	load            *relay.Load // the gateway's, of which it is a call; nil for none
+	loaded          txn.Key     // the pass that has gone to that gateway
 }
 
 // put copies src into dst's memory, in steps so large that the records that are used

@@ -32,12 +32,19 @@ func (o *office) spirals() *spiral {
 func (o *office) spiralsOver(caller, home, callee string) *spiral {
 	o.t.Helper()
 	proto, host, _ := strings.Cut(callee, ":")
-	x := &spiral{call: &call{office: o, id: "spiral"}, contact: "sip:bob@" + host + ";transport=" + proto}
+	contact := "sip:bob@" + host + ";transport=" + proto
 	if callee == bob {
-		x.contact = bobContact
+		contact = bobContact
 	}
+	return o.spiralsAs(caller, home, callee, aliceContact, contact)
+}
+
+// spiralsAs is spiralsOver with what the caller and the callee name as their targets.
+func (o *office) spiralsAs(caller, home, callee, from, to string) *spiral {
+	o.t.Helper()
+	x := &spiral{call: &call{office: o, id: "spiral"}, contact: to}
 	o.targets = []string{home}
-	x.invite = o.the("INVITE ", o.router.Receive(caller, x.fresh(x.id)))
+	x.invite = o.the("INVITE ", o.router.Receive(caller, strings.Replace(x.fresh(x.id), aliceContact+">", from+">", 1)))
 	x.first = ourEntry(o.t, x.call)
 	o.targets = []string{callee}
 	via := "Via: SIP/2.0/UDP " + strings.TrimPrefix(home, "udp:") + ";branch=z9hG4bK-home\r\n"

@@ -128,7 +128,7 @@ func (s *shard) become(d *dialog, to state) {
 	d.state = to
 	s.count(d, 1)
 	if to == deleted {
-		d.carry(nil)
+		d.carry(nil, d.key)
 	}
 }
 
@@ -147,7 +147,7 @@ func (t *table) remove(s *shard, d *dialog) {
 		}
 	}
 	s.count(d, -1)
-	d.carry(nil)
+	d.carry(nil, d.key)
 	t.legs.Add(-d.legsHeld)
 	if d.lingers {
 		s.ended.leave(d)
