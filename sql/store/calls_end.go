@@ -20,6 +20,9 @@ type CallEnd struct {
 	HungUpBy        string // HungUpCaller, HungUpCallee, HungUpRouter or ""
 	// Unproven is as in Call: it ends no call whose caller has proven himself.
 	Unproven bool
+	// Began is when the call began; zero if that is not known. The end of a caller who has proven himself
+	// ends no call of somebody who has not and began before.
+	Began time.Time
 }
 
 // End notes when calls ended, in one transaction. A call that is not there, or was not
@@ -56,9 +59,14 @@ func (e *CallEnd) write(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	if !storable(ended) {
 		ended = now
 	}
+	began := e.Began
+	if !storable(began) {
+		began = time.Unix(0, 0)
+	}
 	_, err := tx.ExecContext(ctx, "UPDATE call_log SET ended = ?, hung_up_by = ? WHERE callid = ? AND from_tag = ? AND callee_username = ?"+
-		" AND callee_domain = ? AND answered IS NOT NULL AND (ended IS NULL OR ended < ?) AND (? = "+strconv.Itoa(callerLists)+" OR "+isUnproven+")",
-		stamp(ended), whoHungUp(e.HungUpBy), identity(e.CallID, 255), identity(e.FromTag, 128), e.Callee.User, e.Callee.Domain, stamp(ended), callerMark(e.Unproven))
+		" AND callee_domain = ? AND answered IS NOT NULL AND (ended IS NULL OR ended < ?) AND ("+isUnproven+" AND (? = "+strconv.Itoa(callerUnproven)+" OR ? <= started) OR NOT "+isUnproven+" AND ? = "+strconv.Itoa(callerLists)+")",
+		stamp(ended), whoHungUp(e.HungUpBy), identity(e.CallID, 255), identity(e.FromTag, 128), e.Callee.User, e.Callee.Domain, stamp(ended),
+		callerMark(e.Unproven), stamp(began), callerMark(e.Unproven))
 	return err
 }
 

@@ -40,14 +40,14 @@ var isUnproven = "call_log.caller_deleted = " + strconv.Itoa(callerUnproven)
 // recordStatement is an INSERT of n calls. An identity may be used again, by an SBC that sends a call
 // back without the caller's proof, and by whoever has got the call. So who called stays, but for a
 // caller who proves himself where nobody has: his is all of the row then, if he began no later, or is who
-// the row names. Whoever sends something like a call that he has got begins later. Nobody without proof
-// changes that.
+// the row names. Whoever sends something like a call that he has got begins later, and changes nothing. Nobody
+// without proof changes what is somebody's who has proven himself.
 func recordStatement(d schema.Dialect, n int) string {
 	proves := incoming(d, "call_log", "caller_deleted", "") + " <> " + strconv.Itoa(callerUnproven)
 	in := func(column string) string { return incoming(d, "call_log", column, "") }
 	takes := isUnproven + " AND " + proves + " AND (" + in("started") + " <= call_log.started OR " + in("caller_username") + " = call_log.caller_username AND " +
 		in("caller_domain") + " = call_log.caller_domain AND call_log.caller_username <> '')"
-	updates := takes + " OR call_log.answered IS NULL AND (" + isUnproven + " OR " + proves + ")"
+	updates := takes + " OR call_log.answered IS NULL AND (" + isUnproven + " AND NOT " + proves + " OR NOT " + isUnproven + " AND " + proves + ")"
 	return upsertChanges(d, "call_log", callColumns, callIdentity, []change{{callUpdated, updates}, {callKept, takes}}, n)
 }
 

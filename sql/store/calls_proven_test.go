@@ -89,10 +89,34 @@ func TestNobodyTakesALaterCall(t *testing.T) {
 			ok(t, db.Calls.Record(t.Context(), []store.Call{later}))
 			list, _, err := db.Calls.ListOwn(t.Context(), bob, store.OwnCalls{})
 			ok(t, err)
-			if len(claimed) != 0 || len(list) != 1 || list[0].CallerURI != gateway || shown(t, db, carol) != "" || code == 200 && shown(t, db, bob) != want {
+			if len(claimed) != 0 || len(list) != 1 || list[0].CallerURI != gateway || shown(t, db, carol) != "" || shown(t, db, bob) != want {
 				t.Errorf("%d: bob has %+v, carol %s", code, list, shown(t, db, carol))
 			}
 			db.exec(t, "DELETE FROM call_log")
+		}
+	})
+}
+
+// TestNobodyEndsAnEarlierCall: nor does such a call end the one that began before; that of who sent his first does.
+func TestNobodyEndsAnEarlierCall(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		ok(t, db.Calls.Record(t.Context(), []store.Call{pass("sip:+49301234@gw.example", true, 200)}))
+		end := store.CallEnd{CallID: "call-1", FromTag: "t", Callee: bob, Unproven: true, Ended: start.Add(2 * time.Minute), HungUpBy: store.HungUpCaller, Began: start}
+		later := store.CallEnd{CallID: "call-1", FromTag: "t", Callee: bob, Ended: start.Add(5 * time.Hour), HungUpBy: store.HungUpCallee, Began: start.Add(time.Minute)}
+		ended := func() string {
+			t.Helper()
+			list, _, err := db.Calls.ListOwn(t.Context(), bob, store.OwnCalls{})
+			ok(t, err)
+			return fmt.Sprint(list[0].Ended.Sub(start), " ", list[0].HungUpBy)
+		}
+		ok(t, db.Calls.End(t.Context(), []store.CallEnd{end, later}))
+		if got := ended(); got != "2m0s caller" {
+			t.Errorf("ended after %s", got)
+		}
+		later.Began = start
+		ok(t, db.Calls.End(t.Context(), []store.CallEnd{later}))
+		if got := ended(); got != "5h0m0s callee" {
+			t.Errorf("ended after %s", got)
 		}
 	})
 }

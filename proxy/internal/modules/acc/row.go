@@ -106,7 +106,7 @@ func (m *Module) callOf(r *row, owner aor.AOR) store.Call {
 
 // end is the end of a call that is in call_log.
 func (r *row) end(callee aor.AOR) store.CallEnd {
-	return store.CallEnd{CallID: r.callID, FromTag: r.fromTag, Callee: callee, Ended: r.now, HungUpBy: r.text, Unproven: !r.proven()}
+	return store.CallEnd{CallID: r.callID, FromTag: r.fromTag, Callee: callee, Ended: r.now, HungUpBy: r.text, Unproven: !r.proven(), Began: r.began}
 }
 
 // owned is the address that may be one of ours: the callee, or what was called where the

@@ -57,7 +57,7 @@ func TestTalk(t *testing.T) {
 		if diff := cmp.Diff([]ctlproto.CallEvent{answered, ended}, b.seen().news); diff != "" {
 			t.Error(diff)
 		}
-		end := []store.CallEnd{{CallID: "t1", FromTag: "at", Callee: bob, Ended: x.Ended, HungUpBy: store.HungUpCallee}}
+		end := []store.CallEnd{{CallID: "t1", FromTag: "at", Callee: bob, Ended: x.Ended, HungUpBy: store.HungUpCallee, Began: x.Began}}
 		if diff := cmp.Diff(end, b.seen().ends); diff != "" {
 			t.Error(diff)
 		}
