@@ -22,7 +22,7 @@ const (
 // phones are the phones that run in the demo's own process.
 type phones struct {
 	log  *phoneLog
-	all  map[string]*phone.Phone // by the name of who has it
+	all  map[string]*phone.Phone // by its user's name
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
@@ -51,7 +51,7 @@ func listenPhones(router netip.AddrPort, passwords map[string]string, out io.Wri
 	return ps, nil
 }
 
-// register registers a phone once; run keeps it so. Who has none needs nothing.
+// register registers a phone once; run keeps it so. A user without one needs nothing.
 func (ps *phones) register(ctx context.Context, name string) error {
 	p := ps.all[name]
 	if p == nil {

@@ -59,7 +59,7 @@ func (d *demo) introduce() {
 		case p.phone:
 			state = "has a phone that answers by itself"
 		case p.admin:
-			state = "administrates at  " + d.adminURL()
+			state = "administers at  " + d.adminURL()
 		}
 		fmt.Fprintf(&b, "  user %-6s password %s   %s\n", p.name, d.passwords[p.name], state)
 	}

@@ -11,11 +11,11 @@ const mostOfCaller = 255
 // MaxCaller is the most bytes that AppendCaller appends.
 const MaxCaller = 2*mostOfCaller + 1
 
-// nobody is the host of who does not want to be known (RFC 3323 §4.1.1.3).
+// nobody is the host of callers who do not want to be known (RFC 3323 §4.1.1.3).
 const nobody = "anonymous.invalid"
 
 // AppendCaller appends who calls, by the URI in From, in the form that patterns of callers
-// are compared with: nothing for who does not want to be known, "user@host" for a SIP
+// are compared with: nothing for callers who do not want to be known, "user@host" for a SIP
 // address, "@host" for one without a user, the number alone for tel, and the whole URI for
 // others that name no host. It refuses nothing: a caller whom no account could be named
 // like has a form as well, and however the same address is spelled, it has one form. That

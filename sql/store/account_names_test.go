@@ -10,7 +10,7 @@ import (
 )
 
 // TestFreedNames: the name of a deleted account, and its aliases, are no newcomer's
-// for a while; an operator gives them to whom he likes.
+// for a while; an operator gives them to anybody.
 func TestFreedNames(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ctx := t.Context()

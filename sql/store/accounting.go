@@ -41,7 +41,7 @@ var accColumns = []string{
 }
 
 // accID is the first columns of a row, which tell rows apart. One call may have two within a second that
-// differ by who was called and from where alone: it came back from another router, or two have missed it.
+// differ by the callee and the source alone: it came back from another router, or two have missed it.
 type accID [12]string
 
 // accChunk is how many rows one statement has.

@@ -39,7 +39,7 @@ func PrivilegeGroup(group string) Privilege { return Privilege(privilegeGroup + 
 // privilegeText is how a privilege is written.
 var privilegeText = regexp.MustCompile(`^(?:(is_admin|domain_admin|change_privileges)|(grp):([A-Za-z0-9._-]{1,64}))$`)
 
-// ErrLastAdmin says that nobody could administrate any more: the account is
+// ErrLastAdmin says that nobody could administer any more: the account is
 // the only one with PrivilegeAdmin that is not disabled. It is an ErrInUse.
 var ErrLastAdmin = fmt.Errorf("the last administrator: %w", ErrInUse)
 
@@ -96,7 +96,7 @@ func (t *Admins) Grant(ctx context.Context, a aor.AOR, p Privilege) error {
 }
 
 // Revoke takes a privilege from an account. ErrNotFound if it has not got it,
-// ErrLastAdmin if nobody could administrate without it.
+// ErrLastAdmin if nobody could administer without it.
 func (t *Admins) Revoke(ctx context.Context, a aor.AOR, p Privilege) error {
 	name, value, err := p.columns()
 	if err != nil {
@@ -116,7 +116,7 @@ func (t *Admins) Revoke(ctx context.Context, a aor.AOR, p Privilege) error {
 
 // RevokeAll takes every privilege from an account, so that it can no longer
 // sign in as an administrator. ErrNotFound if it has none, ErrLastAdmin if
-// nobody could administrate without it.
+// nobody could administer without it.
 func (t *Admins) RevokeAll(ctx context.Context, a aor.AOR) error {
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.keepAdmin(ctx, tx, a); err != nil {
@@ -129,7 +129,7 @@ func (t *Admins) RevokeAll(ctx context.Context, a aor.AOR) error {
 
 // keepAdmin fails with ErrLastAdmin if the account is the only one left with
 // PrivilegeAdmin, and keeps the others that have it until the transaction
-// ends. Who is disabled, or was deleted by kamctl, does not count.
+// ends. Accounts that are disabled, or were deleted by kamctl, do not count.
 func (db *DB) keepAdmin(ctx context.Context, tx *sql.Tx, a aor.AOR) error {
 	admins, err := all(ctx, tx, scanAOR, "SELECT v.username, v.domain FROM admin_privilege v"+
 		" JOIN subscriber s ON s.username = v.username AND s.domain = v.domain"+
@@ -157,16 +157,6 @@ func (t *Admins) List(ctx context.Context, a aor.AOR) ([]Privilege, error) {
 		list = append(list, row.Privileges...)
 	}
 	return list, nil
-}
-
-// IsAdmin reports whether an account may sign in to the administrators' pages:
-// it has PrivilegeAdmin or PrivilegeDomain, and there is such a subscriber.
-// Whether that is disabled is for the sign-in to ask.
-func (t *Admins) IsAdmin(ctx context.Context, a aor.AOR) (bool, error) {
-	n, err := one(ctx, t.db.read, scanInt, "SELECT COUNT(*) FROM admin_privilege v"+
-		" JOIN subscriber s ON s.username = v.username AND s.domain = v.domain"+
-		" WHERE v.username = ? AND v.domain = ? AND v.priv_name IN (?, ?)", a.User, a.Domain, string(PrivilegeAdmin), string(PrivilegeDomain))
-	return n > 0, wrap(err, "privileges of "+a.String())
 }
 
 // All returns every administrator in alphabetical order.

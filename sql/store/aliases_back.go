@@ -13,7 +13,7 @@ import (
 // that was given back first goes first.
 const maxBack = 10
 
-// keepBack keeps an alias that is given back for who had it. The rows stand in pending,
+// keepBack keeps an alias that is given back for its last owner. The rows stand in pending,
 // with the owner's address and the alias as payload; backHash is in the place of a
 // token's hash, and with that kind no token is looked for.
 func (t *Aliases) keepBack(ctx context.Context, tx *sql.Tx, alias, owner aor.AOR) error {
@@ -64,7 +64,7 @@ func forgetBack(ctx context.Context, tx *sql.Tx, alias aor.AOR) error {
 	return err
 }
 
-// isKeptFor is isKept for one who may have given it back himself.
+// isKeptFor is isKept for somebody who may have given it back.
 func (t *Aliases) isKeptFor(ctx context.Context, tx *sql.Tx, alias, owner aor.AOR) (bool, error) {
 	kept, err := t.db.isKept(ctx, tx, alias)
 	if err != nil || !kept {

@@ -12,8 +12,8 @@ import (
 // mailTime is how long a link of a test is good.
 const mailTime = time.Hour
 
-// TestAliasGivenBack: an alias that was given back is kept for who had it, for as long
-// as the name of a deleted account is; an operator gives it to whom he likes.
+// TestAliasGivenBack: an alias that was given back is kept for its last owner, for as long
+// as the name of a deleted account is; an operator gives it to anybody.
 func TestAliasGivenBack(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ctx := t.Context()

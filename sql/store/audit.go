@@ -19,6 +19,14 @@ type Record struct {
 	After  string    // the state after, without secrets; 4096
 }
 
+// EnabledWord is the state of an account in records.
+func EnabledWord(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
 // Append writes one record. A time before 1970 or after 9998 counts as zero.
 func (t *Audit) Append(ctx context.Context, r Record) error {
 	if !storable(r.Time) {

@@ -9,8 +9,8 @@ import (
 )
 
 // PatternFits reports whether a pattern, in the form that CheckPattern gives it, is for a
-// caller, in the form of aor.AppendCaller. Who calls himself anonymous in a domain that he
-// names is of that domain as well. It allocates nothing.
+// caller, in the form of aor.AppendCaller. An anonymous caller who
+// names a domain is of that domain as well. It allocates nothing.
 func PatternFits(pattern string, caller []byte) bool {
 	fits, _ := TryPattern(pattern, caller)
 	return fits
@@ -70,9 +70,9 @@ const oneNumber = "tel:"
 // long for a pattern: nobody else has a name that begins like that.
 const leastOfName = 32
 
-// PatternOf is the pattern that is for one caller and nobody else, by the URI in From: his
+// PatternOf is the pattern that is for one caller and nobody else, by the URI in From: the
 // address or number, of a name that is too long for a pattern the beginning; "" if there is
-// none, as for who gives a host and no name.
+// none, as for a caller who gives a host and no name.
 func PatternOf(uri string) string {
 	caller := string(aor.AppendCaller(nil, uri))
 	pattern := caller

@@ -33,7 +33,7 @@ func plainGlob(pattern, text string) (fits bool, steps int) {
 	return strings.Trim(pattern[p:], "*") == "", steps
 }
 
-// TestTryPattern: an address with wildcards is for whom it always was for, and looking takes
+// TestTryPattern: an address with wildcards is for the callers that it always was for, and looking takes
 // no more than one look at each byte of both.
 func TestTryPattern(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

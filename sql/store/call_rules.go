@@ -108,7 +108,7 @@ func (r *CallRule) canonicalTarget() error {
 // CheckPattern reads whom a rule blocks and gives it in the usual form: an address
 // with * for any characters ("spam*@example.org", "*@example.org", or "@example.org"
 // for the same; %2a is the character *), the beginning of a telephone number ("+4930"), one
-// number ("tel:+493012"), or "anonymous" for who does not say who he is.
+// number ("tel:+493012"), or "anonymous" for callers who do not say who they are.
 func CheckPattern(text string) (string, error) {
 	p := strings.TrimSpace(text)
 	if err := checkText("pattern", p, MaxPattern); err != nil {

@@ -31,8 +31,8 @@ type Call struct {
 	// Caller is CallerURI as an address of record, zero if it is none. Record
 	// does not regard it.
 	Caller aor.AOR
-	// Unproven says that the caller has not shown that CallerURI is his address. Whoever has it did
-	// not make the call, and does not have it on his lists. Record and Claim alone regard it.
+	// Unproven says that the caller has not shown that CallerURI is theirs. Whoever has it did
+	// not make the call, and does not have it on their lists. Record and Claim alone regard it.
 	Unproven   bool
 	CallerName string // the display name, 128; without one, and without all of CallerURI, this as it came
 	// Callee is our subscriber who was called, after aliases.
@@ -180,7 +180,7 @@ func callerOf(user, domain string) (uri string, a aor.AOR) {
 // missed is the condition that the owner missed a call and has not deleted it.
 func missed(owner aor.AOR) (f filter) {
 	f.and("callee_username = ? AND callee_domain = ?", owner.User, owner.Domain)
-	f.and("callee_deleted = 0 AND answered IS NULL AND sip_code >= '300'")
+	f.and("callee_deleted = 0" + notReached)
 	return f
 }
 
@@ -225,15 +225,6 @@ func (t *Calls) CountMissedUnseen(ctx context.Context, owner aor.AOR) (int, erro
 	return n, wrap(err, "missed calls of "+owner.String())
 }
 
-// MaxMissedID is the highest id of the calls that the owner missed and has not
-// deleted, 0 if there are none. Ids follow the order in which calls ended, lists the
-// one in which they began: the newest call need not have it.
-func (t *Calls) MaxMissedID(ctx context.Context, owner aor.AOR) (int64, error) {
-	f := missed(owner)
-	id, err := one(ctx, t.db.read, scanID64, "SELECT COALESCE(MAX(id), 0) FROM call_log"+f.where(), f.args...)
-	return id, wrap(err, "missed calls of "+owner.String())
-}
-
 func scanID64(s scanner) (id int64, err error) { return id, s.Scan(&id) }
 
 // MarkSeen notes that the owner has seen the missed calls up to the id, the
@@ -254,14 +245,6 @@ func (t *Calls) DeleteMissed(ctx context.Context, owner aor.AOR, ids ...int64) (
 	}
 	f := missed(owner)
 	f.and("id IN ("+placeholders(len(args))+")", args...)
-	return t.mark(ctx, owner, "callee_deleted = 1, callee_seen = 1", f)
-}
-
-// DeleteMissedUpTo removes all missed calls up to the id, the highest that a
-// page showed, from the owner's list, and returns how many there were.
-func (t *Calls) DeleteMissedUpTo(ctx context.Context, owner aor.AOR, upTo int64) (int, error) {
-	f := missed(owner)
-	f.and("id <= ?", upTo)
 	return t.mark(ctx, owner, "callee_deleted = 1, callee_seen = 1", f)
 }
 

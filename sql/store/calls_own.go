@@ -216,7 +216,8 @@ func (t *Calls) FindOwn(ctx context.Context, owner aor.AOR, id int64) (Call, err
 	return c, wrap(err, "call of "+owner.String())
 }
 
-// MaxOwnID is the highest id of a selection, 0 if it is empty; see MaxMissedID.
+// MaxOwnID is the highest id of a selection, 0 if it is empty. Ids follow the order in which
+// calls ended, lists the one in which they began: the newest call need not have it.
 func (t *Calls) MaxOwnID(ctx context.Context, owner aor.AOR, q OwnCalls) (int64, error) {
 	f, err := q.own(owner)
 	if err != nil {
@@ -256,7 +257,7 @@ func (t *Calls) DeleteOwnSelected(ctx context.Context, owner aor.AOR, q OwnCalls
 }
 
 // hide sets the owner's marks on the calls that f selects; both sides' of somebody who
-// called himself.
+// called themselves.
 func (t *Calls) hide(ctx context.Context, owner aor.AOR, f filter) (int, error) {
 	const got, made = "callee_username = ? AND callee_domain = ?", "caller_username = ? AND caller_domain = ?"
 	n, err := t.db.exec(ctx, "UPDATE call_log SET callee_seen = CASE WHEN "+got+" THEN 1 ELSE callee_seen END,"+

@@ -100,10 +100,9 @@ func TestOwnCalls(t *testing.T) {
 	})
 }
 
-// TestOwnCallsMany: as many people as a phone book finds are no expression too deep.
-// TestUnprovenCaller: a call of somebody who has not shown who he is stands in the list of who was
-// called, and in none of whose name he gave: also if he uses the identity of a call again, the other's
-// or his own.
+// TestUnprovenCaller: a call of somebody who has not shown who they are stands in the callee's list,
+// and not in that of the name they gave: also if they use the identity of a call again, the
+// other's or their own.
 func TestUnprovenCaller(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		call := func(id, from string, unproven bool) store.Call {
@@ -130,6 +129,7 @@ func TestUnprovenCaller(t *testing.T) {
 	})
 }
 
+// TestOwnCallsMany: as many people as a phone book finds are no expression too deep.
 func TestOwnCallsMany(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		ownCalls(t, db)

@@ -287,7 +287,7 @@ func TestMaxMissedID(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
 		highest := func(owner aor.AOR) int64 {
 			t.Helper()
-			id, err := db.Calls.MaxMissedID(t.Context(), owner)
+			id, err := db.Calls.MaxOwnID(t.Context(), owner, store.OwnCalls{Kind: store.CallsMissed})
 			ok(t, err)
 			return id
 		}
@@ -338,8 +338,8 @@ func TestMissedMarks(t *testing.T) {
 			t.Errorf("left are %q", got)
 		}
 		for i, want := range []int{2, 0} {
-			if n, err := db.Calls.DeleteMissedUpTo(t.Context(), alice, shown); n != want || err != nil {
-				t.Errorf("DeleteMissedUpTo the %d. time = %d, %v, want %d", i+1, n, err, want)
+			if n, err := db.Calls.DeleteMissed(t.Context(), alice, page[0].ID, page[2].ID); n != want || err != nil {
+				t.Errorf("DeleteMissed of the others the %d. time = %d, %v, want %d", i+1, n, err, want)
 			}
 		}
 		if got := callIDs(missedBy(t, db, alice)); got != "0" {
@@ -369,9 +369,8 @@ func TestMissedOwner(t *testing.T) {
 			fails(t, name, err, store.ErrNotFound)
 			unseen(t, db, other, 0)
 			for what, f := range map[string]func() (int, error){
-				"MarkSeen":         func() (int, error) { return db.Calls.MarkSeen(t.Context(), other, 1<<62) },
-				"DeleteMissed":     func() (int, error) { return db.Calls.DeleteMissed(t.Context(), other, id) },
-				"DeleteMissedUpTo": func() (int, error) { return db.Calls.DeleteMissedUpTo(t.Context(), other, 1<<62) },
+				"MarkSeen":     func() (int, error) { return db.Calls.MarkSeen(t.Context(), other, 1<<62) },
+				"DeleteMissed": func() (int, error) { return db.Calls.DeleteMissed(t.Context(), other, id) },
 			} {
 				if n, err := f(); n != 0 || err != nil {
 					t.Errorf("%s: %s = %d, %v", name, what, n, err)
@@ -439,10 +438,8 @@ func TestCallsAway(t *testing.T) {
 			"Calls.ListMissed":   func() error { _, _, err := db.Calls.ListMissed(ctx, alice, store.CallQuery{}); return err },
 			"Calls.FindMissed":   func() error { _, err := db.Calls.FindMissed(ctx, alice, 1); return err },
 			"Calls.Count":        func() error { _, err := db.Calls.CountMissedUnseen(ctx, alice); return err },
-			"Calls.MaxMissedID":  func() error { _, err := db.Calls.MaxMissedID(ctx, alice); return err },
 			"Calls.MarkSeen":     func() error { _, err := db.Calls.MarkSeen(ctx, alice, 1); return err },
 			"Calls.Delete":       func() error { _, err := db.Calls.DeleteMissed(ctx, alice, 1); return err },
-			"Calls.DeleteUpTo":   func() error { _, err := db.Calls.DeleteMissedUpTo(ctx, alice, 1); return err },
 			"Accounting.Write":   func() error { return db.Accounting.Write(ctx, []store.AccRow{newAcc(1)}, nil) },
 			"Accounting.Again":   func() error { return db.Accounting.WriteAgain(ctx, nil, []store.MissedRow{newAcc(1)}) },
 		} {

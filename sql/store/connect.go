@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func openSQLite(path string, write bool, maxConns int) (*sql.DB, error) {
 // open makes the pools of db. They may be one.
 func (db *DB) open(maxConns int) (err error) {
 	if db.target.dialect == schema.MySQL {
-		db.write, err = openMySQL(db.target, pick(maxConns, 16), ioTimeout)
+		db.write, err = openMySQL(db.target, cmp.Or(max(maxConns, 0), 16), ioTimeout)
 		db.read = db.write
 		return err
 	}
@@ -115,13 +116,6 @@ func (db *DB) open(maxConns int) (err error) {
 	if db.write, err = openSQLite(db.target.path, true, 1); err != nil {
 		return err
 	}
-	db.read, err = openSQLite(db.target.path, false, pick(maxConns, 4))
+	db.read, err = openSQLite(db.target.path, false, cmp.Or(max(maxConns, 0), 4))
 	return err
-}
-
-func pick(n, standard int) int {
-	if n > 0 {
-		return n
-	}
-	return standard
 }

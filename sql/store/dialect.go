@@ -6,7 +6,8 @@ import (
 	"seraph/sql/schema"
 )
 
-// Everything that the engines want said differently is in this file.
+// What the engines want said differently in statements is in this file; connections are
+// opened in connect.go, errors are told apart in errors.go.
 
 // upsert builds an INSERT of n rows that, where the unique key exists already,
 // replaces the columns in update; with none of these it leaves the row alone.
@@ -122,4 +123,20 @@ func hasUpper(d schema.Dialect, column string) string {
 		return column + " REGEXP '[A-Z]'" // the identity columns' collation regards case
 	}
 	return column + " GLOB '*[A-Z]*'"
+}
+
+// concat joins texts and columns.
+func concat(d schema.Dialect, parts ...string) string {
+	if d == schema.MySQL {
+		return "CONCAT(" + strings.Join(parts, ", ") + ")"
+	}
+	return strings.Join(parts, " || ")
+}
+
+// bytesAsText makes a column of bytes a text in UTF-8.
+func bytesAsText(d schema.Dialect, column string) string {
+	if d == schema.MySQL {
+		return "CONVERT(" + column + " USING utf8mb4)"
+	}
+	return "CAST(" + column + " AS TEXT)"
 }

@@ -150,6 +150,15 @@ func duplicate(err error) bool {
 	return false
 }
 
+// missingTable reports whether a table is not there.
+func missingTable(err error) bool {
+	var my *mysql.MySQLError
+	if errors.As(err, &my) {
+		return my.Number == 1146
+	}
+	return err != nil && strings.Contains(err.Error(), "no such table")
+}
+
 // wrap says what was being done when err came up; nil stays nil.
 func wrap(err error, doing string) error {
 	if err == nil {

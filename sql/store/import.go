@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-sql-driver/mysql"
-
 	"seraph/sql/aor"
 )
 
@@ -141,16 +139,16 @@ type cautious struct {
 }
 
 func (c *cautious) Scan(dest ...any) error {
-	texts, numbers, real := make([]sql.NullString, len(dest)), make([]sql.NullInt64, len(dest)), slices.Clone(dest)
+	texts, numbers, dests := make([]sql.NullString, len(dest)), make([]sql.NullInt64, len(dest)), slices.Clone(dest)
 	for i, d := range dest {
 		switch d.(type) {
 		case *string:
-			real[i] = &texts[i]
+			dests[i] = &texts[i]
 		case *int:
-			real[i] = &numbers[i]
+			dests[i] = &numbers[i]
 		}
 	}
-	err := c.s.Scan(real...)
+	err := c.s.Scan(dests...)
 	var named []string
 	for i, d := range dest {
 		switch d := d.(type) {
@@ -355,13 +353,4 @@ func importTrusted(ctx context.Context, x *importer) error {
 		}
 		return p.IP, err
 	})
-}
-
-// missingTable reports whether a table is not there.
-func missingTable(err error) bool {
-	var my *mysql.MySQLError
-	if errors.As(err, &my) {
-		return my.Number == 1146
-	}
-	return err != nil && strings.Contains(err.Error(), "no such table")
 }

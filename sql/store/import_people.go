@@ -31,7 +31,7 @@ func (x *importer) person(ctx context.Context, address aor.AOR, a account, creat
 }
 
 // isProfileDue reports whether a user who is here is the one of the other database, by the password, and has no
-// profile yet. Who has another password may be somebody else, who got the name later.
+// profile yet. An account with another password may be somebody else's, who got the name later.
 func (x *importer) isProfileDue(ctx context.Context, address aor.AOR, ha1 string) (bool, error) {
 	const query = "SELECT COUNT(*) FROM subscriber s WHERE s.username = ? AND s.domain = ? AND s.ha1 = ?" +
 		" AND NOT EXISTS (SELECT 1 FROM profile p WHERE p.username = s.username AND p.domain = s.domain)"
@@ -44,7 +44,7 @@ func (x *importer) isProfileDue(ctx context.Context, address aor.AOR, ha1 string
 // has confirmed it.
 func (x *importer) profile(ctx context.Context, address aor.AOR, p serPerson) error {
 	profile := Profile{AOR: address}
-	any := false
+	told := false
 	for _, f := range []struct{ from, to *string }{
 		{&p.first, &profile.FirstName}, {&p.last, &profile.LastName}, {&p.mail, &profile.Email}, {&p.phone, &profile.Phone}, {&p.zone, &profile.TimeZone},
 	} {
@@ -57,9 +57,9 @@ func (x *importer) profile(ctx context.Context, address aor.AOR, p serPerson) er
 			x.refuse(address.String(), "is here without that: "+fault.Error())
 			*f.to = ""
 		}
-		any = any || *f.to != ""
+		told = told || *f.to != ""
 	}
-	if !any {
+	if !told {
 		return nil
 	}
 	profile.Unconfirmed = profile.Email != ""

@@ -10,7 +10,7 @@ import (
 	"seraph/sql/store"
 )
 
-// TestImportKamailio: a user who is taken over proves his old password; nothing that is here
+// TestImportKamailio: a user who is taken over proves the old password; nothing that is here
 // is changed; the second time nothing is added.
 func TestImportKamailio(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {
@@ -220,7 +220,7 @@ func TestImportProfileLater(t *testing.T) {
 			}
 			return got
 		}
-		if got := imported(); got != [3]int{3, 1, 1} { // bob is added, but for his number
+		if got := imported(); got != [3]int{3, 1, 1} { // bob is added, but not the number
 			t.Errorf("at first: added, there, refused %v", got)
 		}
 		db.exec(t, "DELETE FROM profile WHERE username IN ('alice', 'bob')")

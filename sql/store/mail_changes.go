@@ -47,11 +47,11 @@ type MailChange struct {
 	Email string
 	// Expires is UTC.
 	Expires time.Time
-	print   string // of the password
+	mark    string // of the password
 }
 
 func scanMailChange(s scanner) (c MailChange, err error) {
-	return c, s.Scan(&c.AOR.User, &c.AOR.Domain, &c.Email, &c.print, moment{&c.Expires})
+	return c, s.Scan(&c.AOR.User, &c.AOR.Domain, &c.Email, &c.mark, moment{&c.Expires})
 }
 
 const mailChangeColumns = "username, domain, email, payload, expires"
@@ -73,7 +73,7 @@ func (t *Pending) AddMail(ctx context.Context, a aor.AOR, email string, lifetime
 		if err := t.db.lockSubscriber(ctx, tx, a); err != nil {
 			return err
 		}
-		print, err := t.fingerprint(ctx, tx, a)
+		mark, err := t.fingerprint(ctx, tx, a)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (t *Pending) AddMail(ctx context.Context, a aor.AOR, email string, lifetime
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO pending (token_hash, kind, username, domain, email, payload, created, expires) VALUES ("+placeholders(8)+")",
-			hash, kindMail, a.User, a.Domain, email, print, stamp(now), stamp(now.Add(lifetime)))
+			hash, kindMail, a.User, a.Domain, email, mark, stamp(now), stamp(now.Add(lifetime)))
 		return err
 	})
 	if err != nil {
@@ -128,8 +128,8 @@ func (t *Pending) MailOf(ctx context.Context, a aor.AOR) (MailChange, error) {
 // mailStands is ErrNotFound for a change that the password, or the account's
 // closing, has overtaken.
 func (t *Pending) mailStands(ctx context.Context, q querier, c MailChange) error {
-	print, err := t.fingerprint(ctx, q, c.AOR)
-	if err == nil && print != c.print {
+	mark, err := t.fingerprint(ctx, q, c.AOR)
+	if err == nil && mark != c.mark {
 		err = ErrNotFound
 	}
 	return err

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +14,8 @@ import (
 )
 
 // personal is one part of what is held of a subscriber, in the words of the
-// table. Who adds a table with rows of subscribers adds it here and to
-// belongings; a test finds the ones that were forgotten.
+// table. A new table with rows of subscribers has to be added here and to belongings; a
+// test finds those that were forgotten.
 type personal struct {
 	// part is its name in an export.
 	part, table string
@@ -97,23 +96,15 @@ func PersonalParts() []string {
 	return names
 }
 
-// PersonalTables says which tables an export is made of, which tables with rows of
-// subscribers are in none, and which keep such rows for good, each with the reason.
-func PersonalTables() (exported []string, unexported, keeps map[string]string) {
-	for _, p := range personals {
-		exported = append(exported, p.table)
-	}
-	return exported, maps.Clone(unexportedTables), maps.Clone(kept)
-}
-
 // exportChunk is how many rows are read at once: nothing is held open while the
 // reader takes its time.
 const exportChunk = 100
 
-// Personal gives each row of one part of what is held of a subscriber to f, as
-// column and value, of what stays for good only what is no older than the account: text, a number, a UTC time, or nothing; what is no text comes
-// as "base64:" and its bytes so. There is no secret among it. ErrNotFound if there
-// is no such part; an error of f ends it.
+// Personal calls f with each row of one part of what is held of a subscriber, and ends
+// with the error of f, if any. Of the parts that outlive accounts it gives only rows that
+// are no older than the account. A row maps its columns to values: a text, a number, a
+// UTC time or nil; bytes that are no text become "base64:" and their base64. Secrets are
+// left out. ErrNotFound if there is no such part.
 func (t *Subscribers) Personal(ctx context.Context, a aor.AOR, part string, f func(row map[string]any) error) error {
 	i := slices.IndexFunc(personals, func(p personal) bool { return p.part == part })
 	if i < 0 {

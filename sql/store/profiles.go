@@ -113,7 +113,7 @@ func (t *Profiles) Save(ctx context.Context, p Profile) error {
 	return wrap(err, "profile of "+p.AOR.String())
 }
 
-// save is Save for who holds the subscriber's lock.
+// save is Save for a caller that holds the subscriber's lock.
 func (t *Profiles) save(ctx context.Context, tx *sql.Tx, p Profile) error {
 	p.trim()
 	before, err := one(ctx, tx, scanText, "SELECT email FROM profile WHERE username = ? AND domain = ?", p.AOR.User, p.AOR.Domain)
@@ -208,7 +208,7 @@ func isTimeZone(s string) bool {
 }
 
 // SetDisabled closes or reopens an account; closing ends its sessions.
-// ErrLastAdmin if nobody could administrate without it.
+// ErrLastAdmin if nobody could administer without it.
 func (t *Profiles) SetDisabled(ctx context.Context, a aor.AOR, disabled bool) error {
 	columns := []string{"username", "domain", "disabled", "modified", "search", "created"}
 	statement := upsert(t.db.target.dialect, "profile", columns, columns[:2], columns[2:4], 1)

@@ -57,7 +57,7 @@ func (t *Pending) AddReset(ctx context.Context, a aor.AOR, lifetime time.Duratio
 	token, hash := newToken()
 	now := t.db.present()
 	err = t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		print, err := t.fingerprint(ctx, tx, a)
+		mark, err := t.fingerprint(ctx, tx, a)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (t *Pending) AddReset(ctx context.Context, a aor.AOR, lifetime time.Duratio
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO pending (token_hash, kind, username, domain, payload, created, expires) VALUES ("+placeholders(7)+")",
-			hash, kindReset, a.User, a.Domain, print, stamp(now), stamp(now.Add(lifetime)))
+			hash, kindReset, a.User, a.Domain, mark, stamp(now), stamp(now.Add(lifetime)))
 		return err
 	})
 	if err != nil {
@@ -96,19 +96,19 @@ func (t *Pending) reset(ctx context.Context, q querier, token string) (aor.AOR, 
 	if err != nil {
 		return aor.AOR{}, err
 	}
-	print, err := t.fingerprint(ctx, q, row.a)
-	if err == nil && print != row.print {
+	mark, err := t.fingerprint(ctx, q, row.a)
+	if err == nil && mark != row.mark {
 		err = ErrNotFound
 	}
 	return row.a, err
 }
 
 type resetRow struct {
-	a     aor.AOR
-	print string
+	a    aor.AOR
+	mark string
 }
 
-func scanReset(s scanner) (r resetRow, err error) { return r, s.Scan(&r.a.User, &r.a.Domain, &r.print) }
+func scanReset(s scanner) (r resetRow, err error) { return r, s.Scan(&r.a.User, &r.a.Domain, &r.mark) }
 
 // FindReset returns the account that a token is for. A token that is unknown,
 // used, expired or overtaken is ErrNotFound.

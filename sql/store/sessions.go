@@ -140,18 +140,6 @@ func (t *Sessions) Touch(ctx context.Context, s Session) error {
 	return wrap(err, "session")
 }
 
-// Rotate replaces the session's token; the old one is void at once.
-// ErrNotFound if the session has ended meanwhile.
-func (t *Sessions) Rotate(ctx context.Context, s Session) (token string, err error) {
-	token, hash := newToken()
-	now := stamp(t.db.present())
-	err = must(t.db.exec(ctx, "UPDATE session SET token_hash = ?"+liveOwn, hash, s.ID, s.AOR.User, s.AOR.Domain, now, now))
-	if err != nil {
-		return "", wrap(err, "session")
-	}
-	return token, nil
-}
-
 // List returns the owner's live sessions, the last used first.
 func (t *Sessions) List(ctx context.Context, owner aor.AOR) ([]Session, error) {
 	now := stamp(t.db.present())

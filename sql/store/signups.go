@@ -21,7 +21,7 @@ const (
 	kindApproval = "approval" // confirmed, waits for an operator
 	kindReset    = "reset"    // a new password
 	kindMail     = "mail"     // an account's new mail address
-	kindAlias    = "alias"    // given back; waits for who had it
+	kindAlias    = "alias"    // given back; kept for its last owner
 )
 
 // SignUp is an account that somebody asks for.

@@ -123,7 +123,7 @@ func (t *Silo) Add(ctx context.Context, m SiloMessage, most int) (int64, error) 
 	return t.add(ctx, m, most, nil)
 }
 
-// AddForeign is Add for a message whose sender has not shown who he is. Such
+// AddForeign is Add for a message whose sender has not shown who they are. Such
 // ones take at most mostForeign of the owner's places, ErrFull beyond it, so
 // that strangers leave room for people who are known.
 func (t *Silo) AddForeign(ctx context.Context, m SiloMessage, most, mostForeign int) (int64, error) {
@@ -182,7 +182,7 @@ func (t *Silo) room(ctx context.Context, tx *sql.Tx, owner aor.AOR, join string,
 }
 
 // enabled is ErrNotFound if the operator has closed the account: who cannot
-// sign in gets nothing that waits for him.
+// sign in gets nothing that waits for them.
 func enabled(ctx context.Context, tx *sql.Tx, a aor.AOR) error {
 	n, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM profile WHERE username = ? AND domain = ? AND disabled <> 0", a.User, a.Domain)
 	if err == nil && n > 0 {

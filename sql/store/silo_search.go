@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"seraph/sql/aor"
-	"seraph/sql/schema"
 )
 
 // selected is the condition of a selection.
@@ -36,10 +35,7 @@ const isText = "(s.ctype = '' OR LOWER(s.ctype) LIKE 'text/%' OR LOWER(s.ctype) 
 
 // searched are the conditions of which one is enough for a message to be found.
 func (t *Silo) searched(q SiloQuery) (found sides) {
-	text := "CAST(s.body AS TEXT)"
-	if t.db.target.dialect == schema.MySQL {
-		text = "CONVERT(s.body USING utf8mb4)"
-	}
+	text := bytesAsText(t.db.target.dialect, "s.body")
 	for _, spelling := range append(spelled(q.Search), sentence(q.Search)) {
 		found.like(isText+" AND "+text, spelling)
 		found.like("s.src_addr", spelling)

@@ -184,7 +184,7 @@ func (t *Subscribers) StoreSHA256(ctx context.Context, a aor.AOR, ha1, sha256, s
 // transaction: profile, phone book, sessions, groups, aliases, bindings,
 // stored messages, hashes, privileges, history. The proxy must be told apart.
 // The name, and its aliases, are kept from newcomers for Options.KeepFreed.
-// ErrLastAdmin if nobody could administrate without the account.
+// ErrLastAdmin if nobody could administer without the account.
 func (t *Subscribers) Delete(ctx context.Context, a aor.AOR) error {
 	err := t.db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := t.db.keepAdmin(ctx, tx, a); err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // WhitePages is what people may know of each other who allow it (Profile.Findable): the
-// table white_page. Who does not allow it, or is disabled, is not in it, however the
-// question is put.
+// table white_page. Those who do not allow it, or are disabled, are not in it, however
+// the question is put.
 type WhitePages struct{ db *DB }
 
 // Listed is one person in the white pages.

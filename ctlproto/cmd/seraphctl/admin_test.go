@@ -62,7 +62,7 @@ func TestAdminsRefuse(t *testing.T) {
 	d.refuses(exitFailed, []string{"admin", "rm", "alice", "--privilege", "domain_admin"}, "alice@example.org has not got the privilege domain_admin")
 	d.refuses(exitUsage, []string{"admin", "show", "x"}, "admin show takes no arguments")
 
-	// Somebody must be able to administrate.
+	// Somebody must be able to administer.
 	const last = `alice@example.org is the last administrator: make another one first ("seraphctl admin add USER")`
 	d.refuses(exitFailed, []string{"admin", "rm", "alice"}, last)
 	d.refuses(exitFailed, []string{"admin", "rm", "alice", "--privilege", "is_admin"}, last)

@@ -34,8 +34,7 @@ func (a *app) disable(ctx context.Context, db *store.DB, user aor.AOR) error {
 		return err
 	}
 	a.tell(ctx, true, "the user's phones stay registered there until they expire", func(ctx context.Context, c *ctlproto.Client) error {
-		// First the credentials, so that no phone comes back in between.
-		return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))), reloadCalls(ctx, c))
+		return errors.Join(a.forget(ctx, c, user), reloadCalls(ctx, c))
 	})
 	return a.done(addressResult{user.String()}, "%s is disabled", user)
 }
@@ -48,6 +47,33 @@ func (a *app) enable(ctx context.Context, db *store.DB, user aor.AOR) error {
 		return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), reloadCalls(ctx, c))
 	})
 	return a.done(addressResult{user.String()}, "%s is enabled", user)
+}
+
+// forget makes the router forget the phones of an account that is removed or closed: its
+// click-to-dial attempts, so that nobody's phone rings for it, then the credentials, and
+// the contacts last, so that no phone comes back in between. Each step is tried, whatever
+// became of the others.
+func (a *app) forget(ctx context.Context, c *ctlproto.Client, user aor.AOR) error {
+	return errors.Join(a.cancelAttempts(ctx, c, user), notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))))
+}
+
+// cancelAttempts cancels the click-to-dial attempts of a user.
+func (a *app) cancelAttempts(ctx context.Context, c *ctlproto.Client, user aor.AOR) error {
+	list, err := c.CtdList(ctx, ctlproto.CtdListParams{Caller: user.String(), Limit: ctlproto.MaxCtdList})
+	if err != nil {
+		return notLoaded(err)
+	}
+	var errs []error
+	for _, attempt := range list {
+		if attempt.Ended || !attempt.Cancellable {
+			continue
+		}
+		err := gone(c.CtdCancel(ctx, attempt.ID, a.actor+" by "+auditSource))
+		if ctlproto.CodeOf(err) != ctlproto.CodeRefused { // it has just come to its end
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // reloadCalls has the router read again what users say of their calls: nobody forwards
@@ -72,13 +98,5 @@ func (a *app) setDisabled(ctx context.Context, db *store.DB, user aor.AOR, disab
 	if disabled {
 		action = "subscriber.disable"
 	}
-	return a.audit(ctx, db, store.Record{Action: action, Object: user.String(), Before: enabledWord(before.Disabled), After: enabledWord(disabled)})
-}
-
-// enabledWord is the state of an account in the audit.
-func enabledWord(disabled bool) string {
-	if disabled {
-		return "disabled"
-	}
-	return "enabled"
+	return a.audit(ctx, db, store.Record{Action: action, Object: user.String(), Before: store.EnabledWord(before.Disabled), After: store.EnabledWord(disabled)})
 }

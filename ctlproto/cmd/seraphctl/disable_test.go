@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,7 +28,7 @@ func TestDisableAndEnable(t *testing.T) {
 	if got := d.column("SELECT disabled FROM profile WHERE username = 'alice'"); len(got) != 1 || got[0] != "0" {
 		t.Errorf("after enable, disabled in the database: %v", got)
 	}
-	wantCalls := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload",
+	wantCalls := []string{`ctd.list {"caller":"alice@example.org","limit":1000}`, `auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload",
 		`auth.forget {"aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload"}
 	if diff := cmp.Diff(wantCalls, calls(router)); diff != "" {
 		t.Errorf("calls:\n%s", diff)
@@ -51,4 +53,39 @@ func TestDisableRefuses(t *testing.T) {
 	d.refuses(exitUsage, []string{"enable", "a", "b"}, "enable wants one USER")
 	d.add("bob", "x")
 	d.refuses(exitOK, []string{"disable", "bob"}, "no router listens on", "stay registered there until they expire")
+}
+
+// TestGoneUserCallsNobody: the calls that a user just clicked do not go on once the
+// account is closed or removed.
+func TestGoneUserCallsNobody(t *testing.T) {
+	for _, command := range []string{"disable", "rm"} {
+		d := newDesk(t)
+		d.add("alice", "x")
+		router := d.withRouter(map[string]ctltest.Handler{
+			"auth.forget": done, "ul.rm": done,
+			"ctd.list": ctltest.Result([]ctlproto.CtdStatus{
+				{ID: "rings", Cancellable: true}, {ID: "over", Ended: true}, {ID: "connecting"}, {ID: "just-over", Cancellable: true}, {ID: "rings-too", Cancellable: true},
+			}),
+			"ctd.cancel": func(params json.RawMessage) (any, *ctlproto.Error) {
+				if strings.Contains(string(params), "just-over") {
+					return nil, ctlproto.Errorf(ctlproto.CodeRefused, "too late")
+				}
+				return ctlproto.Done{}, nil
+			},
+		})
+		if s := d.run(command, "alice"); s.code != exitOK || s.errs != "" {
+			t.Errorf("%s: exit %d, said %q", command, s.code, s.errs)
+		}
+		var cancelled []string
+		for _, call := range calls(router) {
+			if strings.HasPrefix(call, "ctd.cancel") {
+				cancelled = append(cancelled, call)
+			}
+		}
+		const actor = `,"actor":"olga by seraphctl"}`
+		want := []string{`ctd.cancel {"id":"rings"` + actor, `ctd.cancel {"id":"just-over"` + actor, `ctd.cancel {"id":"rings-too"` + actor}
+		if diff := cmp.Diff(want, cancelled); diff != "" {
+			t.Errorf("%s cancels (-want +got):\n%s", command, diff)
+		}
+	}
 }

@@ -107,7 +107,7 @@ func TestMsiloShowWithoutRouter(t *testing.T) {
 	}
 	d.refuses(exitFailed, []string{"msilo", "show", "zoe"}, "there is no user zoe@example.org")
 	d.refuses(exitUnreachable, []string{"--db", "none", "msilo", "show", "alice@example.org"}, "seraph-proxy is not running")
-	// A running router knows of no messages of whom there is not.
+	// A running router knows no messages of a user who does not exist.
 	d.withRouter(silo(nil))
 	d.refuses(exitFailed, []string{"msilo", "show", "zoe"}, "there is no user zoe@example.org")
 	if out := d.must("msilo", "show", "-q", "alice"); out != "" {

@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seraph/ctlproto"
 	"seraph/sql/aor"
+	"seraph/sql/store"
 )
 
 func (a *app) pingCommand() *cobra.Command {
@@ -62,6 +64,9 @@ func (a *app) ping(ctx context.Context, text string, wait time.Duration) error {
 	}
 	r := pingResult{URI: uri, Code: reply.Code, Text: reply.Text, MS: elapsed.Milliseconds()}
 	said := fmt.Sprintf("%s answered %d %s in %d ms", uri, r.Code, r.Text, r.MS)
+	if user, ok := a.offline(ctx, c, uri, r.Code); ok { // it was the router that answered
+		said = fmt.Sprintf("no phone of %s is registered (%d %s)", user, r.Code, r.Text)
+	}
 	if err := a.done(r, "%s", said); err != nil {
 		return err
 	}
@@ -69,6 +74,31 @@ func (a *app) ping(ctx context.Context, text string, wait time.Duration) error {
 		return a.failed(said)
 	}
 	return nil
+}
+
+// offline reports whether an answer says that a user of ours has no phone registered. It
+// is true only if all of that can be looked up.
+func (a *app) offline(ctx context.Context, c *ctlproto.Client, uri string, code int) (aor.AOR, bool) {
+	user, err := aor.Parse(uri, "")
+	if code != 480 || err != nil || uri != user.URI() || a.db == noDatabase {
+		return user, false
+	}
+	db, err := a.openDB(ctx)
+	if err != nil {
+		return user, false
+	}
+	defer db.Close()
+	if checkOurs(ctx, db, user.Domain) != nil {
+		return user, false
+	}
+	switch owner, err := db.Aliases.Resolve(ctx, user); {
+	case err == nil:
+		user = owner
+	case !errors.Is(err, store.ErrNotFound):
+		return user, false
+	}
+	_, err = c.UlLookup(ctx, user.String())
+	return user, ctlproto.CodeOf(err) == ctlproto.CodeNotFound
 }
 
 // pingAddress is the URI of a user, or any other SIP URI.

@@ -57,6 +57,45 @@ func TestPingRefuses(t *testing.T) {
 	d.refuses(exitFailed, []string{"ping", "alice"}, "took too long")
 }
 
+// TestPingOffline: where no phone is registered it is the router that answers, and that is
+// said; a phone's own 480, and one from elsewhere, are shown as they are.
+func TestPingOffline(t *testing.T) {
+	d := newDesk(t)
+	d.add("alice", "x")
+	d.must("alias", "add", "sales", "alice")
+	var looked []string
+	away := ctltest.Refuse(ctlproto.CodeNotFound, ctlproto.TextAoRNotFound)
+	lookup := away
+	d.withRouter(map[string]ctltest.Handler{
+		"tm.t_uac_wait_block": ctltest.Result(ctlproto.TmUacReply{Code: 480, Text: "Temporarily Unavailable"}),
+		"ul.lookup": func(params json.RawMessage) (any, *ctlproto.Error) {
+			looked = append(looked, string(params))
+			return lookup(params)
+		},
+	})
+	for _, address := range []string{"alice", "sales", "alice@example.org", "sip:alice@example.org"} {
+		looked = nil
+		s := d.refuses(exitFailed, []string{"ping", address})
+		if want := "no phone of alice@example.org is registered (480 Temporarily Unavailable)\n"; s.out != want || s.errs != "" {
+			t.Errorf("%s: %q, %q", address, s.out, s.errs)
+		}
+		if diff := cmp.Diff([]string{`{"table":"location","aor":"alice@example.org"}`}, looked); diff != "" {
+			t.Errorf("%s looks up:\n%s", address, diff)
+		}
+	}
+	d.refuses(exitFailed, []string{"ping", "-q", "alice"}, "no phone of alice@example.org is registered")
+	answered := regexp.MustCompile(`^sip:\S+ answered 480 Temporarily Unavailable in \d+ ms\n$`)
+	for _, args := range [][]string{{"bob@elsewhere.example"}, {"sip:alice@example.org:5070"}, {"alice@example.org", "--db", "none"}} {
+		if s := d.refuses(exitFailed, append([]string{"ping"}, args...)); !answered.MatchString(s.out) {
+			t.Errorf("%v: %q", args, s.out)
+		}
+	}
+	lookup = ctltest.Result(phones[0].Info)
+	if s := d.refuses(exitFailed, []string{"ping", "alice"}); !answered.MatchString(s.out) {
+		t.Errorf("with a phone: %q", s.out)
+	}
+}
+
 // TestPingGivesUp: a phone that says nothing is no reason to wait for ever.
 func TestPingGivesUp(t *testing.T) {
 	d := newDesk(t)

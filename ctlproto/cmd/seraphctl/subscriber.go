@@ -192,10 +192,8 @@ func (a *app) rm(ctx context.Context, db *store.DB, user aor.AOR) error {
 	}
 	err = a.audit(ctx, db, store.Record{Action: "subscriber.delete", Object: user.String(), Before: describe(before)})
 	a.tell(ctx, true, "the user's phones stay registered there until they expire", func(ctx context.Context, c *ctlproto.Client) error {
-		// First the credentials, so that no phone comes back in between.
 		return errors.Join(
-			notLoaded(c.AuthForget(ctx, user.String())),
-			notLoaded(gone(c.UlRm(ctx, user.String()))),
+			a.forget(ctx, c, user),
 			notLoaded(c.AliasReload(ctx)),
 			notLoaded(c.GroupReload(ctx)),
 			reloadCalls(ctx, c),

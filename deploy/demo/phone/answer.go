@@ -111,7 +111,7 @@ func (p *Phone) accept(c *call, req *sip.Request, tx sip.ServerTransaction, body
 	acked := c.expectAck(req.CSeq().SeqNo)
 	c.up.Store(true)
 	if err := tx.Respond(res); err != nil {
-		p.log.Debug("200 not sent", "peer", c.peer, "err", err)
+		p.log.Debug("200 not sent", "peer", c.peer, "error", err)
 		return false
 	}
 	p.spawn(func() {
@@ -143,7 +143,7 @@ func (p *Phone) repeat(tx sip.ServerTransaction, res *sip.Response, acked, over 
 			return false
 		case <-again.C:
 			if err := tx.Respond(res); err != nil {
-				p.log.Debug("200 not repeated", "err", err)
+				p.log.Debug("200 not repeated", "error", err)
 			}
 			pause = min(2*pause, sip.T2)
 			again.Reset(pause)

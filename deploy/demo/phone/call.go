@@ -137,7 +137,7 @@ func (p *Phone) hangUp(c *call, why string) {
 	bye := c.request(sip.BYE, c.nextSeq())
 	p.complete(bye)
 	if _, err := p.do(ctx, bye); err != nil {
-		p.log.Debug("BYE", "peer", c.peer, "err", err)
+		p.log.Debug("BYE", "peer", c.peer, "error", err)
 	}
 }
 

@@ -151,7 +151,7 @@ func (i *invitation) cancel() {
 	ctx, cancel := closing()
 	defer cancel()
 	if _, err := i.p.do(ctx, req); err != nil {
-		i.p.log.Debug("CANCEL", "peer", i.c.peer, "err", err)
+		i.p.log.Debug("CANCEL", "peer", i.c.peer, "error", err)
 	}
 }
 
@@ -187,7 +187,7 @@ func (i *invitation) again(res *sip.Response) {
 	}
 	if to := res.To(); to != nil && to.Params.GetOr("tag", "") == i.c.remoteTag() {
 		if err := i.p.ua.TransportLayer().WriteMsg(ack.Clone()); err != nil {
-			i.p.log.Debug("ACK not repeated", "err", err)
+			i.p.log.Debug("ACK not repeated", "error", err)
 		}
 		return
 	}
@@ -198,7 +198,7 @@ func (i *invitation) again(res *sip.Response) {
 	ack = spare.request(sip.ACK, i.req.CSeq().SeqNo)
 	i.p.complete(ack)
 	if err := i.p.ua.TransportLayer().WriteMsg(ack); err != nil {
-		i.p.log.Debug("ACK of a second answer", "err", err)
+		i.p.log.Debug("ACK of a second answer", "error", err)
 		return
 	}
 	other := i.p.newCall(spare, i.c.peer)

@@ -131,7 +131,7 @@ func (p *Phone) notify(c *call, event string, s status) bool {
 	defer cancel()
 	res, err := p.do(ctx, req)
 	if err != nil || !res.IsSuccess() {
-		p.log.Debug("NOTIFY", "peer", c.peer, "err", err)
+		p.log.Debug("NOTIFY", "peer", c.peer, "error", err)
 		return false
 	}
 	return true

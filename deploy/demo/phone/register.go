@@ -168,7 +168,7 @@ func (p *Phone) keepRegistered(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			p.log.Warn("not registered", "err", err, "again_in", pause)
+			p.log.Warn("not registered", "error", err, "again_in", pause)
 			if !wait(ctx, pause) {
 				return
 			}

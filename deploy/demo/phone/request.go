@@ -83,7 +83,7 @@ func (p *Phone) respond(req *sip.Request, tx sip.ServerTransaction, code int, re
 		res.AppendHeader(h)
 	}
 	if err := tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionCanceled) {
-		p.log.Debug("response not sent", "code", code, "err", err)
+		p.log.Debug("response not sent", "code", code, "error", err)
 	}
 }
 

@@ -97,12 +97,23 @@ func TestSampleIsRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var open []string
+	var open, standard []string
 	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
 		if rest, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(rest, " = ") {
 			line = rest
 		}
-		open = append(open, strings.TrimSuffix(line, "\n"))
+		open = append(open, line)
+		if !strings.HasSuffix(line, " # example") {
+			standard = append(standard, line)
+		}
+	}
+	cfg, err = readConfig(write(t, strings.Join(standard, "\n")), defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaults(), cfg); diff != "" {
+		t.Errorf("the sample's lines without \"# example\" are not the defaults (-want +got):\n%s", diff)
 	}
 	// With the examples in force all but the files of TLS are there.
 	cfg, err = readConfig(write(t, strings.Join(open, "\n")), defaults())

@@ -35,7 +35,7 @@ func (m *Main) awaitDatabase(ctx context.Context, url string, gate *server.Gate)
 		gate.Wait(view.M(waitingFor(err)))
 		if text := err.Error(); text != told {
 			told = text
-			m.Log.Warn("waiting for the database", "err", err)
+			m.Log.Warn("waiting for the database", "error", err)
 		}
 		select {
 		case <-time.After(pause):

@@ -122,7 +122,7 @@ func (m *Main) options() (o server.Options, err error) {
 	}
 	machine, err := os.Hostname()
 	if err != nil {
-		m.Log.Warn("the name of this machine is not known: contacts there are not refused", "err", err)
+		m.Log.Warn("the name of this machine is not known: contacts there are not refused", "error", err)
 	}
 	return server.Options{
 		Ctl: ctlproto.NewRedialer(m.Config.Ctl, ctlproto.Dialer{}), Assets: files, View: pages,
@@ -173,7 +173,7 @@ func (m *Main) portal(ctx context.Context, url string, gate *server.Gate, option
 		defer options.DB.Close()
 		s := server.New(options)
 		gate.Open(s)
-		m.Log.Info("serving", "db", options.DB.String(), "ctl", m.Config.Ctl)
+		m.Log.Info("serving", "database", options.DB.String(), "control", m.Config.Ctl)
 		s.Run(ctx)
 	}
 	m.drain()
@@ -205,7 +205,7 @@ func (m *Main) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	if err := m.http.Shutdown(ctx); err != nil {
-		m.Log.Warn("requests were broken off", "err", err)
+		m.Log.Warn("requests were broken off", "error", err)
 		m.http.Close()
 	}
 }

@@ -45,7 +45,7 @@ func (p *Portal) AliasAdd(w http.ResponseWriter, r *http.Request) {
 
 // readAlias is the address that was typed: a bare name takes the user's domain.
 // It is in a domain of the router's, where it is ever looked up, and one that
-// the actor administrates.
+// the actor administers.
 func (p *Portal) readAlias(r *http.Request, f *form.Form, a account) (aor.AOR, error) {
 	typed := f.Required("alias", aor.MaxURI)
 	if !f.OK() {

@@ -33,15 +33,15 @@ type change struct {
 func (p *Portal) follow(r *http.Request, c change) session.Flash {
 	notes := []string{p.text(r, c.note)}
 	if err := p.audit(r, c); err != nil {
-		p.Log.Error("change not recorded", "action", c.action, "user", c.who.String(), "actor", actor(r).String(), "err", err)
+		p.Log.Error("change not recorded", "action", c.action, "user", c.who.String(), "actor", actor(r).String(), "error", err)
 		notes = append(notes, p.text(r, view.M("admin.not_recorded")))
 	}
-	p.Log.Info("user changed", "action", c.action, "user", c.who.String(), "actor", actor(r).String(), "addr", session.Of(r).Client.Addr)
+	p.Log.Info("user changed", "action", c.action, "user", c.who.String(), "actor", actor(r).String(), "source", session.Of(r).Client.Addr)
 	if c.tell != nil {
 		ctx, cancel := afterwards(r)
 		defer cancel()
 		if err := c.tell(ctx, c.who); err != nil {
-			p.Log.Warn("router not told of a change", "action", c.action, "user", c.who.String(), "err", err)
+			p.Log.Warn("router not told of a change", "action", c.action, "user", c.who.String(), "error", err)
 			notes = append(notes, p.text(r, c.late))
 		}
 	}

@@ -68,7 +68,7 @@ func (p *Portal) Delete(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Deleted(a.AOR)
 	p.finish(w, r, pathUsers, change{
-		who: a.AOR, action: "subscriber.delete", before: describe(a.Profile), tell: p.dismiss,
+		who: a.AOR, action: "subscriber.delete", before: describe(a.Profile), tell: p.dismiss(actor(r)),
 		late: view.M("admin.delete.late"), note: view.M("admin.delete.done", a.AOR.String()),
 	})
 }

@@ -38,7 +38,7 @@ func (p *Portal) Disable(w http.ResponseWriter, r *http.Request) {
 	}
 	p.SessionsChanged(a.AOR)
 	p.finish(w, r, a.Path(), change{
-		who: a.AOR, action: "subscriber.disable", before: enabledWord(a.Disabled), after: enabledWord(true), tell: p.shut,
+		who: a.AOR, action: "subscriber.disable", before: store.EnabledWord(a.Disabled), after: store.EnabledWord(true), tell: p.shut(actor(r)),
 		late: view.M("disable.late"), note: view.M("disable.done", a.Profile.Name()),
 	})
 }
@@ -54,15 +54,7 @@ func (p *Portal) Enable(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.finish(w, r, a.Path(), change{
-		who: a.AOR, action: "subscriber.enable", before: enabledWord(a.Disabled), after: enabledWord(false), tell: p.reopen,
+		who: a.AOR, action: "subscriber.enable", before: store.EnabledWord(a.Disabled), after: store.EnabledWord(false), tell: p.reopen,
 		late: view.M("enable.late"), note: view.M("enable.done", a.Profile.Name()),
 	})
-}
-
-// enabledWord is the state of an account in the audit.
-func enabledWord(disabled bool) string {
-	if disabled {
-		return "disabled"
-	}
-	return "enabled"
 }

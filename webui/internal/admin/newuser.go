@@ -86,7 +86,7 @@ func (p *Portal) UserCreate(w http.ResponseWriter, r *http.Request) {
 		late: view.M("newuser.late"), note: view.M("newuser.done", me.AOR.String()),
 	}
 	if err := p.saveNew(r, me); err != nil {
-		p.Log.Error("new user without a profile", "user", me.AOR.String(), "err", err)
+		p.Log.Error("new user without a profile", "user", me.AOR.String(), "error", err)
 		c.after, c.note = "", view.M("newuser.done_bare", me.AOR.String())
 	}
 	if made {

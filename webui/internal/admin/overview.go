@@ -8,12 +8,13 @@ import (
 
 	"seraph/ctlproto"
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
 // overviewPage is the data of admin-overview.html and of the part "overview".
 type overviewPage struct {
-	// Whole says that the reader administrates every domain; otherwise the page
+	// Whole says that the reader administers every domain; otherwise the page
 	// tells of one domain, and nothing that the router counts for all.
 	Whole  bool
 	Domain string // the reader's, or the first one
@@ -52,7 +53,7 @@ func (p *Portal) Overview(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	if r.Header.Get("HX-Request") != "" {
+	if portal.FromHTMX(r) {
 		p.View.Fragment(w, r, http.StatusOK, "overview", page)
 		return
 	}
@@ -94,7 +95,7 @@ func (p *Portal) routerState(ctx context.Context) routerState {
 		return err
 	})
 	if err != nil {
-		p.Log.Warn("overview: the router did not answer", "err", err)
+		p.Log.Warn("overview: the router did not answer", "error", err)
 		return routerState{Away: true}
 	}
 	return s

@@ -80,7 +80,7 @@ func (p *Portal) PasswordReset(w http.ResponseWriter, r *http.Request) {
 		late: view.M("admin.password.late"), note: view.M("admin.password.done", a.Profile.Name()),
 	}
 	if err := p.endSessions(r, a); err != nil {
-		p.Log.Error("sessions not ended after a new password", "user", a.AOR.String(), "err", err)
+		p.Log.Error("sessions not ended after a new password", "user", a.AOR.String(), "error", err)
 		c.note = view.M("admin.password.done_signed_in", a.Profile.Name())
 	}
 	if made {

@@ -23,7 +23,7 @@ func RightsOf(who aor.AOR, privileges []store.Privilege) Rights {
 // its own. Other privileges only add to these.
 func (x Rights) Any() bool { return x.Everywhere() || x.admin.Has(store.PrivilegeDomain) }
 
-// Everywhere reports whether the account administrates every domain.
+// Everywhere reports whether the account administers every domain.
 func (x Rights) Everywhere() bool { return x.admin.Has(store.PrivilegeAdmin) }
 
 // Scope is the domain that lists are narrowed to, "" for all.

@@ -4,59 +4,44 @@ import (
 	"context"
 	"errors"
 
-	"seraph/ctlproto"
 	"seraph/sql/aor"
+	"seraph/webui/internal/portal"
 )
 
 // What the router is told after a change, so that it does not wait for its
-// caches to run out. A part of the router that is not loaded has nothing to
-// forget, and an address without bindings none to lose.
+// caches to run out.
 
 // forget makes the router read the credentials of a user again.
 func (p *Portal) forget(ctx context.Context, who aor.AOR) error {
-	return told(p.acts.AuthForget(ctx, who.String()))
-}
-
-// unregister takes a user's phones off, after the credentials, so that none
-// comes back in between.
-func (p *Portal) unregister(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.forget(ctx, who), told(p.acts.UlRm(ctx, who.String())))
+	return portal.Told(p.acts.AuthForget(ctx, who.String()))
 }
 
 // reloadAliases makes the router read all aliases again.
 func (p *Portal) reloadAliases(ctx context.Context, _ aor.AOR) error {
-	return told(p.acts.AliasReload(ctx))
+	return portal.Told(p.acts.AliasReload(ctx))
 }
 
 // reloadGroups makes the router read all groups again.
 func (p *Portal) reloadGroups(ctx context.Context, _ aor.AOR) error {
-	return told(p.acts.GroupReload(ctx))
+	return portal.Told(p.acts.GroupReload(ctx))
 }
 
-// reloadCalls makes the router read again what users say of their calls.
-func (p *Portal) reloadCalls(ctx context.Context) error {
-	return errors.Join(told(p.acts.UserblockReload(ctx)), told(p.acts.SpeeddialReload(ctx)))
-}
-
-// shut makes the router forget the phones and the call rules of a closed account.
-func (p *Portal) shut(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.unregister(ctx, who), p.reloadCalls(ctx))
+// shut makes the router forget the phones and the call rules of an account that the
+// administrator has closed.
+func (p *Portal) shut(administrator aor.AOR) func(ctx context.Context, who aor.AOR) error {
+	return func(ctx context.Context, who aor.AOR) error {
+		return errors.Join(portal.Forget(ctx, p.acts, who, administrator), portal.ReloadCalls(ctx, p.acts))
+	}
 }
 
 // reopen makes the router know an account again.
 func (p *Portal) reopen(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.forget(ctx, who), p.reloadCalls(ctx))
+	return errors.Join(p.forget(ctx, who), portal.ReloadCalls(ctx, p.acts))
 }
 
-// dismiss makes the router forget a user who is no more.
-func (p *Portal) dismiss(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.unregister(ctx, who), p.reloadAliases(ctx, who), p.reloadGroups(ctx, who), p.reloadCalls(ctx))
-}
-
-func told(err error) error {
-	switch ctlproto.CodeOf(err) {
-	case ctlproto.CodeNotFound, ctlproto.CodeMethodNotFound:
-		return nil
+// dismiss makes the router forget a user whom the administrator has deleted.
+func (p *Portal) dismiss(administrator aor.AOR) func(ctx context.Context, who aor.AOR) error {
+	return func(ctx context.Context, who aor.AOR) error {
+		return portal.ForgetDeleted(ctx, p.acts, who, administrator)
 	}
-	return err
 }

@@ -178,7 +178,7 @@ func (p *Portal) addLists(r *http.Request, page *userPage) error {
 	}
 	page.Phones, err = p.phones(r.Context(), page.AOR)
 	if err != nil {
-		p.Log.Warn("contacts not known", "user", page.AOR.String(), "err", err)
+		p.Log.Warn("contacts not known", "user", page.AOR.String(), "error", err)
 		page.Away = true
 	}
 	return nil
@@ -187,7 +187,7 @@ func (p *Portal) addLists(r *http.Request, page *userPage) error {
 // profileForm shows a profile as it is.
 func profileForm(me store.Profile) *form.Form {
 	return form.Showing("first_name", me.FirstName, "last_name", me.LastName, "email", me.Email, "phone", me.Phone,
-		"presence", string(me.Presence), "findable", checked(me.Findable))
+		"presence", string(me.Presence), "findable", form.Checked(me.Findable))
 }
 
 // phones asks the router for a user's contacts.
@@ -205,14 +205,6 @@ func (p *Portal) phones(ctx context.Context, who aor.AOR) ([]phone, error) {
 		phones = append(phones, phone{c.Address, c.UserAgent, c.Permanent, p.Now().Add(c.Expires)})
 	}
 	return phones, err
-}
-
-// checked is the value of a checkbox.
-func checked(on bool) string {
-	if on {
-		return "on"
-	}
-	return ""
 }
 
 // UserSave changes what was typed of the profile (POST /admin/users/ADDRESS). What the

@@ -95,6 +95,15 @@ func (f *Form) Required(name string, most int) string {
 // Checked reports whether a checkbox was sent.
 func (f *Form) Checked(name string) bool { return f.Value(name) != "" }
 
+// Checked is the value that a form shows in a checkbox: what a browser sends of one that
+// is on, or nothing.
+func Checked(on bool) string {
+	if on {
+		return "on"
+	}
+	return ""
+}
+
 // Choice is a field's value, which must be one of those allowed.
 func (f *Form) Choice(name string, allowed ...string) string {
 	value := f.Value(name)

@@ -221,12 +221,12 @@ func (q *Queue) send(ctx context.Context, w waiting) {
 	case err == nil:
 		q.log.Info("mail sent", "tries", w.tries+1)
 	case errors.As(err, &permanent):
-		q.log.Warn("mail refused", "err", err)
+		q.log.Warn("mail refused", "error", err)
 	case w.tries >= len(pauses()):
-		q.log.Warn("mail given up", "tries", w.tries+1, "err", err)
+		q.log.Warn("mail given up", "tries", w.tries+1, "error", err)
 	default:
 		pause := pauses()[w.tries]
-		q.log.Warn("mail not sent yet", "again_in", pause, "err", err)
+		q.log.Warn("mail not sent yet", "again_in", pause, "error", err)
 		w.tries++
 		w.due = time.Now().Add(pause)
 		q.waiting = append(q.waiting, w)

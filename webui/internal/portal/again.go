@@ -37,7 +37,7 @@ type againPage struct {
 // that held one has to be filled in again. Its caller knows that the form came from a page
 // of ours.
 func (a Again) Show(w http.ResponseWriter, r *http.Request, pages *view.Set) bool {
-	if r.Method != http.MethodPost || r.Header.Get("HX-Request") != "" {
+	if r.Method != http.MethodPost || FromHTMX(r) {
 		return false
 	}
 	page := againPage{Again: a, Action: session.LocalPath(r.URL.RequestURI(), "")}

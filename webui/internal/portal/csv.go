@@ -38,7 +38,7 @@ func SendCSV(w http.ResponseWriter, log *slog.Logger, name string, head []string
 		case err != nil && file == nil:
 			return err
 		case err != nil:
-			log.Error("file broken off", "file", name, "err", err)
+			log.Error("file broken off", "file", name, "error", err)
 			panic(http.ErrAbortHandler)
 		}
 		if file == nil {

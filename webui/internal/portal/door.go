@@ -115,7 +115,7 @@ func (d Door) identify(r *http.Request, f *form.Form) (aor.AOR, error) {
 	}
 	err = d.Admit(r.Context(), who)
 	if errors.Is(err, session.ErrRefused) {
-		d.Log.Warn("signed in without a privilege, refused", "at", d.Home, "user", who.String(), "addr", addr)
+		d.Log.Warn("signed in without a privilege, refused", "at", d.Home, "user", who.String(), "source", addr)
 	}
 	return who, err
 }
@@ -130,7 +130,7 @@ func (d Door) begin(w http.ResponseWriter, r *http.Request, who aor.AOR, page si
 	if v.Session != nil {
 		d.ended(v.Session.AOR) // the browser's session before
 	}
-	d.Log.Info("signed in", "at", d.Home, "user", who.String(), "addr", v.Client.Addr)
+	d.Log.Info("signed in", "at", d.Home, "user", who.String(), "source", v.Client.Addr)
 	http.Redirect(w, r, d.Local(page.Return, d.Home), http.StatusSeeOther)
 }
 

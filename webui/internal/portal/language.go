@@ -10,7 +10,7 @@ import (
 )
 
 // Language changes the language of the pages (POST of the language): in this
-// browser, and in the profile of who is signed in.
+// browser, and in the profile of the user who is signed in.
 func (d Door) Language(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
 	if err != nil {

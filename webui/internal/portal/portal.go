@@ -25,10 +25,10 @@ func Fail(w http.ResponseWriter, r *http.Request, err error, pages *view.Set, lo
 	case r.Context().Err() != nil: // the browser has gone
 		pages.Error(w, r, http.StatusServiceUnavailable)
 	case store.IsUnavailable(err):
-		log.Warn("page not made: database", "path", r.URL.Path, "err", err)
+		log.Warn("page not made: database", "path", r.URL.Path, "error", err)
 		failed(w, r, http.StatusServiceUnavailable, pages)
 	default:
-		log.Error("page not made", "path", r.URL.Path, "err", err)
+		log.Error("page not made", "path", r.URL.Path, "error", err)
 		failed(w, r, http.StatusInternalServerError, pages)
 	}
 }
@@ -52,6 +52,10 @@ func Unavailable(w http.ResponseWriter, r *http.Request, status int, ours bool, 
 		pages.Error(w, r, status)
 	}
 }
+
+// FromHTMX reports whether htmx asks, which puts the answer into the page that is open,
+// rather than a browser that opens a page.
+func FromHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") != "" }
 
 // Done ends a change: to path, which says the note once.
 func Done(w http.ResponseWriter, r *http.Request, path string, f session.Flash) {

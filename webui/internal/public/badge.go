@@ -38,7 +38,7 @@ func (p *Portal) badge(w http.ResponseWriter, r *http.Request, me store.Profile,
 		status := http.StatusNotFound
 		if !isNotFound(err) {
 			status = http.StatusServiceUnavailable
-			p.Log.Warn("badge not made", "err", err)
+			p.Log.Warn("badge not made", "error", err)
 		}
 		http.Error(w, http.StatusText(status), status)
 		return

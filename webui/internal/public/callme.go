@@ -147,7 +147,7 @@ func (p *Portal) ring(w http.ResponseWriter, r *http.Request, me store.Profile, 
 		return
 	}
 	if err := p.DB.CallMe.Started(r.Context(), me.AOR, id, attempt); err != nil {
-		p.Log.Warn("request not noted", "user", me.AOR.String(), "err", err)
+		p.Log.Warn("request not noted", "user", me.AOR.String(), "error", err)
 	}
 	p.record(r, me.AOR, visitor, source)
 	p.View.Page(w, r, http.StatusOK, "callme", view.Page{Title: view.M("callme.title", me.Name()), Data: callMePage{
@@ -199,7 +199,7 @@ func (p *Portal) notRung(w http.ResponseWriter, r *http.Request, me store.Profil
 	case ctlproto.MayHaveBegun(err):
 		status, fault = http.StatusServiceUnavailable, view.M("callme.late", me.Name())
 	}
-	p.Log.Warn("visitor not connected", "user", me.AOR.String(), "err", err)
+	p.Log.Warn("visitor not connected", "user", me.AOR.String(), "error", err)
 	if fault.Key == "" {
 		p.notBegun(w, r, me, f, id)
 		return
@@ -210,7 +210,7 @@ func (p *Portal) notRung(w http.ResponseWriter, r *http.Request, me store.Profil
 // notBegun forgets a request that the router had no part in, and says so.
 func (p *Portal) notBegun(w http.ResponseWriter, r *http.Request, me store.Profile, f *form.Form, id int64) {
 	if err := p.DB.CallMe.Forget(r.Context(), me.AOR, id); err != nil {
-		p.Log.Warn("request not forgotten", "user", me.AOR.String(), "err", err)
+		p.Log.Warn("request not forgotten", "user", me.AOR.String(), "error", err)
 	}
 	p.showPerson(w, r, http.StatusServiceUnavailable, me, f, view.M("callme.away"))
 }
@@ -221,6 +221,6 @@ func (p *Portal) record(r *http.Request, owner aor.AOR, visitor, source string) 
 		Actor: "visitor", Source: session.Of(r).Client.Addr.String(), Action: "call.request", Object: owner.String(), After: visitor,
 	})
 	if err != nil {
-		p.Log.Error("request not recorded", "user", owner.String(), "source", source, "err", err)
+		p.Log.Error("request not recorded", "user", owner.String(), "source", source, "error", err)
 	}
 }

@@ -165,11 +165,11 @@ func (p *Desk) watchClock(ctx context.Context) {
 			return
 		case <-sweep.C:
 			if _, err := p.DB.Pending.DeleteExpired(ctx); err != nil && ctx.Err() == nil {
-				p.Log.Warn("expired sign-ups not deleted", "err", err)
+				p.Log.Warn("expired sign-ups not deleted", "error", err)
 			}
 		case <-missed.C:
 			if err := p.MailMissed(ctx); err != nil && ctx.Err() == nil {
-				p.Log.Warn("mails of missed calls not sent, trying again later", "err", err)
+				p.Log.Warn("mails of missed calls not sent, trying again later", "error", err)
 			}
 		}
 	}
@@ -220,7 +220,7 @@ func (p *Desk) forget(ctx context.Context, who aor.AOR) {
 		return
 	}
 	if err != nil {
-		p.Log.Warn("router not told of a new password", "user", who.String(), "err", err)
+		p.Log.Warn("router not told of a new password", "user", who.String(), "error", err)
 	}
 }
 
@@ -235,6 +235,6 @@ func (p *Desk) record(r *http.Request, line store.Record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), afterTime)
 	defer cancel()
 	if err := p.DB.Audit.Append(ctx, line); err != nil {
-		p.Log.Error("change not recorded", "action", line.Action, "user", line.Object, "err", err)
+		p.Log.Error("change not recorded", "action", line.Action, "user", line.Object, "error", err)
 	}
 }

@@ -46,7 +46,7 @@ func (p *Desk) MailMissed(ctx context.Context) error {
 				return err
 			default:
 				failed++
-				p.Log.Warn("mail of missed calls put off", "user", m.AOR.String(), "err", err)
+				p.Log.Warn("mail of missed calls put off", "user", m.AOR.String(), "error", err)
 			}
 		}
 		after = list[len(list)-1].AOR
@@ -75,7 +75,7 @@ func (p *Desk) mailMissedOf(ctx context.Context, m store.MissedMail) error {
 	var permanent *mailer.PermanentError
 	switch {
 	case errors.As(err, &permanent):
-		p.Log.Warn("mail of missed calls refused", "user", m.AOR.String(), "err", err)
+		p.Log.Warn("mail of missed calls refused", "user", m.AOR.String(), "error", err)
 		return nil
 	case err != nil:
 		return errors.Join(err, p.DB.MissedMails.Release(context.WithoutCancel(ctx), m, today))

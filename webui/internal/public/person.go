@@ -110,7 +110,7 @@ func (p *Portal) status(ctx context.Context, who aor.AOR) string {
 		return err
 	})
 	if err != nil && !errors.Is(err, context.Canceled) {
-		p.Log.Warn("presence unknown", "user", who.String(), "err", err)
+		p.Log.Warn("presence unknown", "user", who.String(), "error", err)
 	}
 	switch got[who.String()] {
 	case ctlproto.StatusOnLine:

@@ -69,7 +69,7 @@ func (p *Desk) ResetSent(w http.ResponseWriter, r *http.Request) {
 func (p *Desk) mailReset(ctx context.Context, text, language string) {
 	found, err := p.meant(ctx, text)
 	if err != nil {
-		p.Log.Error("forgotten password: not looked up", "err", err)
+		p.Log.Error("forgotten password: not looked up", "error", err)
 		return
 	}
 	for _, me := range found {
@@ -86,7 +86,7 @@ func (p *Desk) mailReset(ctx context.Context, text, language string) {
 			continue
 		}
 		if err := p.mailOne(ctx, me, language); err != nil {
-			p.Log.Error("forgotten password: no mail", "user", me.AOR.String(), "err", err)
+			p.Log.Error("forgotten password: no mail", "user", me.AOR.String(), "error", err)
 		}
 	}
 }
@@ -122,9 +122,8 @@ func (p *Desk) meant(ctx context.Context, text string) ([]store.Profile, error) 
 	return found, err
 }
 
-// mailOne mails one account its link. Who administrates gets none: a stranger
-// has fewer rights than that account, and nobody resets one with more (DESIGN
-// §9). The mailbox goes to the address that the account has, never to what was
+// mailOne mails one account its link. Administrators get none: whoever can read a
+// mailbox has fewer rights than theirs (decision 10). The mailbox goes to the address that the account has, never to what was
 // typed.
 func (p *Desk) mailOne(ctx context.Context, me store.Profile, language string) error {
 	if me.Language != "" {

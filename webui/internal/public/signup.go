@@ -160,7 +160,7 @@ func (p *Desk) begin(ctx context.Context, s store.SignUp) {
 	}
 	known, err := p.DB.Profiles.OfMail(ctx, s.Email)
 	if err != nil {
-		p.Log.Error("sign-up lost", "user", s.AOR.String(), "err", err)
+		p.Log.Error("sign-up lost", "user", s.AOR.String(), "error", err)
 		return
 	}
 	if len(known) > 0 {
@@ -169,7 +169,7 @@ func (p *Desk) begin(ctx context.Context, s store.SignUp) {
 	}
 	token, err := p.DB.Pending.Add(ctx, s, signUpTime, p.Settings.SignUp.Most)
 	if err != nil {
-		p.Log.Warn("sign-up not kept", "user", s.AOR.String(), "err", err)
+		p.Log.Warn("sign-up not kept", "user", s.AOR.String(), "error", err)
 		return
 	}
 	p.queue.Put(p.letterConfirm(s, token))

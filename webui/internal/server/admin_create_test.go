@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"seraph/ctlproto"
 	"seraph/ctlproto/ctltest"
 	"seraph/sql/aor"
@@ -61,7 +63,7 @@ func TestUserCreateFaults(t *testing.T) {
 		{"user", "a@b@c", "This is no user name."},
 		{"user", "tel:+420", "This is no user name."},
 		{"user", strings.Repeat("x", 65), "This is no user name."},
-		{"user", "carol@elsewhere.example", "elsewhere.example is none of the domains that you administrate."},
+		{"user", "carol@elsewhere.example", "elsewhere.example is none of the domains that you administer."},
 		{"user", "alice", "There is a user or an alias of this name already."},
 		{"user", "ALICE@example.org", "There is a user or an alias of this name already."},
 		{"user", "sales", "There is a user or an alias of this name already."},
@@ -153,7 +155,7 @@ func TestDisableAndEnable(t *testing.T) {
 	signedIn.post("/user/sign-in", "/user/sign-in", "user", bob.String(), "password", "builder's").leads("/user/phone-book")
 	page := userPath(bob, "disable")
 	b.get(page).is(200).shows("Disable bob?", "Keep it")
-	s.tells(func() { b.post(page, page).leads(userPath(bob)) }, "auth.forget bob@example.org", "ul.rm bob@example.org", "userblock.reload", "speeddial.reload")
+	s.tells(func() { b.post(page, page).leads(userPath(bob)) }, "ctd.list", "auth.forget bob@example.org", "ul.rm bob@example.org", "userblock.reload", "speeddial.reload")
 	s.audited(store.Record{Actor: "root@example.org", Action: "subscriber.disable", Object: "bob@example.org", Before: "enabled", After: "disabled"})
 	signedIn.get("/user/account").leads("/user/sign-in?return=%2Fuser%2Faccount")
 	b.get(userPath(bob)).shows("bob is disabled.", "Enable").lacks("Disable")
@@ -185,7 +187,7 @@ func TestDelete(t *testing.T) {
 		t.Fatalf("bob is gone: %v", err)
 	}
 	s.tells(func() { b.post(page, page, "own_password", adminPassword).leads("/admin/users") },
-		"auth.forget bob@example.org", "ul.rm bob@example.org", "alias.reload", "group.reload", "userblock.reload", "speeddial.reload")
+		"ctd.list", "auth.forget bob@example.org", "ul.rm bob@example.org", "alias.reload", "group.reload", "userblock.reload", "speeddial.reload")
 	s.audited(store.Record{Actor: "root@example.org", Action: "subscriber.delete", Object: "bob@example.org", Before: `presence "signed-in"`})
 	if got := b.said("/admin/users"); got != "bob@example.org is deleted." {
 		t.Errorf("said: %q", got)
@@ -195,4 +197,35 @@ func TestDelete(t *testing.T) {
 	}
 	b.get(userPath(bob)).is(404)
 	b.do("POST", page, url.Values{"csrf": {b.get("/admin").form("/admin/sign-out").Get("csrf")}, "own_password": {adminPassword}}).is(404)
+}
+
+// TestGoneUserCallsNobody: the calls that a user just clicked do not go on once an
+// administrator has closed or deleted the account.
+func TestGoneUserCallsNobody(t *testing.T) {
+	for _, way := range []string{"disable", "delete"} {
+		t.Run(way, func(t *testing.T) {
+			s := adminStand(t, map[string]ctltest.Handler{
+				ctlproto.MethodCtdList: ctltest.Result([]ctlproto.CtdStatus{
+					{ID: "rings", Cancellable: true}, {ID: "over", Ended: true}, {ID: "connecting"}, {ID: "rings-too", Cancellable: true},
+				}),
+				ctlproto.MethodCtdCancel: ctltest.Result(ctlproto.Done{}),
+			})
+			b, page := s.admin(root), userPath(bob, way)
+			b.post(page, page, "own_password", adminPassword).is(303)
+			var got []string
+			for _, call := range s.router.Calls() {
+				switch call.Method {
+				case ctlproto.MethodCtdList, ctlproto.MethodCtdCancel:
+					got = append(got, call.Method+" "+string(call.Params))
+				}
+			}
+			want := []string{
+				`ctd.list {"caller":"bob@example.org","limit":1000}`,
+				`ctd.cancel {"id":"rings","actor":"root@example.org"}`, `ctd.cancel {"id":"rings-too","actor":"root@example.org"}`,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("what the router was told (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

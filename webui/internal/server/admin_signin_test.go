@@ -31,7 +31,7 @@ func TestAdminSignInAndOut(t *testing.T) {
 }
 
 // TestAdminSignInRefusesAllAlike: who guesses does not learn which accounts
-// administrate, nor that a password was right.
+// administer, nor that a password was right.
 func TestAdminSignInRefusesAllAlike(t *testing.T) {
 	s := adminStand(t, nil)
 	ctx := t.Context()

@@ -48,7 +48,7 @@ func (s *stand) bobs(t *testing.T) (counts [4]int) {
 
 // TestAttacks sends hostile values to every route of the users' portal, as a part of
 // the path, in the query and in the form: nothing breaks, nothing of it becomes
-// markup or an address to go to, and bob keeps all that is his.
+// markup or an address to go to, and bob keeps everything.
 func TestAttacks(t *testing.T) {
 	s := newStand(t, map[string]ctltest.Handler{
 		ctlproto.MethodUlLookup: contacts(phones...), ctlproto.MethodUlRmContact: ctltest.Result(nil), ctlproto.MethodUlAdd: ctltest.Result(nil),
@@ -76,7 +76,7 @@ func TestAttacks(t *testing.T) {
 }
 
 // TestAdminAttacks does so with the administrators' portal, as dora, who may do
-// nothing to who has more rights and may not even see who is of another domain.
+// nothing to users with more rights and may not even see those of another domain.
 func TestAdminAttacks(t *testing.T) {
 	s := adminStand(t, map[string]ctltest.Handler{ctlproto.MethodUlLookup: contacts(phones...)})
 	state := func() (all [2]string) {

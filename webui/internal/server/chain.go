@@ -91,5 +91,5 @@ func (s *Server) access(r *http.Request, status int, took time.Duration) {
 	}
 	s.opts.Log.LogAttrs(r.Context(), level, "request",
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
-		slog.Duration("took", took.Round(time.Microsecond)), slog.String("addr", s.opts.Proxies.Client(r).Addr.String()))
+		slog.Duration("took", took.Round(time.Microsecond)), slog.String("source", s.opts.Proxies.Client(r).Addr.String()))
 }

@@ -176,7 +176,7 @@ func (s *Server) touch(r *http.Request, current *session.Current) {
 	}
 	s.aside.Do(strconv.FormatInt(current.ID, 10), func(ctx context.Context) {
 		if err := sessions.Touch(ctx, current); err != nil && !errors.Is(err, store.ErrNotFound) {
-			s.opts.Log.Warn("session not touched", "user", current.AOR.String(), "err", err)
+			s.opts.Log.Warn("session not touched", "user", current.AOR.String(), "error", err)
 		}
 	})
 }
@@ -201,7 +201,7 @@ func (s *Server) isOurs(r *http.Request, c session.Client) bool {
 // counts reports whether a request shows that somebody is there: not what a
 // page does by itself.
 func counts(r *http.Request, route Route) bool {
-	return !route.Stream && (r.Method == http.MethodPost || r.Header.Get("HX-Request") == "")
+	return !route.Stream && (r.Method == http.MethodPost || !portal.FromHTMX(r))
 }
 
 // visitor finds out who sent r. On an error it knows the client at least.
@@ -235,7 +235,7 @@ func ignoreNotFound(err error) error {
 func (s *Server) visit(w http.ResponseWriter, r *http.Request) *http.Request {
 	visitor, err := s.visitor(r)
 	if err != nil {
-		s.opts.Log.Warn("visitor unknown", "err", err)
+		s.opts.Log.Warn("visitor unknown", "error", err)
 	}
 	return s.frame(w, r, visitor)
 }
@@ -254,7 +254,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route
 		}
 	}
 	to := at.signIn
-	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" && !route.Stream {
+	if r.Method == http.MethodGet && !portal.FromHTMX(r) && !route.Stream {
 		if back := at.local(r.URL.RequestURI(), ""); back != "" {
 			to += "?return=" + url.QueryEscape(back)
 		}
@@ -262,7 +262,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, route Route
 	switch {
 	case route.Stream:
 		w.WriteHeader(http.StatusUnauthorized)
-	case r.Header.Get("HX-Request") != "": // htmx replaces the whole page
+	case portal.FromHTMX(r): // htmx replaces the whole page
 		w.Header().Set("HX-Redirect", to)
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
@@ -279,7 +279,7 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, visitor ses
 	if r.Context().Err() != nil {
 		level = slog.LevelDebug // it is the browser that did not wait
 	}
-	s.opts.Log.Log(r.Context(), level, "visitor unknown", "path", r.URL.Path, "err", err)
+	s.opts.Log.Log(r.Context(), level, "visitor unknown", "path", r.URL.Path, "error", err)
 	portal.Unavailable(w, s.frame(w, r, visitor), status, s.isOurs(r, visitor.Client), s.opts.View)
 }
 

@@ -15,7 +15,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTime)
 	defer cancel()
 	if err := s.opts.DB.Ping(ctx); err != nil {
-		s.opts.Log.Warn("not healthy", "err", err)
+		s.opts.Log.Warn("not healthy", "error", err)
 		health(w, http.StatusServiceUnavailable, "database away")
 		return
 	}

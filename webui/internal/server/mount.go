@@ -60,7 +60,7 @@ func (s *Server) echoError(err error, c echo.Context) {
 	}
 	visitor, err := s.visitor(r)
 	if err != nil {
-		s.opts.Log.Warn("visitor unknown", "err", err)
+		s.opts.Log.Warn("visitor unknown", "error", err)
 	}
 	s.refuse(w, s.frame(w, r, visitor), status)
 	if route, near := s.nearRow(r); near {

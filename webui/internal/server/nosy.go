@@ -104,7 +104,7 @@ func (s *Server) noteNosy(r *http.Request, v session.Visitor, route Route, statu
 		Object: r.Method + " " + r.URL.Path, After: after,
 	})
 	if err != nil {
-		s.opts.Log.Error("refusal not recorded", "user", v.Session.AOR.String(), "path", r.URL.Path, "err", err)
+		s.opts.Log.Error("refusal not recorded", "user", v.Session.AOR.String(), "path", r.URL.Path, "error", err)
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *Server) partOf(r *http.Request) part {
 }
 
 // privileges reads what an administrator may do, at every request: a privilege
-// that is taken away ends at once. Who has none that opens a page is not there:
+// that is taken away ends at once. An account without one that opens a page is not there:
 // store.ErrNotFound.
 func (s *Server) privileges(r *http.Request, found *session.Current) ([]store.Privilege, error) {
 	list, err := s.opts.DB.Admins.List(r.Context(), found.AOR)

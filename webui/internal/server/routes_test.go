@@ -25,7 +25,7 @@ func portal(r server.Route) (signIn, page string) {
 	return "/user/sign-in", "/user/account"
 }
 
-// signInBoth signs alice in to both portals; she administrates.
+// signInBoth signs alice in to both portals; she administers.
 func (b *browser) signInBoth() *browser {
 	b.t.Helper()
 	check(b.t, b.db.Admins.Grant(b.t.Context(), alice, store.PrivilegeAdmin))

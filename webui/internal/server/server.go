@@ -133,7 +133,7 @@ func (s *Server) Run(ctx context.Context) {
 	wait.Go(func() { s.sweep(ctx) })
 	wait.Go(func() { s.desk.Run(ctx) })
 	if err := s.portal.Run(ctx); err != nil && ctx.Err() == nil {
-		s.opts.Log.Error("live updates have ended", "err", err)
+		s.opts.Log.Error("live updates have ended", "error", err)
 	}
 	<-ctx.Done()
 }
@@ -144,7 +144,7 @@ func (s *Server) sweep(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if _, err := s.opts.DB.Sessions.DeleteExpired(ctx); err != nil && ctx.Err() == nil {
-			s.opts.Log.Warn("ended sessions not deleted", "err", err)
+			s.opts.Log.Warn("ended sessions not deleted", "error", err)
 		}
 		select {
 		case <-ticker.C:

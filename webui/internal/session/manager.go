@@ -141,12 +141,12 @@ func (m *Manager) End(ctx context.Context, w http.ResponseWriter, c Client, s *C
 // contextKey is where a request carries its Visitor.
 type contextKey struct{}
 
-// Visitor is what is known of who sent a request.
+// Visitor is what is known of the sender of a request.
 type Visitor struct {
 	Client Client
 	// Session is nil if nobody is signed in.
 	Session *Current
-	// Profile is that of who is signed in.
+	// Profile is that of the user who is signed in.
 	Profile store.Profile
 	// Privileges are an administrator's; none on the pages of users.
 	Privileges []store.Privilege

@@ -198,6 +198,6 @@ func (s *SignIn) keepSHA256(ctx context.Context, who aor.AOR, password string, c
 	err := s.db.Subscribers.StoreSHA256(ctx, who, cred.HA1, aor.HA1SHA256(who.User, who.Domain, password),
 		aor.HA1SHA256(who.User+"@"+who.Domain, who.Domain, password))
 	if err != nil {
-		s.log.Warn("sign-in: SHA-256 credential not stored", "user", who.String(), "err", err)
+		s.log.Warn("sign-in: SHA-256 credential not stored", "user", who.String(), "error", err)
 	}
 }

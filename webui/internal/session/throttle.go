@@ -25,8 +25,8 @@ type ThrottlePolicy struct {
 // is that a guesser with many address groups has AccountPolicy anew with each
 // of them. From CrowdPolicy.Free groups on, all who have never signed in to the
 // account from where they are therefore share one wait. That may keep the owner
-// out of a place that is new to him for as long as such a crowd goes on; never
-// out of where he signed in before, and never a session that is open. None of
+// out of a place that is new to them for as long as such a crowd goes on; never
+// out of where they signed in before, and never a session that is open. None of
 // this touches the phone, which registers with the router.
 var (
 	// AccountPolicy is for one account from one address group.
@@ -37,7 +37,7 @@ var (
 	// AddressPolicy is for one address group, whatever account it tries; an
 	// office behind one address has typing errors too.
 	AddressPolicy = ThrottlePolicy{Free: 20, First: time.Second, Cap: 2 * time.Minute, Forget: 15 * time.Minute, Keys: 20_000}
-	// knownPolicy bounds what is remembered of who signed in from where.
+	// knownPolicy bounds what is remembered about who signed in from where.
 	knownPolicy = ThrottlePolicy{Forget: 60 * 24 * time.Hour, Keys: 20_000}
 )
 

@@ -61,17 +61,9 @@ func (p *Portal) Account(w http.ResponseWriter, r *http.Request) {
 func (p *Portal) profileForm(me store.Profile, pending string) *form.Form {
 	return form.Showing(
 		"first_name", me.FirstName, "last_name", me.LastName, "email", shownMail(me, pending), "phone", me.Phone,
-		"time_zone", me.TimeZone, "language", p.View.Match(me.Language), "presence", string(me.Presence), "findable", checked(me.Findable),
-		"auto_answer", checked(me.AutoAnswer), "missed_mail", checked(me.MissedMail != ""),
+		"time_zone", me.TimeZone, "language", p.View.Match(me.Language), "presence", string(me.Presence), "findable", form.Checked(me.Findable),
+		"auto_answer", form.Checked(me.AutoAnswer), "missed_mail", form.Checked(me.MissedMail != ""),
 	)
-}
-
-// checked is the value of a checkbox.
-func checked(on bool) string {
-	if on {
-		return "on"
-	}
-	return ""
 }
 
 // AccountSave changes what was typed of the profile (POST /user/account). What another

@@ -221,7 +221,7 @@ func (p *Portal) ownAlias(r *http.Request, text string) (aor.AOR, error) {
 func (p *Portal) reloadAliases(r *http.Request) bool {
 	err := p.acts.AliasReload(r.Context())
 	if err != nil {
-		p.Log.Warn("router not told of a changed alias", "user", owner(r).String(), "err", err)
+		p.Log.Warn("router not told of a changed alias", "user", owner(r).String(), "error", err)
 	}
 	return err == nil
 }
@@ -234,6 +234,6 @@ func (p *Portal) audit(r *http.Request, action, before, after string) {
 		Before: before, After: after,
 	})
 	if err != nil {
-		p.Log.Error("change not written into the audit", "user", owner(r).String(), "action", action, "err", err)
+		p.Log.Error("change not written into the audit", "user", owner(r).String(), "action", action, "error", err)
 	}
 }

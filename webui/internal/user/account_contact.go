@@ -47,7 +47,7 @@ func (p *Portal) PhoneAdd(w http.ResponseWriter, r *http.Request) {
 			AoR: me.String(), Contact: contact, Expires: int64(lifetime / time.Second), Q: manualQ,
 		})
 		if err != nil {
-			p.Log.Warn("contact not added", "user", me.String(), "may_be_yet", ctlproto.MayHaveBegun(err), "err", err)
+			p.Log.Warn("contact not added", "user", me.String(), "may_be_yet", ctlproto.MayHaveBegun(err), "error", err)
 			f.Fail("contact", addFault(err))
 		}
 	}

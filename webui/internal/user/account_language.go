@@ -17,9 +17,9 @@ func (p *Portal) languageOptions(r *http.Request) []view.Option {
 	return options
 }
 
-// readLanguage is the language chosen, "" for what the browser asks for. Who had
-// one that we serve under another name ("de-AT") or not at all, and leaves the
-// choice as it was, keeps it.
+// readLanguage is the language chosen, "" for what the browser asks for. A user
+// with one that we serve under another name ("de-AT") or not at all keeps it by
+// leaving the choice as it was.
 func (p *Portal) readLanguage(f *form.Form, before string) string {
 	allowed := []string{""}
 	for _, l := range p.View.Languages() {

@@ -113,8 +113,8 @@ func readMissedMail(f *form.Form, before store.Profile, wish mailWish, pending s
 	}
 }
 
-// needsMail says that the mail of missed calls needs an address, to who turns it on
-// without one or takes the address away.
+// needsMail says that the mail of missed calls needs an address, to a user who turns it
+// on without one or takes the address away.
 func needsMail(f *form.Form, before store.Profile, typed string) {
 	if f.Checked("missed_mail") && typed == "" && (before.Email != "" || before.MissedMail == "") {
 		f.Fail("missed_mail", "account.missed_mail_needs")

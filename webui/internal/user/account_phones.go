@@ -12,6 +12,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/sql/aor"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
@@ -69,7 +70,7 @@ func (c phone) RemoveID() string {
 func (p *Portal) Phones(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "HX-Request")
 	page := p.phones(r)
-	if r.Header.Get("HX-Request") != "" {
+	if portal.FromHTMX(r) {
 		p.View.Fragment(w, r, http.StatusOK, "phones", page)
 		return
 	}
@@ -89,7 +90,7 @@ func (p *Portal) showPhones(w http.ResponseWriter, r *http.Request, status int, 
 func (p *Portal) phones(r *http.Request) phonesPage {
 	contacts, err := p.contacts(r.Context(), owner(r))
 	if err != nil {
-		p.Log.Warn("contacts not known", "user", owner(r).String(), "err", err)
+		p.Log.Warn("contacts not known", "user", owner(r).String(), "error", err)
 		return phonesPage{Away: true}
 	}
 	var page phonesPage
@@ -181,7 +182,7 @@ func (p *Portal) PhoneRemove(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		p.audit(r, "location.remove", contact, "")
 	case err != nil:
-		p.Log.Warn("contact not removed", "user", owner(r).String(), "err", err)
+		p.Log.Warn("contact not removed", "user", owner(r).String(), "error", err)
 		text := view.M("phones.not_removed")
 		if ctlproto.MayHaveBegun(err) {
 			text = view.M("phones.late_remove", contact)

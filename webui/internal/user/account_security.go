@@ -69,7 +69,7 @@ func (p *Portal) PasswordSave(w http.ResponseWriter, r *http.Request) {
 	}
 	told := view.M("security.changed")
 	if err := p.acts.AuthForget(r.Context(), owner(r).String()); err != nil {
-		p.Log.Warn("router not told of a new password", "user", owner(r).String(), "err", err)
+		p.Log.Warn("router not told of a new password", "user", owner(r).String(), "error", err)
 		told = view.M("security.changed_later")
 	}
 	p.done(w, r, pathSecurity, told)
@@ -108,7 +108,7 @@ func (p *Portal) changePassword(r *http.Request, f *form.Form, password string) 
 		return err
 	}
 	p.live.SessionsChanged(me)
-	p.Log.Info("password changed", "user", me.String(), "addr", v.Client.Addr)
+	p.Log.Info("password changed", "user", me.String(), "source", v.Client.Addr)
 	return nil
 }
 

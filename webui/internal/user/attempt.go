@@ -8,6 +8,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
@@ -136,7 +137,7 @@ func (p *Portal) AttemptCancel(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	case routerAway(err):
-		p.Log.Warn("call not cancelled", "user", owner(r).String(), "err", err)
+		p.Log.Warn("call not cancelled", "user", owner(r).String(), "error", err)
 		p.attemptAway(w, r, attemptPage{Path: attemptPath(r.PathValue("id"))})
 		return
 	default:
@@ -155,7 +156,7 @@ func (p *Portal) AttemptClose(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.live.closeCard(owner(r), r.PathValue("id"))
-	if fromHTMX(r) {
+	if portal.FromHTMX(r) {
 		if status, closed, ok := p.live.calls.last(owner(r)); ok && closed && !status.Ended {
 			p.View.Fragment(w, r, http.StatusOK, "call-link", p.newCard(r.Context(), owner(r), status))
 			return
@@ -183,7 +184,7 @@ func (p *Portal) closable(r *http.Request) error {
 // for htmx, else with the way to its page. before is what to show if the
 // router cannot be asked again.
 func (p *Portal) showAttempt(w http.ResponseWriter, r *http.Request, before ctlproto.CtdStatus) {
-	if !fromHTMX(r) {
+	if !portal.FromHTMX(r) {
 		http.Redirect(w, r, attemptPath(before.ID), http.StatusSeeOther)
 		return
 	}
@@ -193,7 +194,7 @@ func (p *Portal) showAttempt(w http.ResponseWriter, r *http.Request, before ctlp
 		return err
 	})
 	if err != nil {
-		p.Log.Warn("attempt not read", "user", owner(r).String(), "err", err)
+		p.Log.Warn("attempt not read", "user", owner(r).String(), "error", err)
 		status = before
 	}
 	p.live.called(status) // what the feed said meanwhile may be newer
@@ -202,7 +203,3 @@ func (p *Portal) showAttempt(w http.ResponseWriter, r *http.Request, before ctlp
 	}
 	p.View.Fragment(w, r, http.StatusOK, "call-card", p.newCard(r.Context(), owner(r), status))
 }
-
-// fromHTMX reports whether a script of ours sent the form, to replace a part
-// of the page with the answer.
-func fromHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }

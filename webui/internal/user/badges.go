@@ -12,7 +12,7 @@ import (
 func (p *Portal) Badges(ctx context.Context, who aor.AOR) view.Badges {
 	b, err := p.badges(ctx, who)
 	if err != nil {
-		p.Log.Warn("badges unknown", "user", who.String(), "err", err)
+		p.Log.Warn("badges unknown", "user", who.String(), "error", err)
 	}
 	return b
 }

@@ -69,7 +69,7 @@ func (c *calls) put(who aor.AOR, status ctlproto.CtdStatus) (news bool) {
 	return true
 }
 
-// rings notes which one of the phones of who clicked an attempt rings, "" for all.
+// rings notes which one of the user's phones an attempt rings, "" for all.
 func (c *calls) rings(who aor.AOR, attempt, contact string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 
 	"seraph/sql/aor"
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
@@ -73,7 +74,7 @@ func (p *Portal) Calls(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	if r.Header.Get("HX-Request") != "" {
+	if portal.FromHTMX(r) {
 		p.View.Fragment(w, r, http.StatusOK, "calls", page) // what is wrong with the filter, its form says
 		return
 	}
@@ -139,8 +140,8 @@ func otherSide(c store.Call, me aor.AOR) stranger {
 	return stranger{URI: calledURI(c, me), Name: c.CalleeName}
 }
 
-// calledURI is the address that the user called: as they called it, for who is behind
-// an alias, or takes the calls of somebody else, need not be for them to know. What a
+// calledURI is the address that the user called: as they called it, since they
+// need not know who is behind an alias or takes somebody else's calls. What a
 // short number stands for tells more than the number.
 func calledURI(c store.Call, me aor.AOR) string {
 	called, err := aor.Parse(c.TargetURI, "")
@@ -186,7 +187,7 @@ func newCallRow(c store.Call, who person, me aor.AOR) callRow {
 	return row
 }
 
-// failedWhy is what a final status means to who called: missedWhy from the other side.
+// failedWhy is what a final status means to the caller: missedWhy from the other side.
 func failedWhy(code int, callee string) view.Msg {
 	switch code {
 	case 404, 410, 484, 604:

@@ -123,22 +123,22 @@ func cardTitle(status ctlproto.CtdStatus, name string) view.Msg {
 // are still to come while the attempt runs. A step that was passed over (a
 // phone that tells only of the answer) is left out.
 func cardSteps(status ctlproto.CtdStatus, name string) []callStep {
-	callSteps := callSteps
+	good := callSteps
 	if status.ThirdParty {
-		callSteps = thirdPartySteps
+		good = thirdPartySteps
 	}
 	reached := make(map[ctlproto.CtdState]ctlproto.CtdStep)
 	last := -1
 	for _, step := range status.Steps {
 		reached[step.State] = step
-		for i, state := range callSteps {
+		for i, state := range good {
 			if state == step.State {
 				last = max(last, i)
 			}
 		}
 	}
 	var steps []callStep
-	for i, state := range callSteps {
+	for i, state := range good {
 		step, was := reached[state]
 		switch {
 		case was && i == last && status.Ended && !happened(state, status):
@@ -318,7 +318,7 @@ func (p *Portal) Card(ctx context.Context, f view.Frame, who aor.AOR) template.H
 }
 
 // askCall asks how the user's running attempt stands if nothing was heard of it for a
-// while, and tells the user's other pages. Who has a script learns it by events; without one, this page
+// while, and tells the user's other pages. Scripts learn it by events; without them, this page
 // is all there is.
 func (p *Portal) askCall(ctx context.Context, who aor.AOR) {
 	id, due := p.live.calls.due(who)
@@ -357,7 +357,7 @@ func (p *Portal) card(ctx context.Context, f view.Frame, who aor.AOR) (id, html 
 	}
 	made, err := p.View.HTML(f, part, p.newCard(ctx, who, status))
 	if err != nil {
-		p.Log.Error("card not made", "err", err)
+		p.Log.Error("card not made", "error", err)
 		return "", ""
 	}
 	return status.ID, string(made)

@@ -82,7 +82,7 @@ func (p *Portal) Dial(w http.ResponseWriter, r *http.Request) {
 	me := owner(r)
 	p.aside.Do("dial "+me.String(), func(ctx context.Context) {
 		if err := p.DB.Dials.Add(ctx, me, to); err != nil {
-			p.Log.Warn("dialled address not remembered", "user", me.String(), "err", err)
+			p.Log.Warn("dialled address not remembered", "user", me.String(), "error", err)
 		}
 		p.live.BookChanged(me)
 	})
@@ -97,7 +97,7 @@ func (p *Portal) startCall(ctx context.Context, caller aor.AOR, callee, device s
 	if e, err := p.DB.Phonebook.FindAddress(ctx, caller, callee); err == nil {
 		name = cutBytes(e.Name(), maxCalleeName)
 	} else if !errors.Is(err, store.ErrNotFound) {
-		p.Log.Warn("name not looked up", "user", caller.String(), "err", err) // the call does not depend on it
+		p.Log.Warn("name not looked up", "user", caller.String(), "error", err) // the call does not depend on it
 	}
 	id, err := p.acts.CtdDial(ctx, ctlproto.CtdDialParams{
 		Caller: caller.String(), Callee: callee, CalleeName: name, Device: device, Actor: caller.String(),
@@ -130,7 +130,7 @@ func (p *Portal) dialFault(w http.ResponseWriter, r *http.Request, f *form.Form,
 	default:
 		status, page.Fault = http.StatusServiceUnavailable, view.M("dial.away")
 	}
-	p.Log.Warn("call not started", "user", owner(r).String(), "err", err)
+	p.Log.Warn("call not started", "user", owner(r).String(), "error", err)
 	p.showDial(w, r, status, page)
 }
 
@@ -191,7 +191,7 @@ func (p *Portal) addDials(r *http.Request, page *dialPage, last []store.Dial) {
 	}
 	statuses, err := p.presence(r, addresses)
 	if err != nil {
-		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
+		p.Log.Warn("presence unknown", "user", owner(r).String(), "error", err)
 		page.Away = true
 	}
 	for i, d := range last {

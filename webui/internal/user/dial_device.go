@@ -21,7 +21,7 @@ const maxAgent = 32
 func (p *Portal) devices(r *http.Request, chosen string) []view.Option {
 	contacts, err := p.contacts(r.Context(), owner(r))
 	if err != nil {
-		p.Log.Warn("contacts not known", "user", owner(r).String(), "err", err)
+		p.Log.Warn("contacts not known", "user", owner(r).String(), "error", err)
 		return nil
 	}
 	if len(contacts) < 2 {

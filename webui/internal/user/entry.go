@@ -205,7 +205,7 @@ func (p *Portal) showEntry(w http.ResponseWriter, r *http.Request, status int, i
 	}
 	groups, err := p.DB.Phonebook.Groups(r.Context(), owner(r))
 	if err != nil {
-		p.Log.Warn("groups not read", "user", owner(r).String(), "err", err) // they only help to type
+		p.Log.Warn("groups not read", "user", owner(r).String(), "error", err) // they only help to type
 	}
 	page.Groups = groups
 	p.View.Page(w, r, status, "entry", view.Page{Title: title, Tab: tabPhoneBook, Data: page})

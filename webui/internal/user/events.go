@@ -235,7 +235,7 @@ func (f *feed) badges(changed string) *badgesData {
 	b, err := f.portal.badges(ctx, f.stream.viewer.who)
 	if err != nil {
 		if f.r.Context().Err() == nil { // the browser is still there
-			f.portal.Log.Warn("badges unknown", "user", f.stream.viewer.who.String(), "err", err)
+			f.portal.Log.Warn("badges unknown", "user", f.stream.viewer.who.String(), "error", err)
 		}
 		return nil
 	}

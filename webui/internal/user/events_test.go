@@ -302,7 +302,7 @@ func (b *browser) tryStream() int {
 	return response.StatusCode
 }
 
-// TestEventsEndWhenSomebodyElseSignsIn: the pages of who was signed in before are
+// TestEventsEndWhenSomebodyElseSignsIn: the pages of the user who was signed in before are
 // told at once, not at the next look.
 func TestEventsEndWhenSomebodyElseSignsIn(t *testing.T) {
 	s := newSiteWith(t, user.LiveOptions{Alive: time.Hour})
@@ -350,7 +350,7 @@ func TestEventsAlso(t *testing.T) {
 }
 
 // TestEventsOfTheNextOwner: the open stream of an account that another program deleted hears
-// nothing of who has the address now, and ends with the first that happens to them; that of
+// nothing of the account that has the address now, and ends with the first that happens to them; that of
 // an account which is still there goes on.
 func TestEventsOfTheNextOwner(t *testing.T) {
 	for name, happens := range map[string]func(s *site){

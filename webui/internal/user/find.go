@@ -132,7 +132,7 @@ func (p *Portal) aliasesOf(r *http.Request, entries []store.Entry) map[string]st
 	}
 	found, err := p.DB.WhitePages.Aliases(r.Context(), as)
 	if err != nil {
-		p.Log.Warn("aliases not read", "user", owner(r).String(), "err", err)
+		p.Log.Warn("aliases not read", "user", owner(r).String(), "error", err)
 	}
 	texts := make(map[string]string, len(found))
 	for a, list := range found {

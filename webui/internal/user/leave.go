@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"seraph/ctlproto"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -78,7 +78,7 @@ func goesAlong(held store.Belongings, phones int) []view.Msg {
 
 // Leave deletes the owner's account with everything that is theirs (POST
 // /user/account/delete). While the router cannot be told, nothing is done: the
-// phones would go on ringing. Who may administrate leaves that to another
+// phones would go on ringing. An administrator's account is deleted by another
 // administrator.
 func (p *Portal) Leave(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(r)
@@ -105,8 +105,8 @@ func (p *Portal) Leave(w http.ResponseWriter, r *http.Request) {
 	}
 	// The router first: if it does not answer, all stays, and phones that it has
 	// forgotten register again by themselves.
-	if err := errors.Join(p.endAttempts(r.Context(), owner(r)), p.unregister(r.Context(), owner(r))); err != nil {
-		p.Log.Warn("account not deleted: router", "user", owner(r).String(), "err", err)
+	if err := portal.Forget(r.Context(), p.acts, owner(r), owner(r)); err != nil {
+		p.Log.Warn("account not deleted: router", "user", owner(r).String(), "error", err)
 		p.askLeave(w, r, http.StatusServiceUnavailable, leavePage{Form: f, Fault: view.M("leave.away")})
 		return
 	}
@@ -140,69 +140,26 @@ func (p *Portal) finishLeave(w http.ResponseWriter, r *http.Request) {
 	}
 	err = p.DB.Audit.Append(ctx, store.Record{Actor: me.String(), Source: v.Client.Addr.String(), Action: "subscriber.delete", Object: me.String()})
 	if err != nil {
-		p.Log.Error("deletion not recorded", "user", me.String(), "err", err)
+		p.Log.Error("deletion not recorded", "user", me.String(), "error", err)
 	}
 	p.live.SessionsChanged(me)
 	p.live.PrivacyChanged(me)
 	p.live.calls.drop(me)
 	to := pathGoodbye
-	if err := p.dismiss(ctx, me); err != nil {
-		p.Log.Error("router not told of a deleted account", "user", me.String(), "err", err)
+	// Once more: a phone may have registered meanwhile.
+	if err := portal.ForgetDeleted(ctx, p.acts, me, me); err != nil {
+		p.Log.Error("router not told of a deleted account", "user", me.String(), "error", err)
 		to += "?late=1"
 	}
 	if err := p.Sessions.End(ctx, w, v.Client, v.Session); err != nil {
-		p.Log.Warn("session not ended", "user", me.String(), "err", err)
+		p.Log.Warn("session not ended", "user", me.String(), "error", err)
 	}
-	p.Log.Info("account deleted by its owner", "user", me.String(), "addr", v.Client.Addr)
+	p.Log.Info("account deleted by its owner", "user", me.String(), "source", v.Client.Addr)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // leaveTime bounds all that follows the decision.
 const leaveTime = 15 * time.Second
-
-// unregister makes the router read the credentials of a user again and takes the
-// phones off; a part of the router that is not loaded has nothing to forget.
-func (p *Portal) unregister(ctx context.Context, who aor.AOR) error {
-	if err := heard(p.acts.AuthForget(ctx, who.String())); err != nil {
-		return err
-	}
-	return heard(p.acts.UlRm(ctx, who.String()))
-}
-
-// endAttempts cancels the click-to-dial attempts of a user who goes: nobody's phone
-// rings for somebody who is no more, and nobody else gets them with the name.
-func (p *Portal) endAttempts(ctx context.Context, who aor.AOR) error {
-	list, err := p.acts.CtdList(ctx, ctlproto.CtdListParams{Caller: who.String(), Limit: ctlproto.MaxCtdList})
-	if err != nil {
-		return heard(err)
-	}
-	var errs []error
-	for _, attempt := range list {
-		if attempt.Ended || !attempt.Cancellable {
-			continue
-		}
-		err := p.acts.CtdCancel(ctx, attempt.ID, who.String())
-		if ctlproto.CodeOf(err) != ctlproto.CodeRefused { // it has just come to its end
-			errs = append(errs, heard(err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// dismiss makes the router forget a user who is no more: a phone may have
-// registered meanwhile.
-func (p *Portal) dismiss(ctx context.Context, who aor.AOR) error {
-	return errors.Join(p.endAttempts(ctx, who), p.unregister(ctx, who), heard(p.acts.AliasReload(ctx)), heard(p.acts.GroupReload(ctx)),
-		heard(p.acts.UserblockReload(ctx)), heard(p.acts.SpeeddialReload(ctx)))
-}
-
-func heard(err error) error {
-	switch ctlproto.CodeOf(err) {
-	case ctlproto.CodeNotFound, ctlproto.CodeMethodNotFound:
-		return nil
-	}
-	return err
-}
 
 // Goodbye is what remains of an account (GET /user/goodbye).
 func (p *Portal) Goodbye(w http.ResponseWriter, r *http.Request) {

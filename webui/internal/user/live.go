@@ -124,7 +124,7 @@ func (l *Live) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := l.router.Follow(ctx, l.handle, ctlproto.TopicRegistration, ctlproto.TopicDialog, ctlproto.TopicCtd, ctlproto.TopicCall, ctlproto.TopicMissedCall, ctlproto.TopicMessage)
 		if ctx.Err() == nil { // refused; a router without such a feed may be replaced
-			l.log.Error("live: the router refuses its feed", "err", err)
+			l.log.Error("live: the router refuses its feed", "error", err)
 			l.setAway(false)
 			wait(ctx, refusedPause)
 		}
@@ -154,7 +154,8 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // handle takes one event of the router. It must be quick: while it runs the
-// router's queue for us fills.
+// router's queue for us fills. Only the first event of an attempt waits for the
+// database, for ownerTime at most: whose it is has to be known before the next event.
 func (l *Live) handle(event ctlproto.Event) {
 	switch event.Topic {
 	case ctlproto.TopicAway:
@@ -162,54 +163,44 @@ func (l *Live) handle(event ctlproto.Event) {
 	case ctlproto.TopicLost:
 		l.refresh()
 	case ctlproto.TopicRegistration:
-		change, err := event.Registration()
-		if err != nil {
-			l.log.Warn("live: event not understood", "err", err)
-			return
+		if change, ok := understood(l, event.Registration); ok {
+			l.registered(change.AoR)
 		}
-		l.registered(change.AoR)
 	case ctlproto.TopicDialog:
-		call, err := event.Dialog()
-		if err != nil {
-			l.log.Warn("live: event not understood", "err", err)
-			return
+		if call, ok := understood(l, event.Dialog); ok {
+			l.suspect(call.Caller)
+			l.suspect(call.Callee)
 		}
-		l.suspect(call.Caller)
-		l.suspect(call.Callee)
 	case ctlproto.TopicCtd:
-		status, err := event.Ctd()
-		if err != nil {
-			l.log.Warn("live: event not understood", "err", err)
-			return
-		}
-		if l.isOwners(status) {
+		if status, ok := understood(l, event.Ctd); ok && l.isOwners(status) {
 			l.called(status)
 		}
 	case ctlproto.TopicCall:
-		call, err := event.Call()
-		if err != nil {
-			l.log.Warn("live: event not understood", "err", err)
-			return
-		}
-		l.listChanged(call.Caller, newsCalls)
-		if call.Callee != call.Caller {
-			l.listChanged(call.Callee, newsCalls)
+		if call, ok := understood(l, event.Call); ok {
+			l.listChanged(call.Caller, newsCalls)
+			if call.Callee != call.Caller {
+				l.listChanged(call.Callee, newsCalls)
+			}
 		}
 	case ctlproto.TopicMissedCall:
-		call, err := event.MissedCall()
-		if err != nil {
-			l.log.Warn("live: event not understood", "err", err)
-			return
+		if call, ok := understood(l, event.MissedCall); ok {
+			l.listChanged(call.Owner, newsMissed)
 		}
-		l.listChanged(call.Owner, newsMissed)
 	case ctlproto.TopicMessage:
-		message, err := event.Message()
-		if err != nil {
-			l.log.Warn("live: event not understood", "err", err)
-			return
+		if message, ok := understood(l, event.Message); ok {
+			l.listChanged(message.Owner, newsMessages)
 		}
-		l.listChanged(message.Owner, newsMessages)
 	}
+}
+
+// understood is what decode reads of an event; false, and a line in the log, if it
+// cannot.
+func understood[T any](l *Live, decode func() (T, error)) (data T, ok bool) {
+	data, err := decode()
+	if err != nil {
+		l.log.Warn("live: event not understood", "error", err)
+	}
+	return data, err == nil
 }
 
 // listChanged notes that the calls, the missed ones or the messages of an address
@@ -270,17 +261,9 @@ func (l *Live) refresh() {
 
 // registered notes that the contacts of an address changed.
 func (l *Live) registered(address string) {
-	who, err := aor.Parse(address, "")
-	if err != nil {
-		return // not one that a phone book can hold
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for v := range l.watched[who.String()] {
-		v.suspect(who.String())
-	}
-	if v := l.viewers[who]; v != nil {
-		v.tell(news{kind: newsContacts})
+	l.suspect(address)
+	if who, err := aor.Parse(address, ""); err == nil {
+		l.tell(who, newsContacts, false)
 	}
 }
 
@@ -314,13 +297,7 @@ func (l *Live) lost(who aor.AOR, id string) {
 }
 
 // tellCall tells a user's pages that their attempt stands otherwise.
-func (l *Live) tellCall(who aor.AOR) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if v := l.viewers[who]; v != nil {
-		v.tell(news{kind: newsCall})
-	}
-}
+func (l *Live) tellCall(who aor.AOR) { l.tell(who, newsCall, false) }
 
 // isOwners reports whether an attempt is that of the account which has its caller's
 // name now: not of one that is deleted. It is asked once for each attempt.
@@ -336,7 +313,7 @@ func (l *Live) isOwners(status ctlproto.CtdStatus) bool {
 	defer cancel()
 	own, err := ownAttempt(ctx, l.people, who, status)
 	if err != nil {
-		l.log.Warn("live: whose attempt is not known", "user", who.String(), "err", err)
+		l.log.Warn("live: whose attempt is not known", "user", who.String(), "error", err)
 	}
 	return own
 }
@@ -383,13 +360,7 @@ func (l *Live) BookChanged(owner aor.AOR) {
 }
 
 // PrivacyChanged says that who may see the presence of a user was changed.
-func (l *Live) PrivacyChanged(who aor.AOR) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for v := range l.watched[who.String()] {
-		v.suspect(who.String())
-	}
-}
+func (l *Live) PrivacyChanged(who aor.AOR) { l.suspect(who.String()) }
 
 // SessionsChanged says that sessions of the owner's were ended: those of the
 // streams are looked at, and closed, at once.
@@ -406,21 +377,12 @@ func (l *Live) SessionsChanged(owner aor.AOR) {
 // reopenCard puts the card of an attempt back on all of the owner's pages.
 func (l *Live) reopenCard(owner aor.AOR, id string) {
 	l.calls.reopen(owner, id)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if v := l.viewers[owner]; v != nil {
-		v.tell(news{kind: newsCall})
-	}
+	l.tellCall(owner)
 }
 
 // closeCard takes the card of an attempt off all of the owner's pages.
 func (l *Live) closeCard(owner aor.AOR, id string) {
-	if !l.calls.hide(owner, id) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if v := l.viewers[owner]; v != nil {
-		v.tell(news{kind: newsCall})
+	if l.calls.hide(owner, id) {
+		l.tellCall(owner)
 	}
 }

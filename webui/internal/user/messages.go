@@ -11,6 +11,7 @@ import (
 	"seraph/ctlproto"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/session"
 	"seraph/webui/internal/view"
 )
@@ -71,7 +72,7 @@ func (p *Portal) Messages(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	if r.Header.Get("HX-Request") != "" {
+	if portal.FromHTMX(r) {
 		p.View.Fragment(w, r, http.StatusOK, "messages", page)
 		return
 	}
@@ -186,7 +187,7 @@ func (p *Portal) MessagesRead(w http.ResponseWriter, r *http.Request) {
 	}
 	back := session.LocalPath(f.Value("return"), pathMessages)
 	if _, err := p.acts.MsiloRead(r.Context(), owner(r).String(), ids...); err != nil {
-		p.Log.Warn("messages not marked as read", "user", owner(r).String(), "err", err)
+		p.Log.Warn("messages not marked as read", "user", owner(r).String(), "error", err)
 		p.done(w, r, back, view.M("messages.not_marked"))
 		return
 	}
@@ -213,7 +214,7 @@ func (p *Portal) MessagesDeliver(w http.ResponseWriter, r *http.Request) {
 	case ctlproto.CodeOf(err) == ctlproto.CodeRefused:
 		p.notDone(w, r, pathMessages, view.M("messages.no_phone"))
 	case err != nil:
-		p.Log.Warn("messages not delivered", "user", owner(r).String(), "err", err)
+		p.Log.Warn("messages not delivered", "user", owner(r).String(), "error", err)
 		p.notDone(w, r, pathMessages, view.M("messages.deliver_away"))
 	case n == 0:
 		p.notDone(w, r, pathMessages, view.M("messages.nothing_to_deliver"))

@@ -102,7 +102,7 @@ func (p *Portal) MessagesDelete(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil:
-		p.Log.Warn("messages not deleted", "user", owner(r).String(), "err", err)
+		p.Log.Warn("messages not deleted", "user", owner(r).String(), "error", err)
 		told := view.M("messages.not_deleted")
 		if n > 0 {
 			told = view.M("messages.deleted_some", strconv.Itoa(n))

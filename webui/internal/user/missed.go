@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seraph/sql/store"
+	"seraph/webui/internal/portal"
 	"seraph/webui/internal/view"
 )
 
@@ -78,7 +79,7 @@ func (p *Portal) Missed(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		p.markSeen(r, page)
 	}
-	if r.Header.Get("HX-Request") != "" {
+	if portal.FromHTMX(r) {
 		p.View.Fragment(w, r, status, "missed-calls", page)
 		return
 	}
@@ -135,7 +136,7 @@ func (page *missedPage) add(c store.Call, who person) {
 	})
 }
 
-// missedWhy is what a final status means to who was called.
+// missedWhy is what a final status means to the callee.
 func missedWhy(code int) view.Msg {
 	switch code {
 	case 480:
@@ -177,7 +178,7 @@ func sipDetail(code int, reason string) string {
 func (row missedRow) Repeated() bool { return row.Times > 1 }
 
 // markSeen notes that the user looked at the list. That it fails takes nothing
-// from who looks.
+// from the reader.
 func (p *Portal) markSeen(r *http.Request, page missedPage) {
 	if page.UpTo == 0 || page.List.Page > 1 || page.Narrowed || !page.List.Desc {
 		return // what is new is noticed on the first page of all, wherever in the list it stands
@@ -186,7 +187,7 @@ func (p *Portal) markSeen(r *http.Request, page missedPage) {
 	p.aside.Do("seen "+me.String(), func(ctx context.Context) {
 		n, err := p.DB.Calls.MarkSeen(ctx, me, page.UpTo)
 		if err != nil {
-			p.Log.Warn("missed calls not marked as seen", "user", me.String(), "err", err)
+			p.Log.Warn("missed calls not marked as seen", "user", me.String(), "error", err)
 			return
 		}
 		if n > 0 {

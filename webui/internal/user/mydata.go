@@ -31,7 +31,7 @@ type exporting struct {
 	who map[aor.AOR]struct{}
 }
 
-// begin reports whether an export of who's may begin; then end it.
+// begin reports whether an export by a user may begin; then end it.
 func (e *exporting) begin(who aor.AOR) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -90,7 +90,7 @@ func (p *Portal) Export(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
 	defer cancel()
 	if err := p.writeExport(ctx, w, r, me); err != nil {
-		p.Log.Warn("export broken off", "user", me.String(), "err", err)
+		p.Log.Warn("export broken off", "user", me.String(), "error", err)
 		panic(http.ErrAbortHandler) // so that nobody takes the half for the whole
 	}
 	p.audit(r, "account.export", "", "")

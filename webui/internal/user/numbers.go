@@ -14,7 +14,7 @@ import (
 // setNumbers notes who of the people calls by a telephone number. A trunk has several hosts, and each of
 // them vouches for the same numbers: the host that a number comes from says nothing of the caller. In a
 // domain, ours or somebody else's, it is the name of an account, which may be another one's elsewhere; and
-// a stranger may write any host that is nobody's behind the number of whom he likes.
+// a stranger may write any host that is nobody's behind anybody's number.
 func (p *Portal) setNumbers(r *http.Request, list []person) error {
 	var n *network
 	for i := range list {

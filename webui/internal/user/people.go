@@ -91,7 +91,7 @@ func (p *Portal) people(r *http.Request, strangers []stranger) (list []person, a
 	}
 	statuses, err := p.presence(r, distinct(keys))
 	if err != nil {
-		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
+		p.Log.Warn("presence unknown", "user", owner(r).String(), "error", err)
 		away = true
 	}
 	for i := range list {
@@ -104,7 +104,7 @@ func (p *Portal) people(r *http.Request, strangers []stranger) (list []person, a
 	return list, away, nil
 }
 
-// newPerson is a stranger of whom nothing else is known.
+// newPerson is a stranger about whom nothing else is known.
 func newPerson(s stranger) person {
 	p := person{Name: clip(printable(s.Name), maxName), caller: s.URI}
 	p.Claimed = p.Name != ""

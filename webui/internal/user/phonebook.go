@@ -119,7 +119,7 @@ func (p *Portal) addRows(r *http.Request, page *bookPage, entries []store.Entry)
 	}
 	statuses, err := p.presence(r, addresses)
 	if err != nil {
-		p.Log.Warn("presence unknown", "user", owner(r).String(), "err", err)
+		p.Log.Warn("presence unknown", "user", owner(r).String(), "error", err)
 		page.Away = true
 	}
 	aliases := p.aliasesOf(r, entries)

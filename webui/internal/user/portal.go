@@ -105,7 +105,7 @@ func (p *Portal) SessionsChanged(who aor.AOR) {
 func (p *Portal) PrivacyChanged(who aor.AOR) { p.live.PrivacyChanged(who) }
 
 // Deleted forgets what is kept of a user whom an administrator has deleted: whoever gets
-// the address next sees nothing of his.
+// the address next sees nothing of theirs.
 func (p *Portal) Deleted(who aor.AOR) {
 	p.live.SessionsChanged(who)
 	p.live.PrivacyChanged(who)

@@ -48,7 +48,7 @@ func (p *Portal) PublicPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // callMeForm shows whether visitors may ask to be called.
-func callMeForm(on bool) *form.Form { return form.Showing("call_me", checked(on)) }
+func callMeForm(on bool) *form.Form { return form.Showing("call_me", form.Checked(on)) }
 
 func (p *Portal) showPublicPage(w http.ResponseWriter, r *http.Request, f *form.Form) {
 	me := owner(r)
@@ -112,7 +112,7 @@ func (p *Portal) PublicSave(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if on != before {
-		p.audit(r, "public.call_me", checked(before), checked(on))
+		p.audit(r, "public.call_me", form.Checked(before), form.Checked(on))
 	}
 	p.done(w, r, pathPublic, view.M("public.saved"))
 }

@@ -45,7 +45,7 @@ func (l *Live) judgePulse(err error) {
 	l.mu.Unlock()
 	switch {
 	case err != nil && !away:
-		l.log.Warn("live: the router does not answer", "err", err)
+		l.log.Warn("live: the router does not answer", "error", err)
 		l.setAway(true)
 	case err == nil && hung:
 		l.log.Info("live: the router answers again")

@@ -102,9 +102,9 @@ func rulesForm(rules []store.CallRule) *form.Form {
 	for _, rule := range rules {
 		switch {
 		case rule.Kind == store.RuleDND:
-			f.Set(fieldDND, checked(rule.Enabled))
+			f.Set(fieldDND, form.Checked(rule.Enabled))
 		case rule.Forwards():
-			f.Set(fieldOn(rule.Kind), checked(rule.Enabled))
+			f.Set(fieldOn(rule.Kind), form.Checked(rule.Enabled))
 			f.Set(fieldTarget(rule.Kind), plainAddress(rule.Target))
 			if rule.Kind == store.RuleNoAnswer {
 				f.Set(fieldSeconds, strconv.Itoa(rule.Seconds))
@@ -150,7 +150,7 @@ const maxChoices = 500
 func (p *Portal) choices(r *http.Request) []view.Option {
 	entries, _, err := p.DB.Phonebook.List(r.Context(), owner(r), store.EntryQuery{Limit: maxChoices})
 	if err != nil {
-		p.Log.Warn("phone book not read", "user", owner(r).String(), "err", err)
+		p.Log.Warn("phone book not read", "user", owner(r).String(), "error", err)
 	}
 	var list []view.Option
 	for _, e := range entries {
@@ -286,7 +286,7 @@ func (p *Portal) toldOf(r *http.Request, err error) told {
 	case ctlproto.CodeOf(err) == ctlproto.CodeMethodNotFound:
 		return toldNever
 	}
-	p.Log.Warn("router not told of a change", "user", owner(r).String(), "err", err)
+	p.Log.Warn("router not told of a change", "user", owner(r).String(), "error", err)
 	return toldLater
 }
 

@@ -173,7 +173,7 @@ func (p *Portal) isOurs(ctx context.Context, uri string) bool {
 	}
 	domains, err := p.DB.Domains.List(ctx)
 	if err != nil {
-		p.Log.Warn("domains not known", "err", err) // the general words do as well
+		p.Log.Warn("domains not known", "error", err) // the general words do as well
 	}
 	return slices.ContainsFunc(domains, func(d store.Domain) bool { return d.Name == who.Domain })
 }
@@ -217,7 +217,7 @@ func (p *Portal) sendFault(w http.ResponseWriter, r *http.Request, f *form.Form,
 	default:
 		status, page.Fault = http.StatusServiceUnavailable, view.M("send.away")
 	}
-	p.Log.Warn("message not sent", "user", owner(r).String(), "err", err)
+	p.Log.Warn("message not sent", "user", owner(r).String(), "error", err)
 	p.showSend(w, r, status, page)
 }
 
@@ -249,7 +249,7 @@ func (p *Portal) nameOf(ctx context.Context, who aor.AOR, uri string) string {
 	one := newPerson(stranger{URI: uri})
 	entries, err := p.DB.Phonebook.FindAddresses(ctx, who, []string{one.URI, plainURI(one.URI)})
 	if err != nil {
-		p.Log.Warn("name not looked up", "user", who.String(), "err", err) // the address does as well
+		p.Log.Warn("name not looked up", "user", who.String(), "error", err) // the address does as well
 	}
 	one.meet(entries)
 	return one.Name

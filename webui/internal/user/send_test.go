@@ -117,8 +117,8 @@ func TestSendRefused(t *testing.T) {
 	b.post("/user/messages/new", "to", "bob", "text", "Kept").shows(t, 422, "cannot send a message to this address")
 }
 
-// TestSendKept: of whom the router sees on line, or may say nothing, the page does not say that
-// they are not.
+// TestSendKept: the page does not call people off line whom the router sees on line, or of
+// whom it may say nothing.
 func TestSendKept(t *testing.T) {
 	s := newSite(t)
 	b := s.signIn(alice)

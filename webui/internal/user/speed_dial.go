@@ -81,7 +81,7 @@ func (p *Portal) SpeedDial(w http.ResponseWriter, r *http.Request) {
 	p.showSpeedDial(w, r, http.StatusOK, f, list, view.Msg{})
 }
 
-// speedDialName is what a number's row says of whom it is.
+// speedDialName is the name in a number's row.
 func speedDialName(d store.SpeedDial) string {
 	if name := strings.TrimSpace(d.FirstName + " " + d.LastName); name != "" {
 		return name

@@ -206,7 +206,7 @@ func (l *Live) askAgain(ctx context.Context, v *viewer, err error) {
 		return
 	}
 	if !v.failing {
-		l.log.Warn("live: state not read, asking again until it is", "user", v.who.String(), "err", err)
+		l.log.Warn("live: state not read, asking again until it is", "user", v.who.String(), "error", err)
 	}
 	v.failing = true
 	wait(ctx, retryPause)

@@ -10,7 +10,7 @@ import (
 // Frame is what every page shows around its content, and what its forms need.
 // The server makes one for each request.
 type Frame struct {
-	// Name and Address of who is signed in; both empty if nobody is.
+	// Name and Address of the user who is signed in; both empty if nobody is.
 	Name, Address string
 	// Admin says that the page is one of the administrators'.
 	Admin bool

@@ -216,7 +216,7 @@ func (s *Set) write(w http.ResponseWriter, r *http.Request, in *edition, t *temp
 
 // broken answers when a template fails: a fault of ours, whose reason is in the log only.
 func (s *Set) broken(w http.ResponseWriter, r *http.Request, name string, err error) {
-	s.log.Error("page not made", "template", name, "path", r.URL.Path, "err", err)
+	s.log.Error("page not made", "template", name, "path", r.URL.Path, "error", err)
 	http.Error(w, s.TextsFor(r).Text(M("error.500.title")), http.StatusInternalServerError)
 }
 
