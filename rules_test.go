@@ -83,6 +83,27 @@ func TestRuleNoInit(t *testing.T) {
 	}
 }
 
+// TestRuleErrorKey: whoever looks for errors in the logs finds those of all programs by one key.
+func TestRuleErrorKey(t *testing.T) {
+	for _, s := range readSources(t) {
+		if s.isTest() {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			for _, arg := range call.Args[:max(0, len(call.Args)-1)] { // a key has a value behind it
+				if key, ok := arg.(*ast.BasicLit); ok && key.Value == `"err"` {
+					t.Errorf("%s: the log key of an error is \"error\", not \"err\"", s.at(key.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
 // TestRuleInjectedLogger: the programs log to the logger they were given.
 func TestRuleInjectedLogger(t *testing.T) {
 	global := []string{"Default", "SetDefault", "SetLogLoggerLevel", "With",
@@ -113,6 +134,87 @@ func TestRuleNoSleepInTests(t *testing.T) {
 			if call.Sel.Name == "Sleep" {
 				t.Errorf("%s: time.Sleep outside a synctest bubble", s.at(call.Pos()))
 			}
+		}
+		for _, wait := range sleeps(s.file) {
+			t.Errorf("%s: <-time.After outside a synctest bubble", s.at(wait.Pos()))
+		}
+	}
+}
+
+// sleeps lists the statements that are time.Sleep by another name: <-time.After of a fixed time whose
+// result nobody wants. It is none as the case of a select, nor between two looks at a condition, as the post
+// statement of a loop. A fake that is told how late to answer waits for a time that is not fixed.
+func sleeps(file *ast.File) []ast.Stmt {
+	var all []ast.Stmt
+	look := func(list []ast.Stmt) {
+		for _, stmt := range list {
+			if labeled, ok := stmt.(*ast.LabeledStmt); ok {
+				stmt = labeled.Stmt
+			}
+			x, _ := stmt.(*ast.ExprStmt)
+			if x == nil {
+				continue
+			}
+			receive, _ := ast.Unparen(x.X).(*ast.UnaryExpr)
+			if receive == nil || receive.Op != token.ARROW {
+				continue
+			}
+			call, _ := ast.Unparen(receive.X).(*ast.CallExpr)
+			if call == nil {
+				continue
+			}
+			after, _ := call.Fun.(*ast.SelectorExpr)
+			if after == nil || after.Sel.Name != "After" || len(call.Args) != 1 {
+				continue
+			}
+			if pkg, ok := after.X.(*ast.Ident); ok && pkg.Name == "time" && hasLiteral(call.Args[0]) {
+				all = append(all, x)
+			}
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch block := n.(type) {
+		case *ast.BlockStmt:
+			look(block.List)
+		case *ast.CaseClause:
+			look(block.Body)
+		case *ast.CommClause:
+			look(block.Body)
+		}
+		return true
+	})
+	return all
+}
+
+// hasLiteral reports whether a number stands in an expression.
+func hasLiteral(x ast.Expr) bool {
+	found := false
+	ast.Inspect(x, func(n ast.Node) bool {
+		_, ok := n.(*ast.BasicLit)
+		found = found || ok
+		return !found
+	})
+	return found
+}
+
+// TestSleeps holds the rule to what it is for.
+func TestSleeps(t *testing.T) {
+	for text, want := range map[string]int{
+		"<-time.After(5 * time.Millisecond)":                                        1,
+		"for range 2 { <-time.After(5 * time.Millisecond) }":                        1,
+		"select { case <-c: <-time.After(5) }":                                      1,
+		"switch { default: <-time.After(5) }":                                       1,
+		"select { case <-c: case <-time.After(5 * time.Millisecond): }":             0,
+		"for end := limit(); !met(); <-time.After(5 * time.Millisecond) { look() }": 0,
+		"<-time.After(delay)":                                                       0,
+		"then := <-time.After(5)":                                                   0,
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() { "+text+" }", parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(sleeps(f)); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
 		}
 	}
 }

@@ -69,23 +69,6 @@ type DispatcherAttrs struct {
 	RWeight int    `json:"RWEIGHT"`
 }
 
-// DispatcherReload makes the proxy read the table dispatcher again.
-func (m Methods) DispatcherReload(ctx context.Context) error {
-	return m.do(ctx, MethodDispatcherReload, nil)
-}
-
-// DispatcherList lists the gateways.
-func (m Methods) DispatcherList(ctx context.Context) (DispatcherList, error) {
-	return result[DispatcherList](ctx, m, MethodDispatcherList, nil)
-}
-
-// DispatcherSetState gives a gateway, or "all" of a set, a state: one of the letters a
-// (active), i (inactive), d (disabled) and t (trying), with p if it is to be pinged.
-// CodeNotFound if there is no such set or gateway.
-func (m Methods) DispatcherSetState(ctx context.Context, state string, set int, address string) error {
-	return m.do(ctx, MethodDispatcherSetState, map[string]any{"state": state, "group": set, "address": address})
-}
-
 // SpeeddialReload makes the proxy read the table speed_dial again.
 func (m Methods) SpeeddialReload(ctx context.Context) error {
 	return m.do(ctx, MethodSpeeddialReload, nil)

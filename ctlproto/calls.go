@@ -41,19 +41,9 @@ func (m Methods) CoreUptime(ctx context.Context) (CoreUptime, error) {
 	return result[CoreUptime](ctx, m, MethodCoreUptime, nil)
 }
 
-// CoreInfo says how the proxy was built.
-func (m Methods) CoreInfo(ctx context.Context) (CoreInfo, error) {
-	return result[CoreInfo](ctx, m, MethodCoreInfo, nil)
-}
-
 // CorePsx lists the proxy's processes.
 func (m Methods) CorePsx(ctx context.Context) ([]Process, error) {
 	return result[[]Process](ctx, m, MethodCorePsx, nil)
-}
-
-// ListMethods names what this server answers, sorted.
-func (m Methods) ListMethods(ctx context.Context) ([]string, error) {
-	return result[[]string](ctx, m, MethodListMethods, nil)
 }
 
 // Statistics returns statistics, sorted by group and name. A name is "all",
@@ -72,11 +62,6 @@ func (m Methods) Statistics(ctx context.Context, names ...string) ([]Statistic, 
 		stats = append(stats, s)
 	}
 	return stats, nil
-}
-
-// StatsFetch returns the same statistics as a map "group.name" → value.
-func (m Methods) StatsFetch(ctx context.Context, names ...string) (map[string]string, error) {
-	return result[map[string]string](ctx, m, MethodStatsFetch, orAll(names))
 }
 
 func orAll(names []string) []string {
@@ -186,11 +171,6 @@ func (m Methods) UlRmBinding(ctx context.Context, aor, contact, ruid string) err
 	return m.do(ctx, MethodUlRmContact, ulParams{Table: TableLocation, AoR: aor, Contact: contact, RUID: ruid})
 }
 
-// UlFlush writes what is not yet in the database there now.
-func (m Methods) UlFlush(ctx context.Context) error {
-	return m.do(ctx, MethodUlFlush, nil)
-}
-
 // PresenceGet asks for the status of up to MaxAddresses addresses as viewer
 // (user@domain, "" = not signed in) may see it.
 func (m Methods) PresenceGet(ctx context.Context, viewer string, addresses []string) (map[string]PresenceStatus, error) {
@@ -256,7 +236,7 @@ func (m Methods) GroupReload(ctx context.Context) error {
 	return m.do(ctx, MethodGroupReload, nil)
 }
 
-// TLSReload makes the proxy read its certificates and their settings again.
-func (m Methods) TLSReload(ctx context.Context) error {
-	return m.do(ctx, MethodTLSReload, nil)
+// PermAddressReload makes the proxy read the table address again.
+func (m Methods) PermAddressReload(ctx context.Context) error {
+	return m.do(ctx, MethodPermAddressReload, nil)
 }

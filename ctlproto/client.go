@@ -16,8 +16,9 @@ import (
 
 // Client is one connection to a server. It may be used by many goroutines at
 // once; their calls share the connection, and replies may come in any order.
-// When the connection breaks, every call fails with ErrUnreachable; the client
-// does not connect again by itself (Redialer does).
+// When the connection breaks, every call fails with ErrUnreachable, and after a line
+// that makes no sense with ErrProtocol; the client does not connect again by itself
+// (Redialer does).
 type Client struct {
 	Methods
 	conn  net.Conn
@@ -65,7 +66,7 @@ func (c *Client) Close() error {
 // Done is closed when the connection has ended; Err then says why.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err is nil while the connection lives, then ErrClosed or ErrUnreachable.
+// Err is nil while the connection lives, then ErrClosed, ErrUnreachable or ErrProtocol.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

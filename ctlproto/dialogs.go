@@ -114,6 +114,13 @@ const (
 	DialogEnded    DialogState = "ended"
 )
 
+// Who has ended a call. The column call_log.hung_up_by has the same words.
+const (
+	HungUpCaller = "caller"
+	HungUpCallee = "callee"
+	HungUpRouter = "router"
+)
+
 // DialogEvent tells that a call was answered, or that one that was has ended. It is not
 // yet held against anybody's privacy: ask presence.get before you show it to somebody.
 type DialogEvent struct {
@@ -124,7 +131,7 @@ type DialogEvent struct {
 	At       time.Time   `json:"at"`     // UTC
 	Caller   string      `json:"caller"` // user@domain, "" = none of our users
 	Callee   string      `json:"callee"`
-	HungUpBy string      `json:"hung_up_by,omitempty"` // caller, callee, router; "" = not known
+	HungUpBy string      `json:"hung_up_by,omitempty"` // HungUpCaller and so on; "" = not known
 }
 
 // Dialog decodes the data of an event of TopicDialog.

@@ -195,10 +195,9 @@ func TestTypedMethods(t *testing.T) {
 	done := ctltest.Result(ctlproto.Done{})
 	server := ctltest.Serve(t, map[string]ctltest.Handler{
 		"core.version": ctltest.Result("v"), "core.uptime": ctltest.Result(ctlproto.CoreUptime{Uptime: 5}),
-		"core.info": ctltest.Result(ctlproto.CoreInfo{Compiler: "go"}), "core.psx": ctltest.Result([]ctlproto.Process{{PID: 4}}),
-		"system.listMethods":   ctltest.Result([]string{"a"}),
-		"stats.get_statistics": ctltest.Result([]string{"tm:current = 3"}), "stats.fetch": ctltest.Result(map[string]string{"tm.current": "3"}),
-		"tm.stats": ctltest.Result(ctlproto.TmStats{Class6xx: 6}), "sl.stats": ctltest.Result(ctlproto.SlStats{Code202: 2}),
+		"core.psx":             ctltest.Result([]ctlproto.Process{{PID: 4}}),
+		"stats.get_statistics": ctltest.Result([]string{"tm:current = 3"}),
+		"tm.stats":             ctltest.Result(ctlproto.TmStats{Class6xx: 6}), "sl.stats": ctltest.Result(ctlproto.SlStats{Code202: 2}),
 		"ul.dump": func(params json.RawMessage) (any, *ctlproto.Error) {
 			if string(params) == `["brief"]` {
 				return ctlproto.UlBrief{Domains: []ctlproto.UlBriefTableItem{{Domain: ctlproto.UlBriefTable{AoRs: []ctlproto.UlBriefAoR{{AoR: "a@b"}}}}}}, nil
@@ -206,7 +205,7 @@ func TestTypedMethods(t *testing.T) {
 			return ctlproto.UlDump{Domains: []ctlproto.UlTableItem{{Domain: ctlproto.UlTable{AoRs: []ctlproto.UlAoRItem{{Info: ctlproto.UlAoR{AoR: "a@b", Contacts: item}}}}}}}, nil
 		},
 		"ul.lookup": ctltest.Result(ctlproto.UlAoR{AoR: "a@b", Contacts: item}),
-		"ul.add":    done, "ul.rm": done, "ul.rm_contact": done, "ul.flush": done,
+		"ul.add":    done, "ul.rm": done, "ul.rm_contact": done,
 		"presence.get": ctltest.Result(ctlproto.PresenceResult{Presence: map[string]ctlproto.PresenceStatus{"a@b": "on line"}}),
 		"ctd.dial":     ctltest.Result(ctlproto.CtdDialResult{ID: "1"}), "ctd.status": ctltest.Result(ctlproto.CtdStatus{ID: "1"}), "ctd.cancel": done,
 		"im.send":    ctltest.Result(ctlproto.ImSendResult{Result: ctlproto.ImStored, Code: 202, Reason: "Accepted"}),
@@ -214,7 +213,7 @@ func TestTypedMethods(t *testing.T) {
 		"msilo.rm":   ctltest.Result(ctlproto.MsiloRmResult{Removed: 2}), "msilo.read": ctltest.Result(ctlproto.MsiloReadResult{Read: 1}), "msilo.dump": ctltest.Result(ctlproto.MsiloDumpResult{Pending: 3}),
 		"script.reload": ctltest.Result(ctlproto.ScriptReloadResult{OK: true}),
 		"script.check":  ctltest.Result(ctlproto.ScriptCheckResult{OK: true}),
-		"auth.forget":   done, "domain.reload": done, "alias.reload": done, "group.reload": done, "tls.reload": done,
+		"auth.forget":   done, "domain.reload": done, "alias.reload": done, "group.reload": done, "permissions.addressReload": done,
 	})
 	c, ctx := dial(t, server.Path), within(t)
 	for _, tc := range []struct {
@@ -224,11 +223,8 @@ func TestTypedMethods(t *testing.T) {
 	}{
 		{"core.version", "", func() (any, error) { return c.CoreVersion(ctx) }, "v"},
 		{"core.uptime", "", func() (any, error) { return c.CoreUptime(ctx) }, ctlproto.CoreUptime{Uptime: 5}},
-		{"core.info", "", func() (any, error) { return c.CoreInfo(ctx) }, ctlproto.CoreInfo{Compiler: "go"}},
 		{"core.psx", "", func() (any, error) { return c.CorePsx(ctx) }, []ctlproto.Process{{PID: 4}}},
-		{"system.listMethods", "", func() (any, error) { return c.ListMethods(ctx) }, []string{"a"}},
 		{"stats.get_statistics", `["all"]`, func() (any, error) { return c.Statistics(ctx) }, []ctlproto.Statistic{{Group: "tm", Name: "current", Value: 3}}},
-		{"stats.fetch", `["tm:"]`, func() (any, error) { return c.StatsFetch(ctx, "tm:") }, map[string]string{"tm.current": "3"}},
 		{"tm.stats", "", func() (any, error) { return c.TmStats(ctx) }, ctlproto.TmStats{Class6xx: 6}},
 		{"sl.stats", "", func() (any, error) { return c.SlStats(ctx) }, ctlproto.SlStats{Code202: 2}},
 		{"ul.dump", "", func() (any, error) { return c.UlDump(ctx) }, []ctlproto.AoRContacts{{AoR: "a@b", Contacts: []ctlproto.Contact{contact}}}},
@@ -240,7 +236,6 @@ func TestTypedMethods(t *testing.T) {
 		{"ul.rm", `{"table":"location","aor":"a@b"}`, func() (any, error) { return nil, c.UlRm(ctx, "a@b") }, nil},
 		{"ul.rm_contact", `{"table":"location","aor":"a@b","contact":"sip:x"}`, func() (any, error) { return nil, c.UlRmContact(ctx, "a@b", "sip:x") }, nil},
 		{"ul.rm_contact", `{"table":"location","aor":"a@b","contact":"sip:x","ruid":"r"}`, func() (any, error) { return nil, c.UlRmBinding(ctx, "a@b", "sip:x", "r") }, nil},
-		{"ul.flush", "", func() (any, error) { return nil, c.UlFlush(ctx) }, nil},
 		{"presence.get", `{"addresses":["a@b"],"viewer":"v@b"}`, func() (any, error) { return c.PresenceGet(ctx, "v@b", []string{"a@b"}) }, map[string]ctlproto.PresenceStatus{"a@b": "on line"}},
 		{"ctd.dial", `{"caller":"a@b","callee":"c@b","callee_name":"C","actor":"x"}`, func() (any, error) {
 			return c.CtdDial(ctx, ctlproto.CtdDialParams{Caller: "a@b", Callee: "c@b", CalleeName: "C", Actor: "x"})
@@ -262,7 +257,7 @@ func TestTypedMethods(t *testing.T) {
 		{"domain.reload", "", func() (any, error) { return nil, c.DomainReload(ctx) }, nil},
 		{"alias.reload", "", func() (any, error) { return nil, c.AliasReload(ctx) }, nil},
 		{"group.reload", "", func() (any, error) { return nil, c.GroupReload(ctx) }, nil},
-		{"tls.reload", "", func() (any, error) { return nil, c.TLSReload(ctx) }, nil},
+		{"permissions.addressReload", "", func() (any, error) { return nil, c.PermAddressReload(ctx) }, nil},
 	} {
 		got, err := tc.call()
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"seraph/sql/aor"
@@ -43,7 +44,7 @@ type SiloQuery struct {
 }
 
 // siloTables joins what we know of a message with the message.
-const siloTables = " FROM silo s LEFT JOIN silo_state t ON t.silo_id = s.id"
+const siloTables = " FROM silo s LEFT JOIN silo_state t ON t.silo_id = s.id LEFT JOIN silo_foreign f ON f.silo_id = s.id"
 
 // of is the condition that every query begins with: the owner's messages
 // whose time is not over.
@@ -76,7 +77,19 @@ func (t *Silo) List(ctx context.Context, owner aor.AOR, q SiloQuery) ([]SiloMess
 // (0: none are). Messages refused for good are left out, and those whose time to be
 // sent has not come.
 func (t *Silo) Pending(ctx context.Context, owner aor.AOR, limit, attempts int) ([]SiloMessage, error) {
+	return t.next(ctx, owner, t.pending(owner), limit, attempts)
+}
+
+// PendingKnown is Pending without the messages of senders who have not shown who they are
+// (AddForeign).
+func (t *Silo) PendingKnown(ctx context.Context, owner aor.AOR, limit, attempts int) ([]SiloMessage, error) {
 	f := t.pending(owner)
+	f.and("f.silo_id IS NULL")
+	return t.next(ctx, owner, f, limit, attempts)
+}
+
+// next lists messages in the order in which they must go out.
+func (t *Silo) next(ctx context.Context, owner aor.AOR, f filter, limit, attempts int) ([]SiloMessage, error) {
 	limit, _ = page(limit, 0)
 	if attempts <= 0 {
 		attempts = math.MaxInt32
@@ -227,14 +240,27 @@ func (t *Silo) MarkRead(ctx context.Context, owner aor.AOR, ids ...int64) (marke
 // the final status code (0: none came); refused says whether it was for good,
 // so that Pending leaves the message out. ErrNotFound if the message has gone.
 func (t *Silo) Attempt(ctx context.Context, owner aor.AOR, id int64, code int, refused bool) error {
+	return t.tried(ctx, owner, id, "attempts = attempts + 1, last_time = ?, last_code = ?, refused = ?", stamp(t.db.present()), codeText(code), refused)
+}
+
+// Untakable notes that a delivery of the message was tried now and ended with the final
+// status code, which says that a phone takes no messages at all, and so nothing of this one.
+// It counts as an attempt only if there was none, so that the owner sees that it was tried
+// while it keeps its place (see Pending). ErrNotFound if the message has gone.
+func (t *Silo) Untakable(ctx context.Context, owner aor.AOR, id int64, code int) error {
+	return t.tried(ctx, owner, id, "attempts = CASE WHEN attempts = 0 THEN 1 ELSE attempts END, last_time = ?, last_code = ?",
+		stamp(t.db.present()), codeText(code))
+}
+
+// tried changes the state of a message by the assignments in set.
+func (t *Silo) tried(ctx context.Context, owner aor.AOR, id int64, set string, args ...any) error {
 	gone := true
 	err := t.change(ctx, owner, []int64{id}, func(ctx context.Context, tx *sql.Tx, found []any) error {
 		gone = false
 		if err := t.ensureState(ctx, tx, found); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE silo_state SET attempts = attempts + 1, last_time = ?, last_code = ?, refused = ? WHERE silo_id = ?",
-			stamp(t.db.present()), codeText(code), refused, id)
+		_, err := tx.ExecContext(ctx, "UPDATE silo_state SET "+set+" WHERE silo_id = ?", append(slices.Clip(args), id)...)
 		return err
 	})
 	if err == nil && gone {

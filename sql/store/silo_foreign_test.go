@@ -66,6 +66,82 @@ func TestSiloForeign(t *testing.T) {
 	})
 }
 
+// TestSiloPendingKnown: strangers' messages are marked as theirs wherever they are read, and
+// PendingKnown leaves them out, with whatever else Pending leaves out.
+func TestSiloPendingKnown(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		db.add(t, alice, bob)
+		var ids []int64
+		for i := range 3 {
+			id, err := db.Silo.AddForeign(t.Context(), newMessage(alice, 2*i), 0, 10)
+			ok(t, err)
+			ids = append(ids, id, put1(t, db, newMessage(alice, 2*i+1)))
+		}
+		put1(t, db, newMessage(bob, 9))
+		ok(t, db.Silo.Attempt(t.Context(), alice, ids[3], 415, true))
+		ok(t, db.Silo.Attempt(t.Context(), alice, ids[1], 408, false))
+		for _, tc := range []struct {
+			limit, attempts int
+			all, known      string
+		}{{10, 0, "0 1 2 4 5", "1 5"}, {10, 1, "0 2 4 5 1", "5 1"}, {1, 1, "0", "5"}} {
+			all, err := db.Silo.Pending(t.Context(), alice, tc.limit, tc.attempts)
+			ok(t, err)
+			known, err := db.Silo.PendingKnown(t.Context(), alice, tc.limit, tc.attempts)
+			ok(t, err)
+			if bodies(all) != tc.all || bodies(known) != tc.known {
+				t.Errorf("%+v: pending are %q, known senders' %q", tc, bodies(all), bodies(known))
+			}
+			for _, m := range append(all, known...) {
+				if n := m.Body[len(m.Body)-1] - '0'; m.Foreign != (n%2 == 0) {
+					t.Errorf("foreign: %v of %q", m.Foreign, m.Body)
+				}
+			}
+		}
+		got, err := db.Silo.Find(t.Context(), alice, ids[0])
+		ok(t, err)
+		list, total, err := db.Silo.List(t.Context(), alice, store.SiloQuery{})
+		ok(t, err)
+		if !got.Foreign || total != 6 || !list[0].Foreign || list[1].Foreign {
+			t.Errorf("found %+v, listed %d", got, total)
+		}
+		if list, err := db.Silo.PendingKnown(t.Context(), injected, 10, 0); len(list) != 0 || err != nil {
+			t.Errorf("of somebody else: %+v, %v", list, err)
+		}
+	})
+}
+
+// TestSiloUntakable: a phone that takes no messages at all uses up one attempt, however often
+// it is asked, and its code is what the owner sees; what was refused for good stays so.
+func TestSiloUntakable(t *testing.T) {
+	onEach(t, func(t *testing.T, db base) {
+		db.add(t, alice, bob)
+		first, second, refused := put1(t, db, newMessage(alice, 1)), put1(t, db, newMessage(alice, 2)), put1(t, db, newMessage(alice, 3))
+		ok(t, db.Silo.Attempt(t.Context(), alice, second, 408, false))
+		ok(t, db.Silo.Attempt(t.Context(), alice, second, 408, false))
+		ok(t, db.Silo.Attempt(t.Context(), alice, refused, 415, true))
+		for range 3 {
+			for _, id := range []int64{first, second, refused} {
+				ok(t, db.Silo.Untakable(t.Context(), alice, id, 405))
+			}
+		}
+		list, _, err := db.Silo.List(t.Context(), alice, store.SiloQuery{})
+		ok(t, err)
+		for i, want := range []int{1, 2, 1} {
+			if m := list[i]; m.Attempts != want || m.LastCode != 405 || m.Refused != (i == 2) {
+				t.Errorf("message %d is %+v, want %d attempts", i+1, m, want)
+			}
+		}
+		fails(t, "another owner's", db.Silo.Untakable(t.Context(), bob, first, 405), store.ErrNotFound)
+		_, err = db.Silo.Delete(t.Context(), alice, first)
+		ok(t, err)
+		fails(t, "that has gone", db.Silo.Untakable(t.Context(), alice, first, 405), store.ErrNotFound)
+		ok(t, db.Silo.Untakable(t.Context(), alice, second, 1<<30))
+		if m, err := db.Silo.Find(t.Context(), alice, second); err != nil || m.LastCode != 0 {
+			t.Errorf("with no status it is %+v, %v", m, err)
+		}
+	})
+}
+
 // TestSiloForeignExpired: a stranger's message whose time is over takes no room.
 func TestSiloForeignExpired(t *testing.T) {
 	onEach(t, func(t *testing.T, db base) {

@@ -39,6 +39,10 @@ type SiloMessage struct {
 	Attempts int       // deliveries that failed
 	LastCode int       // final status of the last one, 0: none came
 	Refused  bool      // refused for good
+
+	// Foreign says that the sender had not shown who they are (AddForeign); Add does not
+	// regard it either.
+	Foreign bool
 }
 
 // Lengths of what a message may have, in bytes.
@@ -226,13 +230,14 @@ func dropState(ctx context.Context, tx *sql.Tx, id int64) error {
 
 // siloColumns and scanSilo belong together.
 const siloColumns = "s.id, s.username, s.domain, s.src_addr, s.dst_addr, s.inc_time, s.exp_time, s.snd_time, s.ctype, s.body," +
-	" COALESCE(s.extra_hdrs, ''), s.callid, t.read_time, COALESCE(t.attempts, 0), COALESCE(t.last_code, ''), COALESCE(t.refused, 0)"
+	" COALESCE(s.extra_hdrs, ''), s.callid, t.read_time, COALESCE(t.attempts, 0), COALESCE(t.last_code, ''), COALESCE(t.refused, 0)," +
+	" f.silo_id IS NOT NULL"
 
 func scanSilo(s scanner) (m SiloMessage, err error) {
 	var received, expires, send int64
 	var headers string
 	err = s.Scan(&m.ID, &m.Owner.User, &m.Owner.Domain, &m.From, &m.To, &received, &expires, &send, &m.ContentType, &m.Body,
-		&headers, &m.CallID, moment{&m.Read}, &m.Attempts, status{&m.LastCode}, &m.Refused)
+		&headers, &m.CallID, moment{&m.Read}, &m.Attempts, status{&m.LastCode}, &m.Refused, &m.Foreign)
 	m.Received, m.Expires = time.Unix(received, 0).UTC(), time.Unix(expires, 0).UTC()
 	if send > 0 {
 		m.SendAt = time.Unix(send, 0).UTC()

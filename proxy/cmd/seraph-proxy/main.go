@@ -52,14 +52,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.DB, "db", "", "database URL: mysql://user:pw@host:port/db, mysql://user:pw@unix(/path)/db, sqlite:///path, or none (default: seraph.db in the state folder)")
 	f.StringVar(&o.State, "state", daemon.DefaultState, "state folder")
 	f.StringVar(&o.Control, "ctl", "", "path of the control socket (default: the script's unix_sock, else /run/seraph/ctl.sock)")
-	f.StringArrayVar(&o.Listen, "listen", nil, "address to listen on, [udp:|tcp:]HOST[:PORT]; may be given again (default: the script's, else 0.0.0.0:5060)")
+	f.StringArrayVar(&o.Listen, "listen", nil, "address to listen on, [udp:|tcp:|tls:|ws:|wss:]HOST[:PORT]; may be given again (default: the script's, else 0.0.0.0:5060)")
 	f.StringVar(&o.Advertise, "advertise", "", "HOST[:PORT] by which others reach this proxy, where it is not the address it listens on")
 	f.Int64VarP(&o.megabytes, "shm-mem", "m", 0, "megabytes that transactions and dialogs may hold; beyond it new requests get 503 (default: the script's shm_mem_size, else a third of the memory that the process may have, 4096 at most)")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.version, "version", false, "say the version and end")
 	f.SetNormalizeFunc(socketName)
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "Usage: %s [options]\n\n%s\nSIGHUP reads the script, domains, aliases and groups again; SIGTERM and SIGINT end.\n", daemon.Name, f.FlagUsages())
+		fmt.Fprintf(stderr, "Usage: %s [options]\n\n%s\nSIGHUP reads the script, its tables and the certificates again; SIGTERM and SIGINT end.\n", daemon.Name, f.FlagUsages())
 	}
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -135,7 +135,7 @@ func (s *Server) call(ctx context.Context, from caller, request ctlproto.Request
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			s.cfg.Log.Error("control: method panicked", "method", request.Method, "panic", fault, "stack", string(debug.Stack()))
+			s.cfg.Log.Error("control: method panicked", "method", request.Method, "fault", fault, "stack", string(debug.Stack()))
 			result, refusal = nil, internalError()
 		}
 	}()
@@ -204,11 +204,26 @@ func (s *Server) unknownMethod(name string) *ctlproto.Error {
 // missing says why a group of methods is not there, "" if it is, or is none.
 func (s *Server) missing(method string) string {
 	group, _, _ := strings.Cut(method, ".")
-	switch {
-	case group == "ctd" && s.cfg.Ctd == nil:
-		return "the script does not load module ctd"
-	case group == "msilo" && s.cfg.Silo == nil:
+	if group == "msilo" && s.cfg.Silo == nil {
 		return "the script does not load module msilo, or there is no database"
+	}
+	guards, calls := &s.cfg.Guards, &s.cfg.CallModules
+	for _, m := range [...]struct {
+		group, module string
+		loaded        bool
+	}{
+		{"ctd", "ctd", s.cfg.Ctd != nil},
+		{"pike", "pike", guards.Pike != nil},
+		{"htable", "htable", guards.Htable != nil},
+		{"rl", "ratelimit", guards.Ratelimit != nil},
+		{"permissions", "permissions", guards.Permissions != nil},
+		{"dispatcher", "dispatcher", calls.Dispatcher != nil},
+		{"speeddial", "speeddial", calls.Speeddial != nil},
+		{"userblock", "userblock", calls.Userblock != nil},
+	} {
+		if m.group == group && !m.loaded {
+			return "the script does not load module " + m.module
+		}
 	}
 	return ""
 }

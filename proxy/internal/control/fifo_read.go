@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -54,6 +55,7 @@ type fifoReader struct {
 	in       *bufio.Reader
 	patience time.Duration
 	crlf     bool // the request's lines end so
+	dropped  int  // bytes, of the last request that was too long
 }
 
 func newFIFOReader(file *os.File, patience time.Duration) *fifoReader {
@@ -120,7 +122,8 @@ func (r *fifoReader) object() ([]byte, error) {
 			return object, err
 		}
 		if len(object) == maxFIFOObject {
-			return append(object, r.drain()...), fmt.Errorf("%w: over %d bytes", errFIFOFraming, maxFIFOObject)
+			end, err := r.tooLong(maxFIFOObject, "bytes")
+			return append(object, end...), err
 		}
 		object = append(object, b)
 		switch {
@@ -139,24 +142,64 @@ func (r *fifoReader) object() ([]byte, error) {
 	return object, nil
 }
 
-// drainedEnd is how much of what it drops drain returns, in bytes.
-const drainedEnd = 1 << 10
+// drainedEnd is how much of what it drops drain returns at most, in bytes.
+const drainedEnd = 2 << 10
 
-// drain drops what comes until the pipe is quiet, and returns the end of it.
-func (r *fifoReader) drain() []byte {
-	var end []byte
-	for range 1 << 20 {
-		_ = r.file.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-		b, err := r.in.ReadByte()
-		if err != nil {
-			break
-		}
-		if len(end) == 2*drainedEnd {
-			end = end[:copy(end, end[drainedEnd:])]
-		}
-		end = append(end, b)
+// When a request that is too long is over: nobody writes for drainQuiet, or drainTime has passed.
+// Others write, too, and theirs is dropped with it: their writing must not keep the pipe deaf.
+const (
+	drainQuiet = 100 * time.Millisecond
+	drainTime  = time.Second
+)
+
+// tooLong drops the rest of a request that has more than limit of what. It returns the end of that, for
+// who waits for an answer to it, and the error.
+func (r *fifoReader) tooLong(limit int, what string) (end []byte, err error) {
+	r.dropped = 0
+	end, quiet := r.drain()
+	if !quiet {
+		return end, fmt.Errorf("%w: over %d %s, and %d bytes after these are dropped, with what others wrote in that time",
+			errFIFOFraming, limit, what, r.dropped)
 	}
+	return end, fmt.Errorf("%w: over %d %s, and %d bytes after these are dropped", errFIFOFraming, limit, what, r.dropped)
+}
+
+// drain drops what comes until the pipe is quiet, for drainTime at most; it returns the end of it, and
+// whether the pipe is quiet. A line that could begin a request does not end it: it may stand in a
+// stranger's text that is too long (see dialogRequest), and be nobody's request.
+func (r *fifoReader) drain() (end []byte, quiet bool) {
+	for until := time.Now().Add(drainTime); ; {
+		now := time.Now()
+		if !now.Before(until) {
+			return r.restOfLine(end), false
+		}
+		patience := min(drainQuiet, until.Sub(now))
+		_ = r.file.SetReadDeadline(now.Add(patience))
+		if _, err := r.in.Peek(1); err != nil && (patience == drainQuiet || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return end, true
+		}
+		end = r.discard(end, r.in.Buffered())
+	}
+}
+
+// discard drops n bytes that are buffered, and appends them to end, of which it keeps as much as
+// drain returns.
+func (r *fifoReader) discard(end []byte, n int) []byte {
+	text, _ := r.in.Peek(n)
+	end = append(end, text...)
+	if over := len(end) - drainedEnd; over > 0 {
+		end = end[:copy(end, end[over:])]
+	}
+	_, _ = r.in.Discard(n)
+	r.dropped += n
 	return end
+}
+
+// restOfLine drops the rest of a line that drain has begun to drop, as far as it is there: what
+// stands within somebody's line is no beginning of a request.
+func (r *fifoReader) restOfLine(end []byte) []byte {
+	text, _ := r.in.Peek(r.in.Buffered())
+	return r.discard(end, bytes.IndexByte(text, '\n')+1)
 }
 
 // line reads to the next LF. Blanks at its end are none of it, as in SER: its own scripts
@@ -186,8 +229,8 @@ func (r *fifoReader) rawLine() (string, error) {
 		case b == '\n':
 			return string(line), nil
 		case len(line) == maxFIFOLine:
-			r.drain()
-			return "", fmt.Errorf("%w: a line of over %d bytes", errFIFOFraming, maxFIFOLine)
+			_, err := r.tooLong(maxFIFOLine, "bytes in a line")
+			return "", err
 		}
 		line = append(line, b)
 	}
@@ -227,8 +270,8 @@ func (r *fifoReader) ser() (fifoRequest, error) {
 		q.args = append(q.args, line)
 	}
 	if most == maxFIFOLines {
-		r.drain()
-		return q, fmt.Errorf("%w: over %d lines", errFIFOFraming, maxFIFOLines)
+		_, err := r.tooLong(maxFIFOLines, "lines")
+		return q, err
 	}
 	return q, nil
 }
@@ -265,8 +308,8 @@ func (r *fifoReader) block(next func() (string, error), ends ...string) (string,
 		case slices.Contains(ends, line):
 			return b.String(), nil
 		case b.Len() > maxFIFOObject:
-			r.drain()
-			return "", fmt.Errorf("%w: over %d bytes", errFIFOFraming, maxFIFOObject)
+			_, err := r.tooLong(maxFIFOObject, "bytes")
+			return "", err
 		}
 		b.WriteString(strings.TrimSuffix(line, "\r") + "\r\n")
 	}

@@ -302,6 +302,46 @@ func TestFIFOSurvives(t *testing.T) {
 	}
 }
 
+// TestFIFODrainEnds: after a request that is too long the pipe serves again, however often others write
+// meanwhile, and the log says what was dropped. What stands in such a request is never carried out.
+func TestFIFODrainEnds(t *testing.T) {
+	for name, long := range map[string]string{
+		"an object": `{"method":"core.version","params":["` + strings.Repeat("x", 9<<10) + `"],"reply_name":"nobody"}` + "\n",
+		"a line":    ":ul_add:" + strings.Repeat("y", 5000) + "\n\n",
+		"lines":     ":no_such:\n" + strings.Repeat("line\n", 300) + ":ul_flush:\n\n",
+		"a body": ":t_uac_dlg:\nMESSAGE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\n" +
+			strings.Repeat("hello\n", 3000) + ":ul_flush:\n\n.\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := openPipe(t)
+			p.write(long)
+			ended, stop := make(chan struct{}), make(chan struct{})
+			go func() { // somebody else, who never lets the pipe be quiet
+				defer close(ended)
+				tick := time.NewTicker(10 * time.Millisecond)
+				defer tick.Stop()
+				for {
+					select {
+					case <-tick.C:
+						p.write(":arg:\n\n")
+					case <-stop:
+						return
+					}
+				}
+			}()
+			p.dropped(long, "request dropped")
+			if got := p.call("after", ":version:after\n\n"); got != "200 ok\nServer: seraph-proxy 0.1.0\n" {
+				t.Errorf("after it: %q", got)
+			}
+			close(stop)
+			<-ended
+			if p.proxy.done != nil {
+				t.Errorf("done: %q", p.proxy.done)
+			}
+		})
+	}
+}
+
 func TestFIFORefusesToOpen(t *testing.T) {
 	s := start(t, newFakeProxy().config())
 	dir := t.TempDir()

@@ -301,6 +301,10 @@ func TestMethodsOfModules(t *testing.T) {
 	w := plug(t, start(t, cfg))
 	for method, why := range map[string]string{
 		"ctd.dial": "the script does not load module ctd", "msilo.list": "the script does not load module msilo, or there is no database",
+		"pike.top": "the script does not load module pike", "htable.dump": "the script does not load module htable",
+		"rl.get_pipes": "the script does not load module ratelimit", "permissions.addressDump": "the script does not load module permissions",
+		"dispatcher.list": "the script does not load module dispatcher", "speeddial.reload": "the script does not load module speeddial",
+		"userblock.reload": "the script does not load module userblock",
 	} {
 		want := fmt.Sprintf(`"error":{"code":-32601,"message":"Method not found: \"%s\"; %s","data":{"method":"%s"}}`, method, why, method)
 		if got := w.call(method, ""); got != want {

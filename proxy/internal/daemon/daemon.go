@@ -307,7 +307,7 @@ func (d *Daemon) step(by time.Time, f func(ctx context.Context) error) error {
 	defer cancelStep()
 	err := f(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		d.log.Warn("ended hard", "reason", err) // a peer that does not answer is no failure of ours
+		d.log.Warn("ended hard", "error", err) // a peer that does not answer is no failure of ours
 		return nil
 	}
 	return err

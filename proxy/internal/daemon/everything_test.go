@@ -67,7 +67,7 @@ branch_route[9] {
 `
 
 // fillTables gives every table that calls are judged by some rows.
-func fillTables(t *testing.T, url string) {
+func fillTables(t testing.TB, url string) {
 	t.Helper()
 	db, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {

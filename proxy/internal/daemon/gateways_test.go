@@ -86,7 +86,7 @@ func TestKnownGatewaysBesideANameless(t *testing.T) {
 		t.Fatal(err)
 	}
 	numbered, other := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("192.0.2.99")
-	if any := s.d.gateways(); !any(numbered) || !any(other) {
+	if gateway := s.d.gateways(); !gateway(numbered) || !gateway(other) {
 		t.Error("a host that may be a gateway is none")
 	}
 	known := s.d.knownGateways()

@@ -56,7 +56,7 @@ func newRig(t testing.TB, proto transport.Proto, extra string) *rig {
 
 // newRigOf is newRig with lines at the begin of the main route and at the end of the
 // script, and with what fill puts into the database.
-func newRigOf(t testing.TB, proto transport.Proto, extra, begin, end string, fill func(t *testing.T, url string)) *rig {
+func newRigOf(t testing.TB, proto transport.Proto, extra, begin, end string, fill func(t testing.TB, url string)) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "seraph.cfg")
@@ -77,7 +77,7 @@ func newRigOf(t testing.TB, proto transport.Proto, extra, begin, end string, fil
 	url := "sqlite://" + filepath.Join(dir, "seraph.db")
 	addUsers(t, url, "alice", "bob")
 	if fill != nil {
-		fill(t.(*testing.T), url)
+		fill(t, url)
 	}
 	d, err := Start(t.Context(), Config{
 		Version: "test", Script: script, DB: url, State: dir, Control: filepath.Join(sockets, "ctl"),

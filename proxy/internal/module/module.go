@@ -1,6 +1,6 @@
 // Package module says what a module of the routing language is: a name, the
 // parameters that modparam sets, and the functions that a script calls. Modules
-// are values made by their package's New and put into a Registry by the daemon;
+// are values made by their package's New; package modules lists them, and
 // nothing registers itself.
 package module
 
@@ -148,3 +148,11 @@ const (
 	True  = 1
 	False = -1
 )
+
+// Truth is True or False.
+func Truth(yes bool) int {
+	if yes {
+		return True
+	}
+	return False
+}

@@ -51,14 +51,20 @@ func timeParam(name string, to *time.Duration, unit time.Duration, units string,
 	}}
 }
 
+// DatabaseURL is what the script set db_url to, "" if it did not. Embedded, it gives a module DBURL.
+type DatabaseURL string
+
+// DBURL is the text.
+func (u DatabaseURL) DBURL() string { return string(u) }
+
 // DBURLParam is db_url, which names the router's one database over again.
-func DBURLParam(to *string) Param {
+func DBURLParam(to *DatabaseURL) Param {
 	return Param{Name: "db_url", Kind: String, Secret: true, Doc: "the database, the router's own if not set",
 		Set: func(s string, _ int) error {
 			if s == "" {
 				return errors.New("db_url is empty")
 			}
-			*to = s
+			*to = DatabaseURL(s)
 			return nil
 		}}
 }

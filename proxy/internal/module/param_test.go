@@ -43,7 +43,7 @@ func TestParams(t *testing.T) {
 
 // TestDatabaseParams: the two that modules with a table share.
 func TestDatabaseParams(t *testing.T) {
-	var url string
+	var url DatabaseURL
 	db, domain := DBURLParam(&url), UseDomainParam("an alias is a user name in a domain")
 	if err := db.Set("sql://ser:passwd@dbhost/ser", 0); err != nil || url != "sql://ser:passwd@dbhost/ser" || !db.Secret {
 		t.Errorf("db_url: %v, %q, secret %v", err, url, db.Secret)

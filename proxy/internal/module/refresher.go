@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Refresher keeps a module's copy of a table fresh. Its methods may be called from
-// many goroutines.
+// Refresher keeps a module's copy of a table fresh. Embedded, it makes the module an Initializer and
+// a Runner. Its methods may be called from many goroutines.
 type Refresher struct {
 	// Table names the table in errors and log lines.
 	Table string
@@ -28,7 +28,10 @@ type Refresher struct {
 // ReadTimeout bounds the reading of a table.
 const ReadTimeout = 10 * time.Second
 
-// Reload reads the table now.
+// Init reads the table for the first time.
+func (r *Refresher) Init() error { return r.Reload(context.Background()) }
+
+// Reload reads the table now. If that fails the old content stays.
 func (r *Refresher) Reload(ctx context.Context) error {
 	if r.Read == nil {
 		return nil

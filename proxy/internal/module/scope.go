@@ -16,9 +16,6 @@ type Scope struct {
 // Len is how many variables there are.
 func (s *Scope) Len() int { return len(s.names) }
 
-// Names lists them.
-func (s *Scope) Names() []string { return s.names }
-
 // slot returns the place of a variable, -1 if there are too many.
 func (s *Scope) slot(name string) int {
 	if i := slices.Index(s.names, name); i >= 0 {

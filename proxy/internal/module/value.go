@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"strconv"
 )
 
@@ -76,12 +77,10 @@ func parseInt(b []byte) (int64, bool) {
 	return n, true
 }
 
-// Count is what the value counts as in a condition, as in Kamailio: a number itself, a text
-// the number that it reads as, a + before it allowed, and 0 where it reads as none, or as one
-// of more than 32 bits. Alone it is true above 0, so that what a call has returned means the
-// same as the call; beside && and || and after while it is true unless it is 0, and ! asks
-// whether it is 0.
-func (v Value) Count() int64 {
+// AsNumber is what the value counts as beside a number, as in Kamailio: a number itself, a text
+// the whole number that it reads as, a + before it allowed, and 0 where it reads as none. Null
+// is 0. A text may have 18 digits, where Kamailio has 32 bits.
+func (v Value) AsNumber() int64 {
 	if v.Kind != TextValue {
 		return v.Num
 	}
@@ -89,38 +88,46 @@ func (v Value) Count() int64 {
 	if len(digits) > 1 && digits[0] == '+' && digits[1] != '-' {
 		digits = digits[1:]
 	}
-	n, ok := parseInt(digits)
-	if !ok || n != int64(int32(n)) {
+	n, _ := parseInt(digits)
+	return n
+}
+
+// Count is what the value counts as in a condition, as in Kamailio: AsNumber, but of a text 0
+// where the number has more than 32 bits. Alone it is true above 0, so that what a call has
+// returned means the same as the call; beside && and || and after while it is true unless it is
+// 0, and ! asks whether it is 0.
+func (v Value) Count() int64 {
+	n := v.AsNumber()
+	if v.Kind == TextValue && n != int64(int32(n)) {
 		return 0
 	}
 	return n
 }
 
-// Equal compares two values: as numbers where one is a number, else as texts without
-// regard to case. Null is the empty text and the number 0.
+// Equal compares two values as the kind of the left one, v, as Kamailio does: with a number on
+// the left the other one is AsNumber, so that 5 equals "05"; with a text on the left both are
+// texts, so that "05" does not equal 5 and what a caller has dialled is what he has dialled.
+// Case does not count. Null equals null, the number 0 and the empty text, on either side, and
+// neither "0" nor a text that is no number.
 func (v Value) Equal(w Value) bool {
-	if v.Kind == NumberValue || w.Kind == NumberValue {
-		a, ok := v.Int()
-		b, ok2 := w.Int()
-		return ok && ok2 && a == b
+	switch {
+	case v.Kind == NullValue || w.Kind == NullValue:
+		return v.isBlank() && w.isBlank()
+	case v.Kind == NumberValue:
+		return v.Num == w.AsNumber()
+	case w.Kind == NumberValue:
+		var room [20]byte
+		return foldEqual(v.Str, strconv.AppendInt(room[:0], w.Num, 10))
 	}
 	return foldEqual(v.Str, w.Str)
 }
 
-// Compare orders two values as numbers; ok is false if one is none.
-func (v Value) Compare(w Value) (order int, ok bool) {
-	a, ok := v.Int()
-	b, ok2 := w.Int()
-	switch {
-	case !ok || !ok2:
-		return 0, false
-	case a < b:
-		return -1, true
-	case a > b:
-		return 1, true
-	}
-	return 0, true
-}
+// isBlank tells what equals null.
+func (v Value) isBlank() bool { return v.Num == 0 && len(v.Str) == 0 }
+
+// Compare orders two values as numbers (AsNumber): -1, 0 or 1. A text that is no number is 0, so
+// that a bound which a stranger's header is to keep holds for nonsense, too.
+func (v Value) Compare(w Value) int { return cmp.Compare(v.AsNumber(), w.AsNumber()) }
 
 func foldEqual(a, b []byte) bool {
 	if len(a) != len(b) {

@@ -76,27 +76,68 @@ func TestInt(t *testing.T) {
 	}
 }
 
-// TestEqual: numbers as numbers, texts without regard to case, null as nothing.
+// TestAsNumber: what a value counts as beside a number: nonsense, and what would not fit, as 0.
+func TestAsNumber(t *testing.T) {
+	for text, want := range map[string]int64{
+		"42": 42, "-7": -7, "05": 5, "+5": 5, "999999999999999999": 999999999999999999,
+		"": 0, "n/a": 0, "5abc": 0, "5 ": 0, "+-5": 0, "+": 0, "-": 0, "1.5": 0, "1000000000000000000": 0, "0x10": 0,
+	} {
+		if got := module.Text([]byte(text)).AsNumber(); got != want {
+			t.Errorf("%q counts as %d, want %d", text, got, want)
+		}
+	}
+	if n, null := module.Number(-3).AsNumber(), (module.Value{}).AsNumber(); n != -3 || null != 0 {
+		t.Errorf("the number -3 counts as %d, null as %d", n, null)
+	}
+}
+
+// TestEqual: as Kamailio 5.6 has answered: numbers as numbers where one stands on the left, else
+// texts, null as nothing. back is the answer with the sides changed.
 func TestEqual(t *testing.T) {
-	text := func(s string) module.Value { return module.Text([]byte(s)) }
+	text, number := func(s string) module.Value { return module.Text([]byte(s)) }, module.Number
+	for _, x := range []struct {
+		a, b       module.Value
+		want, back bool
+	}{
+		{text("Bob"), text("bOB"), true, true}, // in Kamailio case counts
+		{text("bob"), text("bobo"), false, false},
+		{text("["), text("{"), false, false},
+		{number(5), number(5), true, true},
+		{number(5), text("5"), true, true},
+		{number(5), text("05"), true, false},
+		{number(112), text("0112"), true, false},
+		{number(5), text("+5"), true, false},
+		{number(-5), text("-5"), true, true},
+		{number(5), text("5abc"), false, false},
+		{number(5), text("x"), false, false},
+		{number(0), text("x"), true, false},
+		{number(0), text(""), true, false},
+		{text("05"), text("5"), false, false},
+		{module.Value{}, number(0), true, true},
+		{module.Value{}, number(5), false, false},
+		{module.Value{}, text(""), true, true},
+		{module.Value{}, text("0"), false, false},
+		{module.Value{}, text("x"), false, false},
+		{module.Value{}, module.Value{}, true, true},
+	} {
+		if got, back := x.a.Equal(x.b), x.b.Equal(x.a); got != x.want || back != x.back {
+			t.Errorf("%+v == %+v is %v, want %v; the sides changed %v, want %v", x.a, x.b, got, x.want, back, x.back)
+		}
+	}
+}
+
+// TestCompare: both sides count as numbers, whatever they are.
+func TestCompare(t *testing.T) {
+	text, number := func(s string) module.Value { return module.Text([]byte(s)) }, module.Number
 	for _, x := range []struct {
 		a, b module.Value
-		want bool
+		want int
 	}{
-		{text("Bob"), text("bOB"), true},
-		{text("bob"), text("bobo"), false},
-		{text("["), text("{"), false},
-		{module.Number(5), text("5"), true},
-		{module.Number(5), text("05"), true},
-		{module.Number(5), text("x"), false},
-		{text("05"), text("5"), false},
-		{module.Value{}, module.Number(0), true},
-		{module.Value{}, text(""), true},
-		{module.Value{}, text("x"), false},
-		{module.Value{}, module.Value{}, true},
+		{number(1), number(2), -1}, {text("05"), text("4"), 1}, {text("+5"), number(5), 0}, {module.Value{}, number(1), -1},
+		{text("n/a"), number(1), -1}, {text("n/a"), number(0), 0}, {text("n/a"), number(-1), 1}, {text("n/a"), text("5"), -1}, {text("5abc"), number(4), -1},
 	} {
-		if x.a.Equal(x.b) != x.want || x.b.Equal(x.a) != x.want {
-			t.Errorf("%+v and %+v are equal: %v", x.a, x.b, !x.want)
+		if got, back := x.a.Compare(x.b), x.b.Compare(x.a); got != x.want || back != -x.want {
+			t.Errorf("%+v beside %+v: %d and %d, want %d", x.a, x.b, got, back, x.want)
 		}
 	}
 }

@@ -23,6 +23,8 @@ type variable struct {
 	set func(c *Ctx, v *Variable, x Value) bool // nil if it cannot be set
 	arg string                                  // what stands in the parentheses, "" for nothing
 	doc string                                  // one line for the reference
+	// takes says what may be set, where not every value may.
+	takes string
 }
 
 // String is the variable as it is written.
@@ -33,17 +35,11 @@ func (v *Variable) String() string {
 	return "$" + v.name + "(" + v.arg + ")"
 }
 
-// Name is its name without the dollar sign.
-func (v *Variable) Name() string { return v.name }
-
 // Value is its value in a run.
 func (v *Variable) Value(c *Ctx) Value { return v.def.get(c, v) }
 
 // Writable says that a script may set it.
 func (v *Variable) Writable() bool { return v.def.set != nil }
-
-// IsNull says that it is $null.
-func (v *Variable) IsNull() bool { return v.name == "null" }
 
 // AVPName is the name of the AVP that the variable is; ok is false for others.
 func (v *Variable) AVPName() (name string, ok bool) { return v.arg, v.name == "avp" }
@@ -53,6 +49,20 @@ func (v *Variable) Own() bool { return v.name == "var" || v.name == "avp" || v.o
 
 // Set gives it a value. False means that the value cannot stand there.
 func (v *Variable) Set(c *Ctx, x Value) bool { return v.def.set(c, v, x) }
+
+// Check says what is right for a value that can never stand there, whatever the message: it is
+// tried on a Request-URI that has nothing special. nil of variables that are not the message's.
+func (v *Variable) Check(x Value) error {
+	if v.def.takes == "" {
+		return nil
+	}
+	c := &Ctx{}
+	c.Main.URI = []byte("sip:bob@example.org")
+	if v.def.set(c, v, x) {
+		return nil
+	}
+	return fmt.Errorf("%s takes %s", v, v.def.takes)
+}
 
 // isNameByte tells what a variable's name is made of.
 func isNameByte(c byte) bool {

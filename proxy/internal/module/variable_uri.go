@@ -1,9 +1,11 @@
 package module
 
 import (
+	"bytes"
 	"net/netip"
 
 	"seraph/proxy/internal/sip"
+	"seraph/proxy/internal/transport"
 )
 
 // uriPart takes a part of a URI.
@@ -107,16 +109,71 @@ func port(a netip.AddrPort) Value {
 
 // setURI is $ru = …
 func setURI(c *Ctx, _ *Variable, x Value) bool {
-	if x.Kind != TextValue || c.SetURI(x.Str) != nil {
+	if x.Kind != TextValue || isHostPort(x.Str) || c.SetURI(x.Str) != nil {
 		return false
 	}
 	c.Elsewhere()
 	return true
 }
 
-// setNext is $du = …; null removes it.
+// isHostPort tells a host and a port, which would read as a URI whose scheme is the host. A scheme
+// with a dot in it leads nowhere, nor does one behind which only a port stands, but for tel.
+func isHostPort(text []byte) bool {
+	host, port, found := bytes.Cut(text, []byte{':'})
+	switch {
+	case !found || sip.EqualFold(host, "sip") || sip.EqualFold(host, "sips") || sip.EqualFold(host, "tel"):
+		return false
+	case bytes.IndexByte(host, '.') >= 0:
+		return true
+	}
+	n, isNumber := parseInt(port)
+	return isNumber && n <= 65535
+}
+
+// hasNone tells the values that remove what was there: null, and as in Kamailio the empty text.
+func hasNone(x Value) bool { return x.Kind != NumberValue && len(x.Str) == 0 }
+
+// getNext is $du: the next hop, else where a phone is that lookup has found behind a NAT.
+func getNext(c *Ctx, _ *Variable) Value {
+	if c.Main.Next != nil || !c.natted() {
+		return Text(c.Main.Next)
+	}
+	at := c.Main.Flow
+	b := append(c.scratch[:0], "sip:"...)
+	b = netip.AddrPortFrom(at.Remote.Addr().WithZone(""), at.Remote.Port()).AppendTo(b)
+	if at.Proto != transport.UDP {
+		b = append(append(b, ";transport="...), at.Proto.String()...)
+	}
+	return c.kept(b)
+}
+
+// natted reports whether the request goes to a phone on the flow on which that has registered, and
+// its Contact names another place: over UDP another host or port, over a connection, whose port says
+// nothing, another host.
+func (c *Ctx) natted() bool {
+	at := c.Main.Flow
+	if !c.Main.Phone || at.IsZero() {
+		return false
+	}
+	u, err := c.URI()
+	if err != nil {
+		return false
+	}
+	port := u.Port
+	if port == 0 {
+		port = at.Proto.DefaultPort()
+	}
+	addr, numeric := transport.ParseHost(string(u.Host))
+	return !numeric || addr != at.Remote.Addr().WithZone("") || !at.Proto.Stream() && port != at.Remote.Port()
+}
+
+// HasNext reports whether the request goes elsewhere than its Request-URI says, as $du has it, along
+// the rest of its Route, or on a flow that a Route of ours names.
+func (c *Ctx) HasNext() bool { return c.Request.HasNext() || c.natted() }
+
+// setNext is $du = …; null and the empty text remove it.
 func setNext(c *Ctx, _ *Variable, x Value) bool {
-	if x.Kind == NullValue {
+	if hasNone(x) {
 		c.SetNext(nil)
 		return true
 	}
@@ -127,7 +184,7 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 	return true
 }
 
-// setUser is $rU = …; null removes the user. As rewriteuser() it leaves the password.
+// setUser is $rU = …; null and the empty text remove the user. As rewriteuser() it leaves the password.
 func setUser(c *Ctx, _ *Variable, x Value) bool {
 	return c.rewrite(uriChange{user: c.TextOf(x), setUser: true})
 }
@@ -136,16 +193,24 @@ func setUser(c *Ctx, _ *Variable, x Value) bool {
 // nothing changes, if it is no SIP URI or the text is no user. The text is not in c's scratch.
 func (c *Ctx) SetUser(user []byte) bool { return c.rewrite(uriChange{user: user, setUser: true}) }
 
-// setHost is $rd = …
+// setHost is $rd = …: a host, whose port stays, or as in Kamailio a host and a port.
 func setHost(c *Ctx, _ *Variable, x Value) bool {
-	host := c.TextOf(x)
-	return len(host) > 0 && c.rewrite(uriChange{host: host})
+	text := c.TextOf(x)
+	c.scratch = append(append(c.scratch[:0], "sip:"...), text...)
+	u := &c.uri
+	if sip.ParseURI(c.scratch, u) != nil || u.HasUser || u.Params != nil || u.Headers != nil {
+		return false
+	}
+	return c.rewrite(uriChange{host: text[:len(u.Host)], port: u.Port, setPort: u.Port != 0})
 }
 
-// setPort is $rp = …; null removes the port.
+// setPort is $rp = …; null and the empty text remove the port.
 func setPort(c *Ctx, _ *Variable, x Value) bool {
+	if hasNone(x) {
+		return c.rewrite(uriChange{setPort: true})
+	}
 	n, ok := x.Int()
-	if !ok || n < 0 || n > 65535 || n == 0 && x.Kind != NullValue {
+	if !ok || n < 1 || n > 65535 {
 		return false
 	}
 	return c.rewrite(uriChange{port: uint16(n), setPort: true})

@@ -59,7 +59,7 @@ type bounds struct {
 	named bool
 }
 
-// mark is the hash of an address.
+// mark is the hash of an address. See makeToken for why SHA-256 will do.
 func (e *Engine) mark(a netip.Addr) endMark {
 	if !a.IsValid() {
 		return 0

@@ -60,9 +60,10 @@ type Call struct {
 	flows   []Target // other ways to the phones of branches
 	names   *named   // renamed headers; nil for most calls
 
-	relayed   bool // t_relay was called
-	holds     bool // the connection that it came over stays for it; see hold
-	answered  bool // a final reply went up
+	withdrawn *withdrawn // of Later: what is done if the INVITE is cancelled; else nil
+	relayed   bool       // t_relay was called
+	holds     bool       // the connection that it came over stays for it; see hold
+	answered  bool       // a final reply went up
 	cancelled bool
 	elsewhere bool // the caller cancelled because somebody else answered
 	failure   failure
@@ -213,6 +214,7 @@ func (c *Call) cancel(out txn.Out, reason []byte) {
 	c.cancelled = true
 	c.elsewhere = completedElsewhere(reason)
 	c.cancelBranches(out, reason)
+	c.withdraw(out)
 }
 
 // cancelBranches sends CANCEL on every branch that is still open.
@@ -484,7 +486,7 @@ func (e *Engine) takeCall() *Call {
 	c.flows = nil
 	c.later.clear()
 	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false
-	c.callee = nil
+	c.callee, c.withdrawn = nil, nil
 	c.failure = failureIdle
 	c.best = best{}
 	return c

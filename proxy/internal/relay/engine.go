@@ -109,6 +109,7 @@ type Engine struct {
 
 	waits       [sourceSlots]atomic.Int32 // for the resolver, by source
 	sourceWaits int32
+	messageWait time.Duration // the constant, except in tests
 	early       early
 	key         [32]byte
 	tagSeed     maphash.Seed
@@ -150,7 +151,7 @@ func New(cfg Config) *Engine {
 		cfg.RouteLife = 7 * 24 * time.Hour
 	}
 	cfg.Names = cfg.Names.withDefaults()
-	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed(), sourceWaits: maxSourceWaits}
+	e := &Engine{cfg: cfg, Log: cfg.Log, tagSeed: maphash.MakeSeed(), sourceWaits: maxSourceWaits, messageWait: messageWait}
 	cfg.Txn.Fault, cfg.Txn.Idle, cfg.Txn.Foreign = e.fault, e.trim, e.foreign
 	cfg.Txn.Memory = e.withMemory(cfg.Txn.Memory)
 	e.txns = txn.New(cfg.Txn)
@@ -221,70 +222,12 @@ func (e *Engine) isSocket(host []byte, port uint16) bool {
 	}
 	for i := range e.sockets {
 		s := &e.sockets[i]
-		if s.AdvertisedPort == port && sip.EqualFold(unbracket(host), s.AdvertisedHost) {
+		if s.AdvertisedPort == port && sip.EqualFold(sip.Unbracket(host), s.AdvertisedHost) {
 			return true
 		}
 	}
 	addr, ok := parseAddr(host)
 	return ok && e.layer.IsLocal(addr, port)
-}
-
-func unbracket(host []byte) []byte {
-	if n := len(host); n > 2 && host[0] == '[' {
-		return host[1 : n-1]
-	}
-	return host
-}
-
-// parseAddr reads a numeric host without allocation for IPv4, which it never gives in its
-// IPv6-mapped form: that is another spelling of the same host (RFC 4291 §2.5.5.2).
-func parseAddr(host []byte) (netip.Addr, bool) {
-	host = unbracket(host)
-	if len(host) == 0 || len(host) > 45 {
-		return netip.Addr{}, false
-	}
-	if c := host[len(host)-1]; (c < '0' || c > '9') && !hasColon(host) {
-		return netip.Addr{}, false
-	}
-	if a, ok := parseIPv4(host); ok {
-		return a, true
-	}
-	if !hasColon(host) {
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(string(host))
-	return a.Unmap(), err == nil && a.Zone() == ""
-}
-
-func hasColon(b []byte) bool {
-	for _, c := range b {
-		if c == ':' {
-			return true
-		}
-	}
-	return false
-}
-
-func parseIPv4(b []byte) (netip.Addr, bool) {
-	var a [4]byte
-	n, part, digits := 0, 0, 0
-	for i := 0; i <= len(b); i++ {
-		if i == len(b) || b[i] == '.' {
-			if digits == 0 || part == 4 {
-				return netip.Addr{}, false
-			}
-			a[part], part, n, digits = byte(n), part+1, 0, 0
-			continue
-		}
-		if b[i] < '0' || b[i] > '9' || digits == 3 {
-			return netip.Addr{}, false
-		}
-		if n = n*10 + int(b[i]-'0'); n > 255 {
-			return netip.Addr{}, false
-		}
-		digits++
-	}
-	return netip.AddrFrom4(a), part == 4
 }
 
 func (e *Engine) newRequest() *Request {

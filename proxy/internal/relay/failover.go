@@ -177,6 +177,6 @@ func (b *Branch) arm() {
 	case c.method == sip.INVITE:
 		b.timerC.Arm(b.ringTime())
 	case c.onFailure != 0 && c.method == sip.MESSAGE:
-		b.timerC.Arm(min(messageWait, e.txns.Config().FrTimer))
+		b.timerC.Arm(min(e.messageWait, e.txns.Config().FrTimer))
 	}
 }

@@ -162,7 +162,7 @@ func bareHost(host []byte) []byte {
 	if n := len(host); n > 1 && host[n-1] == '.' {
 		return host[:n-1]
 	}
-	return unbracket(host)
+	return sip.Unbracket(host)
 }
 
 // protoOf reads a transport parameter without allocation.

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/txn"
 )
@@ -78,9 +77,6 @@ func (e *Engine) Cancel(key txn.Key, extra []byte) bool {
 
 // Key returns the key of the call's server transaction, by which Cancel finds it.
 func (c *Call) Key() txn.Key { return c.server.Key() }
-
-// KeyOf returns the key of the transaction that a request belongs to.
-func (e *Engine) KeyOf(m *sip.Message) (txn.Key, error) { return e.txns.KeyOf(m) }
 
 // Table is the transaction table, for the router's own user agent.
 func (e *Engine) Table() *txn.Table { return e.txns }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"slices"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -50,30 +51,58 @@ func (r *Request) Redirects(most, per int, filter Filter) (int, error) {
 	return added, nil
 }
 
-// addContacts adds the contacts of a 3xx to a branch as targets, at most room.
+// addContacts adds the contacts of a 3xx to a branch as targets, at most room: where there are more,
+// those that it prefers (RFC 3261 §8.1.3.4), the best one first.
 func (r *Request) addContacts(b *Branch, m *sip.Message, room int, filter Filter) int {
-	added := 0
+	var space [MaxBranches]Target
+	best := space[:0]
+	room = min(room, MaxBranches)
 	values := m.Values(sip.HdrContact)
-	for v := values.Next(); v != nil && added < room; v = values.Next() {
-		var a sip.NameAddr
-		var u sip.URI
-		if sip.ParseNameAddr(v, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.follows(b, &u) || r.Call.tried(a.URI) || r.has(a.URI) {
+	for v := values.Next(); v != nil && room > 0; v = values.Next() {
+		t, ok := r.contact(b, v)
+		if !ok || len(best) == room && best[room-1].Q >= t.Q || has(best, t.URI) {
 			continue
 		}
 		follow, named := true, false
 		if filter != nil {
-			follow, named = filter(a.URI)
+			follow, named = filter(t.URI)
 		}
 		if !follow {
 			continue
 		}
 		users := !named && (b.users || b.senders && !r.Engine.isGateway(b.client.Flow().Remote.Addr().Unmap()))
-		if r.AddTarget(Target{URI: a.URI, Q: quality(&a), Secured: b.secured, Given: users, Redirected: users}) != nil {
-			break
-		}
-		added++
+		t.Given, t.Redirected = users, users
+		best = prefer(best, t, room)
 	}
-	return added
+	for added, t := range best {
+		if r.AddTarget(t) != nil {
+			return added
+		}
+	}
+	return len(best)
+}
+
+// contact reads a contact of a 3xx; false for one that is not called, or was.
+func (r *Request) contact(b *Branch, value []byte) (Target, bool) {
+	var a sip.NameAddr
+	var u sip.URI
+	if sip.ParseNameAddr(value, &a) != nil || sip.ParseURI(a.URI, &u) != nil || !r.follows(b, &u) {
+		return Target{}, false
+	}
+	uri := sip.TargetURI(a.URI)
+	return Target{URI: uri, Q: quality(&a), Secured: b.secured}, !r.Call.tried(uri) && !has(r.More, uri)
+}
+
+// prefer puts a target behind those of best that are as good, of which there are at most room.
+func prefer(best []Target, t Target, room int) []Target {
+	at := len(best)
+	for at > 0 && best[at-1].Q < t.Q {
+		at--
+	}
+	if len(best) == room {
+		best = best[:room-1]
+	}
+	return slices.Insert(best, at, t)
 }
 
 // mayName reports whether a place is one that a user may name for a target.
@@ -88,13 +117,8 @@ func (r *Request) follows(b *Branch, u *sip.URI) bool {
 }
 
 // has reports whether a target with that URI is there already.
-func (r *Request) has(uri []byte) bool {
-	for i := range r.More {
-		if string(r.More[i].URI) == string(uri) {
-			return true
-		}
-	}
-	return false
+func has(list []Target, uri []byte) bool {
+	return slices.ContainsFunc(list, func(t Target) bool { return string(t.URI) == string(uri) })
 }
 
 // tried reports whether the request was sent to a URI before.
@@ -107,23 +131,13 @@ func (c *Call) tried(uri []byte) bool {
 	return false
 }
 
-// quality reads the q of a Contact in thousandths; 1000 without one.
+// quality reads the q of a Contact in thousandths; 1000 without one that can be read.
 func quality(a *sip.NameAddr) int16 {
-	text, ok := sip.Param(a.Params, "q")
-	if !ok || len(text) == 0 || text[0] != '0' && text[0] != '1' {
-		return 1000
+	text, _ := sip.Param(a.Params, "q")
+	if q, ok := sip.ParseQ(text); ok {
+		return q
 	}
-	q := int(text[0]-'0') * 1000
-	if len(text) > 1 && text[1] != '.' {
-		return 1000
-	}
-	for i, weight := 2, 100; i < len(text) && weight > 0; i, weight = i+1, weight/10 {
-		if text[i] < '0' || text[i] > '9' {
-			return 1000
-		}
-		q += int(text[i]-'0') * weight
-	}
-	return int16(min(q, 1000))
+	return 1000
 }
 
 // DropReplies forgets the replies that the branches have got so far, so that none of

@@ -98,21 +98,21 @@ func TestStrandedAreBounded(t *testing.T) {
 	}
 	e := b.engine
 	e.await(f, &stranded{since: time.Now()})
-	real := f.Conn
+	conn := f.Conn
 	for i := range 2 * maxStranded {
 		e.strandedReplies.mu.Lock()
 		if len(e.strandedReplies.open) < maxStranded {
-			e.strandedReplies.open[real+1+uint64(i)] = &stranded{since: time.Now()}
+			e.strandedReplies.open[conn+1+uint64(i)] = &stranded{since: time.Now()}
 		}
 		e.strandedReplies.mu.Unlock()
 	}
-	delete(e.strandedReplies.open, real)
-	e.strandedReplies.open[real+1<<40] = &stranded{since: time.Now()}
+	delete(e.strandedReplies.open, conn)
+	e.strandedReplies.open[conn+1<<40] = &stranded{since: time.Now()}
 	e.await(f, &stranded{since: time.Now()})
-	if _, kept := e.strandedReplies.open[real]; kept || len(e.strandedReplies.open) != maxStranded {
+	if _, kept := e.strandedReplies.open[conn]; kept || len(e.strandedReplies.open) != maxStranded {
 		t.Errorf("%d are kept", len(e.strandedReplies.open))
 	}
-	e.notOpened(transport.Flow{Conn: real + 1<<40}, errors.New("the peer closed it"))
+	e.notOpened(transport.Flow{Conn: conn + 1<<40}, errors.New("the peer closed it"))
 	if len(e.strandedReplies.open) != maxStranded-1 {
 		t.Error("a reply waits on after its connection was opened")
 	}

@@ -10,7 +10,7 @@ import (
 	"seraph/proxy/internal/module"
 )
 
-// TestCasesModel: a value finds the case that comparing it with one after the other would
+// TestCasesModel: a value finds the case that comparing one after the other with it would
 // find, and the same case is known again.
 func TestCasesModel(t *testing.T) {
 	texts := []string{"", "a", "A", "ab", "Ab", "0", "1", "-1", "01", "+1", "é", "É", "1 ", "9999999999999999999", strings.Repeat("x", 100), strings.Repeat("X", 100)}
@@ -49,7 +49,7 @@ func TestCasesModel(t *testing.T) {
 		}
 		v, want := draw(t, "value"), -1
 		for i, w := range list {
-			if v.Equal(w) {
+			if w.Equal(v) {
 				want = places[i]
 				break
 			}

@@ -94,6 +94,7 @@ func (k *compiler) compile(f *file) {
 	k.prog.tree, k.foreign = f, f.isForeign()
 	k.report.hide = hider{open: k.isOpen}
 	k.commands = commandTable()
+	k.refuseMixed(f.mixed)
 	for _, g := range f.globals {
 		k.global(g)
 	}

@@ -81,7 +81,9 @@ func TestConditionsOfRequest(t *testing.T) {
 		{`0 && 0 || 0 && 1`, false},
 		{`1 || 0 && 0`, true},
 		{`(1 || 0) && 0`, false},
-		{`1 & 1 | 0`, true},
+		{`method == INVITE & uri == myself | src_port == 1`, true},
+		{`method == ACK | uri == myself & src_port == 5070`, true},
+		{`method == ACK && uri == myself | src_port == 5070`, true}, // as in SER
 		{`not (0 or 1 and 0)`, true},
 		{`!!1`, true},
 		{`!(1 && 1)`, false},

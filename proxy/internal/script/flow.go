@@ -1,11 +1,6 @@
 package script
 
-import (
-	"context"
-	"log/slog"
-
-	"seraph/proxy/internal/module"
-)
+import "seraph/proxy/internal/module"
 
 // maxSteps is how many steps a message may take beyond what the script has: a
 // statement, a comparison or a value is one, a call of a module's function twenty, and
@@ -18,12 +13,6 @@ const (
 	defaultWhileLoops = 100
 	mostWhileLoops    = 10000
 )
-
-func refusedValue(log *slog.Logger, c *module.Ctx, v *module.Variable) {
-	if log.Enabled(context.Background(), slog.LevelInfo) {
-		log.Info("value refused", "variable", v.String(), "call_id", string(c.Msg.CallID()))
-	}
-}
 
 // leave compiles break, drop, return or exit.
 func (k *compiler) leave(s *leaveStmt) node {

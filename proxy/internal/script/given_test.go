@@ -10,7 +10,7 @@ func TestScriptTakesGivenBack(t *testing.T) {
 		`rewritehost("gw.example")`: false, `rewritehostport("gw.example:5080")`: false, `rewriteuri("sip:x@gw.example")`: false,
 		`$ru = "sip:x@gw.example"`: false, `$rd = "gw.example"`: false, `$du = "sip:gw.example"`: false, `revert_uri()`: false,
 		`rewriteuser("x")`: true, `prefix("9")`: true, `rewriteport("5080")`: true, `$rU = "x"`: true, `$rp = 5080`: true, `$du = $null`: true,
-		`$du = "sip:gw.example"; $du = $null`: true, `$rd = ""`: true, `$du = "x"`: true, `$ru = "nonsense"`: true,
+		`$du = "sip:gw.example"; $du = $null`: true, `$rd = $hdr(X-None)`: true, `$var(x) = "x"; $du = $var(x)`: true, `$var(x) = "x"; $ru = $var(x)`: true,
 	} {
 		p := compile(t, "route { "+statement+"; }", nil)
 		r := p.message(invite, stranger)

@@ -56,6 +56,17 @@ func (f *file) isForeign() bool {
 		})
 }
 
+// refuseMixed refuses & and | beside && and || in a script that is none of SER's: in Kamailio they
+// bind tighter, so that a && b | c is a && (b | c) there and (a && b) | c in SER.
+func (k *compiler) refuseMixed(list []token) {
+	if !k.foreign {
+		return
+	}
+	for _, op := range list {
+		k.wrong(op.pos, "%q beside \"&&\" and \"||\" wants parentheses: in Kamailio it binds tighter than those, in SER it does not", op.text)
+	}
+}
+
 // drop compiles drop. Which meaning it has, the whole script shows.
 func (k *compiler) drop(at Pos) node {
 	k.drops = append(k.drops, blockDrop{k.block, at})

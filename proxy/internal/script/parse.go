@@ -26,6 +26,7 @@ type parser struct {
 	ahead  []token // those after it that were looked at already
 	count  int     // how many tokens were taken
 	depth  int
+	joins  joins
 	lost   bool // a block ended without its brace, so all blocks around it end too
 	file   *file
 	report *report

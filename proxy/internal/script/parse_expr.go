@@ -7,8 +7,39 @@ import (
 
 // or reads a || b || …; a single bar means the same.
 func (p *parser) or() (expr, bool) {
-	return p.chain(p.and, []string{"||", "|", "or"}, func(list []expr) expr { return &disj{list} })
+	outer := p.joins
+	p.joins = joins{}
+	x, ok := p.chain(p.and, []string{"||", "|", "or"}, func(list []expr) expr { return &disj{list} })
+	if p.joins.single.kind == tOp && p.joins.double {
+		p.file.mixed = append(p.file.mixed, p.joins.single)
+	}
+	p.joins = outer
+	return x, ok
 }
+
+// joins are the operators between the conditions of one pair of parentheses.
+type joins struct {
+	single token // the first & or |
+	double bool  // && or || is there, too
+}
+
+// join notes an operator between two operands. SER's & and | are && and ||, Kamailio's are operators
+// on bits: between conditions both come to the same, between values they do not.
+func (p *parser) join(op token, left, right expr) {
+	switch {
+	case !isBitwise(op):
+		p.joins.double = true
+	case isValue(left) || isValue(right):
+		p.fail(op.pos, "%s", onBits)
+	case p.joins.single.kind != tOp:
+		p.joins.single = op
+	}
+}
+
+// onBits is what is said of an operator on bits.
+const onBits = `operators on bits are not supported: "&" and "|" stand between conditions, as "&&" and "||" do; a flag is asked for by isflagset`
+
+func isBitwise(t token) bool { return t.kind == tOp && (t.text == "&" || t.text == "|") }
 
 // and reads a && b && …, which binds tighter.
 func (p *parser) and() (expr, bool) {
@@ -20,9 +51,14 @@ func (p *parser) and() (expr, bool) {
 // false, and a *conj of what could be read, or nil.
 func (p *parser) chain(operand func() (expr, bool), ops []string, join func([]expr) expr) (expr, bool) {
 	var list []expr
+	var op token
+	var left expr
 	whole := true
 	for {
 		x, ok := operand()
+		if op.text != "" {
+			p.join(op, left, x)
+		}
 		if !ok {
 			whole = false
 			x = readable(x)
@@ -34,7 +70,7 @@ func (p *parser) chain(operand func() (expr, bool), ops []string, join func([]ex
 		if p.tok.kind != tOp && p.tok.kind != tWord || !slices.Contains(ops, p.tok.text) {
 			break
 		}
-		p.take()
+		op, left = p.take(), x
 	}
 	switch {
 	case !whole && len(list) == 0:
@@ -78,19 +114,33 @@ func (p *parser) toOperator() {
 // unary reads a comparison, possibly negated.
 func (p *parser) unary() (expr, bool) {
 	at := p.tok.pos
-	if !p.tok.is("!") && !p.tok.is("not") {
+	if !isNegation(p.tok) {
 		return p.relation()
 	}
 	defer p.leave()
 	if !p.enter(at) {
 		return nil, false
 	}
-	p.take()
-	x, ok := p.unary()
+	op := p.take()
+	operand := p.operand
+	if isNegation(p.tok) {
+		operand = p.unary
+	}
+	x, ok := operand()
 	if !ok {
 		return readable(x), false
 	}
+	if isComparison(p.tok) || isArithmetic(p.tok) {
+		return nil, p.fail(op.pos, "before %q what %q negates stands in parentheses, as in !($rU == \"bob\"): Kamailio negates the value before it", p.tok.text, op.text)
+	}
 	return &not{x}, true
+}
+
+func isNegation(t token) bool { return t.is("!") || t.is("not") }
+
+// isArithmetic tells the operators of sums and products.
+func isArithmetic(t token) bool {
+	return t.is("mod") || t.kind == tOp && slices.Contains([]string{"+", "-", "*", "/", "%"}, t.text)
 }
 
 // relation reads a value, or two that are compared.
@@ -129,8 +179,11 @@ func isCondition(x expr) bool {
 func (p *parser) valueOf() (expr, bool) {
 	at := p.tok.pos
 	x, ok := p.sum()
-	if ok && isCondition(x) {
+	switch {
+	case ok && isCondition(x):
 		return nil, p.fail(at, "a condition is no value")
+	case ok && isBitwise(p.tok):
+		return nil, p.fail(p.tok.pos, "%s", onBits)
 	}
 	return x, ok
 }

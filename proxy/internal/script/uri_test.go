@@ -1,6 +1,7 @@
 package script
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -66,6 +67,54 @@ func TestNextHopIsSet(t *testing.T) {
 		p.prog.Request(p.message(invite, stranger))
 		if len(p.calls) != want {
 			t.Errorf("%s: called %v", body, p.calls)
+		}
+	}
+}
+
+// TestNextHopOfAPhone: of a phone behind a NAT $du is where it has registered from, in each kind of route
+// that sends, until the script has its request go elsewhere; of one that is where its Contact says, and of
+// what is no phone, there is none.
+func TestNextHopOfAPhone(t *testing.T) {
+	flow := func(proto transport.Proto, remote string) transport.Flow {
+		return transport.Flow{Proto: proto, Remote: netip.MustParseAddrPort(remote)}
+	}
+	const note = `if (isdsturiset()) { note("set $du"); } else { note("none $du"); }`
+	for _, x := range []struct {
+		name, uri string
+		target    relay.Target
+		before    string
+		want      string
+	}{
+		{"behind a NAT", "sip:bob@10.0.0.5:5060", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000"},
+		{"another port", "sip:bob@192.0.2.7", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000"},
+		{"a name", "sip:bob@x.invalid;transport=ws", relay.Target{Phone: true, Flow: flow(transport.WS, "[2001:db8::7]:40000")}, "", "set sip:[2001:db8::7]:40000;transport=ws"},
+		{"TCP behind a NAT", "sip:bob@10.0.0.5;transport=tcp", relay.Target{Phone: true, Flow: flow(transport.TCP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000;transport=tcp"},
+		{"as Contact says", "sip:bob@192.0.2.7", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:5060")}, "", "none <null>"},
+		{"as Contact says, IPv6", "sip:bob@[2001:DB8:0::7]:5070", relay.Target{Phone: true, Flow: flow(transport.UDP, "[2001:db8::7]:5070")}, "", "none <null>"},
+		{"TCP from the host in Contact", "sip:bob@192.0.2.7;transport=tcp", relay.Target{Phone: true, Flow: flow(transport.TCP, "192.0.2.7:40000")}, "", "none <null>"},
+		{"no flow", "sip:bob@10.0.0.5", relay.Target{Phone: true}, "", "none <null>"},
+		{"no phone", "sip:bob@10.0.0.5", relay.Target{Flow: flow(transport.UDP, "192.0.2.7:40000")}, "", "none <null>"},
+		{"no SIP URI", "tel:110", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000"},
+		{"behind a proxy", "sip:bob@10.0.0.5", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000"), Next: []byte("sip:p;lr")}, "", "set sip:p;lr"},
+		{"the script's own", "sip:bob@10.0.0.5", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, `$du = "sip:gw";`, "set sip:gw"},
+		{"taken back", "sip:bob@10.0.0.5", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, "resetdsturi();", "none <null>"},
+		{"another host", "sip:bob@10.0.0.5", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, `rewritehost("h");`, "none <null>"},
+		{"another user", "sip:bob@10.0.0.5", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, `rewriteuser("u");`, "set sip:192.0.2.7:40000"},
+	} {
+		p, notes := told(t, "route { "+x.before+note+" }\nbranch_route[1] { "+x.before+note+" }\nfailure_route[1] { "+x.before+note+" }")
+		for i, run := range []func(*relay.Request){p.prog.Request, func(r *relay.Request) { p.prog.Branch(r, 1) }, func(r *relay.Request) { p.prog.Failure(r, 1) }} {
+			*notes = nil
+			r := p.message(invite, stranger)
+			r.Main = x.target
+			r.Main.URI = []byte(x.uri)
+			before := r.Main
+			run(r)
+			if got := strings.Join(*notes, " "); got != x.want {
+				t.Errorf("%s, route %d: %s, want %s", x.name, i, got, x.want)
+			}
+			if x.before == "" && (r.Main.Flow != before.Flow || string(r.Main.Next) != string(before.Next)) {
+				t.Errorf("%s: reading has changed the target to %+v", x.name, r.Main)
+			}
 		}
 	}
 }

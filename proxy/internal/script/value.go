@@ -1,7 +1,13 @@
 package script
 
 import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/seldom"
 )
 
 // valueNode is a compiled value.
@@ -113,9 +119,11 @@ func add(c *module.Ctx, a, b module.Value) module.Value {
 	return module.Number(m + n)
 }
 
-// assign compiles $name = value.
+// assign compiles $name = value. A constant that can never stand there is refused here; what comes
+// of a message is refused in the run.
 func (k *compiler) assign(s *assignStmt) node {
 	v := k.variable(&variable{s.pos, s.name})
+	before := len(k.report.found)
 	x := k.value(s.value)
 	switch {
 	case v == nil:
@@ -126,12 +134,71 @@ func (k *compiler) assign(s *assignStmt) node {
 	if !v.Own() {
 		k.use(s.pos, v.String()+" = …", uriRoutes, false)
 	}
-	log := k.prog.log
+	if isConstant(s.value) && len(k.report.found) == before {
+		if err := v.Check(x(&module.Ctx{})); err != nil {
+			return k.wrong(posOf(s.value, s.pos), "%v", err)
+		}
+	}
+	refused := &refusedValue{log: k.prog.log, v: v, pos: s.pos}
 	return func(c *module.Ctx) result {
-		if !v.Set(c, x(c)) {
-			refusedValue(log, c, v)
+		if x := x(c); !v.Set(c, x) {
+			refused.tell(c, x)
 			return failed(c)
 		}
 		return done(c)
 	}
+}
+
+// isConstant tells what comes to the same in each run: literals, $null, the script's own settings,
+// and what is made of these.
+func isConstant(x expr) bool {
+	switch x := x.(type) {
+	case *literal:
+		return true
+	case *variable:
+		return isNull(x) || strings.HasPrefix(x.text, "$sel(") || strings.HasPrefix(x.text, "$(sel(")
+	case *arith:
+		return isConstant(x.left) && isConstant(x.right)
+	}
+	return false
+}
+
+// posOf is where a value begins, as far as it tells; else the given place.
+func posOf(x expr, at Pos) Pos {
+	switch x := x.(type) {
+	case *literal:
+		return x.value.pos
+	case *variable:
+		return x.pos
+	case *arith:
+		return posOf(x.left, x.pos)
+	}
+	return at
+}
+
+// How often a minute one assignment tells of a value that it has refused, and how many bytes of it:
+// strangers can cause them.
+const (
+	refusedMost  = 10
+	refusedShown = 100
+)
+
+// refusedValue is one assignment's place in the log.
+type refusedValue struct {
+	log  *slog.Logger
+	v    *module.Variable
+	pos  Pos
+	gate seldom.Gate
+}
+
+// tell warns of a value that could not stand where the script has put it: the request goes on
+// without, perhaps to somewhere else than its author meant.
+func (r *refusedValue) tell(c *module.Ctx, x module.Value) {
+	ctx := context.Background()
+	if !r.log.Enabled(ctx, slog.LevelWarn) || !r.gate.Pass(c.Engine.Now(), time.Minute, refusedMost) {
+		return
+	}
+	text := c.TextOf(x)
+	shown := strings.ToValidUTF8(string(text[:min(len(text), refusedShown)]), "?")
+	r.log.Warn("value refused", "variable", r.v.String(), "value", shown, "file", r.pos.file.name, "line", r.pos.Line, "call_id", string(c.Msg.CallID()))
 }

@@ -85,13 +85,6 @@ func (m *Message) replaceLine(h *Header, start uint32) {
 	m.edits = append(m.edits, edit{off: h.Start, del: h.End - h.Start, ins: span{start, uint32(len(m.arena))}, line: true})
 }
 
-// InsertString is Insert of one string.
-func (m *Message) InsertString(off uint32, s string) {
-	start := uint32(len(m.arena))
-	m.arena = append(m.arena, s...)
-	m.edits = append(m.edits, edit{off: off, ins: span{start, uint32(len(m.arena))}})
-}
-
 // RemoveValue deletes the current value of a walk; if it is alone in its line, the
 // line goes. Edits do not see each other: neighbours are removed together, by
 // RemoveRange, or their line may stay behind empty.

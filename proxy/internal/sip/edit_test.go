@@ -90,7 +90,6 @@ func TestEditsAgainstModel(t *testing.T) {
 			"insert": func(t *rapid.T) {
 				m.Insert(off("at"), []byte("<"), []byte(rapid.StringMatching(`[A-Z]{0,3}`).Draw(t, "text")))
 			},
-			"string": func(t *rapid.T) { m.InsertString(off("at"), "[S]") },
 			"replace": func(t *rapid.T) {
 				at := off("at")
 				m.Replace(at, min(end-at, uint32(rapid.IntRange(0, 12).Draw(t, "n"))), []byte("(R)"))
@@ -136,10 +135,10 @@ func TestEdits(t *testing.T) {
 	}{
 		{"nothing", "Via: SIP/2.0/UDP a\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n", func(*Message) {}},
 		{"insertions keep their order", "1 2 Via: SIP/2.0/UDP a\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\nCall-ID: i\r\nCSeq: 1 OPTIONS\r\n34", func(m *Message) {
-			m.InsertString(m.HeadersStart(), "1 ")
-			m.InsertString(m.HeadersEnd(), "3")
-			m.InsertString(m.HeadersStart(), "2 ")
-			m.InsertString(m.HeadersEnd(), "4")
+			m.Insert(m.HeadersStart(), []byte("1 "))
+			m.Insert(m.HeadersEnd(), []byte("3"))
+			m.Insert(m.HeadersStart(), []byte("2 "))
+			m.Insert(m.HeadersEnd(), []byte("4"))
 		}},
 		{"removals that overlap", "Via: SIP/2.0/UDP a\r\nCSeq: 1 OPTIONS\r\n", func(m *Message) {
 			from, id := m.Header(HdrFrom), m.Header(HdrCallID)
@@ -287,7 +286,7 @@ func TestAppendReply(t *testing.T) {
 	// What a script inserts is for whom the request is sent on to.
 	m := parsed(t, fmt.Sprintf(request, ""))
 	for i := range m.Headers() {
-		m.InsertString(m.Headers()[i].Start, "X-Own: 1\r\n")
+		m.Insert(m.Headers()[i].Start, []byte("X-Own: 1\r\n"))
 	}
 	if got := string(m.AppendReply(nil, &Reply{Status: 100, RecordRoute: true})); strings.Contains(got, "X-Own") || !strings.Contains(got, "\r\nTimestamp: 54\r\n") {
 		t.Errorf("got %q", got)
@@ -312,8 +311,8 @@ func TestForwardedReply(t *testing.T) {
 		{"one line", "Via: SIP/2.0/UDP us , SIP/2.0/UDP a,SIP/2.0/UDP b\r\n", "Via:  SIP/2.0/UDP a,SIP/2.0/UDP b\r\n", nil},
 		{"not in front", "X: 1\r\nv: SIP/2.0/UDP us;x=\",\"\r\nY: 2\r\nv: SIP/2.0/UDP a\r\n", "X: 1\r\nY: 2\r\nv: SIP/2.0/UDP a\r\n", nil},
 		{"inserted before and behind", "Via: SIP/2.0/UDP us\r\nVia: SIP/2.0/UDP a\r\n", "A: 1\r\nB: 2\r\nVia: SIP/2.0/UDP a\r\n", func(m *Message) {
-			m.InsertString(m.HeadersStart(), "A: 1\r\n")
-			m.InsertString(m.Header(HdrVia).End, "B: 2\r\n")
+			m.Insert(m.HeadersStart(), []byte("A: 1\r\n"))
+			m.Insert(m.Header(HdrVia).End, []byte("B: 2\r\n"))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -337,7 +336,7 @@ func TestMessageIsUsedAgain(t *testing.T) {
 	_, _ = m.URI()
 	_, _ = m.FromURI()
 	_, _ = m.ToURI()
-	m.InsertString(m.HeadersEnd(), "X: y\r\n")
+	m.Insert(m.HeadersEnd(), []byte("X: y\r\n"))
 	second := "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP b\r\nFrom: <sip:e@f>;tag=2\r\nTo: <sip:g@h>\r\nCall-ID: j\r\nCSeq: 2 BYE\r\n\r\n"
 	if err := m.Parse([]byte(second)); err != nil {
 		t.Fatal(err)

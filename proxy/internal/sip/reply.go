@@ -128,10 +128,7 @@ func (m *Message) dropParam(v *Via, name string) {
 func hostIs(host []byte, a netip.Addr) bool {
 	var room [64]byte
 	text := a.AppendTo(room[:0])
-	if n := len(host); n > 2 && host[0] == '[' {
-		host = host[1 : n-1]
-	}
-	return EqualFold(host, string(text))
+	return EqualFold(Unbracket(host), string(text))
 }
 
 // AppendForwardedReply appends the response m without its topmost Via value, as

@@ -39,11 +39,16 @@ func endsLikeAddress(host []byte) bool {
 
 // plainHost is a host without its brackets or its final dot.
 func plainHost(host []byte) []byte {
-	switch n := len(host); {
-	case n > 2 && host[0] == '[' && host[n-1] == ']':
-		return host[1 : n-1]
-	case n > 1 && host[n-1] == '.':
+	if n := len(host); n > 1 && host[n-1] == '.' {
 		return host[:n-1]
+	}
+	return Unbracket(host)
+}
+
+// Unbracket is the host of a URI without the brackets of an IPv6 address.
+func Unbracket(host []byte) []byte {
+	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
+		return host[1 : n-1]
 	}
 	return host
 }

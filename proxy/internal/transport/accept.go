@@ -85,7 +85,7 @@ func (l *Layer) admit(nc *net.TCPConn, socket uint16) {
 	}, true)
 	if err := l.enterInbound(c); err != nil {
 		l.stats.connsRefused.Add(1)
-		l.log.Debug("connection refused", "remote", c.flow.Remote, "error", err)
+		l.log.Debug("connection refused", "source", c.flow.Remote, "error", err)
 		// A reset leaves no TIME_WAIT behind for each refusal.
 		_ = nc.SetLinger(0)
 		_ = nc.Close()

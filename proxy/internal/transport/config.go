@@ -2,6 +2,7 @@ package transport
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -129,7 +130,7 @@ const (
 // withDefaults fills the zero fields and refuses what makes no sense.
 func (c Config) withDefaults() (Config, error) {
 	if len(c.Listen) == 0 {
-		return c, fmt.Errorf("no address to listen on")
+		return c, errors.New("no address to listen on")
 	}
 	for _, f := range []struct {
 		name     string

@@ -185,12 +185,11 @@ func TestSlowPhonesComeBack(t *testing.T) {
 			var in sync.WaitGroup
 			for range 12 {
 				in.Go(func() {
-					for end := time.Now().Add(patience); time.Now().Before(end); {
+					for end := time.Now().Add(patience); time.Now().Before(end); <-time.After(100 * time.Millisecond) {
 						if c := comeBack(l, a); c != nil {
 							t.Cleanup(func() { _ = c.Close() })
 							return
 						}
-						<-time.After(100 * time.Millisecond)
 					}
 					t.Error("a phone is out")
 				})

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -81,24 +82,46 @@ func TestSlowMessageIsClosed(t *testing.T) {
 	}
 }
 
+// TestIdleIsClosed: a connection lives as long as keep-alives come, and ends IdleTimeout after the last.
 func TestIdleIsClosed(t *testing.T) {
+	const idle = 300 * time.Millisecond
+	const least = idle * 15 / 16 // the timer is not set anew for less
 	ended := make(chan downed, 1)
-	l := open(t, Config{IdleTimeout: 300 * time.Millisecond}, &handler{
+	l := open(t, Config{IdleTimeout: idle}, &handler{
 		receive: echo, down: func(f Flow, err error) { ended <- downed{f, err} },
 	}, "tcp:127.0.0.1:0")
-	c := dial(t, l, 0)
-	write(t, c, request("good", ""))
-	expect(t, c, request("good", ""))
-	start := time.Now()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for time.Since(start) < 700*time.Millisecond { // keep-alives keep it alive
-		write(t, c, "\r\n\r\n")
-		expect(t, c, "\r\n")
-		<-tick.C
+	var last time.Time // just before the last keep-alive
+	keptAlive := func(c net.Conn) bool {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		last = time.Now()
+		write(t, c, request("good", ""))
+		expect(t, c, request("good", ""))
+		for start := last; time.Since(start) < 2*idle+idle/3; <-tick.C {
+			before := last
+			last = time.Now()
+			_, err := c.Write([]byte("\r\n\r\n"))
+			if err == nil {
+				_, err = io.ReadFull(c, make([]byte, len("\r\n")))
+			}
+			if err != nil {
+				if since := time.Since(before); since < least {
+					t.Fatalf("%v, %v after a keep-alive", err, since)
+				}
+				return false
+			}
+		}
+		return true
 	}
-	last := time.Now()
-	if d := next(t, ended); !errors.Is(d.err, ErrIdle) || time.Since(last) < 100*time.Millisecond {
+	c := dial(t, l, 0)
+	for tries := 1; !keptAlive(c); tries++ { // this process was stopped for so long that the connection was idle indeed
+		if tries == 20 {
+			t.Fatal("the process is stopped again and again")
+		}
+		next(t, ended)
+		c = dial(t, l, 0)
+	}
+	if d := next(t, ended); !errors.Is(d.err, ErrIdle) || time.Since(last) < least {
 		t.Errorf("ended by %v after %v", d.err, time.Since(last))
 	}
 	expectEnd(t, c)

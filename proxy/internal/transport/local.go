@@ -15,29 +15,12 @@ const interfaceInterval = 30 * time.Second
 // locals is what counts as ourselves. It is replaced whole.
 type locals struct {
 	ports map[netip.Addr][]uint16
-	names map[string][]uint16 // advertised names, lower case, no final dot
 }
 
 // IsLocal reports whether addr:port is one that we listen on (for a wildcard, each
 // address of the host) or advertise. Port 0 stands for any port.
 func (l *Layer) IsLocal(addr netip.Addr, port uint16) bool {
-	return hasPort(l.locals.Load().ports[addr.Unmap().WithZone("")], port)
-}
-
-// IsLocalHost is IsLocal for the host part of a URI, which may be an address, with
-// brackets or without, or an advertised name in any case.
-func (l *Layer) IsLocalHost(host string, port uint16) bool {
-	if addr, ok := ParseHost(host); ok {
-		return l.IsLocal(addr, port)
-	}
-	names := l.locals.Load().names
-	if len(names) == 0 {
-		return false
-	}
-	return hasPort(names[strings.ToLower(strings.TrimSuffix(host, "."))], port)
-}
-
-func hasPort(ports []uint16, port uint16) bool {
+	ports := l.locals.Load().ports[addr.Unmap().WithZone("")]
 	return len(ports) > 0 && (port == 0 || slices.Contains(ports, port))
 }
 
@@ -76,7 +59,7 @@ func (l *Layer) hasWildcard() bool {
 
 // refreshLocals reads the addresses of the host and makes the table anew.
 func (l *Layer) refreshLocals() {
-	t := &locals{ports: map[netip.Addr][]uint16{}, names: map[string][]uint16{}}
+	t := &locals{ports: map[netip.Addr][]uint16{}}
 	add := func(a netip.Addr, port uint16) {
 		a = a.Unmap().WithZone("")
 		if !slices.Contains(t.ports[a], port) {
@@ -100,9 +83,6 @@ func (l *Layer) refreshLocals() {
 		}
 		if a, ok := ParseHost(s.AdvertisedHost); ok {
 			add(a, s.AdvertisedPort)
-		} else {
-			name := strings.ToLower(strings.TrimSuffix(s.AdvertisedHost, "."))
-			t.names[name] = append(t.names[name], s.AdvertisedPort)
 		}
 	}
 	l.locals.Store(t)

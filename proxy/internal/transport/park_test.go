@@ -33,7 +33,7 @@ func (p *parker) receive(w *Worker, msg []byte, from Flow) {
 		_ = w.Send(from, []byte(request("refused", "")))
 		return
 	}
-	if !w.Park() || !w.Parked() {
+	if !w.Park() || !w.parked {
 		p.t.Error("a second Park failed")
 	}
 	p.parked <- before

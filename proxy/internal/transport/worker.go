@@ -10,7 +10,7 @@ type Worker struct {
 	now     time.Time
 	mono    int64
 	lane    int
-	parked  bool
+	parked  bool // it may block: Park has succeeded, or it belongs to no socket
 	src     source
 	held    []byte // after Park: the buffer that the message lies in
 	out     *outbox
@@ -137,10 +137,6 @@ func (w *Worker) Park() bool {
 	w.l.wg.Go(src.serve) // we are counted ourselves, so Close still waits
 	return true
 }
-
-// Parked reports whether the worker may block: Park has succeeded, or it belongs to no
-// socket.
-func (w *Worker) Parked() bool { return w.parked }
 
 // NewDetached makes a worker that belongs to no layer and no socket: it counts as parked
 // and hands its messages to send. Tests drive a Handler with it.

@@ -115,20 +115,13 @@ func ownRoute(route string, sockets []transport.Socket) bool {
 	if sip.ParseNameAddr([]byte(route), &a) != nil || sip.ParseURI(a.URI, &u) != nil || u.Scheme != sip.SchemeSIP || u.HasUser {
 		return false
 	}
-	host, port := unbracket(string(u.Host)), u.Port
+	host, port := sip.Unbracket(u.Host), u.Port
 	if port == 0 {
 		port = 5060
 	}
 	return slices.ContainsFunc(sockets, func(s transport.Socket) bool {
-		return s.AdvertisedPort == port && sip.EqualFold([]byte(host), s.AdvertisedHost)
+		return s.AdvertisedPort == port && sip.EqualFold(host, s.AdvertisedHost)
 	})
-}
-
-func unbracket(host string) string {
-	if n := len(host); n > 2 && host[0] == '[' {
-		return host[1 : n-1]
-	}
-	return host
 }
 
 // alive reports whether something of the dialog is left.

@@ -16,9 +16,11 @@ type Responder interface {
 	// where to.
 	Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow)
 	// Later keeps the transaction for a final reply that is made when Handle has
-	// returned: the function that it returns sends one as it is, once. It is nil
+	// returned: the function that it returns sends one as it is, once, and must be called. It
+	// reports false, and sends nothing, if the request has been cancelled: an INVITE, which then
+	// is answered already. That is told to cancelled, under locks of the router. Later returns nil
 	// if there can be no transaction.
-	Later() func(status int, msg []byte)
+	Later(cancelled func()) func(status int, msg []byte) (sent bool)
 }
 
 // Handle takes a request that Owns has recognised. What belongs to no dialog of
@@ -56,8 +58,13 @@ func (c *Call) handle(m *sip.Message, from transport.Flow, rsp Responder, rep *s
 	return true
 }
 
-// receive takes a request of the dialog.
+// receive takes a request of the dialog. One of the router's own (SendWithin) is as if from the other
+// end, but tells neither where that is nor what number it has come to: it may not know that itself.
 func (d *dialog) receive(m *sip.Message, from transport.Flow, rsp Responder, rep *sip.Reply) {
+	if from.Proto == transport.Local {
+		d.take(m, from, rsp, rep)
+		return
+	}
 	d.flow = from
 	if m.Method == sip.ACK {
 		d.acknowledged(m)
@@ -78,7 +85,7 @@ func (d *dialog) receive(m *sip.Message, from transport.Flow, rsp Responder, rep
 		rep.Extra = append(append([]byte("Unsupported: "), m.Value(h)...), "\r\n"...)
 		return
 	}
-	d.take(m, rsp, rep)
+	d.take(m, from, rsp, rep)
 }
 
 // find returns the dialog of a request: living, with our Call-ID and both tags.
@@ -100,17 +107,16 @@ func (c *Call) find(m *sip.Message) *dialog {
 }
 
 // take handles a request by its method.
-func (d *dialog) take(m *sip.Message, rsp Responder, rep *sip.Reply) {
+func (d *dialog) take(m *sip.Message, from transport.Flow, rsp Responder, rep *sip.Reply) {
 	switch m.Method {
 	case sip.BYE:
-		d.takeBye(rep)
+		d.takeBye(from, rep)
 	case sip.NOTIFY:
 		d.takeNotify(m, rep)
 	case sip.INVITE:
 		d.takeInvite(m, rsp, rep)
 	case sip.OPTIONS:
-		rep.Status = 200
-		rep.Extra = []byte(d.call.allow() + "Accept: " + sdpType + ", message/sipfrag\r\n")
+		d.takeOptions(m, from, rsp, rep)
 	case sip.INFO:
 		d.takeInfo(m, rsp, rep)
 	default:
@@ -119,8 +125,20 @@ func (d *dialog) take(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	}
 }
 
-// takeBye ends the session (RFC 3261 §15.1.2). A subscription goes on.
-func (d *dialog) takeBye(rep *sip.Reply) {
+// takeOptions says what the agent takes. Where the router asks in the name of a phone whether the other end
+// is there still, and calls are joined, that is the other call's phone.
+func (d *dialog) takeOptions(m *sip.Message, from transport.Flow, rsp Responder, rep *sip.Reply) {
+	if from.Proto == transport.Local && d.leg == legUp && d.call.peer != nil {
+		d.passOptions(m, rsp, rep)
+		return
+	}
+	rep.Status = 200
+	rep.Extra = []byte(d.call.allow() + "Accept: " + sdpType + ", message/sipfrag\r\n")
+}
+
+// takeBye ends the session (RFC 3261 §15.1.2). A subscription goes on. The router's own BYE goes on to the
+// phone: what it sends there itself may have a CSeq that is too low after requests of ours, which it did not see.
+func (d *dialog) takeBye(from transport.Flow, rep *sip.Reply) {
 	rep.Status = 200
 	d.call.agent.stats.byesReceived.Add(1)
 	if d.leg != legUp {
@@ -132,6 +150,10 @@ func (d *dialog) takeBye(rep *sip.Reply) {
 	}
 	if d.call.invite.worded != nil { // nobody comes back to it
 		d.linger()
+	}
+	if from.Proto == transport.Local && d.localSeq > d.call.inviteSeq() {
+		d.bye()
+		return
 	}
 	d.down()
 }

@@ -328,9 +328,11 @@ type reply struct {
 
 // recorder is a Responder that keeps the reply.
 type recorder struct {
-	m    *sip.Message
-	from transport.Flow
-	last reply
+	m         *sip.Message
+	from      transport.Flow
+	last      reply
+	cancelled bool
+	cancel    func() // what the router does at a CANCEL
 }
 
 // Refuse is Reply: the test of the relay sees that no transaction is made.
@@ -344,14 +346,22 @@ func (r *recorder) Reply(rep *sip.Reply) {
 	r.last = reply{rep.Status, m}
 }
 
-// Later is the reply that comes when Handle has returned.
-func (r *recorder) Later() func(status int, msg []byte) {
-	return func(status int, msg []byte) {
+// Later is the reply that comes when Handle has returned, unless the request was cancelled.
+func (r *recorder) Later(cancelled func()) func(status int, msg []byte) bool {
+	r.cancel = func() {
+		r.cancelled = true
+		cancelled()
+	}
+	return func(status int, msg []byte) bool {
+		if r.cancelled {
+			return false
+		}
 		m := &sip.Message{}
 		if err := m.Parse(slices.Clone(msg)); err != nil {
 			panic(err)
 		}
 		r.last = reply{status, m}
+		return true
 	}
 }
 

@@ -2,6 +2,7 @@ package ua
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"seraph/proxy/internal/sip"
@@ -35,16 +36,17 @@ type forwarded struct {
 	offer bool   // it had a session description
 	head  []byte // our reply as a 200, without a body
 	flow  transport.Flow
-	later func(status int, msg []byte)
+	later func(status int, msg []byte) (sent bool) // see Responder
+	asked *reoffer                                 // the other phone's re-INVITE; guarded by its call's mutex
 }
 
 // forwardInvite asks the joined call's phone what this one's re-INVITE asks. While a
-// re-INVITE of either side is under way it is 491 (RFC 3261 §14.2).
+// re-INVITE of either side is under way, or the first offer waits for Answer, it is 491 (RFC 3261 §14.2).
 func (d *dialog) forwardInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	c, peer := d.call, d.call.peer
 	sdp := sdpOf(m)
 	switch {
-	case d.forwarded != nil || d.reoffer != nil && d.reoffer.open:
+	case d.ack == nil || d.forwarded != nil || d.reoffer != nil && d.reoffer.open:
 		rep.Status = 491
 		return
 	case sdp == nil && len(m.Body()) > 0:
@@ -66,7 +68,9 @@ func (d *dialog) forwardInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 		peer.mu.Lock()
 		defer peer.mu.Unlock()
 		err := peer.reinvite(sdp, func(a answer) { c.queue.Post(func() { d.forwardedEnd(f, a) }) })
-		if err != nil {
+		if err == nil {
+			f.asked = peer.main.reoffer
+		} else {
 			c.queue.Post(func() { d.forwardedEnd(f, answer{status: 491, reason: sip.ReasonPhrase(491)}) })
 		}
 	})
@@ -78,16 +82,31 @@ func (d *dialog) keep(m *sip.Message, rsp Responder) *forwarded {
 	if err != nil {
 		return nil
 	}
-	f := &forwarded{seq: cseq.Number}
+	f, peer := &forwarded{seq: cseq.Number}, d.call.peer
 	ok := sip.Reply{Status: 200, RecordRoute: m.Method == sip.INVITE}
 	if m.Method == sip.INVITE {
 		ok.Extra = append(d.call.appendContact(nil), d.call.allow()...)
 	}
 	f.head, f.flow = rsp.Append(nil, &ok)
-	if f.later = rsp.Later(); f.later == nil {
+	if f.later = rsp.Later(func() { d.call.queue.Post(func() { peer.withdraw(f) }) }); f.later == nil {
 		return nil
 	}
 	return f
+}
+
+// withdraw cancels the re-INVITE that asks what another phone no longer wants to know, so that the two do
+// not come to different sessions, and neither waits for this one before it can ask again.
+func (c *Call) withdraw(f *forwarded) {
+	c.mu.Lock()
+	x := f.asked
+	var r *request
+	if x != nil {
+		x.withdrawn, r = true, x.request
+	}
+	c.mu.Unlock()
+	if r != nil {
+		r.withdraw()
+	}
 }
 
 // forwardedEnd answers a re-INVITE as the other phone has.
@@ -104,10 +123,28 @@ func (d *dialog) forwardedEnd(f *forwarded, a answer) {
 		return
 	}
 	msg := f.success(c.relabel(a.body))
-	if d.leg == legUp {
+	sent := f.later(200, msg)
+	if !sent && !f.offer {
+		peer := c.peer
+		c.queue.Post(func() { peer.hold(f.asked, a.body) })
+	}
+	if sent && d.leg == legUp {
 		d.repeat(&reinviteReply{seq: f.seq, msg: msg, flow: f.flow, wantsAnswer: !f.offer})
 	}
-	f.later(200, msg)
+}
+
+// hold acknowledges a 2xx with an offer whose answer is not to come, since who asked for it has cancelled
+// that: without an answer in the ACK (RFC 3261 §13.2.2.4) the phone would hang up.
+func (c *Call) hold(x *reoffer, offer []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d := c.main; x != nil && x.ack == nil && d != nil && d.leg == legUp {
+		x.ack = &content{}
+		if sdp, err := c.answer(offer); err == nil {
+			*x.ack = described(sdp)
+		}
+		d.ackReoffer(x.seq)
+	}
 }
 
 // success is the reply with a session description.
@@ -172,8 +209,33 @@ func (d *dialog) takeInfo(m *sip.Message, rsp Responder, rep *sip.Reply) {
 		what.headers = "Content-Type: " + string(t) + "\r\n"
 	}
 	c.queue.Post(func() {
-		if !peer.inform(what, func(a answer) { f.later(f.final(a)) }) {
+		if !peer.request(sip.INFO, what, func(a answer) { f.later(f.final(a)) }) {
 			f.later(f.final(answer{status: 481, reason: sip.ReasonPhrase(481)}))
+		}
+	})
+}
+
+// passOptions asks the joined call's phone whether it is there still. Its 481, its 408 and its silence are
+// the answer; all else says that it is, also that it knows no OPTIONS (RFC 3261 §11). So does a call
+// that is ending: how is told otherwise.
+func (d *dialog) passOptions(m *sip.Message, rsp Responder, rep *sip.Reply) {
+	f, peer := d.keep(m, rsp), d.call.peer
+	if f == nil {
+		rep.Status = 503
+		return
+	}
+	rep.Status = 0
+	d.call.queue.Post(func() {
+		there := func(a answer) {
+			switch {
+			case a.status == 481, a.status == 408, a.err != nil && !errors.Is(a.err, ErrNoWay):
+				f.later(f.final(a))
+			default: // not sent: a phone whose connection is gone may come back
+				f.later(200, f.head)
+			}
+		}
+		if !peer.request(sip.OPTIONS, content{headers: "Accept: " + sdpType + "\r\n"}, there) {
+			there(answer{status: 200})
 		}
 	})
 }
@@ -186,8 +248,8 @@ func (f *forwarded) final(a answer) (status int, msg []byte) {
 	return f.failure(a)
 }
 
-// inform sends an INFO; false if the call is over.
-func (c *Call) inform(what content, done func(answer)) bool {
+// request sends a request that changes nothing of the session; false if the call is over.
+func (c *Call) request(method sip.Method, what content, done func(answer)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := c.main
@@ -196,6 +258,6 @@ func (c *Call) inform(what content, done func(answer)) bool {
 	}
 	d.localSeq++
 	seq := d.localSeq
-	c.queue.Post(func() { d.send(sip.INFO, seq, what, done) })
+	c.queue.Post(func() { d.send(method, seq, what, done) })
 	return true
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -152,6 +154,67 @@ func TestJoinedReinvite(t *testing.T) {
 	})
 }
 
+// TestReinviteBeforeJoin: while two calls are being joined neither phone is put on hold, whatever it asks
+// for: it is to ask again. What it asks before that, or when its own request was in our way, is answered.
+func TestReinviteBeforeJoin(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		alice := s.answered(contact)
+		hers, his := 4, 4
+		asks := func(who *Call, cseq *int, want int) {
+			t.Helper()
+			*cseq++
+			q := inDialog{method: "INVITE", cseq: *cseq, body: aliceAnswer, lines: []string{"Content-Type: application/sdp"}}
+			if who != alice {
+				q.fromTag, q.from, q.body = "bt", bobFlow, bobOffer
+			}
+			got := s.receive(who, q)
+			if got.status != want {
+				t.Errorf("a re-INVITE got %d, want %d", got.status, want)
+			}
+			if q.method, q.body, q.lines = "ACK", "", nil; got.status == 200 {
+				s.receive(who, q)
+			}
+		}
+		asks(alice, &hers, 200)
+		bob := s.call(func(p *Invite) { p.To, p.Offerless = "sip:bob@example.org", true })
+		s.router.replySDP(bobFlow, "bt", bobOffer, "Contact: <sip:bob@198.51.100.20>")
+		offer := s.want(Answered).Body
+		asks(bob, &his, 491)
+		if err := alice.Offer(offer); err != nil {
+			t.Fatal(err)
+		}
+		invite := s.expect("INVITE sip:alice@")
+		asks(alice, &hers, 491)
+		s.answer(invite, 491)
+		s.expect("ACK sip:alice@")
+		s.want(Reoffered)
+		asks(alice, &hers, 200)
+		if err := alice.Offer(offer); err != nil {
+			t.Fatal(err)
+		}
+		s.answerSDP(s.expect("INVITE sip:alice@"), aliceAnswer)
+		s.expect("ACK sip:alice@")
+		answer := s.want(Reoffered).Body
+		asks(alice, &hers, 491)
+		asks(bob, &his, 491)
+		Join(alice, bob)
+		asks(bob, &his, 491)
+		asks(alice, &hers, 491)
+		s.silent() // no ACK yet
+		bob.Answer(answer)
+		s.expect("ACK sip:bob@")
+		his++
+		s.begin(bob, inDialog{method: "INVITE", cseq: his, fromTag: "bt", from: bobFlow, body: bobOffer, lines: []string{"Content-Type: application/sdp"}})
+		s.answer(s.expect("INVITE sip:alice@"), 488)
+		s.expect("ACK sip:alice@")
+		bob.Hangup()
+		alice.Hangup()
+		for range 2 {
+			s.bye()
+		}
+	})
+}
+
 // TestJoinedReinviteWithoutOffer: alice's phone asks for an offer; bob's makes it, and
 // her ACK has the answer.
 func TestJoinedReinviteWithoutOffer(t *testing.T) {
@@ -202,6 +265,119 @@ func TestJoinedReinviteRefused(t *testing.T) {
 	})
 }
 
+// TestJoinedReinviteCancelled: bob's phone cancels what it asked for. The router has answered that with 487;
+// alice's phone is told, and what it says later is not passed on, nor sent again and again.
+func TestJoinedReinviteCancelled(t *testing.T) {
+	for name, x := range map[string]func(s *stand, rec *recorder, invite packet){
+		"before alice's phone has said anything": func(s *stand, rec *recorder, invite packet) {
+			rec.cancel()
+			s.silent() // RFC 3261 §9.1
+			s.answer(invite, 100)
+			s.cancelled(invite)
+		},
+		"then": func(s *stand, rec *recorder, invite packet) {
+			s.answer(invite, 100)
+			rec.cancel()
+			s.cancelled(invite)
+			s.answer(invite, 180)
+		},
+		"and alice's phone takes it all the same": func(s *stand, rec *recorder, invite packet) {
+			rec.cancel()
+			s.answerSDP(invite, aliceAnswer)
+			s.expect("ACK sip:alice@")
+			time.Sleep(40 * time.Second)
+		},
+		"and alice's phone says no more": func(s *stand, rec *recorder, invite packet) {
+			s.answer(invite, 100)
+			rec.cancel()
+			s.answer(s.expect("CANCEL "), 200)
+			time.Sleep(33 * time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, Config{}, func(s *stand) {
+				alice, bob := joined(s)
+				q := inDialog{method: "INVITE", cseq: 5, fromTag: "bt", from: bobFlow, body: bobOffer, lines: []string{"Content-Type: application/sdp"}}
+				rec := s.begin(bob, q)
+				x(s, rec, s.expect("INVITE sip:alice@"))
+				s.silent()
+				if rec.last.status != 0 {
+					t.Errorf("bob got %d", rec.last.status)
+				}
+				q.cseq++
+				rec = s.begin(bob, q) // he may ask again
+				s.answer(s.expect("INVITE sip:alice@"), 488)
+				s.expect("ACK sip:alice@")
+				if rec.last.status != 488 {
+					t.Errorf("bob got %d", rec.last.status)
+				}
+				rec.cancel() // too late
+				s.silent()
+				bob.Hangup()
+				alice.Hangup()
+				for range 2 {
+					s.bye()
+				}
+			})
+		})
+	}
+}
+
+// TestJoinedOfferlessReinviteCancelled: alice's phone has made an offer that bob's no longer asks for; its
+// 2xx is acknowledged with an answer all the same.
+func TestJoinedOfferlessReinviteCancelled(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		alice, bob := joined(s)
+		rec := s.begin(bob, inDialog{method: "INVITE", cseq: 5, fromTag: "bt", from: bobFlow})
+		invite := s.expect("INVITE sip:alice@")
+		rec.cancel()
+		s.answerSDP(invite, aliceAnswer)
+		if ack := s.expect("ACK sip:alice@"); !strings.Contains(string(ack.msg.Body()), "a=inactive") || value(ack.msg, sip.HdrCSeq) != "3 ACK" {
+			t.Errorf("ACK %q", ack.msg.Buf)
+		}
+		s.silent()
+		bob.Hangup()
+		alice.Hangup()
+		for range 2 {
+			s.bye()
+		}
+	})
+}
+
+// cancelled expects the CANCEL of a request, which is answered.
+func (s *stand) cancelled(invite packet) {
+	s.t.Helper()
+	p := s.expect("CANCEL sip:alice@")
+	if value(p.msg, sip.HdrVia) != value(invite.msg, sip.HdrVia) || value(p.msg, sip.HdrTo) != value(invite.msg, sip.HdrTo) || p.flow != invite.flow {
+		s.t.Errorf("CANCEL %q of %q", p.msg.Buf, invite.msg.Buf)
+	}
+	s.answer(p, 200)
+	s.answer(invite, 487)
+	s.expect("ACK sip:alice@")
+}
+
+// TestReinviteUnanswered: a phone that says 100 to a re-INVITE and nothing more holds nothing for ever.
+func TestReinviteUnanswered(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		c := s.call(func(p *Invite) { p.MaxLife = time.Hour })
+		s.router.reply(phoneFlow, 200, "at", contact)
+		s.expect("ACK")
+		s.want(Answered)
+		if err := c.Offer([]byte(bobOffer)); err != nil {
+			t.Fatal(err)
+		}
+		s.answer(s.expect("INVITE"), 100)
+		time.Sleep(maxReinvite + 300*time.Millisecond)
+		s.answer(s.expect("CANCEL"), 200)
+		time.Sleep(33 * time.Second)
+		if e := s.want(Reoffered); e.Err == nil {
+			t.Errorf("%+v", e)
+		}
+		c.Hangup()
+		s.bye()
+	})
+}
+
 func TestJoinedInfo(t *testing.T) {
 	run(t, Config{}, func(s *stand) {
 		alice, bob := joined(s)
@@ -236,6 +412,120 @@ func TestJoinedInfo(t *testing.T) {
 			t.Errorf("INFO in a call of one got %d", got.status)
 		}
 		c.Hangup()
+		s.bye()
+	})
+}
+
+// asked is the router's own request to the agent's end of the call with bob, in his name.
+func asked(c *Call, method sip.Method, change ...func(*Within)) Within {
+	w := Within{
+		Method: method, CallID: c.callID, From: "sip:bob@example.org", FromTag: "bt", To: "sip:alice@example.org", ToTag: c.fromTag,
+		Target: "sip:ua-" + c.token + "@192.0.2.1:5060", Flow: transport.Flow{Proto: transport.Local}, CSeq: 1,
+	}
+	for _, f := range change {
+		f(&w)
+	}
+	return w
+}
+
+// TestJoinedOptions: who asks the router's end of the call with bob, as module dialog does by ka_timer, asks
+// alice's phone. Only that it knows nothing of the call, or is silent, is an answer of its own.
+func TestJoinedOptions(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		alice, bob := joined(s)
+		s.receive(bob, inDialog{method: "OPTIONS", cseq: 50, fromTag: "bt", from: bobFlow}) // his own is not passed on
+		s.silent()
+		for status, want := range map[int]int{200: 200, 405: 200, 501: 200, 503: 200, 408: 408, 481: 481} {
+			done := s.sending(s.t.Context(), asked(bob, sip.OPTIONS))
+			p := s.expect("OPTIONS sip:alice@10.0.0.5:5062")
+			if p.flow != phoneFlow || value(p.msg, sip.HdrCallID) != alice.callID {
+				t.Errorf("%v to %v", p.msg, p.flow)
+			}
+			s.answer(p, status)
+			if got := <-done; got.err != nil || got.Status != want {
+				t.Errorf("at %d: %+v, want %d", status, got, want)
+			}
+		}
+		began := time.Now()
+		done := s.sending(s.t.Context(), asked(bob, sip.OPTIONS))
+		if got := <-done; got.Status != 408 || time.Since(began) < 31*time.Second {
+			t.Errorf("a silent phone: %+v after %v", got, time.Since(began))
+		}
+		s.net.mu.Lock()
+		s.net.sent, s.net.dead = nil, map[transport.Flow]bool{phoneFlow: true}
+		s.net.mu.Unlock()
+		alice.mu.Lock()
+		alice.main.target = "sip:alice@nowhere.invalid"
+		alice.mu.Unlock()
+		if got := <-s.sending(s.t.Context(), asked(bob, sip.OPTIONS)); got.Status != 200 {
+			t.Errorf("a phone whose connection is gone may come back: %+v", got)
+		}
+		alice.Hangup()
+		synctest.Wait()
+		if got := <-s.sending(s.t.Context(), asked(bob, sip.OPTIONS)); got.Status != 200 {
+			t.Errorf("while the call ends: %+v", got)
+		}
+		s.silent()
+		bob.Hangup()
+		if p := s.bye(); p.flow != bobFlow {
+			t.Errorf("bob's BYE goes to %v", p.flow)
+		}
+	})
+}
+
+// TestOptionsOfNoJoinedCall: of a call of one phone the agent answers itself, and of another dialog with 481.
+func TestOptionsOfNoJoinedCall(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		c := s.answered()
+		fromAlice := func(w *Within) { w.FromTag = "at" }
+		for want, change := range map[int][]func(*Within){
+			200: {fromAlice},
+			481: {fromAlice, func(w *Within) { w.CallID = "another" }},
+		} {
+			if got := <-s.sending(s.t.Context(), asked(c, sip.OPTIONS, change...)); got.err != nil || got.Status != want {
+				t.Errorf("%+v, want %d", got, want)
+			}
+		}
+		s.net.mu.Lock()
+		s.net.dead = map[transport.Flow]bool{{Proto: transport.Local}: true} // as in the network
+		s.net.mu.Unlock()
+		if got := <-s.sending(s.t.Context(), asked(c, sip.OPTIONS, fromAlice, func(w *Within) { w.Target = "sip:nobody@nowhere.invalid" })); !errors.Is(got.err, ErrNoWay) {
+			t.Errorf("somebody else's: %+v", got)
+		}
+		s.silent()
+		c.Hangup()
+		s.bye()
+	})
+}
+
+// TestRoutersBye: the router's BYE in bob's name ends the agent's end of the call. After requests of the
+// agent's own, bob's phone may have refused the router's for its CSeq, and gets one that follows these.
+func TestRoutersBye(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		alice, bob := joined(s)
+		s.receive(bob, inDialog{method: "OPTIONS", cseq: 50, fromTag: "bt", from: bobFlow})
+		if got := <-s.sending(s.t.Context(), asked(bob, sip.BYE)); got.Status != 200 {
+			t.Errorf("%+v", got)
+		}
+		s.silent()
+		s.want(HungUp)
+		s.want(Ended)
+		alice.Hangup()
+		s.bye()
+	})
+	run(t, Config{}, func(s *stand) {
+		alice, bob := joined(s)
+		s.begin(alice, inDialog{method: "INFO", cseq: 5, body: "Signal=5\r\n", lines: []string{"Content-Type: application/dtmf-relay"}})
+		s.answer(s.expect("INFO sip:bob@"), 200)
+		if got := <-s.sending(s.t.Context(), asked(bob, sip.BYE)); got.Status != 200 {
+			t.Errorf("%+v", got)
+		}
+		s.want(HungUp)
+		if p := s.bye(); value(p.msg, sip.HdrCSeq) != "3 BYE" || p.flow != bobFlow {
+			t.Errorf("%v to %v", p.msg, p.flow)
+		}
+		s.want(Ended)
+		alice.Hangup()
 		s.bye()
 	})
 }

@@ -18,12 +18,12 @@ var ErrMessageTooLarge = errors.New("the message is too large")
 type Message struct {
 	// To is the URI that it is for, Request-URI and To.
 	To string
-	// From is who writes, a URI; FromName the name shown beside it, may be empty.
+	// From is the sender, a URI; FromName the name shown beside it, may be empty.
 	From, FromName string
 	// User and Domain are the identity, canonical, with which the script runs.
 	User, Domain string
-	// NoRules says that it is no message of the sender's to who gets it, as that sees it: it was taken for
-	// him before, or tells him what the router has to say. His call rules do not hold.
+	// NoRules says that the recipient does not see it as sent by the sender: it was stored for the
+	// recipient before, or the router itself has something to say. The recipient's call rules do not apply.
 	NoRules bool
 	// CallID is the Call-ID, a random one if empty.
 	CallID string

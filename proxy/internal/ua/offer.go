@@ -102,8 +102,12 @@ func (c *Call) Extend(d time.Duration) {
 type reoffer struct {
 	seq uint32
 	// ack is its ACK's content; nil while the answer to an offer in the 2xx is to come.
-	ack  *content
-	open bool // no final response yet
+	ack   *content
+	open  bool // no final response yet
+	taken bool // that was a 2xx
+
+	request   *request // nil until it is sent
+	withdrawn bool     // it is to be cancelled
 }
 
 // Offer sends a re-INVITE with somebody's session description. The final response
@@ -131,12 +135,12 @@ func (c *Call) reinvite(sdp []byte, done func(answer)) error {
 		what.headers += allowJoined // it is the other phone's
 		r.ack = &content{}
 	}
-	d.reoffer = r
+	d.reoffer, what.reoffer = r, r
 	c.queue.Post(func() {
 		d.send(sip.INVITE, r.seq, what, func(a answer) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			r.open = false
+			r.open, r.taken = false, a.status/100 == 2
 			done(a)
 		})
 	})

@@ -30,6 +30,10 @@ func (d *dialog) takeInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 		d.forwardInvite(m, rsp, rep)
 		return
 	}
+	if d.joining() {
+		rep.Status = 491
+		return
+	}
 	body, err := d.describe(m, rep)
 	if err != nil {
 		return
@@ -42,6 +46,13 @@ func (d *dialog) takeInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	msg, flow := rsp.Append(nil, &ok)
 	d.repeat(&reinviteReply{seq: cseq.Number, msg: msg, flow: flow})
 	*rep = ok
+}
+
+// joining reports whether the session is becoming that of another call, so that it can neither be put on
+// hold nor changed: its offer waits for Answer, or a re-INVITE of ours is under way or accepted. Who asks
+// meanwhile is to ask again (RFC 3261 §14.2), when Join tells who has to answer.
+func (d *dialog) joining() bool {
+	return d.ack == nil || d.reoffer != nil && (d.reoffer.open || d.reoffer.taken)
 }
 
 // repeat sends the 2xx again until its ACK comes.

@@ -36,6 +36,10 @@ type request struct {
 	whole  bool // answer.msg is wanted
 	seq    uint32
 	method sip.Method
+
+	cancel                         txn.Client // of the CANCEL
+	limit                          txn.Timer  // of an INVITE that has a provisional response
+	limited, withdrawn, cancelSent bool       // limit was armed; it is to be cancelled; its CANCEL was sent
 }
 
 // Unlocked has nothing to do.
@@ -50,7 +54,12 @@ func (r *request) Response(_ *txn.Client, m *sip.Message, from transport.Flow, _
 	if r.method == sip.INVITE && m.Status/100 == 2 {
 		r.dialog.reofferAccepted(r.seq, m)
 	}
-	if m.Status < 200 || r.done == nil {
+	if m.Status < 200 {
+		r.provisional()
+		return
+	}
+	r.limit.Disarm()
+	if r.done == nil {
 		return
 	}
 	done := r.done
@@ -60,6 +69,57 @@ func (r *request) Response(_ *txn.Client, m *sip.Message, from transport.Flow, _
 		a.msg = bytes.Clone(m.Buf)
 	}
 	done(a)
+}
+
+// withdraw cancels the request, an INVITE, at its first provisional response if none has come yet
+// (RFC 3261 §9.1).
+func (r *request) withdraw() {
+	r.Lock()
+	defer r.Unlock()
+	r.withdrawn = true
+	r.sendCancel()
+}
+
+// maxReinvite bounds the time from the first provisional response to a re-INVITE, after which nothing else
+// ends its transaction, to the final one; then it is cancelled. It is as long as a proxy waits (timer C,
+// RFC 3261 §16.6).
+const maxReinvite = 3 * time.Minute
+
+// provisional takes a provisional response.
+func (r *request) provisional() {
+	if r.method == sip.INVITE && !r.limited {
+		r.limited = true
+		r.limit.Arm(maxReinvite)
+	}
+	r.sendCancel()
+}
+
+// Expired cancels a re-INVITE that is not answered, and gives up one that has been cancelled for 64·T1
+// (RFC 3261 §9.1).
+func (r *request) Expired(_ *txn.Timer, out txn.Out) {
+	if !r.cancelSent {
+		r.withdrawn = true
+		r.sendCancel()
+		return
+	}
+	r.client.GiveUp()
+	r.Failed(&r.client, txn.ErrTimeout, out)
+}
+
+func (r *request) sendCancel() {
+	if !r.withdrawn || r.cancelSent || !r.client.Provisional() {
+		return
+	}
+	r.cancelSent = true
+	r.limit.Arm(r.dialog.call.agent.longest())
+	msg, err := r.client.AppendCancel(nil, nil)
+	if err == nil {
+		r.cancel.PrepareCancel(&r.client)
+		err = r.cancel.Start(sip.CANCEL, r.client.Flow(), msg, r.dialog.call.agent.net)
+	}
+	if err != nil {
+		r.dialog.call.agent.log.Info("user agent: CANCEL cannot be sent", "call_id", r.dialog.call.callID, "error", err)
+	}
 }
 
 // Failed takes a time-out or the end of the connection.
@@ -196,7 +256,8 @@ func (d *dialog) ways(p path, try func(transport.Flow) error) error {
 type content struct {
 	headers string // lines ending in CRLF, Content-Type among them where there is a body
 	body    []byte
-	whole   bool // done wants the response itself
+	whole   bool     // done wants the response itself
+	reoffer *reoffer // of a re-INVITE, which may be cancelled
 }
 
 // send sends an in-dialog request through a client transaction; done takes its
@@ -204,20 +265,37 @@ type content struct {
 func (d *dialog) send(method sip.Method, seq uint32, what content, done func(answer)) {
 	a := d.call.agent
 	p := d.path()
+	var sent *request
 	err := d.ways(p, func(f transport.Flow) error {
 		r := &request{dialog: d, done: done, whole: what.whole, seq: seq, method: method}
 		a.table.Init(&r.Cell, rand.Uint64(), r)
+		r.limit.Init(&r.Cell, r)
 		defer r.Unref()
 		r.Lock()
 		defer r.Unlock()
 		id := r.client.Prepare(a.table, &r.Cell, r)
 		msg := d.appendRequest(nil, p, f, method, seq, id, what)
 		a.identify(&r.Cell, msg)
+		sent = r
 		return r.client.Start(method, f, msg, a.net)
 	})
+	if err == nil && what.reoffer != nil {
+		d.sent(what.reoffer, sent)
+	}
 	if err != nil {
 		a.log.Info("user agent: request cannot be sent", "method", method.String(), "call_id", d.call.callID, "error", err)
 		done(answer{err: err})
+	}
+}
+
+// sent notes the request of a re-INVITE, which may have been withdrawn meanwhile.
+func (d *dialog) sent(x *reoffer, r *request) {
+	d.call.mu.Lock()
+	x.request = r
+	withdrawn := x.withdrawn
+	d.call.mu.Unlock()
+	if withdrawn {
+		r.withdraw()
 	}
 }
 

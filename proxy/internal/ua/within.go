@@ -77,8 +77,8 @@ func (r *foreign) Failed(_ *txn.Client, err error, _ txn.Out) {
 	}
 }
 
-// SendWithin sends a request within a dialog of two others and waits for its final
-// response. ErrNoWay says that it could not be sent, ErrBadAddress that it cannot be
+// SendWithin sends a request within a dialog of two others, or of a call of the agent's own, and waits for
+// its final response. ErrNoWay says that it could not be sent, ErrBadAddress that it cannot be
 // written; the error holds that of ctx if that ended first.
 func (a *Agent) SendWithin(ctx context.Context, w Within) (Answer, error) {
 	if a.net == nil {
@@ -93,8 +93,10 @@ func (a *Agent) SendWithin(ctx context.Context, w Within) (Answer, error) {
 		}
 	}
 	r := &foreign{final: make(chan Answer, 1), failed: make(chan error, 1)}
-	if err := a.start(r, &w); err != nil {
-		return Answer{}, err
+	if !a.deliver(r, &w) {
+		if err := a.start(r, &w); err != nil {
+			return Answer{}, err
+		}
 	}
 	select {
 	case answer := <-r.final:
@@ -103,6 +105,53 @@ func (a *Agent) SendWithin(ctx context.Context, w Within) (Answer, error) {
 		return Answer{}, fmt.Errorf("no answer: %w", err)
 	case <-ctx.Done():
 		return Answer{}, fmt.Errorf("no answer: %w", ctx.Err())
+	}
+}
+
+// deliver hands a request to a call of the agent's own, which is at no address: over the network it would
+// come from a socket of ours, and that might not be reached at the address in our Contact (a router behind a
+// NAT). False says that it is for somebody else.
+func (a *Agent) deliver(r *foreign, w *Within) bool {
+	if w.Flow.Proto != transport.Local || len(w.Routes) > 0 {
+		return false
+	}
+	m := &sip.Message{}
+	if m.Parse(a.appendWithin(nil, w, w.Target, nil, w.Flow, rand.Uint64())) != nil || !a.Owns(m) {
+		return false
+	}
+	a.Handle(m, w.Flow, &delivered{m: m, r: r})
+	return true
+}
+
+// delivered answers such a request.
+type delivered struct {
+	m *sip.Message
+	r *foreign
+}
+
+// Reply gives the answer to who waits for it.
+func (x *delivered) Reply(rep *sip.Reply) { x.answer(rep.Status) }
+
+// Refuse is Reply: here is no memory to save.
+func (x *delivered) Refuse(rep *sip.Reply) { x.answer(rep.Status) }
+
+// Append builds the reply. It leads nowhere: nothing is sent again that did not get lost.
+func (x *delivered) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
+	return x.m.AppendReply(dst, rep), transport.Flow{Proto: transport.Local}
+}
+
+// Later keeps the request, which nobody can cancel.
+func (x *delivered) Later(func()) func(status int, msg []byte) (sent bool) {
+	return func(status int, _ []byte) bool {
+		x.answer(status)
+		return true
+	}
+}
+
+func (x *delivered) answer(status int) {
+	select {
+	case x.r.final <- Answer{Status: status, Reason: sip.ReasonPhrase(status)}:
+	default:
 	}
 }
 

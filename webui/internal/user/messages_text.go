@@ -50,24 +50,34 @@ func textOf(m store.SiloMessage) (text string, ok bool) {
 }
 
 // unwrapped is the content of a message/cpim (RFC 3862 §2): headers about the message,
-// an empty line, headers about the content, an empty line, the content. What is not
-// made so, or another message, stays as it is.
+// an empty line, headers about the content, an empty line, the content. One without headers
+// about the message begins with the empty line. What is not made so, or another message,
+// stays as it is.
 func unwrapped(m store.SiloMessage) store.SiloMessage {
 	if kind, _, _ := strings.Cut(m.ContentType, ";"); !strings.EqualFold(strings.TrimSpace(kind), "message/cpim") {
 		return m
 	}
-	_, rest, first := cutEmptyLine(bytes.TrimLeft(m.Body, "\r\n"))
-	head, content, second := cutEmptyLine(rest)
-	if !first || !second {
+	body := bytes.TrimLeft(m.Body, "\r\n")
+	head, rest, _ := cutEmptyLine(body)
+	if kind, ok := contentType(head); ok && len(body) < len(m.Body) {
+		m.ContentType, m.Body = kind, rest
 		return m
 	}
-	for line := range strings.Lines(string(head)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "Content-Type") {
-			m.ContentType, m.Body = strings.TrimSpace(value), content
-			return m
-		}
+	head, content, found := cutEmptyLine(rest)
+	if kind, ok := contentType(head); ok && found {
+		m.ContentType, m.Body = kind, content
 	}
 	return m
+}
+
+// contentType is what header lines say of the content.
+func contentType(head []byte) (kind string, ok bool) {
+	for line := range strings.Lines(string(head)) {
+		if name, value, found := strings.Cut(line, ":"); found && strings.EqualFold(strings.TrimSpace(name), "Content-Type") {
+			return strings.TrimSpace(value), true
+		}
+	}
+	return "", false
 }
 
 // cutEmptyLine cuts text at its first empty line.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seraph/proxy/internal/module"
 	"seraph/proxy/internal/seldom"
 	"seraph/sql/aor"
 	"seraph/sql/store"
@@ -44,15 +45,15 @@ type Config struct {
 	// Subscribers says which of the addresses are subscribers.
 	Subscribers func(ctx context.Context, list []aor.AOR) (map[aor.AOR]bool, error)
 	// Closes reports whether a BYE that was taken ends its call and gets the row of that, by the
-	// table of dialogs: it may have been written by who got it, or the row be there. It is asked once
-	// a BYE; nil for no table.
+	// table of dialogs: the BYE may be forged by the callee, or already be accounted. It is asked once
+	// for each BYE; nil for no table.
 	Closes func(callID, fromTag, toTag []byte) bool
 	// Holds reports whether that table has a call with these tags that was answered. It is asked of refused
 	// INVITEs with a To tag that have come without our Route; nil for no table.
 	Holds func(callID, fromTag, toTag []byte) bool
 	// Local reports whether a host is one of our domains; nil for none.
 	Local func(host []byte) bool
-	// Publish sends an event to who listens, and Wanted says whether anybody does;
+	// Publish sends an event to its subscribers, and Wanted says whether anybody does;
 	// nil for no events.
 	Publish func(topic string, data any)
 	Wanted  func(topic string) bool
@@ -65,6 +66,8 @@ type Config struct {
 
 // Module is module acc, and the relay's Accountant.
 type Module struct {
+	module.DatabaseURL
+
 	cfg Config
 	set settings
 	on  bool // there is a database, and the script has loaded the module
@@ -112,9 +115,6 @@ func (m *Module) Init() error {
 	}
 	return nil
 }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.set.dbURL }
 
 // Statistics calls yield for each counter of the group "acc": queued rows wait for
 // the database now, the others only rise.

@@ -16,18 +16,11 @@ type scratch struct {
 	room           []byte // for ends.name
 }
 
-// spare are those that are not in use: as many as there ever were workers at once.
-type spare struct {
-	mu   sync.Mutex
-	list []*scratch
-}
+// spare are those that are not in use.
+type spare struct{ pool sync.Pool }
 
 func (x *spare) take() *scratch {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if n := len(x.list); n > 0 {
-		s := x.list[n-1]
-		x.list = x.list[:n-1]
+	if s, ok := x.pool.Get().(*scratch); ok {
 		return s
 	}
 	return new(scratch)
@@ -36,9 +29,7 @@ func (x *spare) take() *scratch {
 func (x *spare) give(s *scratch) {
 	s.request.Reset()
 	s.reply.Reset()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.list = append(x.list, s)
+	x.pool.Put(s)
 }
 
 // ending is what is known when a request has got its final reply.

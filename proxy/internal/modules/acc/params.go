@@ -13,7 +13,6 @@ const noFlag = -1
 
 // settings are the parameters.
 type settings struct {
-	dbURL                            string
 	dbFlag, dbMissedFlag, failedFlag int
 	logFlag, logMissedFlag           int
 	logLevel                         slog.Level
@@ -37,7 +36,7 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return append(m.stockParams(), []module.Param{
-		module.DBURLParam(&s.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		module.FlagParam("db_flag", &s.dbFlag, "only requests with this flag get a row in acc; all of them if not set"),
 		module.FlagParam("db_missed_flag", &s.dbMissedFlag, "only calls with this flag count as missed; all of them if not set"),
 		module.FlagParam("failed_transaction_flag", &s.failedFlag, "requests with this flag get a row in acc when they fail too"),

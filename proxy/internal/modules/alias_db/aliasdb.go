@@ -26,9 +26,10 @@ type target struct{ text, uri []byte }
 
 // Module is alias_db. Resolve may be called before Init.
 type Module struct {
-	table module.Refresher
-	dbURL string
-	list  atomic.Pointer[map[string]target] // by the alias's canonical text
+	module.Refresher
+	module.DatabaseURL
+
+	list atomic.Pointer[map[string]target] // by the alias's canonical text
 }
 
 // New makes the module.
@@ -37,9 +38,9 @@ func New(cfg Config) *Module {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Module{}
-	m.table = module.Refresher{Table: "dbaliases", Log: cfg.Log, Interval: time.Minute}
+	m.Refresher = module.Refresher{Table: "dbaliases", Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
-		m.table.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
+		m.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
 	}
 	m.list.Store(&map[string]target{})
 	return m
@@ -47,18 +48,6 @@ func New(cfg Config) *Module {
 
 // Name is "alias_db".
 func (m *Module) Name() string { return "alias_db" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
-
-// Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
-
-// Run reads the table every minute until ctx ends.
-func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
-
-// Reload reads the table again. If that fails the old content stays.
-func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
 
 func (m *Module) read(ctx context.Context, load func(context.Context, func(alias, to aor.AOR)) error) error {
 	list := map[string]target{}
@@ -85,9 +74,9 @@ func (m *Module) Resolve(dst, alias []byte) ([]byte, bool) {
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		module.UseDomainParam("an alias is a user name in a domain"),
-		m.table.IntervalParam(),
+		m.IntervalParam(),
 	}
 }
 
@@ -100,8 +89,8 @@ func (m *Module) Funcs() []module.Func {
 
 // compileLookup compiles alias_db_lookup(table).
 func (m *Module) compileLookup(args []module.Arg) (module.Call, error) {
-	if table := args[0].Str; table != m.table.Table {
-		return nil, fmt.Errorf("%q is no table of aliases; it is called %q", table, m.table.Table)
+	if table := args[0].Str; table != m.Table {
+		return nil, fmt.Errorf("%q is no table of aliases; it is called %q", table, m.Table)
 	}
 	return m.lookup, nil
 }

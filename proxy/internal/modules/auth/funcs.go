@@ -89,9 +89,6 @@ func (m *Module) compileChallenge(proxy func(*module.Ctx) bool) func([]module.Ar
 const (
 	CheckUser    = 1 // From, and To of a REGISTER, are the addresses of who was authenticated
 	SkipCallerID = 2 // … but in requests that may hide who calls
-
-	// MostChecks is the largest sum of these.
-	MostChecks = CheckUser | SkipCallerID
 )
 
 // userMismatch is what Check returns for an address of somebody else.

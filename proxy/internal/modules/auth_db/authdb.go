@@ -26,8 +26,9 @@ type Config struct{ Auth Authorizer }
 
 // Module is auth_db.
 type Module struct {
-	auth  Authorizer
-	dbURL string
+	module.DatabaseURL
+
+	auth Authorizer
 }
 
 // New makes the module.
@@ -39,13 +40,10 @@ func (m *Module) Name() string { return "auth_db" }
 // Needs is auth, as in SER.
 func (m *Module) Needs() []string { return []string{"auth"} }
 
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
-
 // Params lists the parameters: those of SER's scripts that ask for what is done.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		m.calculateHA1(),
 		module.UseDomainParam("a user is a user name in a domain"),
 		{Name: "user_column", Kind: module.String, Set: column("user_column", "username"), Doc: "taken if username"},

@@ -41,6 +41,8 @@ type attempt struct {
 	running    bool // the call to the callee passes us, and has no final response
 	key        txn.Key
 	finalCode  int      // of the call to the callee, as the relay saw it
+	lastCode   int      // of a NOTIFY after which the phone may call again; 0 for none
+	lastReason string   // of the same
 	hungUp     bool     // our BYE or CANCEL was sent
 	closing    bool     // our BYE is to go after bye_delay
 	legGone    bool     // nothing is left of the call to the caller

@@ -23,7 +23,7 @@ func (a *attempt) decide(status int, reason string) {
 // calleeProgress takes a provisional response of the callee, by NOTIFY or as the
 // relay saw it.
 func (a *attempt) calleeProgress(status int) {
-	a.heard = true
+	a.heard, a.lastCode = true, 0
 	if a.status.State == ctlproto.CtdReferring && status/10 == 18 {
 		a.step(ctlproto.CtdRingingThem)
 	}
@@ -36,7 +36,7 @@ func (a *attempt) calleeProgress(status int) {
 func (a *attempt) recognised(key txn.Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.key, a.running, a.heard, a.finalCode = key, true, true, 0
+	a.key, a.running, a.heard, a.finalCode, a.lastCode = key, true, true, 0, 0
 	if a.status.Ended {
 		a.cancelCallee() // it was watched for, so it was cancelled before it came
 		return
@@ -119,8 +119,12 @@ func (a *attempt) calleeTimeout() {
 	a.hangup()
 }
 
-// noOutcome ends an attempt of whose second call nothing was heard.
+// noOutcome ends an attempt of whose second call nothing was heard, or nothing more.
 func (a *attempt) noOutcome() {
-	a.end(ctlproto.CtdFailed, ctlproto.OutcomeNoOutcome, 0, "")
+	if a.lastCode != 0 {
+		a.decide(a.lastCode, a.lastReason)
+	} else {
+		a.end(ctlproto.CtdFailed, ctlproto.OutcomeNoOutcome, 0, "")
+	}
 	a.hangup()
 }

@@ -26,11 +26,10 @@ import (
 func TestMain(m *testing.M) {
 	before := runtime.NumGoroutine()
 	code := m.Run()
-	for range 1000 {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(5 * time.Millisecond) {
 		if runtime.NumGoroutine() <= before {
 			os.Exit(code)
 		}
-		<-time.After(5 * time.Millisecond)
 	}
 	stacks := make([]byte, 1<<20)
 	fmt.Printf("goroutines are left:\n%s\n", stacks[:runtime.Stack(stacks, true)])

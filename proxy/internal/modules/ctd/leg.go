@@ -130,9 +130,11 @@ func (a *attempt) referFailed(e ua.Event) {
 	}
 }
 
-// notified takes a NOTIFY about the call to the callee.
+// notified takes a NOTIFY about the call to the callee. A status after which phones go on with
+// another INVITE is the last one only if the subscription is over, and that INVITE is not here.
 func (a *attempt) notified(e ua.Event) {
-	final := e.Status >= 200
+	again := retried(e.Status) && (!e.Terminated || a.running)
+	final := e.Status >= 200 && !again
 	if a.status.Ended {
 		if final || e.Terminated {
 			a.hangupSoon()
@@ -148,8 +150,19 @@ func (a *attempt) notified(e ua.Event) {
 		a.hangupSoon()
 	case e.Terminated:
 		a.lastWord()
+	case again:
+		a.triesAgain(e.Status, e.Reason)
 	default:
 		a.calleeProgress(e.Status)
+	}
+}
+
+// triesAgain takes a NOTIFY of a status that may have the phone call again: with a digest, or
+// elsewhere. If nothing more is heard, this was the outcome.
+func (a *attempt) triesAgain(status int, reason string) {
+	a.lastCode, a.lastReason = status, reason
+	if !a.running && a.waits != waitNotify {
+		a.arm(waitOutcome, a.patience(), a.noOutcome)
 	}
 }
 

@@ -88,6 +88,59 @@ func TestPhoneTriesAgain(t *testing.T) {
 	s.alice.hangUp()
 }
 
+// TestNotifyOfARetry: a phone that tells of a challenge or a redirection goes on with another INVITE, as
+// long as its subscription is active; its first call is not hung up meanwhile.
+func TestNotifyOfARetry(t *testing.T) {
+	t.Run("by NOTIFY alone", func(t *testing.T) {
+		s := newStand(t)
+		s.module.set.byeDelay = 0
+		id := s.dial()
+		s.alice.answer(s.alice.referred(), 202)
+		for _, status := range []string{"407 Proxy Authentication Required", "302 Moved Temporarily", "422 Session Interval Too Small", "180 Ringing"} {
+			s.alice.notify("active", status)
+		}
+		if e := s.want(ctlproto.CtdRingingThem); e.Ended {
+			t.Errorf("%+v", e)
+		}
+		s.alice.silent()
+		s.alice.notify("terminated", "200 OK")
+		s.ended(id, ctlproto.CtdConnected, "", 200)
+		s.alice.hangUp()
+	})
+	t.Run("seen here", func(t *testing.T) {
+		s := newStand(t)
+		s.module.set.byeDelay = 0
+		id := s.dial()
+		s.alice.answer(s.alice.referred(), 202)
+		s.alice.notify("active", "407 Proxy Authentication Required")
+		s.alice.call(outgoing{})
+		toBob := s.bob.expect("INVITE")
+		s.cancellable(id, true)
+		s.alice.notify("terminated", "401 Unauthorized") // of an INVITE before this one
+		s.bob.answer(toBob, 200, s.bob.contact())
+		s.alice.expect("SIP/2.0 200")
+		s.ended(id, ctlproto.CtdConnected, "", 200)
+		s.alice.hangUp()
+	})
+	for name, c := range map[string]struct {
+		state, status string
+		code          int
+	}{
+		"nothing more is heard": {"active", "302 Moved Temporarily", 302}, "the last word": {"terminated", "407 Proxy Authentication Required", 407},
+		"a refusal that is final": {"active", "403 Forbidden", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			s.module.set.outcomeTimeout = 300 * time.Millisecond
+			id := s.dial()
+			s.alice.answer(s.alice.referred(), 202)
+			s.alice.notify(c.state, c.status)
+			s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeCalleeRefused, c.code)
+			s.alice.hangUp()
+		})
+	}
+}
+
 // TestRecognition: which INVITEs are taken for the caller's call to the callee.
 func TestRecognition(t *testing.T) {
 	for _, c := range []struct {

@@ -60,4 +60,6 @@ func (x responder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
 }
 
 // Later keeps the transaction for a reply that is made when the worker has gone on.
-func (x responder) Later() func(status int, msg []byte) { return x.r.Later() }
+func (x responder) Later(cancelled func()) func(status int, msg []byte) (sent bool) {
+	return x.r.Later(cancelled)
+}

@@ -142,8 +142,8 @@ func (a *attempt) reoffered(e ua.Event) {
 		a.end(ctlproto.CtdFailed, ctlproto.OutcomeCallerRefused, e.Status, e.Reason)
 		return
 	}
+	ua.Join(a.call, a.second) // before the ACK, after which the callee's phone may ask for a hold
 	a.second.Answer(e.Body)
-	ua.Join(a.call, a.second)
 	a.call.Extend(a.m.set.maxTalk)
 	a.end(ctlproto.CtdConnected, "", 200, sip.ReasonPhrase(200))
 }

@@ -188,6 +188,61 @@ func TestThirdPartyHold(t *testing.T) {
 	s.alice.hangUp()
 }
 
+// TestThirdPartyHoldCancelled: bob's phone cancels its hold, which alice's has not answered. He gets 487 at
+// once, hers a CANCEL, and what she says later is not for him.
+func TestThirdPartyHoldCancelled(t *testing.T) {
+	s := newStand(t)
+	s.connected(s.refusing(405))
+	s.bob.within("INVITE", bobSDP, "Content-Type: application/sdp")
+	reinvite := s.alice.expect("INVITE")
+	s.alice.answer(reinvite, 100)
+	s.bob.cseq-- // a CANCEL and the ACK have the INVITE's number
+	s.bob.within("CANCEL", "")
+	if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.CANCEL {
+		t.Errorf("bob got %q", m.Buf)
+	}
+	if m := s.bob.expect("SIP/2.0 487"); m.Method != sip.INVITE {
+		t.Errorf("bob got %q", m.Buf)
+	}
+	s.bob.cseq--
+	s.bob.within("ACK", "")
+	s.alice.answer(s.alice.expect("CANCEL"), 200)
+	s.alice.answerSDP(reinvite, aliceSDP) // they cross
+	s.alice.expect("ACK")
+	s.bob.within("BYE", "")
+	if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.BYE {
+		t.Errorf("bob got %q", m.Buf)
+	}
+	s.alice.hangUp()
+}
+
+// TestThirdPartyHoldTooEarly: bob's phone asks for a hold before it has the answer to its first offer. That
+// is not granted by the router alone; when the two are joined, alice's phone is asked.
+func TestThirdPartyHoldTooEarly(t *testing.T) {
+	s := newStand(t)
+	id := s.refusing(405)
+	s.bob.invite = s.bob.expect("INVITE")
+	s.bob.answerSDP(s.bob.invite, bobSDP)
+	reinvite := s.alice.expect("INVITE")
+	s.bob.within("INVITE", bobSDP, "Content-Type: application/sdp")
+	s.bob.expect("SIP/2.0 491")
+	s.bob.cseq--
+	s.bob.within("ACK", "")
+	s.alice.answerSDP(reinvite, aliceSDP)
+	s.alice.expect("ACK")
+	s.bob.expect("ACK")
+	s.ended(id, ctlproto.CtdConnected, "", 200)
+	s.bob.within("INVITE", bobSDP, "Content-Type: application/sdp")
+	s.alice.answerSDP(s.alice.expect("INVITE"), aliceSDP)
+	s.alice.expect("ACK")
+	s.bob.expect("SIP/2.0 200")
+	s.bob.cseq--
+	s.bob.within("ACK", "")
+	s.bob.within("BYE", "")
+	s.bob.expect("SIP/2.0 200")
+	s.alice.hangUp()
+}
+
 // TestThirdPartyFails: what bob's phone says is the outcome, and alice's is hung up.
 func TestThirdPartyFails(t *testing.T) {
 	for status, want := range map[int]ctlproto.CtdOutcome{

@@ -58,18 +58,18 @@ type Account struct {
 	// to be that. Callee is the address that was called, after aliases.
 	Caller, Callee         []byte
 	Began, Answered, Ended time.Time
-	HungUpBy               string // store.HungUpCaller and so on; "" until it has ended, or unknown
+	HungUpBy               string // ctlproto.HungUpCaller and so on; "" until it has ended, or unknown
 	ByRouter               bool   // the router has hung up both ends
 	InAgent                bool   // an end is the router's own user agent, which has taken or sent the BYE
 	Unlisted               bool   // the script does not want it listed: only its end is told
 	Flags                  uint32 // the script's, of the INVITE
 }
 
-// Who ended a call, as the accounts have it.
+// Who ended a call.
 const (
-	byCaller = "caller"
-	byCallee = "callee"
-	byRouter = "router"
+	byCaller = ctlproto.HungUpCaller
+	byCallee = ctlproto.HungUpCallee
+	byRouter = ctlproto.HungUpRouter
 )
 
 // maxEvents bounds the events that wait to be published.
@@ -184,7 +184,7 @@ func (m *Module) tell(d *dialog, state ctlproto.DialogState, hungUpBy string) {
 	}
 }
 
-// Statistics calls yield for each counter of the group "dialog". The first four are the
+// Statistics calls yield for each counter of the group "dialog". The first three are the
 // dialogs now, the others only rise.
 func (m *Module) Statistics(yield func(group, name string, value int64)) {
 	if !m.set.enableStats {

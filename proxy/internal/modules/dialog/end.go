@@ -36,7 +36,7 @@ func (m *Module) End(ctx context.Context, p ctlproto.DlgEndParams) (ctlproto.Dlg
 		return result, ctlproto.Errorf(ctlproto.CodeNotFound, "no such dialog")
 	}
 	result.Cancelled = cancelled
-	m.cfg.Log.Info("dialogs are hung up", "call_id", p.CallID, "dialogs", len(up), "cancelled", cancelled, "actor", p.Actor)
+	m.cfg.Log.Info("dialog: dialogs are hung up", "call_id", p.CallID, "dialogs", len(up), "cancelled", cancelled, "actor", p.Actor)
 	done := make(chan ctlproto.DlgEnded)
 	for _, x := range up {
 		m.work.Go(func() { done <- m.hangUp(x, "Ended by the operator") })
@@ -223,7 +223,7 @@ func (m *Module) send(ctx context.Context, w ua.Within) ctlproto.DlgAnswer {
 		answer, err = m.cfg.Sender.SendWithin(ctx, w)
 	}
 	if err != nil {
-		m.cfg.Log.Info("request within a dialog was not answered", "method", w.Method.String(), "call_id", w.CallID, "error", err)
+		m.cfg.Log.Info("dialog: request within a dialog was not answered", "method", w.Method.String(), "call_id", w.CallID, "error", err)
 		switch {
 		case errors.Is(err, ua.ErrBadAddress): // nobody was asked, so nobody is out of the call
 			return ctlproto.DlgAnswer{Code: 500, Text: "Not Sent"}
@@ -247,12 +247,12 @@ func (m *Module) settle(x *sides) {
 	gone := x.Gone()
 	if d.tries++; gone || d.tries >= maxTries {
 		if !gone {
-			m.cfg.Log.Error("a call cannot be hung up and may go on", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code)
+			m.cfg.Log.Error("dialog: a call cannot be hung up and may go on", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code)
 		}
 		m.forget(s, d, cmp.Or(d.hungUpBy, byRouter))
 		return
 	}
-	m.cfg.Log.Warn("a call is not hung up yet: an end has refused", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code, "again_in", tryAgain)
+	m.cfg.Log.Warn("dialog: a call is not hung up yet: an end has refused", "call_id", x.CallID, "caller", x.Caller.Code, "callee", x.Callee.Code, "again_in", tryAgain)
 	d.ending, d.closing = false, true
 	s.due(d, m.cfg.Now().Add(tryAgain))
 }
@@ -304,7 +304,7 @@ func (m *Module) tooOld(s *shard, d *dialog) *sides {
 	if d.tries == 0 {
 		m.expired.Add(1)
 	}
-	m.cfg.Log.Info("a call is over by time", "call_id", text(d.callID), "answered", d.answered, "acknowledged", d.state == confirmed)
+	m.cfg.Log.Info("dialog: a call is over by time", "call_id", text(d.callID), "answered", d.answered, "acknowledged", d.state == confirmed)
 	x := m.leave(s, d)
 	x.placed = true
 	return x

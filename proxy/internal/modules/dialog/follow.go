@@ -56,7 +56,7 @@ func (m *Module) Begin(r *relay.Request, c *relay.Call) (bool, error) {
 	owner, unlisted := m.table.ownerOf(c, address, r.From.Remote.Addr(), goes[:]), !m.wants(r)
 	if m.table.crowded(owner) {
 		m.refused.Add(1)
-		if len(address) > 0 { // or his calls could be in no list as he likes
+		if len(address) > 0 { // otherwise a user could keep calls out of the list by filling the table
 			return false, m.unlessLax(relay.ErrOverload)
 		}
 		return false, nil

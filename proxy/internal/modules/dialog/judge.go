@@ -272,18 +272,11 @@ func (m *Module) note(s *shard, d *dialog, msg *sip.Message, byCaller bool, from
 	}
 }
 
-// spare are parsers that are not in use: as many as there ever were workers at once.
-type spare struct {
-	mu   sync.Mutex
-	list []*sip.Message
-}
+// spare are parsers that are not in use.
+type spare struct{ pool sync.Pool }
 
 func (x *spare) take() *sip.Message {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if n := len(x.list); n > 0 {
-		m := x.list[n-1]
-		x.list = x.list[:n-1]
+	if m, ok := x.pool.Get().(*sip.Message); ok {
 		return m
 	}
 	return new(sip.Message)
@@ -291,7 +284,5 @@ func (x *spare) take() *sip.Message {
 
 func (x *spare) give(m *sip.Message) {
 	m.Reset()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.list = append(x.list, m)
+	x.pool.Put(m)
 }

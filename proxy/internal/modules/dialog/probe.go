@@ -74,6 +74,6 @@ func (m *Module) answeredFor(x *sides, over bool) *sides {
 		return nil
 	}
 	m.expired.Add(1)
-	m.cfg.Log.Info("a phone of a call is gone", "call_id", x.toCallee.CallID)
+	m.cfg.Log.Info("dialog: a phone of a call is gone", "call_id", x.toCallee.CallID)
 	return m.leave(s, d)
 }

@@ -24,7 +24,7 @@ func (m *Module) compileIsFrom(args []module.Arg) (module.Call, error) {
 	return func(c *module.Ctx) int {
 		sets := *m.sets.Load()
 		if set >= 0 {
-			return bool01(sets[set].has(c, how))
+			return module.Truth(sets[set].has(c, how))
 		}
 		for _, g := range sets {
 			if g.has(c, how) {
@@ -75,7 +75,7 @@ func (m *Module) compileHasDialog(args []module.Arg) (module.Call, error) {
 			return nil, fmt.Errorf("set %w", err)
 		}
 	}
-	return func(c *module.Ctx) int { return bool01(c.InDialog && m.hosts.Load().inDialog(c, set)) }, nil
+	return func(c *module.Ctx) int { return module.Truth(c.InDialog && m.hosts.Load().inDialog(c, set)) }, nil
 }
 
 // compileExists compiles ds_list_exists(set).
@@ -84,12 +84,5 @@ func (m *Module) compileExists(args []module.Arg) (module.Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set %w", err)
 	}
-	return func(*module.Ctx) int { return bool01((*m.sets.Load())[set] != nil) }, nil
-}
-
-func bool01(ok bool) int {
-	if ok {
-		return module.True
-	}
-	return module.False
+	return func(*module.Ctx) int { return module.Truth((*m.sets.Load())[set] != nil) }, nil
 }

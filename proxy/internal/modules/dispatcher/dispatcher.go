@@ -28,9 +28,11 @@ type Config struct {
 
 // Module is dispatcher.
 type Module struct {
+	module.Refresher
+	module.DatabaseURL
+
 	cfg   Config
 	set   settings
-	table module.Refresher
 	sets  atomic.Pointer[map[int]*group]
 	hosts atomic.Pointer[hosts]
 
@@ -57,9 +59,9 @@ func New(cfg Config) *Module {
 		cfg.Now = time.Now
 	}
 	m := &Module{cfg: cfg, set: defaults(), changed: make(chan struct{}, 1), byLoad: map[int]bool{}}
-	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
+	m.Refresher = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
-		m.table.Read = m.read
+		m.Read = m.read
 	}
 	m.sets.Store(&map[int]*group{})
 	m.hosts.Store(&hosts{})
@@ -70,9 +72,6 @@ const tableName = "dispatcher"
 
 // Name is "dispatcher".
 func (m *Module) Name() string { return "dispatcher" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.set.dbURL }
 
 // Check refuses algorithms without what they go by.
 func (m *Module) Check() error {
@@ -85,23 +84,17 @@ func (m *Module) Check() error {
 	return nil
 }
 
-// Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
-
 // Run reads the table every minute, pings the gateways and looks their names up until ctx
 // ends.
 func (m *Module) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	all.Go(func() { m.table.Run(ctx) })
+	all.Go(func() { m.Refresher.Run(ctx) })
 	all.Go(func() { m.probe(ctx) })
 	all.Go(func() { m.resolving(ctx) })
 	all.Wait()
 }
 
-// Reload reads the table again. If that fails the old content stays; a gateway that
-// stays in its set keeps its state.
-func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
-
+// read reads the table. A gateway that stays in its set keeps its state.
 func (m *Module) read(ctx context.Context) error {
 	rows, err := m.cfg.Load(ctx)
 	if err != nil {

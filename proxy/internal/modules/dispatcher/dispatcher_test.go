@@ -121,7 +121,8 @@ func TestAlgorithms(t *testing.T) {
 		{"the default comes last", "4", gateways(1, 3), []string{"use_default 1"}, []string{"1 2 3", "2 1 3", "1 2 3"}},
 		{"the default is disabled", "4", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 4 }), []string{"use_default 1"}, []string{""}},
 		{"another set", "4", gateways(2, 2), nil, []string{""}},
-		{"by a user that is not known", "5", gateways(1, 2), nil, []string{""}},
+		{"by a user that is not known", "5", gateways(1, 3), nil, []string{"1 2 3", "2 3 1", "3 1 2", "1 2 3"}},
+		{"by a user that is not known, and all are away", "5", gateways(1, 2, func(_ int, g *store.Gateway) { g.Flags = 1 }), nil, []string{""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newModule(t, c.rows, c.params...)

@@ -94,7 +94,7 @@ func (m *Module) build(rows []store.Gateway) map[int]*group {
 		}
 		d, ok := newDestination(row)
 		if !ok || len(g.list) == maxInSet {
-			m.cfg.Log.Warn("a row of table dispatcher is not used", "setid", row.Set, "destination", row.URI)
+			m.cfg.Log.Warn("dispatcher: a row of table dispatcher is not used", "setid", row.Set, "destination", row.URI)
 			continue
 		}
 		if before := old[row.Set].find(row.URI); before != nil && before.initial == d.initial {
@@ -104,7 +104,7 @@ func (m *Module) build(rows []store.Gateway) map[int]*group {
 			d.id = m.nextID
 		}
 		if d.duid == "" && m.byLoad[row.Set] {
-			m.cfg.Log.Warn("a gateway without the attribute duid is never picked by algorithm 10", "setid", row.Set, "destination", row.URI)
+			m.cfg.Log.Warn("dispatcher: a gateway without the attribute duid is never picked by algorithm 10", "setid", row.Set, "destination", row.URI)
 		}
 		counts.of(d.set, d.duid)
 		g.list = append(g.list, d)

@@ -184,7 +184,7 @@ func (m *Module) lookUp(ctx context.Context, n *named) {
 	if err != nil && before == nil {
 		if !n.warned && ctx.Err() == nil {
 			n.warned = true
-			m.cfg.Log.Warn("the address of a gateway is not known; until it is, calls stay at the hosts where they began", "destination", string(n.uri), "error", err)
+			m.cfg.Log.Warn("dispatcher: the address of a gateway is not known; until it is, calls stay at the hosts where they began", "destination", string(n.uri), "error", err)
 		}
 		return
 	}

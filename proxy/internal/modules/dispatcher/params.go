@@ -12,7 +12,6 @@ import (
 
 // settings are what the script sets.
 type settings struct {
-	dbURL              string
 	interval           time.Duration // between pings, 0 for none
 	timeout            time.Duration // of one ping
 	from               string
@@ -39,7 +38,7 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		module.DBURLParam(&s.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		{Name: "table_name", Kind: module.String, Doc: "only dispatcher",
 			Set: func(text string, _ int) error {
 				if text != tableName {
@@ -99,7 +98,7 @@ func (m *Module) Params() []module.Param {
 				return nil
 			}},
 		ignored("ds_hash_size", 25), ignored("ds_hash_expire", 1<<31-1), ignored("ds_hash_initexpire", 1<<31-1), ignored("ds_hash_check_interval", 1<<31-1),
-		m.table.IntervalParam(),
+		m.IntervalParam(),
 	}
 }
 

@@ -170,7 +170,10 @@ func (m *Module) start(c *module.Ctx, g *group, algorithm int) (int, bool) {
 		return g.weighted(slots) % n, true
 	}
 	text, ok := m.hashed(c, algorithm)
-	if !ok {
+	switch {
+	case !ok && algorithm == byUser: // nobody was asked who he is, as of a trusted host: as in Kamailio
+		return int(g.next.Add(1)-1) % n, true
+	case !ok:
 		return 0, false
 	}
 	return int(hash(text) % uint32(n)), true

@@ -73,7 +73,7 @@ func (m *Module) ping(ctx context.Context, uri string, list []*destination) {
 	if !good {
 		m.pingsFailed.Add(1)
 		if m.cfg.Log.Enabled(ctx, slog.LevelDebug) {
-			m.cfg.Log.Debug("a gateway gave no good answer to OPTIONS", "destination", uri, "status", status, "error", err)
+			m.cfg.Log.Debug("dispatcher: a gateway gave no good answer to OPTIONS", "destination", uri, "status", status, "error", err)
 		}
 	}
 	for _, d := range list {
@@ -118,8 +118,8 @@ func (m *Module) report(d *destination, old uint32, why string) {
 	switch {
 	case was && !is:
 		m.downs.Add(1)
-		m.logState(d, slog.LevelWarn, "a gateway is left out", "reason", why)
+		m.logState(d, slog.LevelWarn, "dispatcher: a gateway is left out", "reason", why)
 	case !was && is:
-		m.logState(d, slog.LevelInfo, "a gateway is back", "reason", why)
+		m.logState(d, slog.LevelInfo, "dispatcher: a gateway is back", "reason", why)
 	}
 }

@@ -28,9 +28,10 @@ type Config struct {
 // Module is domain. Local may be called before Init, and by who has not loaded the
 // module in a script.
 type Module struct {
-	log   *slog.Logger
-	table module.Refresher
-	dbURL string
+	module.Refresher
+	module.DatabaseURL
+
+	log *slog.Logger
 
 	list atomic.Pointer[map[string]struct{}] // canonical names
 
@@ -45,9 +46,9 @@ func New(cfg Config) *Module {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Module{log: cfg.Log}
-	m.table = module.Refresher{Table: "domain", Log: cfg.Log, Interval: time.Minute}
+	m.Refresher = module.Refresher{Table: "domain", Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
-		m.table.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
+		m.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
 	}
 	m.SetStatic(cfg.Static)
 	return m
@@ -55,18 +56,6 @@ func New(cfg Config) *Module {
 
 // Name is "domain".
 func (m *Module) Name() string { return "domain" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
-
-// Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
-
-// Run reads the table every minute until ctx ends.
-func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
-
-// Reload reads the table again. If that fails the old list stays.
-func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
 
 // SetStatic replaces Config.Static.
 func (m *Module) SetStatic(hosts []string) {
@@ -96,7 +85,7 @@ func (m *Module) publish() {
 		for _, name := range names {
 			canonical, err := aor.ParseDomain(name)
 			if err != nil {
-				m.log.Warn("a domain of ours is none", "error", err)
+				m.log.Warn("domain: a domain of ours is none", "error", err)
 				continue
 			}
 			list[canonical] = struct{}{}

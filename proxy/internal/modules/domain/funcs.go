@@ -12,8 +12,8 @@ import (
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
-		m.table.IntervalParam(),
+		module.DBURLParam(&m.DatabaseURL),
+		m.IntervalParam(),
 		{Name: "register_myself", Kind: module.Int, Doc: "taken if 1: our domains are myself in any case", Set: func(_ string, n int) error {
 			if n != 1 {
 				return errors.New("register_myself can only be 1: our domains are myself in any case")

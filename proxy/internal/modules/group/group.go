@@ -22,9 +22,10 @@ type Config struct {
 
 // Module is group.
 type Module struct {
-	table module.Refresher
-	dbURL string
-	list  atomic.Pointer[map[string]struct{}] // by key
+	module.Refresher
+	module.DatabaseURL
+
+	list atomic.Pointer[map[string]struct{}] // by key
 }
 
 // New makes the module.
@@ -33,9 +34,9 @@ func New(cfg Config) *Module {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Module{}
-	m.table = module.Refresher{Table: "grp", Log: cfg.Log, Interval: time.Minute}
+	m.Refresher = module.Refresher{Table: "grp", Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
-		m.table.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
+		m.Read = func(ctx context.Context) error { return m.read(ctx, cfg.Load) }
 	}
 	m.list.Store(&map[string]struct{}{})
 	return m
@@ -43,18 +44,6 @@ func New(cfg Config) *Module {
 
 // Name is "group".
 func (m *Module) Name() string { return "group" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
-
-// Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
-
-// Run reads the table every minute until ctx ends.
-func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
-
-// Reload reads the table again. If that fails the old content stays.
-func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
 
 // key is the canonical address, a blank, which no address has, and the group.
 func key(address, group string) string { return address + " " + group }
@@ -77,8 +66,8 @@ func (m *Module) read(ctx context.Context, load func(context.Context, func(user 
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		module.UseDomainParam("a permission is that of a user name in a domain"),
-		m.table.IntervalParam(),
+		m.IntervalParam(),
 	}
 }

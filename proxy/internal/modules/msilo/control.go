@@ -94,7 +94,7 @@ func (m *Module) Send(ctx context.Context, p ctlproto.ImSendParams) (ctlproto.Im
 		ContentType: imType, Body: []byte(p.Text), Limit: ua.MaxMessage,
 	}
 	answer, err := m.cfg.Sender.Message(ctx, msg)
-	m.cfg.Log.Info("message sent", "actor", p.Actor, "from", p.From, "to", p.To, "status", answer.Status, "error", err, "call_id", msg.CallID)
+	m.cfg.Log.Info("msilo: message sent", "actor", p.Actor, "from", p.From, "to", p.To, "status", answer.Status, "error", err, "call_id", msg.CallID)
 	switch {
 	case errors.Is(err, ua.ErrMessageTooLarge):
 		return ctlproto.ImSendResult{}, ctlproto.InvalidParam("text", "does not fit one message: with its headers it has more than 1300 bytes")

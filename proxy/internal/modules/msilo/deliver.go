@@ -65,53 +65,54 @@ func (m *Module) reachableSince(owner aor.AOR, since time.Time) int {
 	return m.cfg.Locations.Taking(owner.String(), methodMessage, since)
 }
 
+// phones counts all phones of the user's: a script sends to each of them, also to one
+// that says it takes no messages.
+func (m *Module) phones(owner aor.AOR) int {
+	return m.cfg.Locations.Taking(owner.String(), allMethods, time.Time{})
+}
+
 // deliver sends what is stored for one user, in the order in which it came. What a
-// phone does not take now stays; see fate for what follows.
+// phone does not take now stays; see fate and pass for what follows.
 func (m *Module) deliver(ctx context.Context, owner aor.AOR) {
-	var failed []int64 // in this pass
-	inRow, repeated := 0, 0
-next:
-	for ctx.Err() == nil && len(failed)+repeated < maxStepped {
-		at := m.owners.at(owner.String())
-		list, err := m.cfg.Silo.Pending(ctx, owner, chunk+len(failed), m.set.maxAttempts)
-		if err != nil {
-			if ctx.Err() == nil {
-				m.cfg.Log.Warn("msilo: stored messages cannot be read", "owner", owner.String(), "error", err)
-			}
+	var p pass
+	for ctx.Err() == nil && !p.over() {
+		list, ok := m.pending(ctx, owner, &p)
+		if !ok {
 			return
 		}
 		if len(list) == 0 {
-			m.owners.remove(owner.String(), at)
-			return
-		}
-		list = slices.DeleteFunc(list, func(s store.SiloMessage) bool { return slices.Contains(failed, s.ID) })
-		if len(list) == 0 {
-			return
+			p.empty()
+			continue
 		}
 		for i := range list {
-			s := &list[i]
-			m.dumps.stall(owner, inRow > 0 || s.Attempts > 0)
-			switch m.deliverOne(ctx, s) {
-			case gone:
-				inRow = 0
-			case again: // with those before it that the other phone did not take
-				repeated += 1 + len(failed)
-				failed, inRow = failed[:0], 0
-				continue next
-			case stepOver:
-				failed = append(failed, s.ID)
-				if inRow++; inRow == 2 {
-					return
-				}
-			case stop:
-				return
+			m.dumps.stall(owner, p.inRow > 0 || list[i].Attempts > 0)
+			if !p.note(&list[i], m.deliverOne(ctx, &list[i])) {
+				break
 			}
 		}
 	}
 }
 
-// maxStepped bounds the messages that one pass steps over or tries again.
-const maxStepped = chunk
+// pending lists what a pass is to deliver next, less what it has stepped over; false if
+// that cannot be read.
+func (m *Module) pending(ctx context.Context, owner aor.AOR, p *pass) ([]store.SiloMessage, bool) {
+	at := m.owners.at(owner.String())
+	read := m.cfg.Silo.Pending
+	if p.turn == turnKnown {
+		read = m.cfg.Silo.PendingKnown
+	}
+	list, err := read(ctx, owner, chunk+len(p.failed), m.set.maxAttempts)
+	if err != nil {
+		if ctx.Err() == nil {
+			m.cfg.Log.Warn("msilo: stored messages cannot be read", "owner", owner.String(), "error", err)
+		}
+		return nil, false
+	}
+	if len(list) == 0 && p.turn != turnKnown {
+		m.owners.remove(owner.String(), at)
+	}
+	return slices.DeleteFunc(list, func(s store.SiloMessage) bool { return slices.Contains(p.failed, s.ID) }), true
+}
 
 // fate is what became of a message, and what that means for the next one.
 type fate uint8
@@ -119,8 +120,10 @@ type fate uint8
 const (
 	gone     fate = iota // delivered, deleted or refused for good: the next one
 	again                // a phone has come meanwhile: the same one, and those stepped over before it
+	passOver             // the script refuses this one, and no phone was asked: the next one
 	stepOver             // it may be this one alone that fails: the next one, if that is not the second in a row
-	stop                 // no phone takes messages now
+	later                // no phone takes messages now, or none of this sender's
+	stop                 // nothing can be delivered now
 )
 
 // deliverOne sends one message.
@@ -138,11 +141,10 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 		}
 		return stop
 	}
-	phones := m.reachable(s.Owner)
-	if phones == 0 {
+	if m.reachable(s.Owner) == 0 {
 		return stop
 	}
-	msg, began := m.message(s), m.cfg.Now()
+	phones, msg, began := m.phones(s.Owner), m.message(s), m.cfg.Now()
 	m.own.add(msg.CallID)
 	defer m.own.remove(msg.CallID)
 	wait, cancel := context.WithTimeout(ctx, answerTimeout)
@@ -160,41 +162,16 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 		m.done.add(s.ID)
 		return m.remove(ctx, s)
 	}
-	phone := err == nil && answer.Bound && answer.Relayed
-	bad := errors.Is(err, ua.ErrBadAddress) || errors.Is(err, ua.ErrMessageTooLarge)
-	refused := bad || phone && forGood(answer.Status) && (phones == 1 || s.Attempts+1 >= m.set.maxAttempts)
+	f := judge(answer, err, max(phones, m.phones(s.Owner)))
 	m.cfg.Log.Info("msilo: message not delivered", "owner", s.Owner.String(), "id", s.ID, "status", answer.Status,
-		"attempts", s.Attempts+1, "refused", refused, "error", err, "call_id", msg.CallID)
+		"attempts", s.Attempts+1, "refused", f == gone, "error", err, "call_id", msg.CallID)
 	switch {
-	case !m.attempt(ctx, s, answer.Status, refused):
+	case !m.attempt(ctx, s, answer.Status, f == gone):
 		return stop
-	case refused:
-		return gone
-	case m.reachableSince(s.Owner, began) > 0:
+	case f != gone && m.reachableSince(s.Owner, began) > 0:
 		return again // or those behind it would overtake it
-	case err == nil && answer.Bound && itsOwn(answer.Status), errors.Is(err, context.DeadlineExceeded):
-		return stepOver
 	}
-	return stop
-}
-
-// forGood reports whether a phone that answers so will not take the message later
-// either.
-func forGood(status int) bool {
-	switch status {
-	case 401, 407, 408, 413, 423, 429, 430, 439, 440, 480, 481, 486, 487, 491, 494:
-		return false
-	case 501, 505, 513:
-		return true
-	}
-	return status/100 == 4 || status/100 == 6
-}
-
-// itsOwn reports whether a failure of what was sent to a phone may be the message's own,
-// so that the phone may take the next one: it is too large for the phone's network, say,
-// and gets no answer.
-func itsOwn(status int) bool {
-	return status == 408 || status == 413 || status/100 == 5 || forGood(status)
+	return f
 }
 
 // remove deletes a message that a phone has. While the database does not take that,
@@ -204,7 +181,7 @@ func (m *Module) remove(ctx context.Context, s *store.SiloMessage) fate {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	if _, err := m.cfg.Silo.Delete(ctx, s.Owner, s.ID); err != nil {
-		m.cfg.Log.Warn("msilo: a delivered message is still stored", "owner", s.Owner.String(), "id", s.ID, "error", err)
+		m.cfg.Log.Warn("msilo: a delivered message is still stored", "user", s.Owner.String(), "id", s.ID, "error", err)
 		return stop
 	}
 	m.done.remove(s.ID)
@@ -212,7 +189,7 @@ func (m *Module) remove(ctx context.Context, s *store.SiloMessage) fate {
 	return gone
 }
 
-// attempt notes a delivery that failed.
+// attempt notes a delivery that failed; false if that cannot be noted.
 func (m *Module) attempt(ctx context.Context, s *store.SiloMessage, code int, refused bool) bool {
 	m.failed.Add(1)
 	if m.reminder(s) {
@@ -223,9 +200,14 @@ func (m *Module) attempt(ctx context.Context, s *store.SiloMessage, code int, re
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	err := m.cfg.Silo.Attempt(ctx, s.Owner, s.ID, code, refused)
+	var err error
+	if takesNone(code) && !refused {
+		err = m.cfg.Silo.Untakable(ctx, s.Owner, s.ID, code)
+	} else {
+		err = m.cfg.Silo.Attempt(ctx, s.Owner, s.ID, code, refused)
+	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		m.cfg.Log.Warn("msilo: a failed delivery could not be noted", "owner", s.Owner.String(), "id", s.ID, "error", err)
+		m.cfg.Log.Warn("msilo: a failed delivery could not be noted", "user", s.Owner.String(), "id", s.ID, "error", err)
 		return false
 	}
 	m.news.add(s.Owner)

@@ -51,7 +51,7 @@ func TestAnswers(t *testing.T) {
 	for _, x := range []struct {
 		answer        ua.Answer
 		err           error
-		phones        int
+		phones, deaf  int  // who takes messages, and who does not
 		left          bool // the message
 		refused, next bool
 	}{
@@ -63,7 +63,17 @@ func TestAnswers(t *testing.T) {
 		{answer: phone(415), phones: 1, left: true, refused: true, next: true},
 		{answer: phone(606), phones: 1, left: true, refused: true, next: true},
 		{answer: phone(415), phones: 2, left: true, next: true}, // another phone may take it
-		{answer: phone(501), phones: 1, left: true, refused: true, next: true},
+		{answer: phone(501), phones: 1, left: true, next: true}, // the phone takes no messages, or not this one
+		{answer: phone(405), phones: 1, left: true},             // it takes none
+		{answer: phone(415), phones: 1, deaf: 1, left: true, next: true},
+		{answer: ua.Answer{Status: 513}, phones: 1, left: true, refused: true, next: true}, // the script's own from here on
+		{answer: ua.Answer{Status: 513}, phones: 2, left: true, refused: true, next: true},
+		{answer: ua.Answer{Status: 513, Relayed: true}, phones: 1, left: true}, // a gateway's
+		{answer: ua.Answer{Status: 400}, phones: 1, left: true, next: true},
+		{answer: ua.Answer{Status: 403}, phones: 1, left: true, next: true},
+		{answer: ua.Answer{Status: 404}, phones: 1, left: true},
+		{answer: ua.Answer{Status: 480}, phones: 1, left: true},
+		{answer: ua.Answer{Status: 405}, phones: 1, left: true},
 		{answer: phone(505), phones: 1, left: true, refused: true, next: true},
 		{answer: phone(513), phones: 1, left: true, refused: true, next: true},
 		{answer: phone(413), phones: 1, left: true, next: true},
@@ -71,7 +81,6 @@ func TestAnswers(t *testing.T) {
 		{answer: ua.Answer{Status: 408, Bound: true}, phones: 1, left: true, next: true}, // no answer in time
 		{answer: ua.Answer{Status: 503}, phones: 1, left: true},                          // the script's own
 		{err: context.DeadlineExceeded, phones: 1, left: true, next: true},
-		{answer: ua.Answer{Status: 403}, phones: 1, left: true},
 		{answer: phone(408), phones: 1, left: true, next: true},
 		{answer: phone(480), phones: 1, left: true},
 		{answer: phone(486), phones: 1, left: true},
@@ -79,10 +88,11 @@ func TestAnswers(t *testing.T) {
 		{err: ua.ErrDropped, phones: 1, left: true},
 		{err: ua.ErrBadAddress, phones: 1, left: true, refused: true, next: true},
 	} {
-		t.Run(fmt.Sprint(x.answer, x.err, x.phones), func(t *testing.T) {
+		t.Run(fmt.Sprint(x.answer, x.err, x.phones, x.deaf), func(t *testing.T) {
 			bubble(t, func(b *bench) {
 				b.keep("one", "two")
 				b.phones.set(x.phones, false)
+				b.phones.deaf = x.deaf
 				b.wire.answers, b.wire.err = []ua.Answer{x.answer}, x.err
 				b.registers()
 				synctest.Wait()
@@ -101,20 +111,60 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestSeveralPhonesRefuse: after max_attempts refusals it is for good all the same.
+// TestSeveralPhonesRefuse: what one of several phones refuses is not refused for good, be
+// it ever so often: the other one may take it, and may have been silent all the time.
 func TestSeveralPhonesRefuse(t *testing.T) {
-	bubble(t, func(b *bench) {
-		b.keep("one")
-		b.phones.set(2, false)
-		b.wire.answers = []ua.Answer{{Status: 415, Bound: true, Relayed: true}}
-		for range 5 {
+	for name, x := range map[string]struct{ phones, deaf int }{"two phones": {2, 0}, "one, and one that takes no messages": {1, 1}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(b *bench) {
+				b.keep("one")
+				b.phones.set(x.phones, false)
+				b.phones.deaf = x.deaf
+				b.wire.answers = []ua.Answer{{Status: 415, Bound: true, Relayed: true}}
+				for range 5 {
+					b.registers()
+					synctest.Wait()
+				}
+				if rows := b.rows(); len(rows) != 1 || rows[0].Refused || rows[0].Attempts != 5 {
+					t.Errorf("left %+v", rows)
+				}
+				b.wire.answers = []ua.Answer{taken()}
+				b.registers()
+				synctest.Wait()
+				if rows := b.rows(); len(rows) != 0 {
+					t.Errorf("left %+v", rows)
+				}
+			})
+		})
+	}
+}
+
+// TestPhoneWithoutMessages: 405 and 501 speak of the phone. Nothing is refused for good or
+// loses its place by them, while their owner sees the code; another phone gets all in order.
+func TestPhoneWithoutMessages(t *testing.T) {
+	for status, want := range map[int]string{405: "one", 501: "one two"} {
+		bubble(t, func(b *bench) {
+			b.keep("one", "two", "three")
+			b.wire.answers = []ua.Answer{{Status: status, Bound: true, Relayed: true}}
+			for range 5 {
+				b.wire.sent = nil
+				b.registers()
+				synctest.Wait()
+				if got := strings.Join(b.wire.bodies(), " "); got != want {
+					t.Errorf("%d: sent %q, want %q", status, got, want)
+				}
+			}
+			if rows := b.rows(); len(rows) != 3 || rows[0].Refused || rows[0].Attempts != 1 || rows[0].LastCode != status {
+				t.Errorf("%d: left %+v", status, rows)
+			}
+			b.wire.answers, b.wire.sent = []ua.Answer{taken()}, nil
 			b.registers()
 			synctest.Wait()
-		}
-		if rows := b.rows(); len(rows) != 1 || !rows[0].Refused || rows[0].Attempts != 3 {
-			t.Errorf("left %+v", rows)
-		}
-	})
+			if got := strings.Join(b.wire.bodies(), " "); got != "one two three" || len(b.rows()) != 0 {
+				t.Errorf("%d: then sent %q, left %+v", status, got, b.rows())
+			}
+		})
+	}
 }
 
 // TestDeletionFails: what a phone has is not sent again by this process.

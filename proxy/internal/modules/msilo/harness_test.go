@@ -88,6 +88,7 @@ func (x *table) AddForeign(ctx context.Context, m store.SiloMessage, most, mostF
 	if full {
 		return 0, store.ErrFull
 	}
+	m.Foreign = true
 	id, err := x.Add(ctx, m, most)
 	if err == nil {
 		x.mu.Lock()
@@ -114,13 +115,21 @@ func (x *table) List(_ context.Context, owner aor.AOR, _ store.SiloQuery) (list 
 	return list, n, err
 }
 
-func (x *table) Pending(_ context.Context, owner aor.AOR, limit, attempts int) (list []store.SiloMessage, err error) {
+func (x *table) Pending(_ context.Context, owner aor.AOR, limit, attempts int) ([]store.SiloMessage, error) {
+	return x.next(owner, limit, attempts, false)
+}
+
+func (x *table) PendingKnown(_ context.Context, owner aor.AOR, limit, attempts int) ([]store.SiloMessage, error) {
+	return x.next(owner, limit, attempts, true)
+}
+
+func (x *table) next(owner aor.AOR, limit, attempts int, known bool) (list []store.SiloMessage, err error) {
 	err = x.locked(func() error {
 		x.pendings++
 		x.largest = max(x.largest, limit)
 		for _, late := range []bool{false, true} {
 			for _, m := range x.rows {
-				if m.Owner == owner && !m.Refused && len(list) < limit && !m.SendAt.After(time.Now()) && late == (m.Attempts >= attempts) {
+				if m.Owner == owner && !m.Refused && len(list) < limit && !m.SendAt.After(time.Now()) && late == (m.Attempts >= attempts) && !(known && m.Foreign) {
 					list = append(list, m)
 				}
 			}
@@ -162,6 +171,18 @@ func (x *table) Attempt(_ context.Context, _ aor.AOR, id int64, code int, refuse
 			if m := &x.rows[i]; m.ID == id {
 				m.Attempts++
 				m.LastCode, m.Refused = code, refused
+				return nil
+			}
+		}
+		return store.ErrNotFound
+	})
+}
+
+func (x *table) Untakable(_ context.Context, _ aor.AOR, id int64, code int) error {
+	return x.locked(func() error {
+		for i := range x.rows {
+			if m := &x.rows[i]; m.ID == id {
+				m.Attempts, m.LastCode = max(m.Attempts, 1), code
 				return nil
 			}
 		}
@@ -229,6 +250,7 @@ func (x *table) Owners(context.Context) (list []aor.AOR, err error) {
 type locations struct {
 	mu      sync.Mutex
 	phones  int
+	deaf    int       // phones that take no messages
 	came    time.Time // when they registered; the zero time: before all else
 	pending bool
 }
@@ -239,9 +261,12 @@ func (l *locations) Settled(string) bool {
 	return !l.pending
 }
 
-func (l *locations) Taking(_ string, _ uint32, since time.Time) int {
+func (l *locations) Taking(_ string, methods uint32, since time.Time) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if methods == allMethods {
+		return l.phones + l.deaf
+	}
 	if l.came.Before(since) {
 		return 0
 	}
@@ -272,8 +297,9 @@ func (l *locations) set(phones int, pending bool) {
 type wire struct {
 	mu      sync.Mutex
 	sent    []ua.Message
-	answers []ua.Answer          // in turn; the last one stays
-	fails   map[string]ua.Answer // by the body, before answers
+	answers []ua.Answer              // in turn; the last one stays
+	fails   map[string]ua.Answer     // by the body, before answers
+	slow    map[string]time.Duration // by To, in place of delay
 	err     error
 	delay   time.Duration
 }
@@ -282,6 +308,9 @@ func (w *wire) Message(ctx context.Context, p ua.Message) (ua.Answer, error) {
 	w.mu.Lock()
 	w.sent = append(w.sent, p)
 	answer, err, delay := w.answers[0], w.err, w.delay
+	if d, ok := w.slow[p.To]; ok {
+		delay = d
+	}
 	if a, ok := w.fails[string(p.Body)]; ok {
 		answer = a
 	} else if len(w.answers) > 1 {
@@ -391,8 +420,22 @@ func bubbleAt(t *testing.T, now func() time.Time, test func(b *bench), params ..
 
 // keep puts messages for bob into the table, as another run of the router has.
 func (b *bench) keep(texts ...string) {
+	b.t.Helper()
+	b.keepBy(b.silo.Add, texts...)
+}
+
+// keepForeign is keep for messages of a stranger.
+func (b *bench) keepForeign(texts ...string) {
+	b.t.Helper()
+	b.keepBy(func(ctx context.Context, m store.SiloMessage, most int) (int64, error) {
+		return b.silo.AddForeign(ctx, m, most, 1000)
+	}, texts...)
+}
+
+func (b *bench) keepBy(add func(ctx context.Context, m store.SiloMessage, most int) (int64, error), texts ...string) {
+	b.t.Helper()
 	for _, text := range texts {
-		_, err := b.silo.Add(b.t.Context(), store.SiloMessage{
+		_, err := add(b.t.Context(), store.SiloMessage{
 			Owner: bobAOR, From: "sip:alice@example.org", Body: []byte(text), ContentType: "text/html",
 			Received: time.Now(), Expires: time.Now().Add(time.Hour),
 		}, 0)

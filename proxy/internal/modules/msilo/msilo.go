@@ -26,11 +26,13 @@ type Silo interface {
 	AddForeign(ctx context.Context, m store.SiloMessage, most, mostForeign int) (int64, error)
 	List(ctx context.Context, owner aor.AOR, q store.SiloQuery) ([]store.SiloMessage, int, error)
 	Pending(ctx context.Context, owner aor.AOR, limit, attempts int) ([]store.SiloMessage, error)
+	PendingKnown(ctx context.Context, owner aor.AOR, limit, attempts int) ([]store.SiloMessage, error)
 	CountPending(ctx context.Context, owner aor.AOR) (int, error)
 	Find(ctx context.Context, owner aor.AOR, id int64) (store.SiloMessage, error)
 	Delete(ctx context.Context, owner aor.AOR, ids ...int64) (int, error)
 	MarkRead(ctx context.Context, owner aor.AOR, ids ...int64) (int, error)
 	Attempt(ctx context.Context, owner aor.AOR, id int64, code int, refused bool) error
+	Untakable(ctx context.Context, owner aor.AOR, id int64, code int) error
 	Count(ctx context.Context, owner aor.AOR) (total, unread int, err error)
 	DeleteExpired(ctx context.Context, now time.Time) (map[aor.AOR]int, error)
 	Owners(ctx context.Context) ([]aor.AOR, error)
@@ -47,12 +49,16 @@ type Locations interface {
 	// Settled reports whether no change of an address's contacts waits.
 	Settled(aor string) bool
 	// Taking counts the contacts that take one of these methods and were registered, or
-	// refreshed, at that time or later; the zero time is before all of them.
+	// refreshed, at that time or later; the zero time is before all of them. With
+	// allMethods it counts every contact.
 	Taking(aor string, methods uint32, since time.Time) int
 }
 
-// methodMessage is MESSAGE in the sets of methods that Locations knows.
-const methodMessage = 256
+// Sets of methods as Locations knows them.
+const (
+	methodMessage = 256
+	allMethods    = ^uint32(0)
+)
 
 // Config is what the module needs of the rest of the proxy.
 type Config struct {
@@ -72,6 +78,8 @@ type Config struct {
 
 // Module is module msilo.
 type Module struct {
+	module.DatabaseURL
+
 	cfg Config
 	set settings
 	on  bool // there is a database, and the script has loaded the module
@@ -84,8 +92,8 @@ type Module struct {
 	toldAway  seldom.Gate   // … because the database is away
 	dumps     dumps
 	news      news
-	notices   chan ua.Message // to senders, about what was stored
-	noticed   *module.Quota   // of these, by sender
+	notices   notices       // to senders, about what was stored
+	noticed   *module.Quota // of these, by sender
 	reminders reminders
 
 	stored, refusedToStore, delivered, failed, refused, expired, reminded, notReminded, foreignRefused atomic.Int64
@@ -99,17 +107,15 @@ func New(cfg Config) *Module {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Module{cfg: cfg, set: defaults(), notices: make(chan ua.Message, maxNotices)}
+	m := &Module{cfg: cfg, set: defaults()}
 	m.dumps.init()
+	m.notices.init()
 	m.news.ready = make(chan struct{}, 1)
 	return m
 }
 
 // Name is "msilo".
 func (m *Module) Name() string { return "msilo" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.set.dbURL }
 
 // Init makes the functions work, where there is a database.
 func (m *Module) Init() error {

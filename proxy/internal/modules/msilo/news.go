@@ -63,7 +63,7 @@ func (m *Module) tellNews(ctx context.Context) {
 			total, unread, err := m.cfg.Silo.Count(ctx, owner)
 			if err != nil {
 				if ctx.Err() == nil {
-					m.cfg.Log.Warn("msilo: nobody is told how many messages a user has", "owner", owner.String(), "error", err)
+					m.cfg.Log.Warn("msilo: nobody is told how many messages a user has", "user", owner.String(), "error", err)
 				}
 				continue
 			}

@@ -2,6 +2,8 @@ package msilo
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"seraph/proxy/internal/module"
@@ -12,7 +14,9 @@ import (
 
 const (
 	// maxNotices bounds the notices to senders that wait.
-	maxNotices = 100
+	maxNotices = 1000
+	// noticesAtOnce bounds those that are on their way, one to a sender at most.
+	noticesAtOnce = 16
 	// noticesInTime is how many notices one sender gets in noticePeriod.
 	noticesInTime = 10
 	noticePeriod  = time.Minute
@@ -43,30 +47,112 @@ func (m *Module) notify(c *module.Ctx, s *store.SiloMessage) {
 	if as == s.Owner && err == nil || as == sender || !m.noticed.Take([]byte(sender.String()), m.cfg.Now()) {
 		return
 	}
-	select {
-	case m.notices <- ua.Message{
+	if !m.notices.add(ua.Message{
 		To: sender.URI(), From: from, User: as.User, Domain: as.Domain, NoRules: true, CallID: ua.NewCallID(),
 		Headers: m.set.extraHdrs.lines(c), ContentType: m.set.contentType, Body: []byte(m.set.offlineMessage.body(c)), Limit: ua.MaxMessage,
-	}:
-	default:
+	}) {
 		m.cfg.Log.Info("msilo: too many notices wait, a sender is not told that the message was stored", "call_id", s.CallID)
 	}
 }
 
-// sendNotices sends them. What cannot be delivered is not stored in its turn.
+// sendNotices sends them until ctx ends.
 func (m *Module) sendNotices(ctx context.Context) {
+	var work sync.WaitGroup
+	defer work.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case msg := <-m.notices:
-			m.own.add(msg.CallID)
-			wait, cancel := context.WithTimeout(ctx, answerTimeout)
-			if _, err := m.cfg.Sender.Message(wait, msg); err != nil {
-				m.cfg.Log.Info("msilo: a sender could not be told", "error", err, "call_id", msg.CallID)
-			}
-			cancel()
-			m.own.remove(msg.CallID)
+		case <-m.notices.ready:
 		}
+		for msg, ok := m.notices.next(); ok; msg, ok = m.notices.next() {
+			work.Go(func() {
+				if dropped := m.notices.done(msg.To, m.sendNotice(ctx, msg)); dropped > 0 {
+					m.cfg.Log.Info("msilo: a sender who says nothing is not told of further messages", "dropped", dropped, "call_id", msg.CallID)
+				}
+			})
+		}
+	}
+}
+
+// sendNotice sends one; false if nothing came back in time. What cannot be delivered is not
+// stored in its turn.
+func (m *Module) sendNotice(ctx context.Context, msg ua.Message) bool {
+	m.own.add(msg.CallID)
+	defer m.own.remove(msg.CallID)
+	wait, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	answer, err := m.cfg.Sender.Message(wait, msg)
+	if err != nil {
+		m.cfg.Log.Info("msilo: a sender could not be told", "error", err, "call_id", msg.CallID)
+	}
+	return err == nil && answer.Status != 408
+}
+
+// notices are those that wait and those that are on their way. A sender whose phone says
+// nothing holds up his own only, and takes no more room than noticesInTime.
+type notices struct {
+	ready chan struct{} // a token when one may be sent
+
+	mu      sync.Mutex
+	waiting []ua.Message
+	busy    map[string]struct{} // who is being told, by To
+}
+
+func (n *notices) init() { n.ready, n.busy = make(chan struct{}, 1), map[string]struct{}{} }
+
+// add queues a notice; false if too many wait, or too many for this sender.
+func (n *notices) add(msg ua.Message) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	own := 0
+	for i := range n.waiting {
+		if n.waiting[i].To == msg.To {
+			own++
+		}
+	}
+	if len(n.waiting) >= maxNotices || own >= noticesInTime {
+		return false
+	}
+	n.waiting = append(n.waiting, msg)
+	n.signal()
+	return true
+}
+
+// next takes out the first notice that may be sent now; the caller calls done with its To.
+func (n *notices) next() (ua.Message, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.busy) >= noticesAtOnce {
+		return ua.Message{}, false
+	}
+	i := slices.IndexFunc(n.waiting, func(msg ua.Message) bool { _, busy := n.busy[msg.To]; return !busy })
+	if i < 0 {
+		return ua.Message{}, false
+	}
+	msg := n.waiting[i]
+	n.waiting = slices.Delete(n.waiting, i, i+1)
+	n.busy[msg.To] = struct{}{}
+	return msg, true
+}
+
+// done says that a notice has come to its end. If it was not answered, what waits for the
+// same sender is dropped, and counted.
+func (n *notices) done(to string, answered bool) (dropped int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.busy, to)
+	if before := len(n.waiting); !answered {
+		n.waiting = slices.DeleteFunc(n.waiting, func(msg ua.Message) bool { return msg.To == to })
+		dropped = before - len(n.waiting)
+	}
+	n.signal()
+	return dropped
+}
+
+func (n *notices) signal() {
+	select {
+	case n.ready <- struct{}{}:
+	default:
 	}
 }

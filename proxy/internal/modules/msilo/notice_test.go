@@ -1,11 +1,14 @@
 package msilo
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/ua"
 )
 
 var (
@@ -82,6 +85,98 @@ func TestNoNotice(t *testing.T) {
 				}
 			}, params...)
 		})
+	}
+}
+
+// storesAs stores a message of a user's that is known.
+func (b *bench) storesAs(user string) {
+	b.t.Helper()
+	if status := b.storesAfter(func(c *module.Ctx) { c.Auth.User = []byte(user) }, "sip:bob@example.org", "0", "x"); status != 202 {
+		b.t.Fatalf("answered %d", status)
+	}
+}
+
+// told is who was sent a notice, in the order of the notices.
+func (b *bench) told() string {
+	b.wire.mu.Lock()
+	defer b.wire.mu.Unlock()
+	var list []string
+	for _, m := range b.wire.sent {
+		user, _, _ := strings.Cut(strings.TrimPrefix(m.To, "sip:"), "@")
+		list = append(list, user)
+	}
+	return strings.Join(list, " ")
+}
+
+// TestSilentSenders: who does not answer notices holds up nobody else's; to him goes one at
+// a time, and what waits for him while he says nothing is dropped.
+func TestSilentSenders(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		b.known = true
+		b.wire.slow = map[string]time.Duration{"sip:eve@example.org": time.Hour}
+		for range 5 {
+			b.storesAs("eve")
+		}
+		b.storesAs("alice")
+		b.storesAs("carol")
+		b.storesAs("alice")
+		synctest.Wait()
+		if got := b.told(); strings.Count(got, "eve") != 1 || strings.Count(got, "alice") != 2 || strings.Count(got, "carol") != 1 {
+			t.Errorf("told at once: %s", got)
+		}
+		time.Sleep(answerTimeout + time.Second)
+		synctest.Wait()
+		if got := b.told(); strings.Count(got, "eve") != 1 {
+			t.Errorf("told in the end: %s", got)
+		}
+		b.logged("a sender who says nothing is not told of further messages", 1)
+		b.storesAs("eve")
+		synctest.Wait()
+		if got := b.told(); strings.Count(got, "eve") != 2 {
+			t.Errorf("told later: %s", got)
+		}
+	}, noticeFrom, noticeText)
+}
+
+// TestManySilentSenders: notices on their way and those that wait are bounded, these for each
+// sender, too; what has no room is not sent.
+func TestManySilentSenders(t *testing.T) {
+	var n notices
+	n.init()
+	msg := func(i int) ua.Message { return ua.Message{To: fmt.Sprint("sip:", i, "@example.org")} }
+	room := 0
+	for range 2 * noticesInTime {
+		if n.add(msg(0)) {
+			room++
+		}
+	}
+	if room != noticesInTime {
+		t.Errorf("one sender has room for %d, want %d", room, noticesInTime)
+	}
+	for i := range 2 * maxNotices {
+		if n.add(msg(i + 1)) {
+			room++
+		}
+	}
+	if room != maxNotices {
+		t.Errorf("there is room for %d, want %d", room, maxNotices)
+	}
+	var sent []string
+	for m, ok := n.next(); ok; m, ok = n.next() {
+		sent = append(sent, m.To)
+	}
+	if len(sent) != noticesAtOnce || sent[0] != msg(0).To || sent[1] != msg(1).To {
+		t.Errorf("on their way: %q", sent)
+	}
+	if got := n.done(sent[1], true); got != 0 {
+		t.Errorf("%d are dropped of who has answered", got)
+	}
+	if m, ok := n.next(); !ok || m.To != msg(noticesAtOnce).To {
+		t.Errorf("next is %+v, %v", m, ok)
+	}
+	if got := n.done(sent[0], false); got != noticesInTime-1 {
+		t.Errorf("%d are dropped of who was silent, want %d", got, noticesInTime-1)
 	}
 }
 

@@ -20,6 +20,7 @@ type ownerFrom uint8
 
 const (
 	ownerRequest  ownerFrom = iota // the address in the present Request-URI
+	ownerCalled                    // who lookup found a phone of, else as ownerReceived
 	ownerReceived                  // in the Request-URI as received
 	ownerTo                        // in To
 	ownerWords                     // what words comes to
@@ -29,13 +30,8 @@ const (
 func (m *Module) compileStore(args []module.Arg) (module.Call, error) {
 	var whom owner
 	if len(args) > 0 {
-		switch args[0].Str {
-		case "0", "$ru", "":
-		case "1", "$ou":
-			whom.from = ownerReceived
-		case "2", "$tu":
-			whom.from = ownerTo
-		default:
+		from, ok := whomOf[args[0].Str]
+		if whom.from = from; !ok {
 			var err error
 			if whom, err = parseOwner(args[0]); err != nil {
 				return nil, fmt.Errorf(`m_store is for the address in the Request-URI ("0" or "$ru"), in the one received ("1", "$ou"), in To ("2", "$tu"), or for one that is given: %w`, err)
@@ -43,6 +39,11 @@ func (m *Module) compileStore(args []module.Arg) (module.Call, error) {
 		}
 	}
 	return func(c *module.Ctx) int { return m.store(c, whom) }, nil
+}
+
+// whomOf are the words of m_store for an address of the request.
+var whomOf = map[string]ownerFrom{
+	"": ownerRequest, "0": ownerRequest, "$ru": ownerRequest, "1": ownerCalled, "$ou": ownerReceived, "2": ownerTo, "$tu": ownerTo,
 }
 
 // parseOwner reads an address; one without variables must be right.
@@ -78,7 +79,7 @@ func (o owner) uri(c *module.Ctx) ([]byte, error) {
 			return c.Msg.RequestURI(), nil // there it is the contact of the phone that did not take it
 		}
 		return c.Main.URI, nil
-	case ownerReceived:
+	case ownerCalled, ownerReceived:
 		return c.Msg.RequestURI(), nil
 	case ownerWords:
 		return []byte(o.words.body(c)), nil
@@ -87,16 +88,41 @@ func (o owner) uri(c *module.Ctx) ([]byte, error) {
 	return to.URI, err
 }
 
-// owner finds whose message it is: an alias's subscriber. Whether there is such a one
-// the database says when it stores.
+// called is whom lookup looked for, where that is meant and the Request-URI has become a
+// phone's since: what came may be another's name for him (a speed-dial number, a GRUU).
+func (o owner) called(c *module.Ctx) (aor.AOR, bool) {
+	switch {
+	case len(c.Callee) == 0:
+	case o.from == ownerRequest && c.Route == module.FailureRoute && c.AsSent(), o.from == ownerCalled && c.Main.Phone:
+		a, err := aor.Parse(string(c.Callee), "")
+		return a, err == nil
+	}
+	return aor.AOR{}, false
+}
+
+// owner finds whose message it is, an alias's subscriber, and the URI that it was written
+// to. Whether there is such a one the database says when it stores.
 func (m *Module) owner(c *module.Ctx, whom owner) (aor.AOR, string, error) {
 	text, err := whom.uri(c)
 	if err != nil {
 		return aor.AOR{}, "", errOwner
 	}
+	a, err := m.subscriber(text)
+	known := err == nil
+	if called, ok := whom.called(c); ok && !(known && a == called) {
+		return called, called.URI(), nil
+	}
+	if !known {
+		return aor.AOR{}, "", errOwner
+	}
+	return a, string(text), nil
+}
+
+// subscriber is the address in a SIP URI, or what it is an alias of.
+func (m *Module) subscriber(text []byte) (aor.AOR, error) {
 	a, err := addressOf(text)
 	if err != nil {
-		return aor.AOR{}, "", errOwner
+		return a, err
 	}
 	if m.cfg.Alias != nil {
 		if name, ok := m.cfg.Alias(nil, []byte(a.String())); ok {
@@ -105,7 +131,7 @@ func (m *Module) owner(c *module.Ctx, whom owner) (aor.AOR, string, error) {
 			}
 		}
 	}
-	return a, string(text), nil
+	return a, nil
 }
 
 // compileDump compiles m_dump([owner]); without an owner, or with SER's "0", it is who

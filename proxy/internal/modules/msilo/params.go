@@ -13,7 +13,6 @@ import (
 
 // settings are the parameters.
 type settings struct {
-	dbURL          string
 	from           words // from_address and registrar
 	extraHdrs      words
 	offlineMessage words
@@ -48,7 +47,7 @@ func defaults() settings {
 func (m *Module) Params() []module.Param {
 	s := &m.set
 	return []module.Param{
-		module.DBURLParam(&s.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		{Name: "db_table", Kind: module.String, Doc: "taken if silo", Set: func(v string, _ int) error {
 			if v != "silo" {
 				return errors.New(`db_table can only be "silo"`)
@@ -79,7 +78,7 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("foreign_quota", &s.foreignQuota, 1, 1000000, "messages of such senders that are stored from one address in foreign_period (default 60)"),
 		module.SecondsParam("foreign_period", &s.foreignPeriod, 1, 86400, "seconds over which foreign_quota counts (default 3600)"),
 		module.NumberParam("max_deliveries", &s.maxDeliveries, 1, 1000, "users to whom is delivered at once (default 64)"),
-		module.NumberParam("max_attempts", &s.maxAttempts, 1, 1000, "failed deliveries after which a message waits behind all others, and after which one of several phones can refuse it for good (default 3)"),
+		module.NumberParam("max_attempts", &s.maxAttempts, 1, 1000, "failed deliveries after which a message waits behind all others (default 3)"),
 	}
 }
 

@@ -31,14 +31,23 @@ func kindOf(contentType string) string {
 }
 
 // innerType is the Content-Type of what a message/cpim wraps: after its own headers
-// and an empty line come those of the content (RFC 3862 §2).
+// and an empty line come those of the content (RFC 3862 §2). Where it has none of its own
+// it begins with that line; but there are phones that begin with an empty line and then
+// have some.
 func innerType(body []byte) string {
-	body = bytes.TrimLeft(body, "\r\n") // no header of its own
-	for parts := 0; parts < 2; {
+	part := 0 // 0: its own headers, 1: the content's, or, where nothing stood before them, perhaps its own
+	if rest := bytes.TrimLeft(body, "\r\n"); len(rest) < len(body) {
+		body, part = rest, 1
+	}
+	last := 1 // the part that must be the content's headers
+	if part == 1 {
+		last = 2
+	}
+	for part <= last {
 		line, rest, more := bytes.Cut(body, []byte{'\n'})
 		if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) == 0 {
-			parts++
-		} else if name, value, ok := bytes.Cut(line, []byte{':'}); ok && parts == 1 && strings.EqualFold(string(bytes.TrimSpace(name)), "Content-Type") {
+			part++
+		} else if name, value, ok := bytes.Cut(line, []byte{':'}); ok && part > 0 && strings.EqualFold(string(bytes.TrimSpace(name)), "Content-Type") {
 			return string(bytes.TrimSpace(value))
 		}
 		if !more {

@@ -20,6 +20,11 @@ func TestReceipt(t *testing.T) {
 		{"message/cpim", cpim + "Content-type: Message/imdn+xml;x=y\r\nContent-Disposition: notification\r\n\r\n<imdn/>", true},
 		{"message/cpim", strings.ReplaceAll(cpim, "\r\n", "\n") + "Content-Length: 3\nContent-Type : message/imdn+xml\n\n<imdn/>", true},
 		{"message/cpim", "\r\n" + cpim + "Content-Type: message/imdn+xml", true},
+		{"message/cpim", "\r\nContent-Type: message/imdn+xml\r\n\r\n<imdn/>", true}, // without headers of its own
+		{"message/cpim", "\nContent-ID: <1@h>\ncontent-type: message/imdn+xml\n\n<imdn/>", true},
+		{"message/cpim", "\r\nContent-Type: text/plain\r\n\r\nContent-Type: message/imdn+xml\r\n\r\n", false},
+		{"message/cpim", "\r\nX: y\r\n\r\nX: y\r\n\r\nContent-Type: message/imdn+xml\r\n", false},
+		{"message/cpim", "\r\n<imdn>\r\n", false},
 		{"message/cpim", cpim + "Content-Type: text/plain\r\n\r\nContent-Type: message/imdn+xml\r\n", false},
 		{"message/cpim", "Content-Type: message/imdn+xml\r\n\r\nX: y\r\n\r\n", false},
 		{"message/cpim", cpim, false},

@@ -125,7 +125,7 @@ func (m *Module) refuse(r *relay.Request, err error) {
 	if !m.cfg.Log.Enabled(context.Background(), level) || foreign && !gate.Pass(m.cfg.Now(), period, 1) {
 		return
 	}
-	m.cfg.Log.Log(context.Background(), level, "msilo: message not stored", "reason", err.Error(), "source", r.From.Remote,
+	m.cfg.Log.Log(context.Background(), level, "msilo: message not stored", "error", err, "source", r.From.Remote,
 		"call_id", string(r.Msg.CallID()), "refused_to_strangers", m.foreignRefused.Load())
 }
 

@@ -61,9 +61,7 @@ func parseAddr(host []byte) (netip.Addr, bool) {
 	if a, ok := parseIPv4(host); ok {
 		return a, true
 	}
-	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
-		host = host[1 : n-1]
-	}
+	host = sip.Unbracket(host)
 	if bytes.IndexByte(host, ':') < 0 {
 		return netip.Addr{}, false
 	}

@@ -26,9 +26,10 @@ type Config struct {
 
 // Module is permissions.
 type Module struct {
-	log   *slog.Logger
-	dbURL string
-	tag   string // the name of the AVP that gets the tag, "" for none
+	module.DatabaseURL
+
+	log *slog.Logger
+	tag string // the name of the AVP that gets the tag, "" for none
 	// groups are those of the table address whose hosts the operator trusts.
 	groups []int
 
@@ -58,9 +59,6 @@ func New(cfg Config) *Module {
 
 // Name is "permissions".
 func (m *Module) Name() string { return "permissions" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
 
 // Init reads the tables for the first time.
 func (m *Module) Init() error {
@@ -112,7 +110,7 @@ func (m *Module) readTrusted(ctx context.Context, load func(context.Context) ([]
 // complain logs how many rows are no good when that changes, not every minute.
 func (m *Module) complain(table string, before, now int) {
 	if now > 0 && now != before {
-		m.log.Warn("rows that cannot be understood are left out", "table", table, "rows", now)
+		m.log.Warn("permissions: rows that cannot be understood are left out", "table", table, "rows", now)
 	}
 }
 
@@ -128,7 +126,7 @@ func (m *Module) Params() []module.Param {
 	}
 	interval := m.addresses.IntervalParam()
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		{Name: "db_mode", Kind: module.Int, Doc: "taken if 0 or 1: the tables are kept in memory in any case",
 			Set: func(_ string, n int) error {
 				if n < 0 || n > 1 {

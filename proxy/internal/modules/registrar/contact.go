@@ -32,7 +32,7 @@ func (m *Module) parseContact(value, expires []byte, c *usrloc.Contact) *refusal
 				expires = []byte{} // malformed, but there
 			}
 		case sip.EqualFold(name, "q"):
-			q, ok := parseQ(v)
+			q, ok := sip.ParseQ(v)
 			if !ok {
 				return badQ
 			}
@@ -106,23 +106,4 @@ func parseSeconds(b []byte) (uint64, bool) {
 		n = min(n*10+uint64(c-'0'), math.MaxUint32)
 	}
 	return n, true
-}
-
-// parseQ reads a qvalue (RFC 3261 §25.1) in thousandths.
-func parseQ(b []byte) (int16, bool) {
-	whole, fraction, dot := bytes.Cut(b, []byte{'.'})
-	if len(whole) != 1 || whole[0] != '0' && whole[0] != '1' || len(fraction) > 3 {
-		return 0, false
-	}
-	n, unit := int16(whole[0]-'0')*1000, int16(100)
-	if dot {
-		for _, c := range fraction {
-			if c < '0' || c > '9' {
-				return 0, false
-			}
-			n += int16(c-'0') * unit
-			unit /= 10
-		}
-	}
-	return n, n <= 1000
 }

@@ -5,6 +5,7 @@ import (
 
 	"seraph/proxy/internal/modules/usrloc"
 	"seraph/proxy/internal/relay"
+	"seraph/proxy/internal/sip"
 )
 
 // FlowFailed removes the binding of a flow that is broken (relay.Config.FlowFailed). Where
@@ -33,7 +34,7 @@ func (m *Module) FlowFailed(f *relay.FailedFlow) {
 
 // isFlow reports whether a binding is the flow f.
 func (m *Module) isFlow(b *usrloc.Binding, f *relay.FailedFlow) bool {
-	if !flow(b) || m.groupOf(b.Instance()) != f.Group || !bytes.Equal(withoutHeaders(b.Contact()), f.URI) {
+	if !flow(b) || m.groupOf(b.Instance()) != f.Group || !bytes.Equal(sip.TargetURI(b.Contact()), f.URI) {
 		return false
 	}
 	if path := b.Path(); len(path) > 0 {

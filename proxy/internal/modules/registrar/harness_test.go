@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -75,6 +76,14 @@ type router struct {
 	codes     chan int // what save returned
 	gateway   atomic.Pointer[netip.Addr]
 	stop      func()
+}
+
+// nextStamp waits until a binding gets another time, which counts in milliseconds, than one
+// that was made before.
+func nextStamp() {
+	for before := time.Now().UnixMilli(); time.Now().UnixMilli() == before; {
+		runtime.Gosched()
+	}
 }
 
 // setting is a parameter of a module: usrloc's if it has it, else registrar's. The

@@ -238,7 +238,7 @@ func (m *Module) targetAoR(r *relay.Request, s *scratch) int {
 
 // target is where a binding is reached; its texts are the binding's.
 func target(r *relay.Request, b *usrloc.Binding) relay.Target {
-	t := relay.Target{URI: withoutHeaders(b.Contact()), Flow: b.Flow, Q: b.Q, Flags: b.CFlags, Phone: true}
+	t := relay.Target{URI: sip.TargetURI(b.Contact()), Flow: b.Flow, Q: b.Q, Flags: b.CFlags, Phone: true}
 	if t.Q == usrloc.NoQ {
 		t.Q = 1000
 	}
@@ -283,15 +283,6 @@ func namesHost(contact, host []byte) bool {
 
 // transportParam tells the source of a connection from that of a datagram.
 var transportParam = []byte(";transport=")
-
-// withoutHeaders takes the headers off a contact's URI, which may not stand in
-// an R-URI (RFC 3261 §19.1.1, table 1).
-func withoutHeaders(uri []byte) []byte {
-	if i := bytes.LastIndexByte(uri, '?'); i > bytes.IndexByte(uri, '@') {
-		return uri[:i]
-	}
-	return uri
-}
 
 // firstHop is the URI of the first value of a Path.
 func firstHop(path []byte) []byte {

@@ -39,6 +39,9 @@ func TestLookupReaches(t *testing.T) {
 		{"other host", false, func(*phone) string { return "sip:bob@10.99.0.1:5060" }, "sip:%s"},
 		{"name", false, func(*phone) string { return "sip:bob@phone.invalid" }, "sip:%s"},
 		{"headers in the contact", false, func(p *phone) string { return "sip:bob@" + p.addr() + "?Subject=x" }, ""},
+		{"a question mark in the headers", false, func(p *phone) string { return "sip:bob@" + p.addr() + "?Route=%3Csip:1.2.3.4%3E&Subject=a?b" }, ""},
+		{"a question mark in the user part", false, func(p *phone) string { return "sip:bob?x=y@" + p.addr() }, ""},
+		{"a method", false, func(p *phone) string { return "sip:bob@" + p.addr() + ";method=BYE;x" }, ""},
 		{"TCP", true, func(p *phone) string { return "sip:bob@" + p.addr() + ";transport=tcp" }, ""},
 		{"TCP behind NAT", true, func(*phone) string { return "sip:bob@10.99.0.1:5060;transport=tcp" }, "sip:%s;transport=tcp"},
 	} {
@@ -59,7 +62,9 @@ func TestLookupReaches(t *testing.T) {
 				t.Errorf("received is %q, want %q", got, want)
 			}
 			b.phone().message("sip:BOB@Example.org;user=phone")
-			uri, _, _ := strings.Cut(contact, "?")
+			user, rest, _ := strings.Cut(contact, "@")
+			rest, _, _ = strings.Cut(rest, "?")
+			uri := user + "@" + strings.Replace(rest, ";method=BYE", "", 1)
 			if got := string(p.got().RequestURI()); got != uri {
 				t.Errorf("the R-URI is %s, want %s", got, uri)
 			}

@@ -51,7 +51,7 @@ func TestFlows(t *testing.T) {
 	b := newRouter(t, nil)
 	first, second := b.tcpPhone(), b.phone()
 	first.flow(1)
-	<-time.After(5 * time.Millisecond) // what came later stands first
+	nextStamp() // what came later stands first
 	second.flow(2)
 	if list := second.listed(); list != "sip:bob@10.99.0.1 sip:bob@10.99.0.1" {
 		t.Errorf("registered are %q, want both flows", list)
@@ -76,7 +76,7 @@ func TestFlows(t *testing.T) {
 		first.answer(first.got(), "200 OK")
 		caller.expect(sip200)
 		second.nothing(50 * time.Millisecond)
-		<-time.After(5 * time.Millisecond)
+		nextStamp()
 		second.flow(2)
 	}
 
@@ -89,7 +89,7 @@ func TestFlows(t *testing.T) {
 		t.Errorf("registered are %q, want none", list)
 	}
 	first.flow(1)
-	<-time.After(5 * time.Millisecond)
+	nextStamp()
 	second.flow(2)
 
 	// A phone that refuses is asked once.
@@ -129,7 +129,7 @@ func TestFlowThatIsMeant(t *testing.T) {
 	register := func(p *phone, regID int, allow string) string {
 		p.send(p.register(fmt.Sprintf("Contact: <sip:bob@10.99.0.1>;reg-id=%d%s", regID, instance), "Supported: path, outbound, gruu", "Allow: "+allow))
 		_, temporary := gruus(t, p.expect(sip200)) // of the newest flow, which stands first
-		<-time.After(5 * time.Millisecond)
+		nextStamp()
 		return temporary
 	}
 	one := register(first, 1, "MESSAGE")
@@ -171,7 +171,7 @@ func TestFlowsThatStay(t *testing.T) {
 	p.flow(1)
 	caller.message("sip:bob@example.org")
 	asked := p.got()
-	<-time.After(5 * time.Millisecond)
+	nextStamp()
 	p.flow(1)
 	p.answer(asked, "430 Flow Failed")
 	caller.expect("SIP/2.0 430")
@@ -197,7 +197,7 @@ func TestFlowAnswers408(t *testing.T) {
 			b := newRouter(t, nil)
 			first, second, caller := b.phone(), b.phone(), b.phone()
 			first.flow(1)
-			<-time.After(5 * time.Millisecond)
+			nextStamp()
 			second.flow(2)
 			caller.calls++
 			caller.send(caller.request("INVITE", "sip:bob@example.org", "late", 1, "Contact: <sip:"+caller.addr()+">"))
@@ -221,7 +221,7 @@ func TestSilentFlow(t *testing.T) {
 	b := newRouter(t, nil)
 	first, second := b.phone(), b.phone()
 	first.flow(1)
-	<-time.After(5 * time.Millisecond)
+	nextStamp()
 	second.flow(2)
 	caller := b.phone()
 	caller.calls++

@@ -155,6 +155,7 @@ func TestWhatEndsIsListed(t *testing.T) {
 		for _, contact := range c.contacts {
 			lines = append(lines, "Contact: "+contact)
 		}
+		nextStamp() // the newer one stands first
 		c.p.send(c.p.request("REGISTER", "sip:example.org", c.call, i+1, lines...))
 		var list []string
 		for _, contact := range contacts(c.p.expect(sip200)) {

@@ -45,9 +45,9 @@ func compileAddParam(args []module.Arg) (module.Call, error) {
 		if format != nil {
 			// A variable's value, which a stranger may have written, brings no parameter of its own.
 			text := format.Line(c)
-			return truth(bytes.Count(text, []byte{';'}) == names && bytes.Count(text, []byte{'='}) == values && c.AddParams(text) == nil)
+			return module.Truth(bytes.Count(text, []byte{';'}) == names && bytes.Count(text, []byte{'='}) == values && c.AddParams(text) == nil)
 		}
-		return truth(c.AddParams(text) == nil)
+		return module.Truth(c.AddParams(text) == nil)
 	}, nil
 }
 
@@ -57,7 +57,7 @@ func compileCheckParam(args []module.Arg) (module.Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bad regular expression: %w", err)
 	}
-	return func(c *module.Ctx) int { return truth(c.ParamsMatch(re)) }, nil
+	return func(c *module.Ctx) int { return module.Truth(c.ParamsMatch(re)) }, nil
 }
 
 // compileDirection compiles is_direction(direction).
@@ -70,12 +70,5 @@ func compileDirection(args []module.Arg) (module.Call, error) {
 	default:
 		return nil, fmt.Errorf("%q is no direction: there are \"downstream\" and \"upstream\"", args[0].Str)
 	}
-	return func(c *module.Ctx) int { return truth(c.Msg.IsRequest && c.InDialog && c.ByInitiator() == down) }, nil
-}
-
-func truth(yes bool) int {
-	if yes {
-		return module.True
-	}
-	return module.False
+	return func(c *module.Ctx) int { return module.Truth(c.Msg.IsRequest && c.InDialog && c.ByInitiator() == down) }, nil
 }

@@ -129,7 +129,7 @@ func (m *Module) check(c *module.Ctx, checks, uris int) int {
 		return module.True
 	}
 	if m.log.Enabled(context.Background(), slog.LevelDebug) {
-		m.log.Debug("malformed message refused", "reason", f.reason, "source", c.From.Remote, "call_id", string(c.Msg.CallID()))
+		m.log.Debug("sanity: malformed message refused", "reason", f.reason, "source", c.From.Remote, "call_id", string(c.Msg.CallID()))
 	}
 	if !c.Msg.IsRequest {
 		return module.False

@@ -50,14 +50,7 @@ func (m *Module) Funcs() []module.Func {
 
 // question compiles to a function without arguments that is true or false.
 func question(ask func(*module.Ctx) bool) func([]module.Arg) (module.Call, error) {
-	return module.NoArgs(func(c *module.Ctx) int { return truth(ask(c)) })
-}
-
-func truth(yes bool) int {
-	if yes {
-		return module.True
-	}
-	return module.False
+	return module.NoArgs(func(c *module.Ctx) int { return module.Truth(ask(c)) })
 }
 
 func hasToTag(c *module.Ctx) bool {
@@ -92,7 +85,7 @@ func compileIsUser(args []module.Arg) (module.Call, error) {
 	if name == "" {
 		return nil, errors.New("the user name is empty")
 	}
-	return func(c *module.Ctx) int { return truth(sip.EqualFold(c.Auth.User, name)) }, nil
+	return func(c *module.Ctx) int { return module.Truth(sip.EqualFold(c.Auth.User, name)) }, nil
 }
 
 // compileURIParam compiles uri_param(name) and uri_param(name, value).
@@ -112,7 +105,7 @@ func compileURIParam(args []module.Arg) (module.Call, error) {
 			return module.False
 		}
 		value, has := u.Param(name)
-		return truth(has && (len(args) == 1 || sip.EqualFold(value, args[1].Str)))
+		return module.Truth(has && (len(args) == 1 || sip.EqualFold(value, args[1].Str)))
 	}, nil
 }
 
@@ -125,5 +118,5 @@ func optionsReply(c *module.Ctx) int {
 	if c.Msg.Method != sip.OPTIONS || err != nil || u.HasUser || c.Replied {
 		return module.False
 	}
-	return truth(c.ReplyStateless(&sip.Reply{Status: 200, Extra: capabilities}) == nil)
+	return module.Truth(c.ReplyStateless(&sip.Reply{Status: 200, Extra: capabilities}) == nil)
 }

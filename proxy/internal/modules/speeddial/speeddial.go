@@ -25,8 +25,9 @@ type Config struct {
 
 // Module is speeddial.
 type Module struct {
-	table  module.Refresher
-	dbURL  string
+	module.Refresher
+	module.DatabaseURL
+
 	prefix string
 	list   atomic.Pointer[map[string][]byte] // URIs by key
 }
@@ -37,9 +38,9 @@ func New(cfg Config) *Module {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Module{}
-	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
+	m.Refresher = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
-		m.table.Read = func(ctx context.Context) error { return m.read(ctx, cfg) }
+		m.Read = func(ctx context.Context) error { return m.read(ctx, cfg) }
 	}
 	m.list.Store(&map[string][]byte{})
 	return m
@@ -49,18 +50,6 @@ const tableName = "speed_dial"
 
 // Name is "speeddial".
 func (m *Module) Name() string { return "speeddial" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
-
-// Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
-
-// Run reads the table every minute until ctx ends.
-func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
-
-// Reload reads the table again. If that fails the old content stays.
-func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
 
 // read keys the rows by the canonical address of the owner, a blank, which no address
 // has, and that of the number.
@@ -73,8 +62,7 @@ func (m *Module) read(ctx context.Context, cfg Config) error {
 	for _, row := range rows {
 		var u sip.URI
 		if sip.ParseURI([]byte(row.URI), &u) != nil {
-			cfg.Log.Warn("a row of table speed_dial is not used: new_uri is no URI", "username", row.Owner.User, "domain", row.Owner.Domain,
-				"sd_username", row.Dialed.User)
+			cfg.Log.Warn("speeddial: a row of table speed_dial is not used: new_uri is no URI", "user", row.Owner.String(), "sd_username", row.Dialed.User)
 			continue
 		}
 		list[row.Owner.String()+" "+row.Dialed.String()] = []byte(row.URI)
@@ -86,7 +74,7 @@ func (m *Module) read(ctx context.Context, cfg Config) error {
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		module.UseDomainParam("a number is that of a user name in a domain"),
 		{Name: "domain_prefix", Kind: module.String, Doc: "what is taken off the front of a domain before it is looked up, nothing if not set",
 			Set: func(s string, _ int) error {
@@ -96,7 +84,7 @@ func (m *Module) Params() []module.Param {
 				m.prefix = s
 				return nil
 			}},
-		m.table.IntervalParam(),
+		m.IntervalParam(),
 	}
 }
 

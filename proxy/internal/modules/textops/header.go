@@ -98,7 +98,7 @@ func compilePresent(args []module.Arg) (module.Call, error) {
 	if err := fieldName(name); err != nil {
 		return nil, err
 	}
-	return func(c *module.Ctx) int { return truth(c.Msg.Named(name) != nil) }, nil
+	return func(c *module.Ctx) int { return module.Truth(c.Msg.Named(name) != nil) }, nil
 }
 
 // compileToReply compiles append_to_reply(lines).
@@ -113,6 +113,6 @@ func compileToReply(args []module.Arg) (module.Call, error) {
 			return module.False
 		}
 		c.Spend(len(text))
-		return truth(c.AppendToReply(text))
+		return module.Truth(c.AppendToReply(text))
 	}, nil
 }

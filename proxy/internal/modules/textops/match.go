@@ -31,7 +31,7 @@ func compileSearch(part func(*sip.Message) []byte) func([]module.Arg) (module.Ca
 		return func(c *module.Ctx) int {
 			text := part(c.Msg)
 			c.Spend(len(text))
-			return truth(match(text))
+			return module.Truth(match(text))
 		}, nil
 	}
 }
@@ -65,7 +65,7 @@ func compileSearchHF(args []module.Arg) (module.Call, error) {
 				return module.False
 			}
 		}
-		return truth(which == 'l' && last != nil && re.Match(c.Msg.Value(last)))
+		return module.Truth(which == 'l' && last != nil && re.Match(c.Msg.Value(last)))
 	}, nil
 }
 
@@ -135,7 +135,7 @@ func compileMethod(args []module.Arg) (module.Call, error) {
 	}
 	return func(c *module.Ctx) int {
 		if c.Msg.Method != sip.MethodOther {
-			return truth(known&(1<<c.Msg.Method) != 0)
+			return module.Truth(known&(1<<c.Msg.Method) != 0)
 		}
 		cseq, err := c.Msg.CSeq()
 		for _, name := range others {
@@ -150,7 +150,7 @@ func compileMethod(args []module.Arg) (module.Call, error) {
 // compileHasBody compiles has_body() and has_body(type).
 func compileHasBody(args []module.Arg) (module.Call, error) {
 	if len(args) == 0 {
-		return func(c *module.Ctx) int { return truth(len(c.Msg.Body()) > 0) }, nil
+		return func(c *module.Ctx) int { return module.Truth(len(c.Msg.Body()) > 0) }, nil
 	}
 	want := args[0].Str
 	if kind, sub, ok := strings.Cut(want, "/"); !ok || fieldName(kind) != nil || fieldName(sub) != nil {
@@ -159,6 +159,6 @@ func compileHasBody(args []module.Arg) (module.Call, error) {
 	return func(c *module.Ctx) int {
 		value := c.Msg.HeaderValue(sip.HdrContentType)
 		kind, _, _ := sip.NextParam(value) // up to the first ';', blanks off
-		return truth(len(c.Msg.Body()) > 0 && sip.EqualFold(kind, want))
+		return module.Truth(len(c.Msg.Body()) > 0 && sip.EqualFold(kind, want))
 	}, nil
 }

@@ -132,7 +132,7 @@ func (m *Module) substitute(c *module.Ctx, s *substitution, list []area) int {
 		m.refused(c, err)
 		return module.False
 	}
-	return truth(changed)
+	return module.Truth(changed)
 }
 
 // replaceIn makes the edits in one part.

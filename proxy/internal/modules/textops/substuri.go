@@ -57,6 +57,6 @@ func compileSubstUser(args []module.Arg) (module.Call, error) {
 			return module.False
 		}
 		text := s.in(c, u.User)
-		return truth(text != nil && c.SetUser(text))
+		return module.Truth(text != nil && c.SetUser(text))
 	}, nil
 }

@@ -97,14 +97,6 @@ func (m *Module) Funcs() []module.Func {
 	}
 }
 
-// truth is what a question returns.
-func truth(yes bool) int {
-	if yes {
-		return module.True
-	}
-	return module.False
-}
-
 // fieldName checks the name of a header field.
 func fieldName(name string) error {
 	if name == "" {

@@ -16,7 +16,7 @@ func compileTwo(ask func(a, b []byte) bool) func([]module.Arg) (module.Call, err
 		return func(c *module.Ctx) int {
 			a, ok := list[0].in(c)
 			b, both := list[1].in(c)
-			return truth(ok && both && ask(a, b))
+			return module.Truth(ok && both && ask(a, b))
 		}, nil
 	}
 }

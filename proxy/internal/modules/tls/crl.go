@@ -141,7 +141,7 @@ func serial(n *big.Int) string { return n.Text(16) }
 // mention says in the log, once, that a list should have been replaced.
 func (r *revocations) mention(l *revocationList) {
 	if !l.until.IsZero() && r.now().After(l.until) && l.mentioned.CompareAndSwap(false, true) {
-		r.log.Warn("a list of revoked certificates is out of date; it stays in force", "crl", r.path, "issuer", l.issuer.Subject.String(), "next_update", l.until.UTC())
+		r.log.Warn("tls: a list of revoked certificates is out of date; it stays in force", "crl", r.path, "issuer", l.issuer.Subject.String(), "next_update", l.until.UTC())
 	}
 }
 
@@ -166,7 +166,7 @@ func (r *revocations) left(chains [][]*x509.Certificate) ([][]*x509.Certificate,
 	if len(good) > 0 {
 		return good, nil
 	}
-	r.log.Info("a peer with a revoked certificate is refused", "reason", err)
+	r.log.Info("tls: a peer with a revoked certificate is refused", "error", err)
 	return nil, err
 }
 

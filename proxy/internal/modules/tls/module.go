@@ -117,7 +117,7 @@ func (m *Module) Reload(context.Context) error {
 	if err := m.Init(); err != nil {
 		return err
 	}
-	m.cfg.Log.Info("TLS certificates read", "config", m.path)
+	m.cfg.Log.Info("tls: certificates read", "config", m.path)
 	return nil
 }
 

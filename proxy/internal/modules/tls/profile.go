@@ -174,9 +174,9 @@ func (m *Module) lookAtTime(path string, leaf *x509.Certificate) {
 	switch now := m.cfg.Now(); {
 	case leaf == nil:
 	case now.After(leaf.NotAfter):
-		m.cfg.Log.Warn("a certificate of ours has expired", "certificate", path, "expired", leaf.NotAfter.UTC().Format(time.RFC3339))
+		m.cfg.Log.Warn("tls: a certificate of ours has expired", "certificate", path, "expired", leaf.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(leaf.NotBefore):
-		m.cfg.Log.Warn("a certificate of ours is not valid yet", "certificate", path, "valid_from", leaf.NotBefore.UTC().Format(time.RFC3339))
+		m.cfg.Log.Warn("tls: a certificate of ours is not valid yet", "certificate", path, "valid_from", leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -33,12 +33,14 @@ func belongsToNone(*module.Ctx) int { return module.False }
 
 // within compiles a question for the kind of block that runs.
 func within(kind module.Routes) func([]module.Arg) (module.Call, error) {
-	return module.NoArgs(func(c *module.Ctx) int { return truth(c.Route&kind != 0) })
+	return module.NoArgs(func(c *module.Ctx) int { return module.Truth(c.Route&kind != 0) })
 }
 
 // release is t_release. The relay lets go of a transaction by itself where the script ends and
 // has neither answered nor relayed.
-func release(c *module.Ctx) int { return truth(c.Call != nil && !c.Call.Relayed() && !c.Replied) }
+func release(c *module.Ctx) int {
+	return module.Truth(c.Call != nil && !c.Call.Relayed() && !c.Replied)
+}
 
 // compileIsSet compiles t_is_set(kind).
 func compileIsSet(args []module.Arg) (module.Call, error) {

@@ -85,13 +85,13 @@ func resetFr(c *module.Ctx) int {
 	return module.True
 }
 
-func isCancelled(c *module.Ctx) int { return truth(c.Cancelled()) }
+func isCancelled(c *module.Ctx) int { return module.Truth(c.Cancelled()) }
 
-func branchTimeout(c *module.Ctx) int { return truth(c.TimedOut()) }
+func branchTimeout(c *module.Ctx) int { return module.Truth(c.TimedOut()) }
 
-func branchReplied(c *module.Ctx) int { return truth(c.BranchReplied()) }
+func branchReplied(c *module.Ctx) int { return module.Truth(c.BranchReplied()) }
 
-func anyReplied(c *module.Ctx) int { return truth(c.AnyReplied()) }
+func anyReplied(c *module.Ctx) int { return module.Truth(c.AnyReplied()) }
 
 // compileAnyTimeout compiles t_any_timeout(["rang"]).
 func compileAnyTimeout(args []module.Arg) (module.Call, error) {
@@ -99,7 +99,7 @@ func compileAnyTimeout(args []module.Arg) (module.Call, error) {
 	if rang && args[0].Str != "rang" {
 		return nil, fmt.Errorf("%q is not \"rang\"", args[0].Str)
 	}
-	return func(c *module.Ctx) int { return truth(c.AnyTimedOut(rang)) }, nil
+	return func(c *module.Ctx) int { return module.Truth(c.AnyTimedOut(rang)) }, nil
 }
 
 // compileGrepStatus compiles t_grep_status(code).
@@ -108,14 +108,7 @@ func compileGrepStatus(args []module.Arg) (module.Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the status of a refusal: %w", err)
 	}
-	return func(c *module.Ctx) int { return truth(c.AnyAnswered(status)) }, nil
-}
-
-func truth(ok bool) int {
-	if ok {
-		return module.True
-	}
-	return module.False
+	return func(c *module.Ctx) int { return module.Truth(c.AnyAnswered(status)) }, nil
 }
 
 // compileDropReplies compiles t_drop_replies([mode]): "a" all replies, which is what is
@@ -127,7 +120,7 @@ func compileDropReplies(args []module.Arg) (module.Call, error) {
 	}
 	switch mode {
 	case "a", "l":
-		return func(c *module.Ctx) int { return truth(c.DropReplies() == nil) }, nil
+		return func(c *module.Ctx) int { return module.Truth(c.DropReplies() == nil) }, nil
 	case "n":
 		return func(*module.Ctx) int { return module.True }, nil
 	}
@@ -140,5 +133,5 @@ func compileCancelBranches(args []module.Arg) (module.Call, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is none of \"all\", \"others\", \"this\"", args[0].Str)
 	}
-	return func(c *module.Ctx) int { return truth(c.CancelBranches(which) == nil) }, nil
+	return func(c *module.Ctx) int { return module.Truth(c.CancelBranches(which) == nil) }, nil
 }

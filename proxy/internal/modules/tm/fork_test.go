@@ -263,12 +263,12 @@ func TestRefusalsAsked(t *testing.T) {
 func TestRepliesAsked(t *testing.T) {
 	m := tm.New(tm.Config{})
 	send, arm := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_on_failure", "1")
-	branch, any := moduletest.Compile(t, m, "t_branch_replied"), moduletest.Compile(t, m, "t_any_replied")
+	branch, some := moduletest.Compile(t, m, "t_branch_replied"), moduletest.Compile(t, m, "t_any_replied")
 	var seen [][2]int
 	r := moduletest.New(t, &moduletest.Script{
 		Request: func(c *module.Ctx) { arm(c); send(c) },
 		Failure: func(c *module.Ctx, _ int) {
-			seen = append(seen, [2]int{branch(c), any(c)})
+			seen = append(seen, [2]int{branch(c), some(c)})
 			if len(seen) < 3 {
 				for _, to := range []string{"c", "d"}[:3-len(seen)] {
 					if err := c.AddTarget(relay.Target{URI: []byte("sip:" + to + strconv.Itoa(len(seen)) + "@198.51.100.9")}); err != nil {

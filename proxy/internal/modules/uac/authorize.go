@@ -57,7 +57,7 @@ func (m *Module) note(asked *relay.Challenge, why, key string, value []byte) (an
 	}
 	m.refused.Add(1)
 	if m.cfg.Log.Enabled(context.Background(), slog.LevelWarn) {
-		m.cfg.Log.Warn("a challenge is not answered", "from", asked.Addr.String(), "reason", why, key, string(value))
+		m.cfg.Log.Warn("uac: a challenge is not answered", "source", asked.Addr.String(), "reason", why, key, string(value))
 	}
 	return false
 }

@@ -78,7 +78,7 @@ func (m *Module) keep(c *module.Ctx, f field, old, now []byte) bool {
 	}
 	err := c.Rename(f.side, old, now)
 	if err != nil && m.cfg.Log.Enabled(context.Background(), slog.LevelWarn) {
-		m.cfg.Log.Warn("a header is not replaced", "header", f.name, "source", c.From.Remote.String(), "reason", err, "call_id", string(c.Msg.CallID()))
+		m.cfg.Log.Warn("uac: a header is not replaced", "header", f.name, "source", c.From.Remote.String(), "error", err, "call_id", string(c.Msg.CallID()))
 	}
 	return err == nil
 }

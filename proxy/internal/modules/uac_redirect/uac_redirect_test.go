@@ -27,9 +27,15 @@ func TestRedirects(t *testing.T) {
 		params              []string // name value
 		want                string
 	}{
-		{"all", "*", two, nil, "a@198.51.100.1 b@198.51.100.2"},
-		{"one", "1", two, nil, "a@198.51.100.1"},
-		{"one of each branch", "*:1", two, nil, "a@198.51.100.1"},
+		{"all", "*", two, nil, "b@198.51.100.2 a@198.51.100.1"},
+		{"one", "1", two, nil, "b@198.51.100.2"},
+		{"one of each branch", "*:1", two, nil, "b@198.51.100.2"},
+		{"the best of many", "3:2", "Contact: <sip:a@198.51.100.1>;q=0.2, <sip:b@198.51.100.2>;q=.7, <sip:c@198.51.100.4>;q=0.55555, <sip:d@198.51.100.5>;q=0.1\n", nil, "b@198.51.100.2 c@198.51.100.4"},
+		{"of equals the first", "2", "Contact: <sip:a@198.51.100.1>, <sip:b@198.51.100.2>;q=2, <sip:c@198.51.100.4>\n", nil, "a@198.51.100.1 b@198.51.100.2"},
+		{"the best that is followed", "1", "Contact: <sip:a@198.51.100.1>;q=0.2, <sip:b@198.51.100.2>;q=0.7\n", []string{"deny_filter ^sip:b"}, "a@198.51.100.1"},
+		{"the best that was not called", "1", "Contact: <sip:bob@198.51.100.9>;q=1, <sip:b@198.51.100.2>;q=0.7\n", nil, "b@198.51.100.2"},
+		{"more than there is room for", "*", "Contact: " + strings.Repeat("<sip:a@198.51.100.1>;q=0.1, ", 500) + "<sip:b@198.51.100.2>\n", nil, "b@198.51.100.2 a@198.51.100.1"},
+		{"what no Request-URI has", "*", "Contact: <sip:a@198.51.100.1;method=BYE;x?Route=%3Csip:198.51.100.7%3E&Subject=a?b>\n", nil, "a@198.51.100.1;x"},
 		{"none", "*", "", nil, ""},
 		{"what cannot be called, or was", "*", odd, nil, "c@198.51.100.4"},
 		{"denied", "*", two, []string{"deny_filter ^SIP:A"}, "b@198.51.100.2"},
@@ -76,7 +82,7 @@ func TestRedirects(t *testing.T) {
 			if c.want == "" {
 				moduletest.Find(t, out, "SIP/2.0 302")
 			} else if c.max == "1" {
-				moduletest.Find(t, r.Receive("udp:198.51.100.1:5060", moduletest.Answer(t, last, 404)), "SIP/2.0 404")
+				moduletest.Find(t, r.Receive("udp:"+strings.SplitAfter(got[0], "@")[1]+":5060", moduletest.Answer(t, last, 404)), "SIP/2.0 404")
 			}
 		})
 	}

@@ -230,7 +230,7 @@ func (m *Module) follow(c *module.Ctx, s *scratch, r *rules, owner []byte, k kin
 		moved = true
 		m.forwarded.Add(1)
 		if m.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
-			m.cfg.Log.Info("call forwarded", "owner", string(owner), "reason", reasons[k], "to", string(to.uri), "call_id", string(c.Msg.CallID()))
+			m.cfg.Log.Info("userblock: call forwarded", "user", string(owner), "reason", reasons[k], "to", string(to.uri), "call_id", string(c.Msg.CallID()))
 		}
 		k = always
 		if to.address == nil {

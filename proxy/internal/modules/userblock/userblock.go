@@ -46,9 +46,10 @@ type Config struct {
 
 // Module is userblock.
 type Module struct {
+	module.Refresher
+	module.DatabaseURL
+
 	cfg          Config
-	table        module.Refresher
-	dbURL        string
 	maxForwards  int
 	foreignGroup string
 	diversion    bool
@@ -65,9 +66,9 @@ func New(cfg Config) *Module {
 	}
 	m := &Module{cfg: cfg, maxForwards: 5, diversion: true}
 	m.pool.New = func() any { return &scratch{} }
-	m.table = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
+	m.Refresher = module.Refresher{Table: tableName, Log: cfg.Log, Interval: time.Minute}
 	if cfg.Load != nil {
-		m.table.Read = m.read
+		m.Read = m.read
 	}
 	m.owners.Store(&map[string]*rules{})
 	return m
@@ -77,18 +78,6 @@ const tableName = "call_rule"
 
 // Name is "userblock".
 func (m *Module) Name() string { return "userblock" }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
-
-// Init reads the table for the first time.
-func (m *Module) Init() error { return m.table.Reload(context.Background()) }
-
-// Run reads the table every minute until ctx ends.
-func (m *Module) Run(ctx context.Context) { m.table.Run(ctx) }
-
-// Reload reads the table again. If that fails the old content stays.
-func (m *Module) Reload(ctx context.Context) error { return m.table.Reload(ctx) }
 
 func (m *Module) read(ctx context.Context) error {
 	rows, err := m.cfg.Load(ctx)
@@ -118,7 +107,7 @@ func (m *Module) Statistics(yield func(group, name string, value int64)) {
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		module.NumberParam("max_forwards", &m.maxForwards, 1, mostForwards, "how often one call is forwarded at most, 5 if not set"),
 		{Name: "foreign_group", Kind: module.String, Doc: "the permission (module group) that forwarding out of our domains takes, none if not set",
 			Set: func(s string, _ int) error {
@@ -129,7 +118,7 @@ func (m *Module) Params() []module.Param {
 				return nil
 			}},
 		module.SwitchParam("diversion", &m.diversion, "1 (default) writes a Diversion header (RFC 5806) when a call is forwarded, 0 does not"),
-		m.table.IntervalParam(),
+		m.IntervalParam(),
 	}
 }
 

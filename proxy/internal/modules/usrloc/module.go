@@ -52,10 +52,11 @@ const (
 
 // Module is module usrloc.
 type Module struct {
+	module.DatabaseURL
+
 	cfg   Config
 	table *Table
 
-	dbURL       string
 	mode        int
 	interval    time.Duration // between two sweeps
 	journal     bool
@@ -84,7 +85,7 @@ func (m *Module) Funcs() []module.Func { return nil }
 // Params lists the parameters.
 func (m *Module) Params() []module.Param {
 	return []module.Param{
-		module.DBURLParam(&m.dbURL),
+		module.DBURLParam(&m.DatabaseURL),
 		{Name: "db_mode", Kind: module.Int, Set: m.setMode,
 			Doc: "0: in memory only; 1: durable before the REGISTER is answered (default with a database); 2: written every timer_interval"},
 		module.SecondsParam("timer_interval", &m.interval, 1, 3600,
@@ -117,9 +118,6 @@ func (m *Module) Params() []module.Param {
 			"the script writes the domain before lookup, $rd = \"example.org\""),
 	}
 }
-
-// DBURL is what the script set db_url to, "" if it did not.
-func (m *Module) DBURL() string { return m.dbURL }
 
 func (m *Module) setMode(_ string, n int) error {
 	switch n {

@@ -22,7 +22,8 @@ func (t *Table) Settled(aor string) bool {
 
 // Taking counts the bindings of a canonical address that were promised and take one
 // of the methods in the set (see Binding.Methods), and were made or last refreshed at
-// since or later; the zero time counts all.
+// since or later; the zero time counts all. AllMethods is no set to choose by: it counts
+// every contact, whatever it takes.
 func (t *Table) Taking(aor string, methods uint32, since time.Time) int {
 	now := t.now()
 	from := since.UnixMilli() // of the zero time, long before any binding
@@ -35,7 +36,7 @@ func (t *Table) Taking(aor string, methods uint32, since time.Time) int {
 	}
 	n := 0
 	for _, head := range e.heads {
-		if v := head.settled(); v != nil && v.counts(now) && v.Methods&methods != 0 && v.modified >= from {
+		if v := head.settled(); v != nil && v.counts(now) && (v.Methods&methods != 0 || methods == AllMethods) && v.modified >= from {
 			n++
 		}
 	}

@@ -34,7 +34,15 @@ func TestTakingSince(t *testing.T) {
 	if n := m.Table().Taking(bob, 256, time.Time{}); n != 2 {
 		t.Errorf("%d in all, want 2", n)
 	}
-	if n := m.Table().Taking("nobody@example.org", 256, time.Time{}); n != 0 {
-		t.Errorf("%d of nobody", n)
+	none := registration(bob, "sip:none@h")
+	none.Contacts[0].Methods = 0
+	save(t, m, none)
+	if n := m.Table().Taking(bob, AllMethods, time.Time{}); n != 4 {
+		t.Errorf("%d contacts, want 4: one takes calls only, one nothing", n)
+	}
+	for _, methods := range []uint32{256, AllMethods} {
+		if n := m.Table().Taking("nobody@example.org", methods, time.Time{}); n != 0 {
+			t.Errorf("%d of nobody", n)
+		}
 	}
 }

@@ -105,14 +105,7 @@ func (w *writer) enqueue(k *Ticket) {
 }
 
 // repair makes a row what the table says.
-func (w *writer) repair(aor, ruid string) {
-	w.mu.Lock()
-	w.enterRepair(aor, ruid, 0, time.Time{})
-	w.mu.Unlock()
-	if !w.back {
-		w.signal()
-	}
-}
+func (w *writer) repair(aor, ruid string) { w.forget(aor, ruid, time.Time{}) }
 
 // forget is repair of the row of a binding that the table has dropped by itself, since it
 // has expired or its phone is silent. It stays if another proxy has refreshed it since.

@@ -1,0 +1,85 @@
+package msilo
+
+import "seraph/sql/store"
+
+const (
+	// maxStepped bounds the messages that one pass steps over or tries again.
+	maxStepped = chunk
+	// enough failures in a row say that a phone takes nothing.
+	enough = 2
+)
+
+// turn says whose messages are delivered now.
+type turn uint8
+
+const (
+	turnAll   turn = iota // everybody's, in their order
+	turnKnown             // those of senders who are known, behind whom the strangers' wait
+	turnLast              // everybody's, strangers' being what is left
+	turnOver              // nobody's any more
+)
+
+// pass is how a delivery goes on. Anybody may have sent strangers' messages, just so that
+// they fail: when enough of them have, in a row or not, or one says that nothing is taken
+// now, they wait behind the known senders' and cost these nothing more. A phone that takes
+// nothing at all is so asked four times at most.
+type pass struct {
+	turn     turn
+	failed   []int64 // what was stepped over
+	repeated int     // what is tried once more
+	inRow    int     // failures at the phone since it last took something
+	known    int     // of those, messages of known senders
+	foreign  int     // strangers' messages that failed
+}
+
+// over reports whether the pass is at its end.
+func (p *pass) over() bool { return p.turn == turnOver || len(p.failed)+p.repeated >= maxStepped }
+
+// empty says that nothing is left of whose turn it is.
+func (p *pass) empty() {
+	if p.turn == turnKnown && p.inRow < enough {
+		p.turn = turnLast
+		return
+	}
+	p.turn = turnOver
+}
+
+// note takes what became of a message into account; false: what comes next must be
+// read anew, if anything does.
+func (p *pass) note(s *store.SiloMessage, f fate) bool {
+	switch f {
+	case gone:
+		p.inRow, p.known = 0, 0
+		return true
+	case again: // with those before it that the other phone did not take
+		*p = pass{failed: p.failed[:0], repeated: p.repeated + 1 + len(p.failed)}
+		return false
+	case stop:
+		p.turn = turnOver
+		return false
+	case later:
+		if !s.Foreign || p.turn != turnAll {
+			p.turn = turnOver
+			return false
+		}
+		p.inRow = enough
+	case stepOver:
+		p.inRow++
+		if !s.Foreign {
+			p.known++
+		}
+	}
+	p.failed = append(p.failed, s.ID)
+	if s.Foreign {
+		p.foreign++
+	}
+	switch {
+	case p.known >= enough || p.turn == turnLast && p.inRow >= enough:
+		p.turn = turnOver
+	case p.turn == turnAll && (p.inRow >= enough || p.foreign >= enough):
+		p.turn = turnKnown
+	default:
+		return true
+	}
+	return false
+}
