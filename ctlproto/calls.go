@@ -184,7 +184,7 @@ func (m Methods) CtdDial(ctx context.Context, p CtdDialParams) (string, error) {
 	return r.ID, err
 }
 
-// CtdList returns the attempts that are remembered, the newest first.
+// CtdList returns the attempts that are remembered, those that have not ended first, then the newest first.
 func (m Methods) CtdList(ctx context.Context, p CtdListParams) ([]CtdStatus, error) {
 	return result[[]CtdStatus](ctx, m, MethodCtdList, p)
 }

@@ -246,7 +246,7 @@ func (t *Silo) Attempt(ctx context.Context, owner aor.AOR, id int64, code int, r
 // Untakable notes that a delivery of the message was tried now and ended with the final
 // status code, which says that a phone takes no messages at all, and so nothing of this one.
 // It counts as an attempt only if there was none, so that the owner sees that it was tried
-// while it keeps its place (see Pending). ErrNotFound if the message has gone.
+// while it keeps its place (see Pending, with attempts from 2). ErrNotFound if the message has gone.
 func (t *Silo) Untakable(ctx context.Context, owner aor.AOR, id int64, code int) error {
 	return t.tried(ctx, owner, id, "attempts = CASE WHEN attempts = 0 THEN 1 ELSE attempts END, last_time = ?, last_code = ?",
 		stamp(t.db.present()), codeText(code))

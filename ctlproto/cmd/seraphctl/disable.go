@@ -49,12 +49,13 @@ func (a *app) enable(ctx context.Context, db *store.DB, user aor.AOR) error {
 	return a.done(addressResult{user.String()}, "%s is enabled", user)
 }
 
-// forget makes the router forget the phones of an account that is removed or closed: its
-// click-to-dial attempts, so that nobody's phone rings for it, then the credentials, and
-// the contacts last, so that no phone comes back in between. Each step is tried, whatever
-// became of the others.
+// forget makes the router forget the phones of an account that is removed or closed: the
+// credentials, then the contacts, so that no phone comes back in between, and last its
+// click-to-dial attempts, so that nobody's phone rings for it: what was clicked, or called by a
+// phone, before the first two is among them by then. Each step is tried, whatever became of
+// the others.
 func (a *app) forget(ctx context.Context, c *ctlproto.Client, user aor.AOR) error {
-	return errors.Join(a.cancelAttempts(ctx, c, user), notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))))
+	return errors.Join(notLoaded(c.AuthForget(ctx, user.String())), notLoaded(gone(c.UlRm(ctx, user.String()))), a.cancelAttempts(ctx, c, user))
 }
 
 // cancelAttempts cancels the click-to-dial attempts of a user.

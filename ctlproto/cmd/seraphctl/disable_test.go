@@ -28,7 +28,7 @@ func TestDisableAndEnable(t *testing.T) {
 	if got := d.column("SELECT disabled FROM profile WHERE username = 'alice'"); len(got) != 1 || got[0] != "0" {
 		t.Errorf("after enable, disabled in the database: %v", got)
 	}
-	wantCalls := []string{`ctd.list {"caller":"alice@example.org","limit":1000}`, `auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload",
+	wantCalls := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, `ctd.list {"caller":"alice@example.org","limit":1000}`, "userblock.reload", "speeddial.reload",
 		`auth.forget {"aor":"alice@example.org"}`, "userblock.reload", "speeddial.reload"}
 	if diff := cmp.Diff(wantCalls, calls(router)); diff != "" {
 		t.Errorf("calls:\n%s", diff)

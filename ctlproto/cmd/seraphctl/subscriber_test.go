@@ -144,7 +144,7 @@ func TestRmLeavesNothingInTheRouter(t *testing.T) {
 	if s.code != exitOK || s.out != "alice@example.org removed\n" || s.errs != "" {
 		t.Errorf("exit %d, output %q, errors %q", s.code, s.out, s.errs)
 	}
-	want := []string{`ctd.list {"caller":"alice@example.org","limit":1000}`, `auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, "alias.reload", "group.reload",
+	want := []string{`auth.forget {"aor":"alice@example.org"}`, `ul.rm {"table":"location","aor":"alice@example.org"}`, `ctd.list {"caller":"alice@example.org","limit":1000}`, "alias.reload", "group.reload",
 		"userblock.reload", "speeddial.reload"}
 	if diff := cmp.Diff(want, calls(router)); diff != "" {
 		t.Errorf("what the router was told:\n%s", diff)

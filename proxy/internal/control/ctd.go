@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"seraph/ctlproto"
 	"seraph/sql/aor"
@@ -10,8 +11,11 @@ import (
 // Longest texts of click-to-dial, in bytes.
 const (
 	maxDisplayName = 128
-	maxActor       = 128
+	maxActor       = maxAOR + len(" by seraphctl")
 	maxCtdID       = 128
+
+	// maxAOR is the longest address of record: a user may be spelt in letters of any alphabet.
+	maxAOR = utf8.UTFMax*aor.MaxUser + len("@") + aor.MaxDomain
 )
 
 // ctdDial starts an attempt. A callee without a domain is in the caller's.
@@ -59,7 +63,7 @@ func (s *Server) ctdCancel(ctx context.Context, p *params) (any, error) {
 	return ctlproto.Done{}, s.cfg.Ctd.Cancel(ctx, id, actor)
 }
 
-// ctdList returns the attempts that are remembered, the newest first.
+// ctdList returns the attempts that are remembered: those that have not ended first, the newest first of each.
 func (s *Server) ctdList(_ context.Context, p *params) (any, error) {
 	caller := ""
 	if p.given("caller") != nil {

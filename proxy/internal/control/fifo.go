@@ -44,7 +44,7 @@ type FIFO struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	patience time.Duration // fifoPatience
+	patience, drainTime time.Duration // fifoPatience and drainTime, but in tests
 }
 
 // OpenFIFO makes the pipe, with its final mode. A pipe that nobody reads any more is
@@ -72,7 +72,7 @@ func OpenFIFO(s *Server, cfg FIFOConfig) (*FIFO, error) {
 	if err := removeDeadFIFO(cfg.Path); err != nil {
 		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, err)
 	}
-	f := &FIFO{cfg: cfg, server: s, slots: make(chan struct{}, maxFIFOCalls), patience: fifoPatience}
+	f := &FIFO{cfg: cfg, server: s, slots: make(chan struct{}, maxFIFOCalls), patience: fifoPatience, drainTime: drainTime}
 	if err := f.make(gid); err != nil {
 		return nil, fmt.Errorf("FIFO %s: %w", cfg.Path, pathReason(err))
 	}
@@ -133,7 +133,7 @@ func removeDeadFIFO(path string) error {
 
 // Serve reads requests until Close.
 func (f *FIFO) Serve() {
-	r := newFIFOReader(f.file, f.patience)
+	r := newFIFOReader(f)
 	for {
 		q, err := r.next()
 		switch {
@@ -163,6 +163,11 @@ func (f *FIFO) Serve() {
 			f.answer(q, idle)
 		}()
 	}
+}
+
+// deaf logs that nothing is served because others leave no gap behind a request that is too long.
+func (f *FIFO) deaf(after time.Duration, dropped int) {
+	f.cfg.Log.Error("FIFO: others write without a gap behind a request that is too long, and all of it is dropped", "after", after, "bytes", dropped)
 }
 
 // fifoReply is what the caller reads; hangUp, if not nil, is for the case that nobody does.

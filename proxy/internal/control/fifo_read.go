@@ -2,12 +2,12 @@ package control
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -51,15 +51,66 @@ func (q *fifoRequest) waiting() []string {
 
 // fifoReader takes the pipe's bytes apart.
 type fifoReader struct {
-	file     *os.File
-	in       *bufio.Reader
-	patience time.Duration
-	crlf     bool // the request's lines end so
-	dropped  int  // bytes, of the last request that was too long
+	file                *pipeEnd
+	in                  *bufio.Reader
+	patience, drainTime time.Duration
+	deaf                func(after time.Duration, dropped int) // told that the pipe has no gap; see drain
+	crlf                bool                                   // the request's lines end so
+	dropped             int                                    // bytes, of the last request that was too long
 }
 
-func newFIFOReader(file *os.File, patience time.Duration) *fifoReader {
-	return &fifoReader{file: file, in: bufio.NewReader(file), patience: patience}
+// newFIFOReader makes the reader of a FIFO's pipe.
+func newFIFOReader(f *FIFO) *fifoReader {
+	end := &pipeEnd{File: f.file}
+	return &fifoReader{file: end, in: bufio.NewReader(end), patience: f.patience, drainTime: f.drainTime, deaf: f.deaf}
+}
+
+// pipeRoom is below what a pipe holds at least, in bytes: half, since a write may leave half a page behind.
+const pipeRoom = 32 << 10
+
+// pipeEnd is the end of a pipe that is read.
+type pipeEnd struct {
+	*os.File
+	burst int // bytes since the pipe was found empty
+	// stalled says that so much came before the pipe was found empty last that it may have been full:
+	// then somebody may have written a part only of what he has to write, and not have been woken yet. If
+	// not, each write is in the pipe whole, and where it is empty none is cut.
+	stalled bool
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// Read reads what there is, also after the deadline: os.ErrDeadlineExceeded says that the pipe is
+// empty, and not merely that this process has slept too long to look.
+func (p *pipeEnd) Read(b []byte) (int, error) {
+	n, err := p.File.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		n, err = p.look(b, err)
+	}
+	p.burst += n
+	if n < len(b) && p.burst > 0 {
+		p.stalled, p.burst = p.burst >= pipeRoom, 0
+	}
+	return n, err
+}
+
+// look is Read that does not wait; late is the error if there is nothing.
+func (p *pipeEnd) look(b []byte, late error) (n int, err error) {
+	conn, err := p.SyscallConn()
+	if err != nil {
+		return 0, late
+	}
+	_ = p.SetReadDeadline(time.Time{}) // conn.Read heeds it, too
+	err = conn.Read(func(fd uintptr) bool {
+		n, _ = syscall.Read(int(fd), b)
+		return true
+	})
+	_ = p.SetReadDeadline(past)
+	if err != nil || n <= 0 {
+		return 0, late
+	}
+	return n, nil
 }
 
 // next returns the next request. An error that is errFIFOFraming leaves the reader
@@ -145,11 +196,16 @@ func (r *fifoReader) object() ([]byte, error) {
 // drainedEnd is how much of what it drops drain returns at most, in bytes.
 const drainedEnd = 2 << 10
 
-// When a request that is too long is over: nobody writes for drainQuiet, or drainTime has passed.
-// Others write, too, and theirs is dropped with it: their writing must not keep the pipe deaf.
+// When a request that is too long is over: nobody writes for drainQuiet. Others write, too, and theirs is
+// dropped with it: their writing must not keep the pipe deaf. So after drainTime a gap of drainGap will do,
+// but nothing less than one between two requests: within somebody's text, which may be a stranger's (see
+// dialogRequest), each line could begin a command. Where somebody may be in the middle of writing (see
+// pipeEnd) it takes drainStalled.
 const (
-	drainQuiet = 100 * time.Millisecond
-	drainTime  = time.Second
+	drainQuiet   = 100 * time.Millisecond
+	drainGap     = 5 * time.Millisecond
+	drainStalled = time.Second
+	drainTime    = time.Second
 )
 
 // tooLong drops the rest of a request that has more than limit of what. It returns the end of that, for
@@ -164,22 +220,37 @@ func (r *fifoReader) tooLong(limit int, what string) (end []byte, err error) {
 	return end, fmt.Errorf("%w: over %d %s, and %d bytes after these are dropped", errFIFOFraming, limit, what, r.dropped)
 }
 
-// drain drops what comes until the pipe is quiet, for drainTime at most; it returns the end of it, and
-// whether the pipe is quiet. A line that could begin a request does not end it: it may stand in a
-// stranger's text that is too long (see dialogRequest), and be nobody's request.
+// drain drops what comes until the pipe is quiet, or after drainTime until it has a gap; it returns the end
+// of it, and whether the pipe was quiet. A line that could begin a request does not end it: it may stand in
+// a text that is too long, and be nobody's request. A pipe without any gap stays deaf, and deaf is told so:
+// after twice the drainTime, and whenever that has doubled again.
 func (r *fifoReader) drain() (end []byte, quiet bool) {
-	for until := time.Now().Add(drainTime); ; {
+	for began, tell := time.Now(), 2*r.drainTime; ; {
 		now := time.Now()
-		if !now.Before(until) {
-			return r.restOfLine(end), false
+		since := now.Sub(began)
+		if since >= tell {
+			r.deaf(since, r.dropped)
+			tell = 2 * since
 		}
-		patience := min(drainQuiet, until.Sub(now))
-		_ = r.file.SetReadDeadline(now.Add(patience))
-		if _, err := r.in.Peek(1); err != nil && (patience == drainQuiet || !errors.Is(err, os.ErrDeadlineExceeded)) {
-			return end, true
+		wait := r.gap(since)
+		_ = r.file.SetReadDeadline(now.Add(wait))
+		_, err := r.in.Peek(1)
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || r.gap(since) <= wait) {
+			return end, since < r.drainTime
 		}
 		end = r.discard(end, r.in.Buffered())
 	}
+}
+
+// gap is how long the pipe must be empty for the drain to end, which has lasted for since.
+func (r *fifoReader) gap(since time.Duration) time.Duration {
+	switch {
+	case r.file.stalled:
+		return drainStalled
+	case since >= r.drainTime:
+		return drainGap
+	}
+	return drainQuiet
 }
 
 // discard drops n bytes that are buffered, and appends them to end, of which it keeps as much as
@@ -193,13 +264,6 @@ func (r *fifoReader) discard(end []byte, n int) []byte {
 	_, _ = r.in.Discard(n)
 	r.dropped += n
 	return end
-}
-
-// restOfLine drops the rest of a line that drain has begun to drop, as far as it is there: what
-// stands within somebody's line is no beginning of a request.
-func (r *fifoReader) restOfLine(end []byte) []byte {
-	text, _ := r.in.Peek(r.in.Buffered())
-	return r.discard(end, bytes.IndexByte(text, '\n')+1)
 }
 
 // line reads to the next LF. Blanks at its end are none of it, as in SER: its own scripts

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -47,7 +48,11 @@ func (p *pipe) dropped(request, why string) {
 }
 
 // openPipe starts a FIFO that ends with the test.
-func openPipe(t *testing.T) *pipe {
+func openPipe(t *testing.T) *pipe { return openPatient(t, 300*time.Millisecond, 300*time.Millisecond) }
+
+// openPatient is openPipe with the time that the rest of a request may take, and that after which a gap ends
+// the drain.
+func openPatient(t *testing.T, patience, drain time.Duration) *pipe {
 	t.Helper()
 	dir := t.TempDir()
 	p := &pipe{t: t, proxy: newFakeProxy(), path: filepath.Join(dir, "ctl.fifo"), dir: filepath.Join(dir, "tmp"), log: make(logLines, 100)}
@@ -58,7 +63,7 @@ func openPipe(t *testing.T) *pipe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.patience = 300 * time.Millisecond
+	f.patience, f.drainTime = patience, drain
 	served := make(chan struct{})
 	go func() { f.Serve(); close(served) }()
 	t.Cleanup(func() {
@@ -302,43 +307,148 @@ func TestFIFOSurvives(t *testing.T) {
 	}
 }
 
-// TestFIFODrainEnds: after a request that is too long the pipe serves again, however often others write
-// meanwhile, and the log says what was dropped. What stands in such a request is never carried out.
-func TestFIFODrainEnds(t *testing.T) {
-	for name, long := range map[string]string{
+// longRequests are requests that are too long, of each kind.
+func longRequests() map[string]string {
+	return map[string]string{
 		"an object": `{"method":"core.version","params":["` + strings.Repeat("x", 9<<10) + `"],"reply_name":"nobody"}` + "\n",
 		"a line":    ":ul_add:" + strings.Repeat("y", 5000) + "\n\n",
 		"lines":     ":no_such:\n" + strings.Repeat("line\n", 300) + ":ul_flush:\n\n",
 		"a body": ":t_uac_dlg:\nMESSAGE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\n" +
 			strings.Repeat("hello\n", 3000) + ":ul_flush:\n\n.\n\n",
-	} {
+	}
+}
+
+// floodHead begins a request within the limits that somebody has filled with what would be commands, were
+// its beginning not read.
+const floodHead = ":t_uac_dlg:\nMESSAGE\nsip:alice@example.org\n.\nFrom: sip:c@!!\nTo: sip:alice@example.org\n.\n"
+
+// floods writes such requests until stop is closed, with a pause after each. Without one the pipe has no gap,
+// and one in a hundred is that long one.
+func (p *pipe) floods(long string, pause time.Duration, stop <-chan struct{}) (ended <-chan struct{}) {
+	done := make(chan struct{})
+	f, err := os.OpenFile(p.path, os.O_WRONLY, 0)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	go func() {
+		defer close(done)
+		defer f.Close()
+		for i := 0; ; i++ {
+			text := floodHead + strings.Repeat(":ul_flush:\n\n", 500) + ".\n\n"
+			if pause == 0 && i%100 == 99 { // should this writer have slept, and left a gap
+				text = long
+			}
+			if _, err := f.WriteString(text); err != nil {
+				p.t.Error(err)
+				return
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(pause):
+			}
+		}
+	}()
+	return done
+}
+
+// carriedOut fails the test if what stands in a text was.
+func (p *pipe) carriedOut() {
+	p.t.Helper()
+	for _, did := range p.proxy.done {
+		if !strings.HasPrefix(did, "request MESSAGE ") {
+			p.t.Fatalf("done: %.80q", did)
+		}
+	}
+}
+
+// TestFIFODrainEnds: after a request that is too long the pipe serves again, however often others write
+// meanwhile, and the log says what was dropped. What stands in such a request, or in one of theirs, is
+// never carried out.
+func TestFIFODrainEnds(t *testing.T) {
+	for name, long := range longRequests() {
 		t.Run(name, func(t *testing.T) {
-			p := openPipe(t)
+			p := openPatient(t, time.Minute, 300*time.Millisecond) // so that no busy machine cuts a text
 			p.write(long)
-			ended, stop := make(chan struct{}), make(chan struct{})
-			go func() { // somebody else, who never lets the pipe be quiet
-				defer close(ended)
-				tick := time.NewTicker(10 * time.Millisecond)
-				defer tick.Stop()
-				for {
-					select {
-					case <-tick.C:
-						p.write(":arg:\n\n")
-					case <-stop:
-						return
-					}
-				}
-			}()
+			stop := make(chan struct{})
+			ended := p.floods(long, 15*time.Millisecond, stop) // longer than drainGap
+			p.dropped(long, "request dropped")
+			close(stop)
+			<-ended
+			if got := p.call("after", ":version:after\n\n"); got != "200 ok\nServer: seraph-proxy 0.1.0\n" {
+				t.Errorf("after it: %q", got)
+			}
+			p.carriedOut()
+		})
+	}
+}
+
+// TestFIFOWithoutGap: who writes without any gap keeps the pipe deaf, which the log says, but gets nothing
+// of a text carried out: neither then nor when he stops.
+func TestFIFOWithoutGap(t *testing.T) {
+	for name, long := range longRequests() {
+		t.Run(name, func(t *testing.T) {
+			p := openPatient(t, time.Minute, 50*time.Millisecond) // so that no busy machine cuts a text
+			p.write(long)
+			stop := make(chan struct{})
+			ended := p.floods(long, 0, stop)
+			for range 3 { // ever more seldom
+				p.dropped(long, "write without a gap")
+			}
+			close(stop)
+			<-ended
 			p.dropped(long, "request dropped")
 			if got := p.call("after", ":version:after\n\n"); got != "200 ok\nServer: seraph-proxy 0.1.0\n" {
 				t.Errorf("after it: %q", got)
 			}
-			close(stop)
-			<-ended
-			if p.proxy.done != nil {
-				t.Errorf("done: %q", p.proxy.done)
-			}
+			p.carriedOut()
 		})
+	}
+}
+
+// TestPipeEnd: only an empty pipe is at its deadline, and only a deadline ends the waiting for it.
+func TestPipeEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, end := make([]byte, 4), &pipeEnd{File: f}
+	for _, want := range []string{"more", " tha", "n a ", "few", ""} {
+		if want == "more" {
+			if _, err := f.WriteString("more than a few"); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.SetReadDeadline(past); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n, err := end.Read(b)
+		if string(b[:n]) != want || errors.Is(err, os.ErrDeadlineExceeded) != (want == "") {
+			t.Errorf("read %q, %v, want %q", b[:n], err, want)
+		}
+	}
+	for size, want := range map[int]bool{pipeRoom - 1: false, pipeRoom: true} { // it may have been full
+		end = &pipeEnd{File: f}
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		for err := error(nil); err == nil; {
+			_, err = end.Read(b)
+		}
+		if end.stalled != want {
+			t.Errorf("after %d bytes stalled is %v", size, end.stalled)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := end.Read(b); n != 0 || !errors.Is(err, os.ErrClosed) {
+		t.Errorf("closed: %d, %v", n, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"seraph/ctlproto"
+	"seraph/sql/aor"
 )
 
 // invalid is the reply for one wrong parameter.
@@ -59,6 +60,7 @@ func TestMethods(t *testing.T) {
 	if err := errors.Join(os.WriteFile(good, []byte("good"), 0o600), syscall.Mkfifo(fifo, 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	longestActor := strings.Repeat("😀", aor.MaxUser) + "@" + strings.Repeat("a", aor.MaxDomain) + " by seraphctl"
 	badAddress := `address "@": bad user part: it is empty`
 	const several = `" has no domain, and the router serves several; write `
 	noDomain := func(name string) string {
@@ -177,6 +179,8 @@ func TestMethods(t *testing.T) {
 		{"ctd.status", `["id-2"]`, refusal(ctlproto.CodeNotFound, `no click-to-dial attempt "id-2"`), ""},
 		{"ctd.status", ``, invalid("id", "missing"), ""},
 		{"ctd.cancel", `{"id":"id-1","actor":"alice"}`, `"result":{}`, "cancel id-1 alice"},
+		{"ctd.cancel", `{"id":"id-1","actor":"` + longestActor + `"}`, `"result":{}`, "cancel id-1 " + longestActor},
+		{"ctd.cancel", `{"id":"id-1","actor":"` + longestActor + `x"}`, invalid("actor", "335 bytes long, at most 334 are possible"), ""},
 		{"ctd.cancel", `{"actor":"alice"}`, invalid("id", "missing"), ""},
 		{"ctd.cancel", `{"identity":"x"}`, invalid("identity", "unknown parameter; known are id, actor"), ""},
 

@@ -71,8 +71,8 @@ type Ctd interface {
 	Dial(ctx context.Context, p ctlproto.CtdDialParams) (id string, err error)
 	// Status tells how an attempt stands; false = no such id (any more).
 	Status(id string) (ctlproto.CtdStatus, bool)
-	// List returns the attempts that are remembered, the newest first: those of
-	// caller, or all if that is empty. It is never nil.
+	// List returns the attempts that are remembered, those that have not ended first, and of
+	// each the newest first: those of caller, or all if that is empty. It is never nil.
 	List(caller string, limit int) []ctlproto.CtdStatus
 	// Cancel ends an attempt; CodeNotFound or CodeRefused if that cannot be.
 	Cancel(ctx context.Context, id, actor string) error

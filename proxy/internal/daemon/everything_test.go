@@ -15,7 +15,7 @@ import (
 )
 
 // mostForEverything is how many heap objects a call may cost in a router that uses all that
-// it has, its rows apart (DESIGN §10).
+// it has, its rows apart.
 const mostForEverything = 5
 
 // The calls that are counted, and those before them, which fill the free lists. Their rows

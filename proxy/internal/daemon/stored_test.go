@@ -88,46 +88,6 @@ func TestStrangersDatagramsAreLost(t *testing.T) {
 	s.wait("the strangers' are left", func() bool { return len(s.siloOf("bob")) == 4 })
 }
 
-// TestPhoneThatKnowsNoMessages: that one phone takes no messages says nothing of a message,
-// be the other one silent, busy, or not there yet.
-func TestPhoneThatKnowsNoMessages(t *testing.T) {
-	for _, x := range []struct {
-		name  string
-		allow string // of the desk phone
-		other int    // what the soft phone answers; 0: nothing, -1: there is none yet
-	}{
-		{"silent", "Allow: INVITE, ACK, BYE", 0},
-		{"busy", "Allow: INVITE, ACK, BYE", 486},
-		{"not there", "Supported: path", -1}, // who says nothing may take messages
-	} {
-		t.Run(x.name, func(t *testing.T) {
-			s := newStand(t, shortTimer(), "alice", "bob")
-			alice, desk, soft := s.phone("alice"), s.phone("bob"), s.phone("bob")
-			leave(alice, "one", "two")
-			desk.register(x.allow)
-			if x.other >= 0 {
-				soft.register("Allow: INVITE, MESSAGE")
-				m := soft.expect("MESSAGE")
-				if x.other > 0 {
-					soft.answer(m, x.other)
-				}
-			}
-			desk.answer(desk.expect("MESSAGE"), 405)
-			s.wait("the code is there for bob to see", func() bool { return s.siloOf("bob")[0].LastCode == 405 })
-			for i, m := range s.siloOf("bob") {
-				if m.Refused || m.Attempts != 1-i {
-					t.Errorf("message %d is %+v", i, m)
-				}
-			}
-			later := s.phone("bob")
-			desk.register("Contact: *", "Expires: 0")
-			later.register("Allow: INVITE, MESSAGE")
-			later.gets("one", "two")
-			s.emptySilo("bob")
-		})
-	}
-}
-
 // TestStoredBySpeedDial: a message to a short number is kept for whom it stands for, be he
 // away, or his phone not able to take it, or while what waits for him is being delivered.
 func TestStoredBySpeedDial(t *testing.T) {

@@ -131,6 +131,9 @@ type Ctx struct {
 	Depth int
 	// Steps counts what the run has done, so that no script keeps a worker for ever.
 	Steps int
+	// Constant says of the value that $name = … is about to set that it stands in the script itself: it is the
+	// script's word, whatever it says. What a run has made may be what a user has said.
+	Constant bool
 	// Looped says that the log has heard of a loop that max_while_loops ended.
 	Looped bool
 	// Vars are the script's own variables by their place in its Scope.

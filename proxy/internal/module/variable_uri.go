@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 )
@@ -109,15 +110,27 @@ func port(a netip.AddrPort) Value {
 
 // setURI is $ru = …
 func setURI(c *Ctx, _ *Variable, x Value) bool {
-	if x.Kind != TextValue || isHostPort(x.Str) || c.SetURI(x.Str) != nil {
-		return false
+	return x.Kind == TextValue && !isHostPort(x.Str) && c.WriteURI(x.Str, c.Constant) == nil
+}
+
+// WriteURI makes a text, which is copied, the Request-URI by the script's own word: see
+// relay.Request.Elsewhere. What is no constant of the script and says what stands there already names no
+// place: a script that puts back what it has kept sends once more to the phone that lookup found, and
+// not, in the router's name, to whatever its owner has registered. The errors are SetURI's.
+func (c *Ctx) WriteURI(text []byte, constant bool) error {
+	stood := !constant && bytes.Equal(text, c.Main.URI)
+	if err := c.SetURI(text); err != nil {
+		return err
 	}
-	c.Elsewhere()
-	return true
+	if !stood {
+		c.Elsewhere()
+	}
+	return nil
 }
 
 // isHostPort tells a host and a port, which would read as a URI whose scheme is the host. A scheme
-// with a dot in it leads nowhere, nor does one behind which only a port stands, but for tel.
+// with a dot in it leads nowhere, nor does one behind which only a port stands, before parameters and headers
+// or not, but for tel.
 func isHostPort(text []byte) bool {
 	host, port, found := bytes.Cut(text, []byte{':'})
 	switch {
@@ -125,6 +138,9 @@ func isHostPort(text []byte) bool {
 		return false
 	case bytes.IndexByte(host, '.') >= 0:
 		return true
+	}
+	if end := bytes.IndexAny(port, ";?"); end >= 0 {
+		port = port[:end]
 	}
 	n, isNumber := parseInt(port)
 	return isNumber && n <= 65535
@@ -138,13 +154,33 @@ func getNext(c *Ctx, _ *Variable) Value {
 	if c.Main.Next != nil || !c.natted() {
 		return Text(c.Main.Next)
 	}
+	return c.kept(c.appendNATed(c.scratch[:0]))
+}
+
+// appendNATed appends the URI of where a phone is that has registered on a flow. The transport of WSS is ws
+// (RFC 7118 §5).
+func (c *Ctx) appendNATed(b []byte) []byte {
 	at := c.Main.Flow
-	b := append(c.scratch[:0], "sip:"...)
+	b = append(b, "sip:"...)
 	b = netip.AddrPortFrom(at.Remote.Addr().WithZone(""), at.Remote.Port()).AppendTo(b)
 	if at.Proto != transport.UDP {
-		b = append(append(b, ";transport="...), at.Proto.String()...)
+		b = append(append(b, ";transport="...), at.Proto.Param()...)
 	}
-	return c.kept(b)
+	return b
+}
+
+// isFound reports whether a text is what $du says without the script having set it.
+func (c *Ctx) isFound(text []byte) bool {
+	switch {
+	case c.Main.NextOf == relay.NextScript:
+		return false
+	case c.Main.Next != nil:
+		return bytes.Equal(text, c.Main.Next)
+	case !c.natted():
+		return false
+	}
+	c.scratch = c.appendNATed(c.scratch[:0])
+	return bytes.Equal(text, c.scratch)
 }
 
 // natted reports whether the request goes to a phone on the flow on which that has registered, and
@@ -171,7 +207,8 @@ func (c *Ctx) natted() bool {
 // the rest of its Route, or on a flow that a Route of ours names.
 func (c *Ctx) HasNext() bool { return c.Request.HasNext() || c.natted() }
 
-// setNext is $du = …; null and the empty text remove it.
+// setNext is $du = …; null and the empty text remove it. A script that puts back what it has read there
+// has named no place: the phone stays a phone, on its flow, and what it says stays a user's word.
 func setNext(c *Ctx, _ *Variable, x Value) bool {
 	if hasNone(x) {
 		c.SetNext(nil)
@@ -180,7 +217,12 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 	if x.Kind != TextValue || sip.ParseURI(x.Str, &c.uri) != nil || len(c.uri.Host) == 0 {
 		return false
 	}
-	c.SetNext(c.Keep(x.Str))
+	c.Spend(len(x.Str))
+	if !c.Constant && c.isFound(x.Str) {
+		c.Again()
+	} else {
+		c.SetNext(c.Keep(x.Str))
+	}
 	return true
 }
 

@@ -79,6 +79,21 @@ func (r *Request) Seek(address []byte) {
 	}
 }
 
+// SetFound notes that lookup has found phones of a canonical address, which is copied: in the request route the
+// Request-URI is now one of theirs. A failure route begins with the Request-URI of the request route again, so
+// what is found there counts for whom the call was forwarded to alone.
+func (r *Request) SetFound(address []byte) {
+	r.Found = true
+	if r.route == inFailure && r.FoundCallee != nil && !bytes.Equal(address, r.Callee) {
+		return
+	}
+	if bytes.Equal(address, r.Callee) {
+		r.FoundCallee = r.Callee
+		return
+	}
+	r.FoundCallee = r.Keep(address)
+}
+
 // Flags are the script's.
 func (c *Call) Flags() uint32 { return c.flags }
 

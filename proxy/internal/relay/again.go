@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 
+	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 )
 
@@ -24,9 +25,10 @@ const (
 )
 
 // SetNext makes the request go to the URI next, which is kept as it is, in place of the
-// Request-URI, by the script's own word; nil takes any such word back.
+// Request-URI, by the script's own word; nil takes any such word back, and of a phone that was found
+// leaves the host that its owner has written (Target.Given).
 func (r *Request) SetNext(next []byte) {
-	r.forgetPlace()
+	r.leavePhone()
 	r.Main.Next, r.Main.NextOf = next, NextFound
 	if next != nil {
 		r.Main.NextOf = NextScript
@@ -44,9 +46,11 @@ func (r *Request) Elsewhere() {
 	r.Main.Given, r.Main.Hosted = false, true
 }
 
-// MovedPort is Moved where only the port has become another: whose word the host is, stays.
+// MovedPort is Moved where only the port has become another: whose word the host is, stays, and that of a
+// phone that was found is its owner's (Target.Given).
 func (r *Request) MovedPort() {
 	hosted := r.Main.Hosted
+	r.leavePhone()
 	r.Moved()
 	r.Main.Hosted = hosted
 }
@@ -59,6 +63,30 @@ func (r *Request) Moved() {
 	if r.Main.NextOf != NextScript {
 		r.Main.Next, r.Main.NextOf = nil, NextFound
 	}
+}
+
+// ForwardToURI is Forward to the host of the Request-URI, or to another port there: whose word the host is, stays,
+// and that of a phone that was found is its owner's (Target.Given). ErrBarred beside the errors of Forward.
+func (r *Request) ForwardToURI(host string, port uint16) error {
+	if port == 0 {
+		port = 5060
+	}
+	t := r.Main
+	t.Given = t.Given || t.Phone
+	t.Flow, t.NextOf = transport.Flow{}, NextRelay
+	t.Next = sip.AppendUint(append(append([]byte("sip:"), host...), ':'), uint64(port))
+	return r.forwardStateless(&t)
+}
+
+// Again makes Main count as new (AsSent), though it leads where it led: the script has written again what
+// stood there.
+func (r *Request) Again() { r.Main.URI = r.Keep(r.Main.URI) }
+
+// leavePhone is forgetPlace where the Request-URI stays the contact that the phone has registered. The router
+// called it where its REGISTER came from, so nobody has asked where its contact leads.
+func (r *Request) leavePhone() {
+	r.Main.Given = r.Main.Given || r.Main.Phone
+	r.forgetPlace()
 }
 
 // forgetPlace forgets the phone that was found: its flow, the others that it has, the
@@ -104,8 +132,9 @@ func (r *Request) sentOn() {
 // beginning is a target in memory of its own, which most have enough of.
 type beginning struct {
 	contacts
-	room [1]Target
-	text [192]byte
+	found []byte // whose phone it is: Request.FoundCallee; its memory is used again
+	room  [1]Target
+	text  [192]byte
 }
 
 // keepStart keeps, where a failure route may follow, what the request route has made of
@@ -119,8 +148,16 @@ func (c *Call) keepStart(r *Request) {
 		c.start.contacts = contacts{list: c.start.room[:0], text: c.start.text[:0]}
 	}
 	c.start.set([]Target{r.Main})
+	c.start.found = append(c.start.found[:0], r.FoundCallee...)
 	if t := &c.start.list[0]; t.NextOf == NextRelay {
 		t.Next, t.NextOf = nil, NextFound
+	}
+}
+
+// keepForwarded keeps for the next failure route whom this one has found phones of.
+func (c *Call) keepForwarded(r *Request) {
+	if c.start != nil && r.route == inFailure {
+		c.start.found = append(c.start.found[:0], r.FoundCallee...)
 	}
 }
 
@@ -128,6 +165,9 @@ func (c *Call) keepStart(r *Request) {
 func (c *Call) startAgain(r *Request) {
 	if c.start != nil {
 		r.SetTarget(c.start.list[0])
+		if len(c.start.found) > 0 {
+			r.FoundCallee = r.Keep(c.start.found)
+		}
 		if received := r.Msg.RequestURI(); string(r.Main.URI) == string(received) {
 			r.Main.URI = received
 		}

@@ -27,6 +27,13 @@ func TestPlaceGoesWithItsURI(t *testing.T) {
 		want Target
 	}{
 		{"moved", func(r *Request) { r.Moved() }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"found on its flow, moved", func(r *Request) { r.Main.Given = false; r.Moved() }, Target{URI: phone.URI, Q: 500}},
+		{"found on its flow, another port", func(r *Request) { r.Main.Given = false; r.MovedPort() }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"found on its flow, another port, then elsewhere", func(r *Request) { r.Main.Given = false; r.MovedPort(); r.Elsewhere() }, Target{URI: phone.URI, Hosted: true, Q: 500}},
+		{"found on its flow, taken back", func(r *Request) { r.Main.Given = false; r.SetNext(nil) }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"found on its flow, a next hop taken back", func(r *Request) { r.Main.Given = false; r.SetNext(next); r.SetNext(nil) }, Target{URI: phone.URI, Given: true, Q: 500}},
+		{"no phone, taken back", func(r *Request) { r.Main.Given, r.Main.Phone = false, false; r.SetNext(nil) }, Target{URI: phone.URI, Q: 500}},
+		{"no phone, another port", func(r *Request) { r.Main.Given, r.Main.Phone = false, false; r.MovedPort() }, Target{URI: phone.URI, Q: 500}},
 		{"elsewhere", func(r *Request) { r.Elsewhere() }, Target{URI: phone.URI, Hosted: true, Q: 500}},
 		{"elsewhere, and another port", func(r *Request) { r.Elsewhere(); r.MovedPort() }, Target{URI: phone.URI, Hosted: true, Q: 500}},
 		{"elsewhere, then moved", func(r *Request) { r.Elsewhere(); r.Moved() }, Target{URI: phone.URI, Q: 500}},

@@ -60,10 +60,10 @@ type Call struct {
 	flows   []Target // other ways to the phones of branches
 	names   *named   // renamed headers; nil for most calls
 
-	withdrawn *withdrawn // of Later: what is done if the INVITE is cancelled; else nil
-	relayed   bool       // t_relay was called
-	holds     bool       // the connection that it came over stays for it; see hold
-	answered  bool       // a final reply went up
+	withdrawn func() // of Later: who is told if the INVITE is cancelled; else nil
+	relayed   bool   // t_relay was called
+	holds     bool   // the connection that it came over stays for it; see hold
+	answered  bool   // a final reply went up
 	cancelled bool
 	elsewhere bool // the caller cancelled because somebody else answered
 	failure   failure
@@ -214,7 +214,7 @@ func (c *Call) cancel(out txn.Out, reason []byte) {
 	c.cancelled = true
 	c.elsewhere = completedElsewhere(reason)
 	c.cancelBranches(out, reason)
-	c.withdraw(out)
+	c.withdraw()
 }
 
 // cancelBranches sends CANCEL on every branch that is still open.

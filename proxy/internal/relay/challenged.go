@@ -73,6 +73,9 @@ func (c *Call) challenged() *Branch {
 // dropAnswered forgets a challenge that is answered now.
 func (c *Call) dropAnswered() {
 	if b := c.challenged(); b != nil {
+		if c.local != nil {
+			c.local.Said.Remove(int(b.status), int(b.status))
+		}
 		b.challenges = b.challenges[:0]
 		if b.isBest {
 			c.dropBest()

@@ -143,6 +143,7 @@ func (r *Request) firstTarget() int {
 func (r *Request) freeze(c *Call) {
 	c.onFailure, c.onReply = r.OnFailure, r.OnReply
 	c.keepStart(r)
+	c.keepForwarded(r)
 	c.keep(r)
 	r.remember(c)
 	if r.Local != nil {

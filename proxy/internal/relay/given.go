@@ -34,7 +34,7 @@ func (r *Request) HeedPhones() {
 // of those, and with HeedPhones of others, only the ones whose people take the request. hop is where
 // it goes.
 func (r *Request) keepOut(t *Target, hop *sip.URI, w *way) error {
-	users := t.UsersWord() && !(t.Redirected && r.isScripts(t, hop))
+	users := t.UsersWord() && !r.isScripts(t, hop)
 	if users && !w.only(0, func(h transport.Hop) bool { return r.Engine.mayName(t, h) }) {
 		return ErrBarred
 	}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 	"seraph/proxy/internal/txn"
 )
@@ -19,6 +20,11 @@ type Local struct {
 	// Bound says, during Replied, that lookup found a binding for the request
 	// and it was sent on.
 	Bound bool
+	// Said is, during Replied, what the branches have come to so far, beside a 2xx: each one's final status,
+	// and for one that gave none what that counts as, 408 if it said nothing, 480 or 503 if it was not to be
+	// reached. A branch whose place another has taken (the next host, another flow of the phone, the contact of
+	// a 3xx, credentials) does not count. It holds for all the times that the request was sent on.
+	Said sip.StatusSet
 	// Contact, if not empty, is the only contact that lookup is to find: its URI as it stands, or its ruid.
 	Contact []byte
 	// Accounted says that this is a call of the identity's own: it stands in the

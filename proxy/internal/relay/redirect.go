@@ -52,7 +52,7 @@ func (r *Request) Redirects(most, per int, filter Filter) (int, error) {
 }
 
 // addContacts adds the contacts of a 3xx to a branch as targets, at most room: where there are more,
-// those that it prefers (RFC 3261 §8.1.3.4), the best one first.
+// those that it prefers (RFC 3261 §8.1.3.4), the best one first. Of one that is named twice the better q counts.
 func (r *Request) addContacts(b *Branch, m *sip.Message, room int, filter Filter) int {
 	var space [MaxBranches]Target
 	best := space[:0]
@@ -60,7 +60,11 @@ func (r *Request) addContacts(b *Branch, m *sip.Message, room int, filter Filter
 	values := m.Values(sip.HdrContact)
 	for v := values.Next(); v != nil && room > 0; v = values.Next() {
 		t, ok := r.contact(b, v)
-		if !ok || len(best) == room && best[room-1].Q >= t.Q || has(best, t.URI) {
+		if !ok || len(best) == room && best[room-1].Q >= t.Q {
+			continue
+		}
+		before := place(best, t.URI)
+		if before >= 0 && best[before].Q >= t.Q {
 			continue
 		}
 		follow, named := true, false
@@ -72,6 +76,9 @@ func (r *Request) addContacts(b *Branch, m *sip.Message, room int, filter Filter
 		}
 		users := !named && (b.users || b.senders && !r.Engine.isGateway(b.client.Flow().Remote.Addr().Unmap()))
 		t.Given, t.Redirected = users, users
+		if before >= 0 {
+			best = slices.Delete(best, before, before+1)
+		}
 		best = prefer(best, t, room)
 	}
 	for added, t := range best {
@@ -117,8 +124,11 @@ func (r *Request) follows(b *Branch, u *sip.URI) bool {
 }
 
 // has reports whether a target with that URI is there already.
-func has(list []Target, uri []byte) bool {
-	return slices.ContainsFunc(list, func(t Target) bool { return string(t.URI) == string(uri) })
+func has(list []Target, uri []byte) bool { return place(list, uri) >= 0 }
+
+// place is where in a list the target with that URI is, -1 if there is none.
+func place(list []Target, uri []byte) int {
+	return slices.IndexFunc(list, func(t Target) bool { return string(t.URI) == string(uri) })
 }
 
 // tried reports whether the request was sent to a URI before.
@@ -164,6 +174,9 @@ func (c *Call) dropOld(n int) {
 
 // dropRecursed forgets a 3xx whose contacts are tried now.
 func (c *Call) dropRecursed() {
+	if c.local != nil {
+		c.local.Said.Remove(300, 399)
+	}
 	if c.best.status/100 == 3 {
 		c.dropBest()
 	}

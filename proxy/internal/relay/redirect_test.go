@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 
 	"seraph/proxy/internal/dns"
 	"seraph/proxy/internal/dns/dnstest"
+	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
 )
 
@@ -146,6 +148,164 @@ func TestRedirectOfAGateway(t *testing.T) {
 	alice.expect("SIP/2.0 486")
 	alice.ack("moved")
 	b.empty()
+}
+
+// TestPhoneTakenBackReachesNoGateway: a user registers with the address of a gateway as his contact, and is called on the
+// flow that his REGISTER came by. Once the script takes that back, what is left is his word.
+func TestPhoneTakenBackReachesNoGateway(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name string
+		host string
+		do   func(r *Request)
+		led  bool
+	}{
+		{"$du taken back", gatewayHost, func(r *Request) { r.SetNext(nil) }, false},
+		{"another port", gatewayHost, func(r *Request) { r.MovedPort() }, false},
+		{"$du set and taken back", gatewayHost, func(r *Request) { r.SetNext([]byte("sip:192.0.2.1")); r.SetNext(nil) }, false},
+		{"named by the script", gatewayHost, func(r *Request) { r.SetNext(nil); r.Elsewhere() }, true},
+		{"no gateway", "127.0.0.9", func(r *Request) { r.SetNext(nil) }, true},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			b, alice, phones := prepare(t, 1, calm, func(c *Config) { c.Gateway = isGatewayHost })
+			there := b.phoneAt(x.host)
+			b.hooks.request = func(r *Request) {
+				r.SetTarget(Target{URI: fmt.Appendf(nil, "sip:+1900@%s:%d", x.host, there.port()), Phone: true, Flow: b.flowOf(phones[0])})
+				x.do(r)
+				if err := r.Relay(); (err == nil) != x.led {
+					t.Errorf("Relay says %v", err)
+				}
+			}
+			b.start()
+			alice.invite("taken")
+			if !x.led {
+				there.nothing("INVITE", 20*time.Millisecond)
+				return
+			}
+			there.answer(there.expect("INVITE sip:+1900@"), 486, "gt")
+			alice.expect("SIP/2.0 486")
+			alice.ack("taken")
+			b.empty()
+		})
+	}
+}
+
+// TestHostOfTRelay: a host that t_relay names is the script's word, whoever has given the Request-URI; the transport
+// alone is not.
+func TestHostOfTRelay(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		host string // in the Request-URI
+		led  bool
+	}{"another host": {"127.0.0.9", true}, "the same host": {gatewayHost, false}} {
+		t.Run(name, func(t *testing.T) {
+			b, alice, _ := prepare(t, 1, calm, func(c *Config) { c.Gateway = isGatewayHost })
+			gateway := b.phoneAt(gatewayHost)
+			b.hooks.request = func(r *Request) {
+				r.SetTarget(Target{URI: fmt.Appendf(nil, "sip:+1900@%s:%d", x.host, gateway.port()), Given: true,
+					Next: fmt.Appendf(nil, "sip:%s:%d;transport=udp", gatewayHost, gateway.port()), NextOf: NextRelay})
+				if err := r.Relay(); (err == nil) != x.led {
+					t.Errorf("Relay says %v", err)
+				}
+			}
+			b.start()
+			alice.invite("named")
+			if !x.led {
+				gateway.nothing("INVITE", 20*time.Millisecond)
+				return
+			}
+			gateway.answer(gateway.expect("INVITE sip:+1900@"), 486, "gt")
+			alice.expect("SIP/2.0 486")
+			alice.ack("named")
+			b.empty()
+		})
+	}
+}
+
+// TestForwardToAPhonesHost: what goes without a transaction to the host that a phone has registered goes to no
+// gateway, nor to the router. A host that the script names, and one that the sender has, are as before.
+func TestForwardToAPhonesHost(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name, host string
+		phone      bool
+		named      bool // by the script
+		led        bool
+	}{
+		{"a phone's contact at a gateway", gatewayHost, true, false, false},
+		{"a phone's contact elsewhere", "127.0.0.9", true, false, true},
+		{"the gateway by the script", gatewayHost, true, true, true},
+		{"the gateway by the sender", gatewayHost, false, false, true},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			b, alice, phones := prepare(t, 1, calm, func(c *Config) { c.Gateway = isGatewayHost })
+			there := b.phoneAt(x.host)
+			done := make(chan struct{})
+			b.hooks.request = func(r *Request) {
+				defer close(done)
+				target := Target{URI: fmt.Appendf(nil, "sip:+1900@%s:%d", x.host, there.port()), Phone: x.phone}
+				if x.phone {
+					target.Flow = b.flowOf(phones[0])
+				}
+				r.SetTarget(target)
+				send := (*Request).ForwardToURI
+				if x.named {
+					send = (*Request).Forward
+				}
+				if err := send(r, x.host, uint16(there.port())); (err == nil) != x.led || err != nil && !errors.Is(err, ErrBarred) {
+					t.Errorf("forwarding says %v", err)
+				}
+				if r.Main.Given || r.Main.Flow != target.Flow {
+					t.Errorf("it has changed the target to %+v", r.Main)
+				}
+			}
+			b.start()
+			alice.invite("forward")
+			<-done
+			if x.led {
+				there.expect("INVITE sip:+1900@")
+			} else {
+				there.nothing("INVITE", 20*time.Millisecond)
+			}
+		})
+	}
+}
+
+// TestRedirectsTakeTheBestQ: of a contact that a 3xx names twice the better q counts, wherever it stands, also
+// where there is room for fewer than it names; what the filter refuses is not taken for it.
+func TestRedirectsTakeTheBestQ(t *testing.T) {
+	t.Parallel()
+	refuseX := func(uri []byte) (bool, bool) { return !strings.Contains(string(uri), "x@"), false }
+	for _, x := range []struct {
+		contacts string
+		most     int
+		filter   Filter
+		want     string
+	}{
+		{"<sip:a@h>;q=0.1, <sip:b@h>;q=0.5, <sip:a@h>;q=0.9", 4, nil, "a 900, b 500"},
+		{"<sip:a@h>;q=0.9, <sip:b@h>;q=0.5, <sip:a@h>;q=0.1", 4, nil, "a 900, b 500"},
+		{"<sip:a@h>;q=0.5, <sip:b@h>;q=0.5, <sip:a@h>;q=0.5", 4, nil, "a 500, b 500"},
+		{"<sip:a@h>;q=0.1, <sip:a@h>;q=0.2, <sip:a@h>;q=0.3", 4, nil, "a 300"},
+		{"<sip:a@h>;q=0.1, <sip:b@h>;q=0.5, <sip:c@h>;q=0.4, <sip:a@h>;q=0.9", 2, nil, "a 900, b 500"},
+		{"<sip:a@h>;q=0.6, <sip:b@h>;q=0.5, <sip:b@h>;q=0.7", 2, nil, "b 700, a 600"},
+		{"<sip:a@h>;q=0.6, <sip:b@h>;q=0.5, <sip:b@h>;q=0.7", 1, nil, "b 700"},
+		{"<sip:x@h>;q=0.6, <sip:b@h>;q=0.5, <sip:x@h>;q=0.7", 4, refuseX, "b 500"},
+		{"<sip:a@h>;q=0.6, <sip:a@h>;q=nonsense", 4, nil, "a 1000"},
+	} {
+		m := &sip.Message{}
+		if err := m.Parse([]byte("SIP/2.0 302 Moved\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContact: " + x.contacts + "\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		r := &Request{Call: &Call{}, Msg: m}
+		r.addContacts(&Branch{course: course{users: true}}, m, x.most, x.filter)
+		var got []string
+		for _, to := range r.More {
+			got = append(got, fmt.Sprintf("%s %d", to.URI[len("sip:"):len("sip:")+1], to.Q))
+		}
+		if strings.Join(got, ", ") != x.want {
+			t.Errorf("%s, room for %d: %q, want %s", x.contacts, x.most, got, x.want)
+		}
+	}
 }
 
 // withZone makes the bench ask a name server with this zone.

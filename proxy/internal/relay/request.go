@@ -96,6 +96,10 @@ type Request struct {
 	forwarded bool // Forwarded was called since
 	// Found says that lookup has found where that is.
 	Found bool
+	// FoundCallee is the canonical address that lookup found phones of, see SetFound; nil if it found none. It is
+	// another one than Callee where the script has looked for one in vain first. In a failure route it is whose
+	// phones the request route has sent to, or whom the call was forwarded to since.
+	FoundCallee []byte
 	// Saved says that save has taken this REGISTER, be the change durable yet or not.
 	Saved bool
 
@@ -195,6 +199,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
 	r.ManageDialog, r.heedPhones = false, false
 	r.Callee, r.forwarded, r.Found, r.Saved = nil, false, false, false
+	r.FoundCallee = nil
 	r.Final, r.BranchIndex = 0, 0
 	r.Kept, r.hooks = r.Kept[:0], nil
 	r.forgetBranches()

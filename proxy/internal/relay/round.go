@@ -17,6 +17,9 @@ func (x *round) begin(first int) { *x = round{first: uint16(first)} }
 
 // note takes the end of a branch, or of a target that got none (nil), into account.
 func (c *Call) note(b *Branch, status int, lost bool) {
+	if c.local != nil {
+		c.local.Said.Add(status)
+	}
 	x := &c.round
 	if got, before := compared(status, lost), compared(int(x.status), x.lost); !better(got, before) &&
 		(got != before || lost || !x.lost) { // a phone that rang out says more than one that is gone

@@ -15,7 +15,7 @@ type file struct {
 	routes    []*route
 	// foreign says that a word of it is none of SER 0.9's.
 	foreign bool
-	// mixed are the first & or | of each pair of parentheses that has && or || beside it.
+	// mixed are the first | of each pair of parentheses that has && beside it.
 	mixed []token
 }
 

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -33,19 +34,20 @@ func (k *compiler) forwardCommand(c *call) node {
 	log := k.prog.log
 	return func(c *module.Ctx) result {
 		host, port := host, uint16(port)
+		send := (*relay.Request).Forward
 		if host == "" || ofURI {
 			u, err := c.URI()
 			if err != nil || len(u.Host) == 0 {
 				return failed(c)
 			}
 			if host == "" {
-				host = string(u.Host)
+				host, send = string(u.Host), (*relay.Request).ForwardToURI
 			}
 			if ofURI {
 				port = u.Port
 			}
 		}
-		if err := c.Forward(host, port); err != nil {
+		if err := send(&c.Request, host, port); err != nil {
 			if log.Enabled(context.Background(), slog.LevelInfo) {
 				log.Info("not forwarded", "host", host, "error", err, "call_id", string(c.Msg.CallID()))
 			}
@@ -117,6 +119,11 @@ func (k *compiler) branchCommand(c *call) node {
 		if format != nil {
 			if t.URI = format.Value(c).Str; !wellFormed("rewriteuri", string(t.URI)) {
 				return failed(c)
+			}
+			// "$ru" of a phone is what its owner says, not the script.
+			if (c.Main.Phone || c.Main.Given) && bytes.Equal(t.URI, c.Main.URI) {
+				t = c.Main
+				t.Q = 1000
 			}
 		}
 		if q >= 0 {

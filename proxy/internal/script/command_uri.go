@@ -101,6 +101,12 @@ func (k *compiler) dynamic(c *call, v value) (text string, f *module.Format, ok 
 func rewritingFormat(name string, f *module.Format) node {
 	return func(c *module.Ctx) result {
 		text := string(f.Value(c).Str)
+		if name == "rewriteuri" {
+			if !wellFormed(name, text) || c.WriteURI([]byte(text), false) != nil {
+				return failed(c)
+			}
+			return done(c)
+		}
 		if name == "rewriteport" {
 			if n, ok := atoi(text); !ok || n < 1 || n > 65535 {
 				return failed(c)
@@ -119,10 +125,9 @@ func rewritingText(name, text string) node {
 	case "rewriteuri":
 		uri := []byte(text)
 		return func(c *module.Ctx) result {
-			if c.SetURI(uri) != nil {
+			if c.WriteURI(uri, true) != nil {
 				return failed(c)
 			}
-			c.Elsewhere()
 			return done(c)
 		}
 	case "rewritehost":

@@ -81,7 +81,8 @@ type compiler struct {
 	unknowns map[string]unknown // what was said of names that nothing has
 	foreign  bool               // the script shows that it is none of SER 0.9's
 	drops    []blockDrop
-	naming   bool // the next value of listen is a socket's name
+	matched  []string // the variables that && asks about by =~ around what is being compiled
+	naming   bool     // the next value of listen is a socket's name
 }
 
 // boundFunc is a function and the module that has it.
@@ -176,7 +177,7 @@ func (k *compiler) condition(x expr) node {
 	}
 	switch x := x.(type) {
 	case *conj:
-		return conjunction(k.conditions(x.list))
+		return k.conjoined(x.list)
 	case *disj:
 		return disjunction(k.conditions(x.list))
 	case *not:
@@ -197,6 +198,15 @@ func (k *compiler) negated(x *not) node {
 		return k.counted(x.x, func(n int64) bool { return n == 0 })
 	}
 	return negation(k.condition(x.x))
+}
+
+// conjoined compiles what stands on both sides of &&.
+func (k *compiler) conjoined(list []expr) node {
+	outer := k.matched
+	k.matched = appendMatched(outer, list)
+	node := conjunction(k.conditions(list))
+	k.matched = outer
+	return node
 }
 
 // conditions compiles what stands beside && and || and after while, where a value is true

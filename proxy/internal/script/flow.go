@@ -93,6 +93,7 @@ func (k *compiler) switching(s *switchStmt) node {
 		if c.unread {
 			continue
 		}
+		k.warnOfCase(s.value, c.value)
 		if first := find.add(i, literalValue(c.value)); first != i {
 			k.wrong(c.pos, "this case is there already, at %s", place(s.cases[first].pos, c.pos))
 		}

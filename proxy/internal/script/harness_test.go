@@ -57,7 +57,7 @@ func compileWhole(t testing.TB, text string, log *slog.Logger) *play {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	p.engine = relay.New(relay.Config{Hooks: prog, Log: log,
+	p.engine = relay.New(relay.Config{Hooks: prog, Log: log, Gateway: func(a netip.Addr) bool { return a.String() == gatewayHost },
 		LocalDomain: func(host []byte) bool { return string(host) == "example.org" }})
 	layer, err := transport.New(transport.Config{Listen: []transport.Listen{{Proto: transport.UDP, Addr: "127.0.0.1:0"}}}, p.engine, log)
 	if err != nil {
@@ -67,6 +67,9 @@ func compileWhole(t testing.TB, text string, log *slog.Logger) *play {
 	p.engine.Attach(layer, transport.NewResolver(transport.ResolverConfig{}))
 	return p
 }
+
+// gatewayHost is where a gateway is.
+const gatewayHost = "127.0.0.20"
 
 // stranger is where the test's messages come from.
 var stranger = transport.Flow{

@@ -56,14 +56,14 @@ func (f *file) isForeign() bool {
 		})
 }
 
-// refuseMixed refuses & and | beside && and || in a script that is none of SER's: in Kamailio they
-// bind tighter, so that a && b | c is a && (b | c) there and (a && b) | c in SER.
+// refuseMixed refuses | beside && in a script that is none of SER's: in Kamailio it binds tighter, so that
+// a && b | c is a && (b | c) there and (a && b) | c in SER. All else that & and | stand beside is grouped alike.
 func (k *compiler) refuseMixed(list []token) {
 	if !k.foreign {
 		return
 	}
 	for _, op := range list {
-		k.wrong(op.pos, "%q beside \"&&\" and \"||\" wants parentheses: in Kamailio it binds tighter than those, in SER it does not", op.text)
+		k.wrong(op.pos, "%q beside \"&&\" wants parentheses: in Kamailio it binds tighter, in SER it does not", op.text)
 	}
 }
 

@@ -10,29 +10,30 @@ func (p *parser) or() (expr, bool) {
 	outer := p.joins
 	p.joins = joins{}
 	x, ok := p.chain(p.and, []string{"||", "|", "or"}, func(list []expr) expr { return &disj{list} })
-	if p.joins.single.kind == tOp && p.joins.double {
-		p.file.mixed = append(p.file.mixed, p.joins.single)
+	if p.joins.bar.kind == tOp && p.joins.and {
+		p.file.mixed = append(p.file.mixed, p.joins.bar)
 	}
 	p.joins = outer
 	return x, ok
 }
 
-// joins are the operators between the conditions of one pair of parentheses.
+// joins are those operators between the conditions of one pair of parentheses that SER and Kamailio
+// group otherwise, if both are there.
 type joins struct {
-	single token // the first & or |
-	double bool  // && or || is there, too
+	bar token // the first |
+	and bool  // && is there, too
 }
 
 // join notes an operator between two operands. SER's & and | are && and ||, Kamailio's are operators
 // on bits: between conditions both come to the same, between values they do not.
 func (p *parser) join(op token, left, right expr) {
 	switch {
-	case !isBitwise(op):
-		p.joins.double = true
-	case isValue(left) || isValue(right):
+	case isBitwise(op) && (isValue(left) || isValue(right)):
 		p.fail(op.pos, "%s", onBits)
-	case p.joins.single.kind != tOp:
-		p.joins.single = op
+	case op.text == "&&" || op.text == "and":
+		p.joins.and = true
+	case op.text == "|" && p.joins.bar.kind != tOp:
+		p.joins.bar = op
 	}
 }
 

@@ -4,6 +4,7 @@ import "seraph/proxy/internal/module"
 
 // relation compiles the comparison of two values.
 func (k *compiler) relation(x *relation) node {
+	k.warnOfNumber(x)
 	a := k.value(x.left)
 	equal := x.op == "=="
 	switch x.op {

@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -73,6 +74,29 @@ seraph.cfg:5:23: warning: a text is true only where it reads as a number, not as
 	}
 	if got, log := remarksOf(t, loads+"route { m_dump(); }\n", Options{}); got+log != "" {
 		t.Errorf("nothing is to be said: %s %s", got, log)
+	}
+}
+
+// TestTextsAsNumbers: -c and the log warn where a text that is no number passes for 0, and takes a branch
+// that was meant for numbers; what such a text cannot pass, and what the script has looked at first, is left alone.
+func TestTextsAsNumbers(t *testing.T) {
+	for statement, at := range map[string]int{
+		`switch ($rU) { case 5: exit; case 0: m_dump(); }`: 35, `switch ($(hdr(X))) { case 0: m_dump(); }`: 27,
+		`if ($rU < 1000) m_dump();`: 5, `if ($rU <= 0) m_dump();`: 5, `if ($hdr(X) < 5) m_dump();`: 5, `if ($rU < "1000") m_dump();`: 5,
+		`if (1000 > $rU) m_dump();`: 12, `if (0 >= $rU) m_dump();`: 10, `if ($rU >= 0) m_dump();`: 5, `if ($rU > -1) m_dump();`: 5, `if (0 <= $rU) m_dump();`: 10,
+		`if (0 == $rU) m_dump();`: 10, `if (0 != $rU) m_dump();`: 10, `while ($rU < 10) m_dump();`: 8, `if (method == INVITE && !($rU < 10)) m_dump();`: 27,
+		`if ($rU =~ "^[0-9]+$" || $rU < 1000) m_dump();`: 26, `if ($fU =~ "^[0-9]+$" && $rU < 1000) m_dump();`: 26, `if ($rU !~ "x" && $rU < 1000) m_dump();`: 19,
+		`if ($rU =~ "^1" && $rU == "1") m_dump(); if ($rU < 1000) m_dump();`: 46,
+		`switch ($rU) { case 5: exit; case "0": m_dump(); }`:                 0, `switch ($sp) { case 0: m_dump(); }`: 0, `switch ($var(x)) { case 0: m_dump(); }`: 0, `switch (0) { case 0: m_dump(); }`: 0,
+		`if ($rU < 0) m_dump();`: 0, `if ($rU > 1000) m_dump();`: 0, `if ($rU >= 1) m_dump();`: 0, `if (1000 < $rU) m_dump();`: 0, `if ($rU <= -1) m_dump();`: 0,
+		`if ($rU == 0) m_dump();`: 0, `if (5 == $rU) m_dump();`: 0, `if ("0" == $rU) m_dump();`: 0, `if ($rU < $var(x)) m_dump();`: 0, `if ($sp < 1000) m_dump();`: 0, `if ($rs < 300) m_dump();`: 0,
+		`if ($rU =~ "^[0-9]+$" && $rU < 1000) m_dump();`: 0, `if ($rU < 1000 && $rU =~ "^[0-9]+$" && $sp > 1) m_dump();`: 0, `if ($rU =~ "^1" && (method == ACK || $rU < 1000)) m_dump();`: 0,
+	} {
+		got, log := remarksOf(t, loads+"route {\n"+statement+"\n}\n", Options{})
+		want := fmt.Sprintf("seraph.cfg:13:%d: warning: a text that is no number counts as 0", at)
+		if at == 0 && got+log != "" || at > 0 && (strings.Count(got, "warning:") != 1 || !strings.HasPrefix(got, want) || strings.Count(log, "level=WARN") != 1) {
+			t.Errorf("%s: want it at %d, got %s; the log %s", statement, at, got, log)
+		}
 	}
 }
 

@@ -87,6 +87,8 @@ func TestNextHopOfAPhone(t *testing.T) {
 	}{
 		{"behind a NAT", "sip:bob@10.0.0.5:5060", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000"},
 		{"another port", "sip:bob@192.0.2.7", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000"},
+		{"WSS", "sip:bob@x.invalid;transport=ws", relay.Target{Phone: true, Flow: flow(transport.WSS, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000;transport=ws"},
+		{"TLS", "sip:bob@10.0.0.5;transport=tls", relay.Target{Phone: true, Flow: flow(transport.TLS, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000;transport=tls"},
 		{"a name", "sip:bob@x.invalid;transport=ws", relay.Target{Phone: true, Flow: flow(transport.WS, "[2001:db8::7]:40000")}, "", "set sip:[2001:db8::7]:40000;transport=ws"},
 		{"TCP behind a NAT", "sip:bob@10.0.0.5;transport=tcp", relay.Target{Phone: true, Flow: flow(transport.TCP, "192.0.2.7:40000")}, "", "set sip:192.0.2.7:40000;transport=tcp"},
 		{"as Contact says", "sip:bob@192.0.2.7", relay.Target{Phone: true, Flow: flow(transport.UDP, "192.0.2.7:5060")}, "", "none <null>"},
@@ -134,6 +136,103 @@ func TestRewriteForgetsFlow(t *testing.T) {
 		p.prog.Request(r)
 		if got := !r.Main.Flow.IsZero() && string(r.Main.Next) == string(found); got != kept || r.Main.Phone != kept {
 			t.Errorf("%s: flow kept is %v, phone %v, want %v", command, got, r.Main.Phone, kept)
+		}
+	}
+}
+
+// TestFoundPhoneTakenBack: a script that takes the place of a found phone back leaves the host that its owner
+// has written, which is a user's word: behind it may be a gateway. A next hop of the script's own, and a
+// host that it names, are its word again.
+func TestFoundPhoneTakenBack(t *testing.T) {
+	phone := relay.Target{URI: []byte("sip:+1900@127.0.0.20"), Phone: true, Flow: transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort("192.0.2.7:40000")}}
+	behind := relay.Target{URI: phone.URI, Phone: true, Next: []byte("sip:edge;lr"), Route: []byte("<sip:edge;lr>")}
+	for statements, users := range map[string]bool{
+		`if (isdsturiset()) resetdsturi();`: true, `$du = $null;`: true, `$du = "";`: true, `$rp = 5060;`: true, `rewriteport("5060");`: true, `$rp = $null;`: true,
+		`$du = "sip:gw"; resetdsturi();`: true, `$du = "sip:gw"; $rp = 5060; $du = $null;`: true,
+		`$du = "sip:gw";`: false, `resetdsturi(); $du = "sip:gw";`: false, `resetdsturi(); $rd = "gw";`: false, `$rp = 5060; $ru = "sip:x@gw";`: false,
+		`rewriteuser("x");`: false, `$var(x) = "x"; $du = $var(x);`: false,
+	} {
+		for _, found := range []relay.Target{phone, behind} {
+			p := compile(t, "route { "+statements+" }", nil)
+			r := p.message(invite, stranger)
+			r.Main = found
+			p.prog.Request(r)
+			if got := r.Main.UsersWord(); got != users {
+				t.Errorf("after %s a user's word: %v, want %v", statements, got, users)
+			}
+		}
+	}
+	p := compile(t, "route { resetdsturi(); $rp = 5060; $du = $null; }", nil)
+	r := p.message(invite, stranger)
+	p.prog.Request(r)
+	if r.Main.UsersWord() {
+		t.Error("the sender's own Request-URI has become a user's word")
+	}
+}
+
+// TestFoundPhonePutBack: a script that keeps $du or $ru of a phone and puts it back has named no place
+// of its own: the phone stays one, on its flow, and is sent to again. A text that says something else, or that
+// stands in the script itself, is the script's word.
+func TestFoundPhonePutBack(t *testing.T) {
+	const back = `$avp(d) = $du; $avp(u) = $ru; `
+	for _, proto := range []transport.Proto{transport.UDP, transport.TCP, transport.TLS, transport.WS, transport.WSS} {
+		flow := transport.Flow{Proto: proto, Remote: netip.MustParseAddrPort("192.0.2.7:40000")}
+		phone := relay.Target{URI: []byte("sip:bob@10.0.0.5"), Phone: true, Group: 7, Flow: flow}
+		behind := relay.Target{URI: []byte("sip:bob@10.0.0.5"), Phone: true, Next: []byte("sip:edge;lr"), Route: []byte("<sip:edge;lr>")}
+		for statements, kept := range map[string]bool{
+			`$du = $avp(d);`: true, `$ru = $avp(u);`: true, `$ru = $avp(u); $du = $avp(d);`: true, `rewriteuri("$avp(u)");`: true, `$ru = $ru; $du = $du;`: true,
+			`$du = $avp(d) + ";x=y";`: false, `$du = "sip:192.0.2.8:40000";`: false, `$ru = $avp(u) + ";x=y";`: false,
+			`$ru = "sip:bob@10.0.0.5";`: false, `rewriteuri("sip:bob@10.0.0.5");`: false, `$rd = "x"; $ru = $avp(u);`: false, `resetdsturi(); $du = $avp(d);`: false,
+		} {
+			for _, found := range []relay.Target{phone, behind} {
+				p := compile(t, "route { "+back+statements+" }", nil)
+				r := p.message(invite, stranger)
+				r.Main = found
+				p.prog.Request(r)
+				m := r.Main
+				same := m.Phone && m.Group == found.Group && m.Flow == found.Flow && string(m.Next) == string(found.Next) && string(m.Route) == string(found.Route) && m.NextOf == relay.NextFound && !m.Hosted
+				if same != kept || kept && &m.URI[0] == &found.URI[0] {
+					t.Errorf("%s, %s: kept is %v, want %v, and the URI written anew: %+v", proto, statements, same, kept, m)
+				}
+			}
+		}
+	}
+	p := compile(t, `route { $du = "sip:192.0.2.7:40000"; }`, nil)
+	r := p.message(invite, stranger)
+	r.Main = relay.Target{URI: []byte("sip:bob@10.0.0.5"), Phone: true, Flow: transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort("192.0.2.7:40000")}}
+	if p.prog.Request(r); r.Main.NextOf != relay.NextScript {
+		t.Errorf("what the script itself says where the phone is: %+v", r.Main)
+	}
+}
+
+// TestForwardToTheFoundPhone: forward(uri:host) of a found phone leads to no gateway that its owner has registered
+// as his contact, and is false; a host that stands in the script is the script's word.
+func TestForwardToTheFoundPhone(t *testing.T) {
+	for command, want := range map[string]int{
+		`forward()`: 0, `forward(uri:host)`: 0, `forward(uri:host, uri:port)`: 0, `forward(uri:host, 5999)`: 0, `forward(127.0.0.20, uri:port)`: 1, `rewritehost("127.0.0.20"); forward()`: 1,
+	} {
+		last := strings.LastIndex(command, "forward")
+		p := compile(t, "route { "+command[:last]+" if ("+command[last:]+") m_dump(); }", nil)
+		r := p.message(invite, stranger)
+		r.Main = relay.Target{URI: []byte("sip:+1900@" + gatewayHost + ":5099"), Phone: true, Flow: stranger}
+		p.prog.Request(r)
+		if len(p.calls) != want {
+			t.Errorf("%s is true %d times, want %d", command, len(p.calls), want)
+		}
+	}
+}
+
+// TestBranchOfTheFoundPhone: the present Request-URI as an argument of append_branch is no word of the
+// script's either.
+func TestBranchOfTheFoundPhone(t *testing.T) {
+	found := relay.Target{URI: []byte("sip:+1900@127.0.0.20"), Phone: true, Flow: stranger}
+	for command, users := range map[string]bool{`append_branch("$ru")`: true, `append_branch("$ru", "0.5")`: true, `append_branch("sip:+1900@127.0.0.20")`: false, `append_branch("$ru;x=y")`: false} {
+		p := compile(t, "route { "+command+"; }", nil)
+		r := p.message(invite, stranger)
+		r.Main = found
+		p.prog.Request(r)
+		if len(r.More) != 1 || r.More[0].Hosted == users || r.More[0].Phone != users || (r.More[0].Flow == found.Flow) != users {
+			t.Errorf("%s has added %+v", command, r.More)
 		}
 	}
 }

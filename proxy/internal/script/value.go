@@ -134,14 +134,17 @@ func (k *compiler) assign(s *assignStmt) node {
 	if !v.Own() {
 		k.use(s.pos, v.String()+" = …", uriRoutes, false)
 	}
-	if isConstant(s.value) && len(k.report.found) == before {
+	constant := isConstant(s.value)
+	if constant && len(k.report.found) == before && !k.isOff(s.value) {
 		if err := v.Check(x(&module.Ctx{})); err != nil {
 			return k.wrong(posOf(s.value, s.pos), "%v", err)
 		}
 	}
 	refused := &refusedValue{log: k.prog.log, v: v, pos: s.pos}
 	return func(c *module.Ctx) result {
-		if x := x(c); !v.Set(c, x) {
+		x := x(c)
+		c.Constant = constant
+		if !v.Set(c, x) {
 			refused.tell(c, x)
 			return failed(c)
 		}
@@ -159,6 +162,23 @@ func isConstant(x expr) bool {
 		return isNull(x) || strings.HasPrefix(x.text, "$sel(") || strings.HasPrefix(x.text, "$(sel(")
 	case *arith:
 		return isConstant(x.left) && isConstant(x.right)
+	}
+	return false
+}
+
+// isOff reports whether there is a setting of the script's own in a constant that is empty, or 0: what
+// it is for is off, and its use is guarded.
+func (k *compiler) isOff(x expr) bool {
+	switch x := x.(type) {
+	case *variable:
+		v := k.variable(x)
+		if v == nil || isNull(x) {
+			return false
+		}
+		set := v.Value(&module.Ctx{})
+		return set.Num == 0 && len(set.Str) == 0
+	case *arith:
+		return k.isOff(x.left) || k.isOff(x.right)
 	}
 	return false
 }

@@ -33,9 +33,9 @@ type Router interface {
 	// router and returns at once. msg may be used again when Inject returns.
 	Inject(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow)) error
 	// Submit is Inject of a request outside any dialog. bound says that lookup found
-	// bindings for it and it was sent on; from is the zero Flow where the script
-	// answered by itself.
-	Submit(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow, bound bool)) error
+	// bindings for it and it was sent on, said what these have come to (Answer.Said); from is the zero Flow where
+	// the script answered by itself.
+	Submit(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow, bound bool, said sip.StatusSet)) error
 	// Cancel cancels an injected INVITE that has no final response, with further
 	// header lines for the CANCELs; false if there is none.
 	Cancel(key txn.Key, extra []byte) bool

@@ -16,11 +16,11 @@ type Responder interface {
 	// where to.
 	Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow)
 	// Later keeps the transaction for a final reply that is made when Handle has
-	// returned: the function that it returns sends one as it is, once, and must be called. It
-	// reports false, and sends nothing, if the request has been cancelled: an INVITE, which then
-	// is answered already. That is told to cancelled, under locks of the router. Later returns nil
-	// if there can be no transaction.
-	Later(cancelled func()) func(status int, msg []byte) (sent bool)
+	// returned: the function that it returns sends one as it is, once, and must be called. An INVITE
+	// that is cancelled before is told to cancelled, once, under locks of the router, perhaps before
+	// Later has returned; its reply has to come all the same. Later returns nil if there can be no
+	// transaction.
+	Later(cancelled func()) func(status int, msg []byte)
 }
 
 // Handle takes a request that Owns has recognised. What belongs to no dialog of

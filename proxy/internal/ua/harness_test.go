@@ -131,7 +131,8 @@ type fakeRouter struct {
 	accounted bool
 	noRules   bool
 	contact   string
-	bound     bool // what Submit tells of the request
+	bound     bool          // what Submit tells of the request
+	said      sip.StatusSet // … and of the bindings
 	cancelled int
 	extra     string
 }
@@ -165,8 +166,8 @@ func (r *fakeRouter) Inject(msg []byte, as Identity, replied func(status int, ms
 	return nil
 }
 
-func (r *fakeRouter) Submit(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
-	return r.Inject(msg, as, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound) })
+func (r *fakeRouter) Submit(msg []byte, as Identity, replied func(status int, msg []byte, from transport.Flow, bound bool, said sip.StatusSet)) error {
+	return r.Inject(msg, as, func(status int, msg []byte, from transport.Flow) { replied(status, msg, from, r.bound, r.said) })
 }
 
 func (r *fakeRouter) Cancel(_ txn.Key, extra []byte) bool {
@@ -318,6 +319,7 @@ type inDialog struct {
 	from      transport.Flow
 	noFromTag bool
 	blocked   bool // do not wait until all is quiet
+	cancelled bool // the CANCEL is handled before the agent has asked anybody
 }
 
 // reply is what the agent said.
@@ -328,11 +330,11 @@ type reply struct {
 
 // recorder is a Responder that keeps the reply.
 type recorder struct {
-	m         *sip.Message
-	from      transport.Flow
-	last      reply
-	cancelled bool
-	cancel    func() // what the router does at a CANCEL
+	m      *sip.Message
+	from   transport.Flow
+	last   reply
+	cancel func() // what the router does at a CANCEL
+	atOnce bool   // the CANCEL is faster than Later
 }
 
 // Refuse is Reply: the test of the relay sees that no transaction is made.
@@ -346,22 +348,18 @@ func (r *recorder) Reply(rep *sip.Reply) {
 	r.last = reply{rep.Status, m}
 }
 
-// Later is the reply that comes when Handle has returned, unless the request was cancelled.
-func (r *recorder) Later(cancelled func()) func(status int, msg []byte) bool {
-	r.cancel = func() {
-		r.cancelled = true
+// Later is the reply that comes when Handle has returned.
+func (r *recorder) Later(cancelled func()) func(status int, msg []byte) {
+	r.cancel = cancelled
+	if r.atOnce {
 		cancelled()
 	}
-	return func(status int, msg []byte) bool {
-		if r.cancelled {
-			return false
-		}
+	return func(status int, msg []byte) {
 		m := &sip.Message{}
 		if err := m.Parse(slices.Clone(msg)); err != nil {
 			panic(err)
 		}
 		r.last = reply{status, m}
-		return true
 	}
 }
 
@@ -408,7 +406,7 @@ func (s *stand) begin(c *Call, q inDialog) *recorder {
 	if !s.agent.Owns(m) {
 		s.t.Fatalf("the agent does not own %q", m.Buf)
 	}
-	r := &recorder{m: m, from: q.from}
+	r := &recorder{m: m, from: q.from, atOnce: q.cancelled}
 	s.agent.Handle(m, q.from, r)
 	if !q.blocked {
 		synctest.Wait()

@@ -36,14 +36,17 @@ type forwarded struct {
 	offer bool   // it had a session description
 	head  []byte // our reply as a 200, without a body
 	flow  transport.Flow
-	later func(status int, msg []byte) (sent bool) // see Responder
-	asked *reoffer                                 // the other phone's re-INVITE; guarded by its call's mutex
+	peer  *Call                        // the other phone's
+	later func(status int, msg []byte) // see Responder
+
+	// What follows is touched by functions of the queue alone, one after the other.
+	withdrawn bool     // it is an INVITE, and cancelled
+	asked     *reoffer // the other phone's re-INVITE
 }
 
 // forwardInvite asks the joined call's phone what this one's re-INVITE asks. While a
 // re-INVITE of either side is under way, or the first offer waits for Answer, it is 491 (RFC 3261 §14.2).
 func (d *dialog) forwardInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
-	c, peer := d.call, d.call.peer
 	sdp := sdpOf(m)
 	switch {
 	case d.ack == nil || d.forwarded != nil || d.reoffer != nil && d.reoffer.open:
@@ -63,17 +66,24 @@ func (d *dialog) forwardInvite(m *sip.Message, rsp Responder, rep *sip.Reply) {
 	d.stopReply()
 	d.refreshTarget(m)
 	d.forwarded = f
-	// The two calls' locks are never held together.
-	c.queue.Post(func() {
-		peer.mu.Lock()
-		defer peer.mu.Unlock()
-		err := peer.reinvite(sdp, func(a answer) { c.queue.Post(func() { d.forwardedEnd(f, a) }) })
-		if err == nil {
-			f.asked = peer.main.reoffer
-		} else {
-			c.queue.Post(func() { d.forwardedEnd(f, answer{status: 491, reason: sip.ReasonPhrase(491)}) })
-		}
-	})
+	d.call.queue.Post(func() { d.passInvite(f, sdp) })
+}
+
+// passInvite sends the other phone the re-INVITE for one of this phone's. The two calls' locks are never
+// held together.
+func (d *dialog) passInvite(f *forwarded, sdp []byte) {
+	end := func(a answer) { d.call.queue.Post(func() { d.forwardedEnd(f, a) }) }
+	if f.withdrawn { // before it was asked
+		end(answer{status: 487, reason: sip.ReasonPhrase(487)})
+		return
+	}
+	f.peer.mu.Lock()
+	defer f.peer.mu.Unlock()
+	if f.peer.reinvite(sdp, end) != nil {
+		end(answer{status: 491, reason: sip.ReasonPhrase(491)})
+		return
+	}
+	f.asked = f.peer.main.reoffer
 }
 
 // keep keeps a request for a reply that is made later.
@@ -82,34 +92,39 @@ func (d *dialog) keep(m *sip.Message, rsp Responder) *forwarded {
 	if err != nil {
 		return nil
 	}
-	f, peer := &forwarded{seq: cseq.Number}, d.call.peer
+	f := &forwarded{seq: cseq.Number, peer: d.call.peer}
 	ok := sip.Reply{Status: 200, RecordRoute: m.Method == sip.INVITE}
 	if m.Method == sip.INVITE {
 		ok.Extra = append(d.call.appendContact(nil), d.call.allow()...)
 	}
 	f.head, f.flow = rsp.Append(nil, &ok)
-	if f.later = rsp.Later(func() { d.call.queue.Post(func() { peer.withdraw(f) }) }); f.later == nil {
+	if f.later = rsp.Later(func() { d.call.queue.Post(f.withdraw) }); f.later == nil {
 		return nil
 	}
 	return f
 }
 
-// withdraw cancels the re-INVITE that asks what another phone no longer wants to know, so that the two do
-// not come to different sessions, and neither waits for this one before it can ask again.
-func (c *Call) withdraw(f *forwarded) {
-	c.mu.Lock()
+// withdraw cancels the re-INVITE that asks what another phone no longer wants to know. That phone has its
+// answer when the other one has said how it ended: a CANCEL may cross a 2xx (RFC 3261 §9.1), and if 487
+// were said before, the two would be in different sessions.
+func (f *forwarded) withdraw() {
+	f.withdrawn = true
 	x := f.asked
-	var r *request
-	if x != nil {
-		x.withdrawn, r = true, x.request
+	if x == nil {
+		return // passInvite sees it
 	}
-	c.mu.Unlock()
+	f.peer.mu.Lock()
+	x.withdrawn = true
+	r := x.request
+	f.peer.mu.Unlock()
 	if r != nil {
 		r.withdraw()
 	}
 }
 
-// forwardedEnd answers a re-INVITE as the other phone has.
+// forwardedEnd answers a re-INVITE as the other phone has; one that was cancelled with 487, unless the
+// other phone has taken it nevertheless. It comes in any case: a re-INVITE to which nothing is said ends by
+// timer B (RFC 3261 §17.1.1.2), one that gets provisional responses alone 64·T1 after its CANCEL.
 func (d *dialog) forwardedEnd(f *forwarded, a answer) {
 	c := d.call
 	c.mu.Lock()
@@ -119,31 +134,15 @@ func (d *dialog) forwardedEnd(f *forwarded, a answer) {
 		a.status, a.reason = 488, sip.ReasonPhrase(488)
 	}
 	if a.status/100 != 2 {
+		if f.withdrawn {
+			a = answer{status: 487, reason: sip.ReasonPhrase(487)}
+		}
 		f.later(f.failure(a))
 		return
 	}
 	msg := f.success(c.relabel(a.body))
-	sent := f.later(200, msg)
-	if !sent && !f.offer {
-		peer := c.peer
-		c.queue.Post(func() { peer.hold(f.asked, a.body) })
-	}
-	if sent && d.leg == legUp {
+	if f.later(200, msg); d.leg == legUp {
 		d.repeat(&reinviteReply{seq: f.seq, msg: msg, flow: f.flow, wantsAnswer: !f.offer})
-	}
-}
-
-// hold acknowledges a 2xx with an offer whose answer is not to come, since who asked for it has cancelled
-// that: without an answer in the ACK (RFC 3261 §13.2.2.4) the phone would hang up.
-func (c *Call) hold(x *reoffer, offer []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d := c.main; x != nil && x.ack == nil && d != nil && d.leg == legUp {
-		x.ack = &content{}
-		if sdp, err := c.answer(offer); err == nil {
-			*x.ack = described(sdp)
-		}
-		d.ackReoffer(x.seq)
 	}
 }
 

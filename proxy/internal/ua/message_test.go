@@ -24,6 +24,14 @@ func text(change ...func(*Message)) Message {
 	return p
 }
 
+// statuses is a set of these.
+func statuses(list ...int) (set sip.StatusSet) {
+	for _, status := range list {
+		set.Add(status)
+	}
+	return set
+}
+
 // sent begins to send a message and returns its end.
 func (s *stand) sent(ctx context.Context, p Message) func() (Answer, error) {
 	var answer Answer
@@ -45,11 +53,12 @@ func TestMessage(t *testing.T) {
 		{"a phone takes it", phoneFlow, true, 200, Answer{Status: 200, Reason: "OK", Bound: true, Relayed: true}},
 		{"the script stores it", transport.Flow{}, false, 202, Answer{Status: 202, Reason: "Accepted", Bound: false, Relayed: false}},
 		{"a gateway takes it", phoneFlow, false, 200, Answer{Status: 200, Reason: "OK", Bound: false, Relayed: true}},
+		{"one phone takes none, one is silent", phoneFlow, true, 405, Answer{Status: 405, Reason: "Method Not Allowed", Bound: true, Relayed: true, Said: statuses(405, 408)}},
 		{"a phone refuses it", phoneFlow, true, 415, Answer{Status: 415, Reason: "Unsupported Media Type", Bound: true, Relayed: true}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			run(t, Config{}, func(s *stand) {
-				s.router.bound = x.bound
+				s.router.bound, s.router.said = x.bound, x.want.Said
 				end := s.sent(s.t.Context(), text())
 				s.router.reply(x.from, 100, "")
 				s.router.reply(x.from, x.status, "t")

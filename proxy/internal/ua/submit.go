@@ -21,6 +21,10 @@ type Answer struct {
 	// Relayed says that another element has answered. Without it, nobody has, or
 	// the script answers by itself.
 	Relayed bool
+	// Said is what the bindings have come to, whatever the answer is: each one's final status other than a 2xx,
+	// 408 for one that said nothing, 480 or 503 for one that was not to be reached. It is empty where the request
+	// was sent to nobody.
+	Said sip.StatusSet
 	// Challenge is what a 401 or 407 to a Within asks for.
 	Challenge Challenge
 }
@@ -70,14 +74,14 @@ func (a *Agent) ask(ctx context.Context, p *outside) (Answer, error) {
 		return Answer{}, err
 	}
 	final := make(chan Answer, 1)
-	err = a.router.Submit(msg, Identity{User: []byte(p.user), Domain: []byte(p.domain), NoRules: p.noRules}, func(status int, msg []byte, from transport.Flow, bound bool) {
+	err = a.router.Submit(msg, Identity{User: []byte(p.user), Domain: []byte(p.domain), NoRules: p.noRules}, func(status int, msg []byte, from transport.Flow, bound bool, said sip.StatusSet) {
 		if status < 200 {
 			return
 		}
 		var m sip.Message
 		_ = m.ParseOwn(msg)
 		select {
-		case final <- Answer{Status: status, Reason: cleanText(m.Reason()), Bound: bound, Relayed: !from.IsZero()}:
+		case final <- Answer{Status: status, Reason: cleanText(m.Reason()), Bound: bound, Relayed: !from.IsZero(), Said: said}:
 		default:
 		}
 	})

@@ -141,11 +141,8 @@ func (x *delivered) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) 
 }
 
 // Later keeps the request, which nobody can cancel.
-func (x *delivered) Later(func()) func(status int, msg []byte) (sent bool) {
-	return func(status int, _ []byte) bool {
-		x.answer(status)
-		return true
-	}
+func (x *delivered) Later(func()) func(status int, msg []byte) {
+	return func(status int, _ []byte) { x.answer(status) }
 }
 
 func (x *delivered) answer(status int) {

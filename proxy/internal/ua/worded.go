@@ -302,7 +302,7 @@ func (a *Agent) outside(uri string, w *worded, user, domain string) error {
 	if err != nil {
 		return err
 	}
-	err = a.router.Submit(msg, Identity{User: []byte(user), Domain: []byte(domain), NoRules: w.method != "MESSAGE"}, func(status int, msg []byte, _ transport.Flow, _ bool) {
+	err = a.router.Submit(msg, Identity{User: []byte(user), Domain: []byte(domain), NoRules: w.method != "MESSAGE"}, func(status int, msg []byte, _ transport.Flow, _ bool, _ sip.StatusSet) {
 		if status >= 200 {
 			w.final(msg)
 		}

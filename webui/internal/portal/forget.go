@@ -9,12 +9,13 @@ import (
 )
 
 // Forget makes the router forget the phones of an account that is deleted or closed: it
-// cancels the account's click-to-dial attempts, so that nobody's phone rings for it, reads
-// the credentials again, and then takes the phones off, so that none comes back in
-// between. Each step is tried, whatever became of the others. The router logs actor as
-// the one who cancelled.
+// reads the credentials again, and then takes the phones off, so that none comes back in
+// between. Last it cancels the account's click-to-dial attempts, so that nobody's phone rings
+// for it: what was clicked, or called by a phone, before the first two is among them by then.
+// Each step is tried, whatever became of the others; the error joins theirs. The router logs
+// actor as the one who cancelled.
 func Forget(ctx context.Context, router ctlproto.Methods, who, actor aor.AOR) error {
-	return errors.Join(endAttempts(ctx, router, who, actor), Told(router.AuthForget(ctx, who.String())), Told(router.UlRm(ctx, who.String())))
+	return errors.Join(Told(router.AuthForget(ctx, who.String())), Told(router.UlRm(ctx, who.String())), endAttempts(ctx, router, who, actor))
 }
 
 // ForgetDeleted is Forget for an account that is no more: its aliases, groups and call

@@ -115,7 +115,7 @@ func TestLeave(t *testing.T) {
 	gone := b.cookies["seraph_session"]
 	s.tells(func() {
 		b.post("/user/account/delete", "/user/account/delete", "password", "wonderland").leads("/user/goodbye")
-	}, "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org",
+	}, "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list",
 		"alias.reload", "group.reload", "userblock.reload", "speeddial.reload")
 	if b.cookies["seraph_session"] != nil {
 		t.Error("the cookie is still there")

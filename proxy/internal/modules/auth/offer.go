@@ -6,7 +6,7 @@ import (
 )
 
 // offers256 reports whether a challenge may offer SHA-256: to a user who has a
-// current hash (DESIGN: no other user could answer), at a place from where the user
+// current hash (nobody else could answer), at a place from where the user
 // has given right credentials before. Strangers are offered MD5 only, whoever they
 // say they are, so that a challenge tells nobody which users there are. Nothing is
 // read for it but the cache.

@@ -64,7 +64,11 @@ func (a *attempt) relaySaw(key txn.Key, status int) {
 		a.decide(status, sip.ReasonPhrase(status))
 		a.hangupAfterNotify()
 	case retried(status):
-		// The phone tries again: with a digest, or elsewhere.
+		// The phone tries again: with a digest, or elsewhere. If it does not, and will not say how
+		// that went, this was the outcome.
+		if a.deaf {
+			a.lastCode, a.lastReason = status, sip.ReasonPhrase(status)
+		}
 		a.refresh()
 		if a.accepted {
 			a.arm(waitOutcome, a.m.set.outcomeTimeout, a.noOutcome)

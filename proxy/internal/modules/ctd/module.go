@@ -101,19 +101,27 @@ func (m *Module) Status(id string) (ctlproto.CtdStatus, bool) {
 	return a.snapshot(), true
 }
 
-// List returns the attempts that are remembered, the newest first: those of caller,
-// canonical, or all if that is empty.
+// List returns the attempts that are remembered, at most limit: those of caller, canonical, or
+// all if that is empty. Those that have not ended come first, so that no number of others, which a
+// caller can make as fast as he cancels, hides one that is to be ended; of each the newest first.
 func (m *Module) List(caller string, limit int) []ctlproto.CtdStatus {
 	m.mu.Lock()
 	m.prune()
-	var all []*attempt
+	var running, ended []*attempt
 	for _, a := range m.attempts {
-		if caller == "" || a.callerText == caller {
-			all = append(all, a)
+		switch {
+		case caller != "" && a.callerText != caller:
+		case a.decided.Load():
+			ended = append(ended, a)
+		default:
+			running = append(running, a)
 		}
 	}
 	m.mu.Unlock()
-	slices.SortFunc(all, func(a, b *attempt) int { return b.started.Compare(a.started) })
+	for _, part := range [][]*attempt{running, ended} {
+		slices.SortFunc(part, func(a, b *attempt) int { return b.started.Compare(a.started) })
+	}
+	all := append(running, ended...)
 	list := make([]ctlproto.CtdStatus, 0, min(len(all), limit))
 	for _, a := range all[:min(len(all), limit)] {
 		list = append(list, a.snapshot())

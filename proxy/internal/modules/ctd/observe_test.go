@@ -122,6 +122,29 @@ func TestNotifyOfARetry(t *testing.T) {
 		s.ended(id, ctlproto.CtdConnected, "", 200)
 		s.alice.hangUp()
 	})
+	for _, status := range []int{407, 302} {
+		t.Run(fmt.Sprintf("seen here, and the phone gives up at %d", status), func(t *testing.T) {
+			s := newStand(t)
+			s.module.set.outcomeTimeout = 300 * time.Millisecond
+			id, toBob := s.calling(outgoing{})
+			s.alice.notify("terminated", "407 Proxy Authentication Required") // of an INVITE before this one
+			s.bob.answer(toBob, status)
+			s.bob.expect("ACK")
+			s.alice.expect(fmt.Sprintf("SIP/2.0 %d", status))
+			s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeCalleeRefused, status)
+			s.alice.hangUp()
+		})
+	}
+	t.Run("seen here, and more is to come", func(t *testing.T) {
+		s := newStand(t)
+		s.module.set.outcomeTimeout = 300 * time.Millisecond
+		id, toBob := s.calling(outgoing{}) // its subscription is active: it would tell of the end
+		s.bob.answer(toBob, 407)
+		s.bob.expect("ACK")
+		s.alice.expect("SIP/2.0 407")
+		s.ended(id, ctlproto.CtdFailed, ctlproto.OutcomeNoOutcome, 0)
+		s.alice.hangUp()
+	})
 	for name, c := range map[string]struct {
 		state, status string
 		code          int

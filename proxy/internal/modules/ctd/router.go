@@ -18,9 +18,9 @@ func (r Router) Inject(msg []byte, as ua.Identity, replied func(status int, msg 
 }
 
 // Submit runs the script on a request of the user agent outside any dialog.
-func (r Router) Submit(msg []byte, as ua.Identity, replied func(status int, msg []byte, from transport.Flow, bound bool)) error {
+func (r Router) Submit(msg []byte, as ua.Identity, replied func(status int, msg []byte, from transport.Flow, bound bool, said sip.StatusSet)) error {
 	l := local(as)
-	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From, l.Bound) }
+	l.Replied = func(status int, msg []byte) { replied(status, msg, l.From, l.Bound, l.Said) }
 	return r.Engine.Inject(msg, l)
 }
 
@@ -60,6 +60,6 @@ func (x responder) Append(dst []byte, rep *sip.Reply) ([]byte, transport.Flow) {
 }
 
 // Later keeps the transaction for a reply that is made when the worker has gone on.
-func (x responder) Later(cancelled func()) func(status int, msg []byte) (sent bool) {
+func (x responder) Later(cancelled func()) func(status int, msg []byte) {
 	return x.r.Later(cancelled)
 }

@@ -188,32 +188,46 @@ func TestThirdPartyHold(t *testing.T) {
 	s.alice.hangUp()
 }
 
-// TestThirdPartyHoldCancelled: bob's phone cancels its hold, which alice's has not answered. He gets 487 at
-// once, hers a CANCEL, and what she says later is not for him.
+// TestThirdPartyHoldCancelled: bob's phone cancels its hold, which alice's has not answered. Hers gets a
+// CANCEL, and what she says then is his answer: the two are in one session, also where her 200 crosses it.
 func TestThirdPartyHoldCancelled(t *testing.T) {
-	s := newStand(t)
-	s.connected(s.refusing(405))
-	s.bob.within("INVITE", bobSDP, "Content-Type: application/sdp")
-	reinvite := s.alice.expect("INVITE")
-	s.alice.answer(reinvite, 100)
-	s.bob.cseq-- // a CANCEL and the ACK have the INVITE's number
-	s.bob.within("CANCEL", "")
-	if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.CANCEL {
-		t.Errorf("bob got %q", m.Buf)
+	for name, crosses := range map[string]bool{"in time": false, "too late": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t)
+			s.connected(s.refusing(405))
+			s.bob.within("INVITE", bobSDP, "Content-Type: application/sdp")
+			reinvite := s.alice.expect("INVITE")
+			s.alice.answer(reinvite, 100)
+			s.bob.cseq-- // a CANCEL and the ACK have the INVITE's number
+			s.bob.within("CANCEL", "")
+			if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.CANCEL {
+				t.Errorf("bob got %q", m.Buf)
+			}
+			cancel := s.alice.expect("CANCEL")
+			if crosses {
+				s.alice.answer(cancel, 481)
+				s.alice.answerSDP(reinvite, aliceSDP)
+				s.alice.expect("ACK")
+				if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.INVITE || !strings.Contains(string(m.Body()), "m=audio 5000") {
+					t.Errorf("bob got %q", m.Buf)
+				}
+			} else {
+				s.alice.answer(cancel, 200)
+				s.alice.answer(reinvite, 487)
+				s.alice.expect("ACK")
+				if m := s.bob.expect("SIP/2.0 487"); m.Method != sip.INVITE {
+					t.Errorf("bob got %q", m.Buf)
+				}
+			}
+			s.bob.cseq--
+			s.bob.within("ACK", "")
+			s.bob.within("BYE", "")
+			if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.BYE {
+				t.Errorf("bob got %q", m.Buf)
+			}
+			s.alice.hangUp()
+		})
 	}
-	if m := s.bob.expect("SIP/2.0 487"); m.Method != sip.INVITE {
-		t.Errorf("bob got %q", m.Buf)
-	}
-	s.bob.cseq--
-	s.bob.within("ACK", "")
-	s.alice.answer(s.alice.expect("CANCEL"), 200)
-	s.alice.answerSDP(reinvite, aliceSDP) // they cross
-	s.alice.expect("ACK")
-	s.bob.within("BYE", "")
-	if m := s.bob.expect("SIP/2.0 200"); m.Method != sip.BYE {
-		t.Errorf("bob got %q", m.Buf)
-	}
-	s.alice.hangUp()
 }
 
 // TestThirdPartyHoldTooEarly: bob's phone asks for a hold before it has the answer to its first offer. That

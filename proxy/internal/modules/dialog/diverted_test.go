@@ -21,8 +21,12 @@ var toCarrier = map[string]func(c *module.Ctx){
 		_ = c.AddTarget(relay.Target{URI: []byte("sip:+1900@203.0.113.99")})
 	},
 	"its phone": func(c *module.Ctx) { // lookup has another user's
-		c.Found = true
-		c.Seek([]byte("carol@example.org"))
+		finds(c, []byte("carol@example.org"))
+		c.SetTarget(relay.Target{URI: []byte("sip:carol@192.0.2.99"), Phone: true})
+	},
+	"its phone after the other end's": func(c *module.Ctx) { // of whom it has found none
+		c.Seek([]byte("bob@example.org"))
+		finds(c, []byte("carol@example.org"))
 		c.SetTarget(relay.Target{URI: []byte("sip:carol@192.0.2.99"), Phone: true})
 	},
 }
@@ -35,7 +39,7 @@ func TestDivertedWithinDialog(t *testing.T) {
 	for name, divert := range toCarrier {
 		for _, where := range []string{"main", "branch", "failure"} {
 			for _, bare := range []bool{false, true} {
-				if where == "branch" && name == "beside it" || where == "main" && name == "its phone" && !bare {
+				if where == "branch" && name == "beside it" || where == "main" && strings.HasPrefix(name, "its phone") && !bare {
 					continue // a branch route adds none; bob's own GRUU is looked up so
 				}
 				t.Run(strings.Join([]string{name, where, map[bool]string{true: "bare", false: "sealed"}[bare]}, ", "), func(t *testing.T) {

@@ -209,6 +209,12 @@ func TestRoundByOurselves(t *testing.T) {
 	}
 }
 
+// finds is what lookup does that has found a phone of an address.
+func finds(c *module.Ctx, address []byte) {
+	c.Seek(address)
+	c.SetFound(address)
+}
+
 // TestFoundWithinDialog: within a dialog an address of one phone (GRUU) is good for the other
 // end's phones, wherever they are, and for nobody else's, though the INVITE came twice.
 func TestFoundWithinDialog(t *testing.T) {
@@ -233,7 +239,8 @@ func TestFoundWithinDialog(t *testing.T) {
 			}
 			c.answers(bob, 180, "bt", "Contact: <"+x.contact+">")
 			o.before = func(m *module.Ctx) int {
-				m.Found, m.Callee, m.Main.Flow, m.Main.Phone = true, []byte(x.aor), o.router.Flow(elsewhere), true
+				finds(m, []byte(x.aor))
+				m.Main.Flow, m.Main.Phone = o.router.Flow(elsewhere), true
 				return module.True
 			}
 			for i, method := range whileRinging {
@@ -252,7 +259,8 @@ func TestFoundWithinDialog(t *testing.T) {
 	c := o.invitesFrom(alice, "own", "sip:carol@example.org;gr")
 	c.answers(bob, 180, "bt")
 	o.before = func(m *module.Ctx) int {
-		m.Found, m.Callee, m.Main.Flow, m.Main.Phone = true, []byte("carol@example.org"), o.router.Flow(elsewhere), true
+		finds(m, []byte("carol@example.org"))
+		m.Main.Flow, m.Main.Phone = o.router.Flow(elsewhere), true
 		return module.True
 	}
 	o.refuses("his own Contact", c.as(alice, "bob", "REFER", "sip:carol@example.org;gr", 2))
@@ -269,7 +277,8 @@ func TestFoundWithinCallOfBefore(t *testing.T) {
 	c.routes = strings.ReplaceAll(c.routes, at, o.router.Address())
 	flow := bob
 	o.before = func(m *module.Ctx) int {
-		m.Found, m.Callee, m.Main.Flow, m.Main.Phone = true, []byte("bob@example.org"), o.router.Flow(flow), true
+		finds(m, []byte("bob@example.org"))
+		m.Main.Flow, m.Main.Phone = o.router.Flow(flow), true
 		return module.True
 	}
 	c.the("INFO ", c.request("INFO", "sip:bob@example.org;gr", 2, "bt"))
@@ -286,7 +295,7 @@ func TestOtherFlowIsBound(t *testing.T) {
 		o := newOffice(t)
 		c := o.invites("flows").up()
 		o.before = func(m *module.Ctx) int {
-			m.Found, m.Callee = true, []byte(aor)
+			finds(m, []byte(aor))
 			m.Main.Flow, m.Main.Group, m.Main.Phone = o.router.Flow(bob), 7, true
 			m.AddFlow(relay.Target{URI: m.Main.URI, Flow: o.router.Flow(carol), Group: 7, Phone: true})
 			return module.True

@@ -155,7 +155,7 @@ func (d *dialog) sentBack(r *relay.Request, byCaller bool) bool {
 // the script sends it instead. What lookup has found is the other end's if its address is.
 func (d *dialog) reach(r *relay.Request, byCaller, sure bool) relay.Reach {
 	sender, to := d.ends(byCaller)
-	phones := r.Found && r.NextRoute() == nil && len(to.aor) > 0 && bytes.Equal(r.Callee, to.aor)
+	phones := r.Found && r.NextRoute() == nil && len(to.aor) > 0 && bytes.Equal(r.FoundCallee, to.aor)
 	reach := relay.Reach{Phones: phones, Known: true, Began: [4]netip.Addr{to.home.Remote.Addr(), to.sent}}
 	if d.again {
 		copy(reach.Began[2:], d.between[:])

@@ -135,6 +135,23 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
+// TestGatewayTakenBack: without the gateway that was chosen, a call goes where the phone's owner says, who may name
+// another one; the sender's own Request-URI is nobody else's word.
+func TestGatewayTakenBack(t *testing.T) {
+	m := newModule(t, gateways(1, 1))
+	for _, phone := range []bool{true, false} {
+		c := call(t, "x")
+		c.Main.Phone = phone
+		moduletest.Compile(t, m, "ds_select_dst", "1", "4")(c)
+		if host(c) != "1" || c.Main.UsersWord() {
+			t.Errorf("phone %v: with the gateway %+v", phone, c.Main)
+		}
+		if c.SetNext(nil); c.Main.UsersWord() != phone {
+			t.Errorf("phone %v: without it a user's word is %v", phone, !phone)
+		}
+	}
+}
+
 // TestWeights: of many calls each gateway gets its share, and what one that is away
 // would have got is shared by the others.
 func TestWeights(t *testing.T) {

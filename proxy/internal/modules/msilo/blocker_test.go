@@ -73,19 +73,19 @@ func TestManyStepped(t *testing.T) {
 		for range 100 {
 			b.keep("bad", "good")
 		}
-		for range 20 {
+		for range 60 {
 			b.registers()
 			synctest.Wait()
 		}
 		for _, row := range b.rows() {
 			if string(row.Body) != "bad" {
-				t.Fatalf("after 20 REGISTERs a good message is left: %+v", row)
+				t.Fatalf("after 60 REGISTERs a good message is left: %+v", row)
 			}
 		}
 		if n := len(b.rows()); n != 100 || b.silo.largest > 2*chunk {
 			t.Errorf("%d are left, %d were read at once", n, b.silo.largest)
 		}
-	}, [2]string{"max_attempts", "1"})
+	}, [2]string{"max_attempts", "2"})
 }
 
 // TestNobodyWaitsBehindABlocker: while a message is tried that has failed, or the last one

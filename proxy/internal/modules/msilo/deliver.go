@@ -104,7 +104,7 @@ func (m *Module) pending(ctx context.Context, owner aor.AOR, p *pass) ([]store.S
 	list, err := read(ctx, owner, chunk+len(p.failed), m.set.maxAttempts)
 	if err != nil {
 		if ctx.Err() == nil {
-			m.cfg.Log.Warn("msilo: stored messages cannot be read", "owner", owner.String(), "error", err)
+			m.cfg.Log.Warn("msilo: stored messages cannot be read", "user", owner.String(), "error", err)
 		}
 		return nil, false
 	}
@@ -118,26 +118,28 @@ func (m *Module) pending(ctx context.Context, owner aor.AOR, p *pass) ([]store.S
 type fate uint8
 
 const (
-	gone     fate = iota // delivered, deleted or refused for good: the next one
-	again                // a phone has come meanwhile: the same one, and those stepped over before it
-	passOver             // the script refuses this one, and no phone was asked: the next one
-	stepOver             // it may be this one alone that fails: the next one, if that is not the second in a row
-	later                // no phone takes messages now, or none of this sender's
-	stop                 // nothing can be delivered now
+	gone      fate = iota // delivered, or refused for good by his phones: the next one
+	unasked               // deleted, or refused for good before a phone was asked: the next one
+	again                 // a phone has registered meanwhile: the same one, and those stepped over before it
+	passOver              // the script refuses this one, and no phone was asked: the next one
+	stepOver              // it may be this one alone that fails: the next one, if that is not the second in a row
+	later                 // no phone takes messages now, or none of this sender's
+	takesNone             // no phone that was asked takes messages at all, which says nothing of this one: as later
+	stop                  // nothing can be delivered now
 )
 
 // deliverOne sends one message.
 func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 	if m.done.has(s.ID) {
-		return m.remove(ctx, s) // delivered already, but still there
+		return m.remove(ctx, s, unasked) // delivered already, but still there
 	}
 	// The list may be minutes old: what its owner has deleted since is not sent.
 	switch _, err := m.cfg.Silo.Find(ctx, s.Owner, s.ID); {
 	case errors.Is(err, store.ErrNotFound):
-		return gone
+		return unasked
 	case err != nil:
 		if ctx.Err() == nil {
-			m.cfg.Log.Warn("msilo: a stored message cannot be read", "owner", s.Owner.String(), "id", s.ID, "error", err)
+			m.cfg.Log.Warn("msilo: a stored message cannot be read", "user", s.Owner.String(), "id", s.ID, "error", err)
 		}
 		return stop
 	}
@@ -145,11 +147,7 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 		return stop
 	}
 	phones, msg, began := m.phones(s.Owner), m.message(s), m.cfg.Now()
-	m.own.add(msg.CallID)
-	defer m.own.remove(msg.CallID)
-	wait, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	answer, err := m.cfg.Sender.Message(wait, msg)
+	answer, err := m.send(ctx, &msg)
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return stop // the router ends; how it went is not known
@@ -158,25 +156,38 @@ func (m *Module) deliverOne(ctx context.Context, s *store.SiloMessage) fate {
 		if m.reminder(s) {
 			m.reminded.Add(1)
 		}
-		m.cfg.Log.Info("msilo: message delivered", "owner", s.Owner.String(), "id", s.ID, "call_id", msg.CallID)
+		m.cfg.Log.Info("msilo: message delivered", "user", s.Owner.String(), "id", s.ID, "call_id", msg.CallID)
 		m.done.add(s.ID)
-		return m.remove(ctx, s)
+		return m.remove(ctx, s, gone)
 	}
-	f := judge(answer, err, max(phones, m.phones(s.Owner)))
-	m.cfg.Log.Info("msilo: message not delivered", "owner", s.Owner.String(), "id", s.ID, "status", answer.Status,
-		"attempts", s.Attempts+1, "refused", f == gone, "error", err, "call_id", msg.CallID)
+	f := judge(answer, err, max(phones, m.phones(s.Owner)), s.Attempts+1 >= m.set.maxAttempts)
+	attempts := s.Attempts + 1
+	if f == takesNone {
+		attempts = max(s.Attempts, 1)
+	}
+	m.cfg.Log.Info("msilo: message not delivered", "user", s.Owner.String(), "id", s.ID, "status", answer.Status,
+		"attempts", attempts, "refused", f == gone || f == unasked, "error", err, "call_id", msg.CallID)
 	switch {
-	case !m.attempt(ctx, s, answer.Status, f == gone):
+	case !m.attempt(ctx, s, answer.Status, f):
 		return stop
-	case f != gone && m.reachableSince(s.Owner, began) > 0:
+	case f != gone && f != unasked && m.reachableSince(s.Owner, began) > 0:
 		return again // or those behind it would overtake it
 	}
 	return f
 }
 
+// send sends a message as one of this module's own and waits for the answer, at most answerTimeout.
+func (m *Module) send(ctx context.Context, msg *ua.Message) (ua.Answer, error) {
+	m.own.add(msg.CallID)
+	defer m.own.remove(msg.CallID)
+	wait, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return m.cfg.Sender.Message(wait, *msg)
+}
+
 // remove deletes a message that a phone has. While the database does not take that,
-// it is not sent again by this process.
-func (m *Module) remove(ctx context.Context, s *store.SiloMessage) fate {
+// it is not sent again by this process. The result is then, or stop.
+func (m *Module) remove(ctx context.Context, s *store.SiloMessage, then fate) fate {
 	// The phone has it: that the router ends is no reason not to note it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
@@ -186,11 +197,12 @@ func (m *Module) remove(ctx context.Context, s *store.SiloMessage) fate {
 	}
 	m.done.remove(s.ID)
 	m.news.add(s.Owner)
-	return gone
+	return then
 }
 
 // attempt notes a delivery that failed; false if that cannot be noted.
-func (m *Module) attempt(ctx context.Context, s *store.SiloMessage, code int, refused bool) bool {
+func (m *Module) attempt(ctx context.Context, s *store.SiloMessage, code int, f fate) bool {
+	refused := f == gone || f == unasked
 	m.failed.Add(1)
 	if m.reminder(s) {
 		m.notReminded.Add(1)
@@ -201,7 +213,7 @@ func (m *Module) attempt(ctx context.Context, s *store.SiloMessage, code int, re
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	var err error
-	if takesNone(code) && !refused {
+	if f == takesNone {
 		err = m.cfg.Silo.Untakable(ctx, s.Owner, s.ID, code)
 	} else {
 		err = m.cfg.Silo.Attempt(ctx, s.Owner, s.ID, code, refused)

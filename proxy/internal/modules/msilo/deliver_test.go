@@ -62,9 +62,10 @@ func TestAnswers(t *testing.T) {
 		{answer: ua.Answer{Status: 200, Relayed: true}, phones: 1, left: true}, // a gateway's
 		{answer: phone(415), phones: 1, left: true, refused: true, next: true},
 		{answer: phone(606), phones: 1, left: true, refused: true, next: true},
-		{answer: phone(415), phones: 2, left: true, next: true}, // another phone may take it
-		{answer: phone(501), phones: 1, left: true, next: true}, // the phone takes no messages, or not this one
-		{answer: phone(405), phones: 1, left: true},             // it takes none
+		{answer: phone(415), phones: 2, left: true, next: true},                // another phone may take it
+		{answer: phone(606), phones: 2, left: true, refused: true, next: true}, // and none will
+		{answer: phone(501), phones: 1, left: true, next: true},                // the phone takes no messages, or not this one
+		{answer: phone(405), phones: 1, left: true},                            // it takes none
 		{answer: phone(415), phones: 1, deaf: 1, left: true, next: true},
 		{answer: ua.Answer{Status: 513}, phones: 1, left: true, refused: true, next: true}, // the script's own from here on
 		{answer: ua.Answer{Status: 513}, phones: 2, left: true, refused: true, next: true},
@@ -107,62 +108,6 @@ func TestAnswers(t *testing.T) {
 					t.Errorf("left %+v, refused should be %v", rows[0], x.refused)
 				}
 			})
-		})
-	}
-}
-
-// TestSeveralPhonesRefuse: what one of several phones refuses is not refused for good, be
-// it ever so often: the other one may take it, and may have been silent all the time.
-func TestSeveralPhonesRefuse(t *testing.T) {
-	for name, x := range map[string]struct{ phones, deaf int }{"two phones": {2, 0}, "one, and one that takes no messages": {1, 1}} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(b *bench) {
-				b.keep("one")
-				b.phones.set(x.phones, false)
-				b.phones.deaf = x.deaf
-				b.wire.answers = []ua.Answer{{Status: 415, Bound: true, Relayed: true}}
-				for range 5 {
-					b.registers()
-					synctest.Wait()
-				}
-				if rows := b.rows(); len(rows) != 1 || rows[0].Refused || rows[0].Attempts != 5 {
-					t.Errorf("left %+v", rows)
-				}
-				b.wire.answers = []ua.Answer{taken()}
-				b.registers()
-				synctest.Wait()
-				if rows := b.rows(); len(rows) != 0 {
-					t.Errorf("left %+v", rows)
-				}
-			})
-		})
-	}
-}
-
-// TestPhoneWithoutMessages: 405 and 501 speak of the phone. Nothing is refused for good or
-// loses its place by them, while their owner sees the code; another phone gets all in order.
-func TestPhoneWithoutMessages(t *testing.T) {
-	for status, want := range map[int]string{405: "one", 501: "one two"} {
-		bubble(t, func(b *bench) {
-			b.keep("one", "two", "three")
-			b.wire.answers = []ua.Answer{{Status: status, Bound: true, Relayed: true}}
-			for range 5 {
-				b.wire.sent = nil
-				b.registers()
-				synctest.Wait()
-				if got := strings.Join(b.wire.bodies(), " "); got != want {
-					t.Errorf("%d: sent %q, want %q", status, got, want)
-				}
-			}
-			if rows := b.rows(); len(rows) != 3 || rows[0].Refused || rows[0].Attempts != 1 || rows[0].LastCode != status {
-				t.Errorf("%d: left %+v", status, rows)
-			}
-			b.wire.answers, b.wire.sent = []ua.Answer{taken()}, nil
-			b.registers()
-			synctest.Wait()
-			if got := strings.Join(b.wire.bodies(), " "); got != "one two three" || len(b.rows()) != 0 {
-				t.Errorf("%d: then sent %q, left %+v", status, got, b.rows())
-			}
 		})
 	}
 }

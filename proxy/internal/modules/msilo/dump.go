@@ -48,12 +48,16 @@ func (m *Module) dump(c *module.Ctx, whom owner) int {
 // compileDumping compiles m_dumping().
 func (m *Module) compileDumping([]module.Arg) (module.Call, error) { return m.dumping, nil }
 
-// dumping is m_dumping: true while what is stored is being delivered to whom lookup
+// dumping is m_dumping: true while what is stored is being delivered to whom lookup has found, or, if it found nobody,
 // has looked for, or is about to be. What this module sends itself is what is
 // delivered, and goes on.
 func (m *Module) dumping(c *module.Ctx) int {
 	r := &c.Request
-	if !m.on || r.Msg.Method != sip.MESSAGE || len(r.Callee) == 0 || m.dumps.idle() || m.own.has(r.Msg.CallID()) || !m.dumps.busy(string(r.Callee)) {
+	whom := r.FoundCallee
+	if len(whom) == 0 {
+		whom = r.Callee
+	}
+	if !m.on || r.Msg.Method != sip.MESSAGE || len(whom) == 0 || m.dumps.idle() || m.own.has(r.Msg.CallID()) || !m.dumps.busy(string(whom)) {
 		return module.False
 	}
 	return module.True

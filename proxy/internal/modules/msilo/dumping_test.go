@@ -56,6 +56,30 @@ func TestDumping(t *testing.T) {
 	})
 }
 
+// TestDumpingToWhomIsFound: m_dumping is about whose phone lookup has found, not about who was looked for in vain before.
+func TestDumpingToWhomIsFound(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.wire.delay = time.Second
+		b.keep("one", "two")
+		b.registers()
+		synctest.Wait()
+		for _, x := range []struct {
+			looked, found string
+			want          int
+		}{
+			{"bob-home@example.org", "bob@example.org", module.True}, {"bob@example.org", "carol@example.org", module.False},
+		} {
+			c := moduletest.Message(t, strings.Replace(moduletest.Request("MESSAGE", "sip:bob@192.0.2.7"), "call-1\n", "new\n", 1))
+			c.Seek([]byte(x.looked))
+			c.SetFound([]byte(x.found))
+			if got := moduletest.Compile(t, b.m, "m_dumping")(c); got != x.want {
+				t.Errorf("looked for %s, found %s: m_dumping is %d", x.looked, x.found, got)
+			}
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 // TestTakesItsTurn: what is stored while a delivery is under way goes out behind what
 // was there, in the same delivery.
 func TestTakesItsTurn(t *testing.T) {

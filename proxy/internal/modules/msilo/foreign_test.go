@@ -2,9 +2,11 @@ package msilo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"seraph/proxy/internal/ua"
 )
@@ -122,8 +124,8 @@ func TestScriptRefusesEverything(t *testing.T) {
 	})
 }
 
-// TestStrangersAndTheOtherPhone: a phone that comes while a stranger's message is tried gets
-// everything in order.
+// TestStrangersAndTheOtherPhone: a phone that registers while strangers' messages are tried, be it another one or the
+// same, be it for every one of them, costs known senders two of these and no more; it gets the strangers', too.
 func TestStrangersAndTheOtherPhone(t *testing.T) {
 	bubble(t, func(b *bench) {
 		b.keepForeign("s1", "s2")
@@ -132,8 +134,62 @@ func TestStrangersAndTheOtherPhone(t *testing.T) {
 		b.phones.always()
 		b.registers()
 		synctest.Wait()
-		if got := strings.Join(b.wire.bodies(), " "); got != "s1 s1 s1 s2 k1" || len(b.rows()) != 0 {
-			t.Errorf("sent %q, left %+v", got, b.rows())
+		if got := strings.Join(b.wire.bodies(), " "); got != "s1 s1 k1 s2" {
+			t.Errorf("sent %q", got)
+		}
+		b.registers()
+		synctest.Wait()
+		if got := strings.Join(b.wire.bodies()[4:], " "); got != "s1" || len(b.rows()) != 0 {
+			t.Errorf("then sent %q, left %+v", got, b.rows())
+		}
+	})
+}
+
+// TestStrangersAndRefreshes: however often the phone refreshes its registration while strangers' messages get no
+// answer, the known one waits for two of them. What known senders left comes in order still.
+func TestStrangersAndRefreshes(t *testing.T) {
+	for _, every := range []time.Duration{5 * time.Second, 30 * time.Second, 10 * time.Minute} {
+		bubble(t, func(b *bench) {
+			b.wire.fails = map[string]ua.Answer{}
+			for i := range 60 {
+				text := fmt.Sprint("s", i)
+				b.wire.fails[text] = ignored()
+				b.keepForeign(text)
+			}
+			b.keep("k1", "k2")
+			b.wire.delay = 15 * time.Second
+			for range 100 {
+				b.phones.come()
+				b.registers()
+				time.Sleep(every)
+				synctest.Wait()
+			}
+			list := b.wire.bodies()
+			if at := slices.Index(list, "k1"); at < 0 || at > enough || list[at+1] != "k2" {
+				t.Errorf("REGISTER every %v: sent %q", every, list[:min(len(list), 10)])
+			}
+		})
+	}
+}
+
+// TestStrangerInTheLastTurn: a phone that registers while a stranger's message is tried behind all others does not have
+// these repeated without end.
+func TestStrangerInTheLastTurn(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.wire.fails = map[string]ua.Answer{"s1": ignored(), "s2": ignored(), "s3": ignored()}
+		b.keepForeign("s1", "s2", "s3", "s4")
+		b.keep("k1")
+		b.registers()
+		synctest.Wait()
+		if got := strings.Join(b.wire.bodies(), " "); got != "s1 s2 k1 s3 s4" {
+			t.Fatalf("sent %q", got)
+		}
+		b.wire.sent = nil
+		b.phones.always()
+		b.registers()
+		synctest.Wait()
+		if got := strings.Join(b.wire.bodies(), " "); got != "s1 s1 s2" && got != "s1 s1 s2 s3" {
+			t.Errorf("then sent %q", got)
 		}
 	})
 }

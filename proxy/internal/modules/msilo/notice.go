@@ -2,6 +2,7 @@ package msilo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func (m *Module) sendNotices(ctx context.Context) {
 			return
 		case <-m.notices.ready:
 		}
-		for msg, ok := m.notices.next(); ok; msg, ok = m.notices.next() {
+		for msg, ok := m.notices.next(); ok && ctx.Err() == nil; msg, ok = m.notices.next() {
 			work.Go(func() {
 				if dropped := m.notices.done(msg.To, m.sendNotice(ctx, msg)); dropped > 0 {
 					m.cfg.Log.Info("msilo: a sender who says nothing is not told of further messages", "dropped", dropped, "call_id", msg.CallID)
@@ -75,18 +76,14 @@ func (m *Module) sendNotices(ctx context.Context) {
 	}
 }
 
-// sendNotice sends one; false if nothing came back in time. What cannot be delivered is not
-// stored in its turn.
+// sendNotice sends one; false if its sender says nothing, so that nothing came back in time. One that cannot be sent says nothing of
+// him: the next may be shorter. What cannot be delivered is not stored in its turn.
 func (m *Module) sendNotice(ctx context.Context, msg ua.Message) bool {
-	m.own.add(msg.CallID)
-	defer m.own.remove(msg.CallID)
-	wait, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	answer, err := m.cfg.Sender.Message(wait, msg)
+	answer, err := m.send(ctx, &msg)
 	if err != nil {
 		m.cfg.Log.Info("msilo: a sender could not be told", "error", err, "call_id", msg.CallID)
 	}
-	return err == nil && answer.Status != 408
+	return !errors.Is(err, context.DeadlineExceeded) && answer.Status != 408
 }
 
 // notices are those that wait and those that are on their way. A sender whose phone says

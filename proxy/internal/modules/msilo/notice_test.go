@@ -1,6 +1,7 @@
 package msilo
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -135,6 +136,63 @@ func TestSilentSenders(t *testing.T) {
 		synctest.Wait()
 		if got := b.told(); strings.Count(got, "eve") != 2 {
 			t.Errorf("told later: %s", got)
+		}
+	}, noticeFrom, noticeText)
+}
+
+// TestNoticeNotSent: a notice that cannot be sent, or is refused, says nothing of its sender: what waits for him goes out.
+// Who lets it come to 408 says nothing, whoever made that.
+func TestNoticeNotSent(t *testing.T) {
+	for _, x := range []struct {
+		name    string
+		answer  ua.Answer
+		err     error
+		told    int
+		dropped bool
+	}{
+		{"too large", ua.Answer{}, ua.ErrMessageTooLarge, 3, false},
+		{"dropped by the script", ua.Answer{}, ua.ErrDropped, 3, false},
+		{"no answer yet, and the time is up", ua.Answer{}, context.DeadlineExceeded, 1, true},
+		{"silent", ignored(), nil, 1, true},
+		{"refused", said(415), nil, 3, false},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			bubble(t, func(b *bench) {
+				b.phones.set(0, false)
+				b.known = true
+				b.wire.delay = time.Second
+				b.wire.answers, b.wire.err = []ua.Answer{x.answer}, x.err
+				for range 3 {
+					b.storesAs("eve")
+				}
+				time.Sleep(time.Minute)
+				if got := strings.Count(b.told(), "eve"); got != x.told {
+					t.Errorf("told %d times, want %d", got, x.told)
+				}
+				want := 0
+				if x.dropped {
+					want = 1
+				}
+				b.logged("a sender who says nothing", want)
+			}, noticeFrom, noticeText)
+		})
+	}
+}
+
+// TestNoticesAtTheEnd: when the router ends nobody is said to say nothing, and nothing is begun any more.
+func TestNoticesAtTheEnd(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.phones.set(0, false)
+		b.known = true
+		b.wire.delay = time.Hour
+		for range 3 {
+			b.storesAs("eve")
+		}
+		synctest.Wait()
+		b.end()
+		b.logged("a sender who says nothing", 0)
+		if got := b.told(); got != "eve" {
+			t.Errorf("told %q", got)
 		}
 	}, noticeFrom, noticeText)
 }

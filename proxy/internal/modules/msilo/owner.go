@@ -20,7 +20,7 @@ type ownerFrom uint8
 
 const (
 	ownerRequest  ownerFrom = iota // the address in the present Request-URI
-	ownerCalled                    // who lookup found a phone of, else as ownerReceived
+	ownerCalled                    // whom lookup found a phone of, else as ownerReceived
 	ownerReceived                  // in the Request-URI as received
 	ownerTo                        // in To
 	ownerWords                     // what words comes to
@@ -88,13 +88,14 @@ func (o owner) uri(c *module.Ctx) ([]byte, error) {
 	return to.URI, err
 }
 
-// called is whom lookup looked for, where that is meant and the Request-URI has become a
-// phone's since: what came may be another's name for him (a speed-dial number, a GRUU).
+// called is whom lookup found a phone of, where that is meant and the Request-URI is that
+// phone's: what came may be another's name for him (a speed-dial number, a GRUU), and the script may have looked for
+// somebody else in vain before.
 func (o owner) called(c *module.Ctx) (aor.AOR, bool) {
 	switch {
-	case len(c.Callee) == 0:
+	case len(c.FoundCallee) == 0:
 	case o.from == ownerRequest && c.Route == module.FailureRoute && c.AsSent(), o.from == ownerCalled && c.Main.Phone:
-		a, err := aor.Parse(string(c.Callee), "")
+		a, err := aor.Parse(string(c.FoundCallee), "")
 		return a, err == nil
 	}
 	return aor.AOR{}, false

@@ -78,7 +78,7 @@ func (m *Module) Params() []module.Param {
 		module.NumberParam("foreign_quota", &s.foreignQuota, 1, 1000000, "messages of such senders that are stored from one address in foreign_period (default 60)"),
 		module.SecondsParam("foreign_period", &s.foreignPeriod, 1, 86400, "seconds over which foreign_quota counts (default 3600)"),
 		module.NumberParam("max_deliveries", &s.maxDeliveries, 1, 1000, "users to whom is delivered at once (default 64)"),
-		module.NumberParam("max_attempts", &s.maxAttempts, 1, 1000, "failed deliveries after which a message waits behind all others (default 3)"),
+		module.NumberParam("max_attempts", &s.maxAttempts, 2, 1000, "failed deliveries after which a message waits behind all others (default 3)"),
 	}
 }
 

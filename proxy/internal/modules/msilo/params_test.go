@@ -34,7 +34,7 @@ func TestParams(t *testing.T) {
 		{"add_date", "0", ""}, {"add_date", "2", "must be 0 or 1"}, {"use_contact", "1", ""}, {"use_contact", "7", "must be 0 or 1"},
 		{"add_contact", "0", ""}, {"add_contact", "1", "RFC 3428"}, {"store_foreign", "0", ""}, {"store_foreign", "3", "must be 0 or 1"},
 		{"foreign_quota", "0", "from 1"}, {"foreign_quota", "5", ""}, {"foreign_period", "0", "from 1"}, {"foreign_period", "60", ""},
-		{"max_deliveries", "0", "from 1"}, {"max_deliveries", "2", ""}, {"max_attempts", "0", "from 1"}, {"max_attempts", "2", ""},
+		{"max_deliveries", "0", "from 1"}, {"max_deliveries", "2", ""}, {"max_attempts", "1", "from 2"}, {"max_attempts", "2", ""},
 	} {
 		err := moduletest.Set(t, msilo.New(msilo.Config{}), x.name, x.value)
 		if (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {

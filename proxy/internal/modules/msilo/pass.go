@@ -24,12 +24,13 @@ const (
 // now, they wait behind the known senders' and cost these nothing more. A phone that takes
 // nothing at all is so asked four times at most.
 type pass struct {
-	turn     turn
-	failed   []int64 // what was stepped over
-	repeated int     // what is tried once more
-	inRow    int     // failures at the phone since it last took something
-	known    int     // of those, messages of known senders
-	foreign  int     // strangers' messages that failed
+	turn      turn
+	failed    []int64 // what was stepped over
+	strangers []int64 // strangers' messages that failed, be they in failed or to be repeated
+	repeated  int     // what is tried once more
+	inRow     int     // failures at the phone since it last took something
+	known     int     // of those, messages of known senders
+	foreign   int     // failures of strangers' messages
 }
 
 // over reports whether the pass is at its end.
@@ -51,13 +52,15 @@ func (p *pass) note(s *store.SiloMessage, f fate) bool {
 	case gone:
 		p.inRow, p.known = 0, 0
 		return true
-	case again: // with those before it that the other phone did not take
-		*p = pass{failed: p.failed[:0], repeated: p.repeated + 1 + len(p.failed)}
+	case unasked: // which says nothing of the phone
+		return true
+	case again:
+		p.again(s)
 		return false
 	case stop:
 		p.turn = turnOver
 		return false
-	case later:
+	case later, takesNone:
 		if !s.Foreign || p.turn != turnAll {
 			p.turn = turnOver
 			return false
@@ -70,9 +73,7 @@ func (p *pass) note(s *store.SiloMessage, f fate) bool {
 		}
 	}
 	p.failed = append(p.failed, s.ID)
-	if s.Foreign {
-		p.foreign++
-	}
+	p.count(s)
 	switch {
 	case p.known >= enough || p.turn == turnLast && p.inRow >= enough:
 		p.turn = turnOver
@@ -82,4 +83,26 @@ func (p *pass) note(s *store.SiloMessage, f fate) bool {
 		return true
 	}
 	return false
+}
+
+// count takes into account that a stranger's message has failed.
+func (p *pass) count(s *store.SiloMessage) {
+	if s.Foreign {
+		p.foreign++
+		p.strangers = append(p.strangers, s.ID)
+	}
+}
+
+// again begins anew with a message that failed while a phone registered, and with those before it that the phone did not
+// take either. That may have been the same phone at the same contact: it may have been switched off and on, or out of its
+// network, and is there now. Most often it has only refreshed its registration, which it may do as often as it likes. So a
+// stranger's repeat counts as his failure, and when there are enough of these, his wait for the next pass.
+func (p *pass) again(s *store.SiloMessage) {
+	p.count(s)
+	before := len(p.failed)
+	p.failed, p.inRow, p.known, p.turn = p.failed[:0], 0, 0, turnAll
+	if p.foreign >= enough {
+		p.failed, p.turn = append(p.failed, p.strangers...), turnKnown
+	}
+	p.repeated += max(1, 1+before-len(p.failed))
 }

@@ -64,7 +64,7 @@ func (m *Module) lookup(c *module.Ctx) int {
 	if found == 0 {
 		return methodNotAllowed
 	}
-	r.Found = true
+	r.SetFound(s.reg.AoR)
 	if c.Route == module.FailureRoute && len(r.More) > 0 {
 		// With branches beside it, the R-URI of a failure route is only their
 		// pattern and is not sent to.

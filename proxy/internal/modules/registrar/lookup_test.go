@@ -118,6 +118,33 @@ func TestLookupCodes(t *testing.T) {
 	}
 }
 
+// TestLookupOfTwoAddresses: who is called is the first address that lookup looked for, and who was found the one that has phones;
+// one that has none, or none for the method, is nobody's.
+func TestLookupOfTwoAddresses(t *testing.T) {
+	b := newRouter(t, nil, setting{"method_filtering", 1})
+	p := b.phone()
+	p.send(p.register("Contact: <sip:b@h>", `Allow: INFO`))
+	p.expect(sip200)
+	lookup := call(t, b.registrar, "lookup", "location")
+	b.hooks.on(module.RequestRoute, func(x *module.Ctx) {
+		received := string(x.Msg.RequestURI())
+		_ = x.SetURI([]byte("sip:home-" + received[len("sip:"):]))
+		first := lookup(x)
+		x.RevertURI()
+		second := lookup(x)
+		_ = x.Reply(&sip.Reply{Status: 480, Reason: fmt.Sprintf("%d %d %s (%s) %v", first, second, x.Callee, x.FoundCallee, x.Found)})
+	})
+	for i, x := range []struct{ method, user, want string }{
+		{"INFO", "bob", "-1 1 home-bob@example.org (bob@example.org) true"},
+		{"INFO", "Bob", "-1 1 home-bob@example.org (bob@example.org) true"},
+		{"INFO", "eve", "-1 -1 home-eve@example.org () false"},
+		{"MESSAGE", "bob", "-1 -2 home-bob@example.org () false"},
+	} {
+		p.send(p.request(x.method, "sip:"+x.user+"@example.org", fmt.Sprint("two-", i), 1))
+		p.expect("SIP/2.0 480 " + x.want)
+	}
+}
+
 // TestLookupForks: the best contact first, all of them at once.
 func TestLookupForks(t *testing.T) {
 	for _, all := range []int{1, 0} {

@@ -78,6 +78,8 @@ func by(c *module.Ctx, t *relay.Target, param []byte) {
 	} else {
 		next = t.Next
 	}
+	// Without its flow a phone is called where its owner says, who may name a gateway; along a Path it is not.
+	t.Given = t.Given || t.Phone && !t.Flow.IsZero()
 	through(t, next)
 }
 

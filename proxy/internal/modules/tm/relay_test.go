@@ -2,6 +2,7 @@ package tm_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,28 @@ func TestRelayOver(t *testing.T) {
 	}
 	if got := moduletest.Refused(t, tm.New(tm.Config{}), "t_relay_to_tcp", "198.51.100.9"); !strings.Contains(got, "a host needs a port") {
 		t.Error(got)
+	}
+}
+
+// TestRelayOverOfAPhone: t_relay_to_udp takes a phone off its flow. Where its owner has named a gateway, it is
+// not sent to.
+func TestRelayOverOfAPhone(t *testing.T) {
+	const uri = "sip:+1900@198.51.100.9"
+	for gateway, want := range map[string]int{"198.51.100.9": 0, "198.51.100.10": 1} {
+		send := moduletest.Compile(t, tm.New(tm.Config{}), "t_relay_to_udp")
+		r := moduletest.New(t, &moduletest.Script{Request: func(ctx *module.Ctx) {
+			ctx.SetTarget(relay.Target{URI: []byte(uri), Phone: true, Flow: transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort("192.0.2.7:40000")}})
+			send(ctx)
+		}}, func(c *relay.Config) { c.Gateway = func(a netip.Addr) bool { return a == netip.MustParseAddr(gateway) } })
+		got := 0
+		for _, p := range r.Receive(phone, invite("sip:bob@example.org")) {
+			if strings.HasPrefix(p.Text, "INVITE "+uri+" ") {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("with a gateway at %s the phone's place gets %d INVITEs, want %d", gateway, got, want)
+		}
 	}
 }
 
