@@ -91,7 +91,9 @@ func TestRelayOverOfAPhone(t *testing.T) {
 		r := moduletest.New(t, &moduletest.Script{Request: func(ctx *module.Ctx) {
 			ctx.SetTarget(relay.Target{URI: []byte(uri), Phone: true, Flow: transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort("192.0.2.7:40000")}})
 			send(ctx)
-		}}, func(c *relay.Config) { c.Gateway = func(a netip.Addr) bool { return a == netip.MustParseAddr(gateway) } })
+		}}, func(c *relay.Config) {
+			c.Gateway = func(a netip.Addr) bool { return a == netip.MustParseAddr(gateway) }
+		})
 		got := 0
 		for _, p := range r.Receive(phone, invite("sip:bob@example.org")) {
 			if strings.HasPrefix(p.Text, "INVITE "+uri+" ") {
