@@ -199,11 +199,12 @@ const drainedEnd = 2 << 10
 // When a request that is too long is over: nobody writes for drainQuiet. Others write, too, and theirs is
 // dropped with it: their writing must not keep the pipe deaf. So after drainTime a gap of drainGap will do,
 // but nothing less than one between two requests: within somebody's text, which may be a stranger's (see
-// dialogRequest), each line could begin a command. Where somebody may be in the middle of writing (see
-// pipeEnd) it takes drainStalled.
+// dialogRequest), each line could begin a command. It is longer than a program that writes a text in pieces
+// waits for a processor between two. Where somebody may be in the middle of writing (see pipeEnd) it takes
+// drainStalled.
 const (
 	drainQuiet   = 100 * time.Millisecond
-	drainGap     = 5 * time.Millisecond
+	drainGap     = 50 * time.Millisecond
 	drainStalled = time.Second
 	drainTime    = time.Second
 )

@@ -352,6 +352,31 @@ func (p *pipe) floods(long string, pause time.Duration, stop <-chan struct{}) (e
 	return done
 }
 
+// TestFIFOTextInPieces: a program that writes its text in pieces, and loses the processor for a while between
+// two, has none of its lines carried out either.
+func TestFIFOTextInPieces(t *testing.T) {
+	p := openPatient(t, time.Minute, 200*time.Millisecond)
+	f, err := os.OpenFile(p.path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p.write(longRequests()["a body"])
+	text := floodHead + strings.Repeat(":ul_flush:\n\n", 1500) + ".\n\n"
+	pieces := time.NewTicker(8 * time.Millisecond)
+	defer pieces.Stop()
+	for began := time.Now(); time.Since(began) < time.Second; {
+		for rest := text; rest != ""; <-pieces.C {
+			n, err := f.WriteString(rest[:min(8192, len(rest))])
+			if err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+	}
+	p.carriedOut()
+}
+
 // carriedOut fails the test if what stands in a text was.
 func (p *pipe) carriedOut() {
 	p.t.Helper()
@@ -371,7 +396,7 @@ func TestFIFODrainEnds(t *testing.T) {
 			p := openPatient(t, time.Minute, 300*time.Millisecond) // so that no busy machine cuts a text
 			p.write(long)
 			stop := make(chan struct{})
-			ended := p.floods(long, 15*time.Millisecond, stop) // longer than drainGap
+			ended := p.floods(long, 70*time.Millisecond, stop) // longer than drainGap
 			p.dropped(long, "request dropped")
 			close(stop)
 			<-ended

@@ -72,8 +72,11 @@ func (r *Request) ForwardToURI(host string, port uint16) error {
 		port = 5060
 	}
 	t := r.Main
-	t.Given = t.Given || t.Phone
+	t.Given = t.OwnersWord()
 	t.Flow, t.NextOf = transport.Flow{}, NextRelay
+	if t.Given {
+		t.NextOf = NextFound // another port, or what stands beside maddr, is the owner's word too
+	}
 	t.Next = sip.AppendUint(append(append([]byte("sip:"), host...), ':'), uint64(port))
 	return r.forwardStateless(&t)
 }
@@ -85,7 +88,7 @@ func (r *Request) Again() { r.Main.URI = r.Keep(r.Main.URI) }
 // leavePhone is forgetPlace where the Request-URI stays the contact that the phone has registered. The router
 // called it where its REGISTER came from, so nobody has asked where its contact leads.
 func (r *Request) leavePhone() {
-	r.Main.Given = r.Main.Given || r.Main.Phone
+	r.Main.Given = r.Main.OwnersWord()
 	r.forgetPlace()
 }
 
@@ -173,4 +176,24 @@ func (c *Call) startAgain(r *Request) {
 		}
 	}
 	r.last = r.Main
+}
+
+// OwnersWord reports whether it is a user's word where a target leads once it is not called where its phone was
+// found: a contact that somebody has given, or that a phone has registered from another place.
+func (t *Target) OwnersWord() bool { return t.Given || t.Phone && !t.cameFromThere() }
+
+// cameFromThere reports whether a phone's REGISTER came, by UDP, from the very place that its contact names: a PBX
+// that is a gateway, too, or one in a listed network. Nobody can register such a contact from elsewhere.
+func (t *Target) cameFromThere() bool {
+	var u sip.URI
+	at := t.Flow.Remote
+	if t.Flow.Proto != transport.UDP || sip.ParseURI(t.URI, &u) != nil {
+		return false
+	}
+	addr, ok := parseAddr(hostOf(&u))
+	port := u.Port
+	if port == 0 {
+		port = 5060
+	}
+	return ok && addr.Unmap() == at.Addr().Unmap().WithZone("") && port == at.Port()
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"net/netip"
+	"slices"
 )
 
 // ErrNoChallenge says that what led to the failure route is no challenge of an element below.
@@ -70,13 +71,18 @@ func (c *Call) challenged() *Branch {
 	return nil
 }
 
+// isOpen reports whether a branch has a challenge of that status which nobody has answered.
+func (c *Call) isOpen(status uint16) bool {
+	return slices.ContainsFunc(c.branches, func(b *Branch) bool { return b.status == status && len(b.challenges) > 0 })
+}
+
 // dropAnswered forgets a challenge that is answered now.
 func (c *Call) dropAnswered() {
 	if b := c.challenged(); b != nil {
-		if c.local != nil {
+		b.challenges = b.challenges[:0]
+		if c.local != nil && !c.isOpen(b.status) {
 			c.local.Said.Remove(int(b.status), int(b.status))
 		}
-		b.challenges = b.challenges[:0]
 		if b.isBest {
 			c.dropBest()
 		}

@@ -139,6 +139,16 @@ func (r *Request) firstTarget() int {
 	return 0
 }
 
+// onlyPhones reports whether all that is sent to now was found as phones, by a lookup before.
+func (r *Request) onlyPhones() bool {
+	for i := r.firstTarget(); i <= len(r.More); i++ {
+		if !r.target(i).Phone {
+			return false
+		}
+	}
+	return true
+}
+
 // freeze keeps in the call what failure and reply routes start from.
 func (r *Request) freeze(c *Call) {
 	c.onFailure, c.onReply = r.OnFailure, r.OnReply
@@ -147,7 +157,7 @@ func (r *Request) freeze(c *Call) {
 	c.keep(r)
 	r.remember(c)
 	if r.Local != nil {
-		r.Local.Bound = r.Found
+		r.Local.Bound = r.Found || r.route == inFailure && r.Local.Bound && r.onlyPhones()
 	}
 	c.recordRouted, c.inDialog, c.bounds = r.RecordRouted, r.InDialog, r.bounds
 	c.seal, c.byInitiator, c.secured = r.seal, r.byInitiator, r.secured
@@ -179,6 +189,9 @@ func (r *Request) start(c *Call) error {
 			unreached = noConnection
 		}
 		if w.flow.IsZero() {
+			if c.local != nil && !w.gone && i >= r.firstTarget() && !r.isDropped(i) && r.target(i).Phone {
+				c.local.Said.Add(480) // it is registered, and was not to be reached
+			}
 			continue
 		}
 		b := r.Engine.takeBranch(c)

@@ -231,3 +231,92 @@ func TestFoundCallee(t *testing.T) {
 		}
 	}
 }
+
+// TestBoundInFailureRoute: what a failure route sends on to phones that lookup has found before is still the found user's; what
+// it sends elsewhere is not.
+func TestBoundInFailureRoute(t *testing.T) {
+	t.Parallel()
+	for _, phone := range []bool{true, false} {
+		b, _, phones := prepare(t, 2, calm)
+		b.hooks.request = func(r *Request) {
+			r.OnFailure = 1
+			r.Seek([]byte("bob@example.org"))
+			r.SetTarget(Target{URI: []byte(phones[0].uri()), Phone: true})
+			r.SetFound([]byte("bob@example.org"))
+			if err := r.Relay(); err != nil {
+				t.Error(err)
+			}
+		}
+		b.hooks.failure = func(r *Request, _ int) {
+			r.SetTarget(Target{URI: []byte(phones[1].uri()), Phone: phone})
+			if err := r.Relay(); err != nil {
+				t.Error(err)
+			}
+		}
+		b.start()
+		bound := make(chan bool, 3)
+		l := &Local{User: []byte("alice"), Domain: []byte("example.org")}
+		l.Replied = func(status int, _ []byte) {
+			if status >= 200 {
+				bound <- l.Bound
+			}
+		}
+		if err := b.engine.Inject([]byte("MESSAGE sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:alice@example.org>;tag=at\r\nTo: <sip:bob@example.org>\r\nCall-ID: x\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"), l); err != nil {
+			t.Fatal(err)
+		}
+		phones[0].answer(phones[0].expect("MESSAGE"), 405, "t")
+		phones[1].answer(phones[1].expect("MESSAGE"), 200, "t")
+		if got := <-bound; got != phone {
+			t.Errorf("sent on to a phone: %v; bound: %v", phone, got)
+		}
+	}
+}
+
+// TestSaidByTwoWhoAsk: of two phones that ask for credentials one gets them; the other one's answer still counts.
+func TestSaidByTwoWhoAsk(t *testing.T) {
+	t.Parallel()
+	b, _, phones := prepare(t, 2, calm)
+	b.hooks.request = func(r *Request) {
+		r.OnFailure = 1
+		_ = r.SetURI([]byte(phones[0].uri()))
+		_ = r.AddTarget(Target{URI: []byte(phones[1].uri()), Q: 1000})
+		if err := r.Relay(); err != nil {
+			t.Error(err)
+		}
+	}
+	b.hooks.failure = func(r *Request, _ int) {
+		if err := r.Authorize([]byte("Proxy-Authorization: Digest x\r\n")); err != nil {
+			t.Error(err)
+		}
+		if err := r.Relay(); err != nil {
+			t.Error(err)
+		}
+	}
+	b.start()
+	final := b.own("both")
+	for _, p := range phones {
+		p.answer(p.expect("MESSAGE"), 407, "t", `Proxy-Authenticate: Digest realm="x",nonce="y"`)
+	}
+	phones[0].answer(phones[0].expect("MESSAGE"), 415, "t")
+	b.comesTo(final, 415, 407, 415)
+}
+
+// TestSaidByAPhoneWithoutAWay: a phone that nothing can be sent to counts as away.
+func TestSaidByAPhoneWithoutAWay(t *testing.T) {
+	t.Parallel()
+	for _, uri := range []string{"sips:bob@127.0.0.1:9", "sip:bob@127.0.0.1:9;transport=sctp"} {
+		b, _, phones := prepare(t, 1, calm)
+		b.hooks.request = func(r *Request) {
+			_ = r.SetURI([]byte(phones[0].uri()))
+			_ = r.AddTarget(Target{URI: []byte(uri), Phone: true, Q: 1000})
+			if err := r.Relay(); err != nil {
+				t.Error(err)
+			}
+		}
+		b.start()
+		final := b.own("gone")
+		phones[0].answer(phones[0].expect("MESSAGE"), 415, "t")
+		b.comesTo(final, 415, 415, 480)
+	}
+}

@@ -211,13 +211,15 @@ func TestForwardToTheFoundPhone(t *testing.T) {
 	for command, want := range map[string]int{
 		`forward()`: 0, `forward(uri:host)`: 0, `forward(uri:host, uri:port)`: 0, `forward(uri:host, 5999)`: 0, `forward(127.0.0.20, uri:port)`: 1, `rewritehost("127.0.0.20"); forward()`: 1,
 	} {
-		last := strings.LastIndex(command, "forward")
-		p := compile(t, "route { "+command[:last]+" if ("+command[last:]+") m_dump(); }", nil)
-		r := p.message(invite, stranger)
-		r.Main = relay.Target{URI: []byte("sip:+1900@" + gatewayHost + ":5099"), Phone: true, Flow: stranger}
-		p.prog.Request(r)
-		if len(p.calls) != want {
-			t.Errorf("%s is true %d times, want %d", command, len(p.calls), want)
+		for _, params := range []string{"", ";maddr=198.51.100.77"} {
+			last := strings.LastIndex(command, "forward")
+			p := compile(t, "route { "+command[:last]+" if ("+command[last:]+") m_dump(); }", nil)
+			r := p.message(invite, stranger)
+			r.Main = relay.Target{URI: []byte("sip:+1900@" + gatewayHost + ":5099" + params), Phone: true, Flow: stranger}
+			p.prog.Request(r)
+			if len(p.calls) != want {
+				t.Errorf("%s with %q is true %d times, want %d", command, params, len(p.calls), want)
+			}
 		}
 	}
 }

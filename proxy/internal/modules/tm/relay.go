@@ -79,12 +79,14 @@ func by(c *module.Ctx, t *relay.Target, param []byte) {
 		next = t.Next
 	}
 	// Without its flow a phone is called where its owner says, who may name a gateway; along a Path it is not.
-	t.Given = t.Given || t.Phone && !t.Flow.IsZero()
+	t.Given = t.Given || !t.Flow.IsZero() && t.OwnersWord()
 	through(t, next)
 }
 
-// toServer is through where the next hop is no phone, whatever was found before.
+// toServer is through where the next hop is no phone, whatever was found before. Without the next hop, in a
+// failure route, the target leads where its owner says.
 func toServer(t *relay.Target, next []byte) {
+	t.Given = t.OwnersWord()
 	through(t, next)
 	t.Phone = false
 }

@@ -106,6 +106,51 @@ func TestRelayOverOfAPhone(t *testing.T) {
 	}
 }
 
+// TestPlaceOfAPhoneThatWasFound: a contact at a gateway is called in no way but on the phone's flow, unless the phone is there.
+func TestPlaceOfAPhoneThatWasFound(t *testing.T) {
+	const uri, gateway = "sip:0900@198.51.100.9", "198.51.100.9"
+	m := tm.New(tm.Config{})
+	again, udp := moduletest.Compile(t, m, "t_relay"), moduletest.Compile(t, m, "t_relay_to_udp")
+	arm, sbc := moduletest.Compile(t, m, "t_on_failure", "1"), moduletest.Compile(t, m, "t_relay", "198.51.100.20", "5060")
+	const afar, there = "192.0.2.7:40000", gateway + ":5060"
+	for _, x := range []struct {
+		name, from  string
+		do, failure func(c *module.Ctx)
+		reached     bool
+	}{
+		{"after a server", afar, func(c *module.Ctx) { arm(c); sbc(c) }, func(c *module.Ctx) { udp(c) }, false},
+		{"after a server, another user", afar, func(c *module.Ctx) { arm(c); sbc(c) }, func(c *module.Ctx) { _ = c.SetUser([]byte("1")); again(c) }, false},
+		{"after a server, at once", afar, func(c *module.Ctx) { sbc(c); c.SetNext(nil); again(c) }, nil, false},
+		{"a PBX that is there", there, func(c *module.Ctx) { udp(c) }, nil, true},
+		{"a PBX that is there, taken back", there, func(c *module.Ctx) { c.SetNext(nil); again(c) }, nil, true},
+		{"a PBX that is there, after a server", there, func(c *module.Ctx) { arm(c); sbc(c) }, func(c *module.Ctx) { udp(c) }, true},
+	} {
+		r := moduletest.New(t, &moduletest.Script{
+			Request: func(c *module.Ctx) {
+				c.SetTarget(relay.Target{URI: []byte(uri), Phone: true, Q: 1000, Flow: transport.Flow{Proto: transport.UDP, Remote: netip.MustParseAddrPort(x.from)}})
+				x.do(c)
+			},
+			Failure: func(c *module.Ctx, _ int) { x.failure(c) },
+		}, func(c *relay.Config) {
+			c.Gateway = func(a netip.Addr) bool { return a == netip.MustParseAddr(gateway) }
+		})
+		sent := r.Receive(phone, invite("sip:bob@example.org"))
+		for _, p := range sent {
+			if x.failure != nil && strings.HasPrefix(p.Text, "INVITE ") {
+				sent = append(sent, r.Receive("udp:"+p.To.Remote.String(), moduletest.Answer(t, p, 486))...)
+				break
+			}
+		}
+		reached := false
+		for _, p := range sent {
+			reached = reached || strings.HasPrefix(p.Text, "INVITE ") && p.To.Remote.Addr().String() == gateway
+		}
+		if reached != x.reached {
+			t.Errorf("%s: the gateway is reached: %v", x.name, reached)
+		}
+	}
+}
+
 // TestFailureIsAnswered: what cannot be sent on is answered once, and the script
 // hears of it.
 func TestFailureIsAnswered(t *testing.T) {
