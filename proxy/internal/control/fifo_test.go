@@ -380,6 +380,8 @@ func TestFIFOTextInPieces(t *testing.T) {
 // carriedOut fails the test if what stands in a text was.
 func (p *pipe) carriedOut() {
 	p.t.Helper()
+	p.proxy.mu.Lock()
+	defer p.proxy.mu.Unlock()
 	for _, did := range p.proxy.done {
 		if !strings.HasPrefix(did, "request MESSAGE ") {
 			p.t.Fatalf("done: %.80q", did)
