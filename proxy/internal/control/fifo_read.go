@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -49,9 +50,17 @@ func (q *fifoRequest) waiting() []string {
 	return nil
 }
 
+// fifoSource is what a fifoReader reads: a pipeEnd, but in tests.
+type fifoSource interface {
+	io.Reader
+	SetReadDeadline(t time.Time) error
+	// halfWritten says that somebody may be in the middle of writing, however long nothing comes.
+	halfWritten() bool
+}
+
 // fifoReader takes the pipe's bytes apart.
 type fifoReader struct {
-	file                *pipeEnd
+	file                fifoSource
 	in                  *bufio.Reader
 	patience, drainTime time.Duration
 	deaf                func(after time.Duration, dropped int) // told that the pipe has no gap; see drain
@@ -61,8 +70,12 @@ type fifoReader struct {
 
 // newFIFOReader makes the reader of a FIFO's pipe.
 func newFIFOReader(f *FIFO) *fifoReader {
-	end := &pipeEnd{File: f.file}
-	return &fifoReader{file: end, in: bufio.NewReader(end), patience: f.patience, drainTime: f.drainTime, deaf: f.deaf}
+	return readFIFO(&pipeEnd{File: f.file}, f.patience, f.drainTime, f.deaf)
+}
+
+// readFIFO makes the reader of a source.
+func readFIFO(file fifoSource, patience, drainTime time.Duration, deaf func(after time.Duration, dropped int)) *fifoReader {
+	return &fifoReader{file: file, in: bufio.NewReader(file), patience: patience, drainTime: drainTime, deaf: deaf}
 }
 
 // pipeRoom is below what a pipe holds at least, in bytes: half, since a write may leave half a page behind.
@@ -77,6 +90,8 @@ type pipeEnd struct {
 	// not, each write is in the pipe whole, and where it is empty none is cut.
 	stalled bool
 }
+
+func (p *pipeEnd) halfWritten() bool { return p.stalled }
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
@@ -246,7 +261,7 @@ func (r *fifoReader) drain() (end []byte, quiet bool) {
 // gap is how long the pipe must be empty for the drain to end, which has lasted for since.
 func (r *fifoReader) gap(since time.Duration) time.Duration {
 	switch {
-	case r.file.stalled:
+	case r.file.halfWritten():
 		return drainStalled
 	case since >= r.drainTime:
 		return drainGap

@@ -5,11 +5,14 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -352,45 +355,74 @@ func (p *pipe) floods(long string, pause time.Duration, stop <-chan struct{}) (e
 	return done
 }
 
-// TestFIFOTextInPieces: a program that writes its text in pieces, and loses the processor for a while between
-// two, has none of its lines carried out either. A try in which this program itself lost it for longer says nothing.
-func TestFIFOTextInPieces(t *testing.T) {
-	for range 20 {
-		p := openPatient(t, time.Minute, 100*time.Millisecond)
-		p.write(longRequests()["a body"])
-		if p.writesInPieces(300 * time.Millisecond) {
-			p.carriedOut()
-			return
-		}
-	}
-	t.Fatal("in each of 20 tries this program got no processor for half of drainGap")
+// bubblePipe is a fifoSource of a synctest bubble: what is written to it is read at once.
+type bubblePipe struct {
+	net.Conn
+	half bool
 }
 
-// writesInPieces writes such requests in pieces for a time; false if there was a gap of half of drainGap between two.
-func (p *pipe) writesInPieces(lasts time.Duration) bool {
-	p.t.Helper()
-	f, err := os.OpenFile(p.path, os.O_WRONLY, 0)
-	if err != nil {
-		p.t.Fatal(err)
+func (p *bubblePipe) halfWritten() bool { return p.half }
+
+// TestFIFOTextInPieces: a program that writes its text in pieces has none of its lines carried out, while others
+// have the pipe drained, unless it pauses for drainGap: only then nobody can tell its lines from commands.
+func TestFIFOTextInPieces(t *testing.T) {
+	const drainTime = 100 * time.Millisecond
+	for _, tc := range []struct {
+		name  string
+		pause time.Duration
+		half  bool
+		run   bool // lines of the text are taken for commands
+	}{
+		{"at once", 0, false, false},
+		{"below the gap", drainGap - time.Millisecond, false, false},
+		{"above the gap", drainGap + time.Millisecond, false, true},
+		{"half written", drainStalled - time.Millisecond, true, false},
+		{"half written for too long", drainStalled + time.Millisecond, true, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, out := net.Pipe()
+				r := readFIFO(&bubblePipe{in, tc.half}, time.Minute, drainTime, func(time.Duration, int) {})
+				go writeInPieces(out, tc.pause)
+				var lines []string
+				for {
+					q, err := r.next()
+					switch {
+					case err == nil:
+						lines = append(lines, q.command)
+						continue
+					case errors.Is(err, errFIFOFraming):
+						continue
+					case !errors.Is(err, io.EOF):
+						t.Error(err)
+					}
+					break
+				}
+				if len(lines) == 0 || lines[len(lines)-1] != "version" {
+					t.Fatalf("what came after the text is not served: %d requests", len(lines))
+				}
+				if run := slices.Contains(lines, "ul_flush"); run != tc.run {
+					t.Errorf("lines of the text are taken for commands: %v, want %v", run, tc.run)
+				}
+			})
+		})
 	}
-	defer f.Close()
-	text := floodHead + strings.Repeat(":ul_flush:\n\n", 1500) + ".\n\n"
-	pieces := time.NewTicker(8 * time.Millisecond)
-	defer pieces.Stop()
-	began, last := time.Now(), time.Now()
-	for time.Since(began) < lasts {
-		for rest := text; rest != ""; <-pieces.C {
-			n, err := f.WriteString(rest[:min(8192, len(rest))])
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			if time.Since(last) > drainGap/2 {
-				return false
-			}
-			rest, last = rest[n:], time.Now()
+}
+
+// writeInPieces writes a request that is too long and three texts within the limits, pausing between their pieces,
+// and a request of its own when the pipe has been quiet.
+func writeInPieces(out net.Conn, pause time.Duration) {
+	defer out.Close()
+	_, _ = io.WriteString(out, longRequests()["a body"])
+	for range 3 {
+		for rest := floodHead + strings.Repeat(":ul_flush:\n\n", 600) + ".\n\n"; rest != ""; {
+			n, _ := io.WriteString(out, rest[:min(1000, len(rest))])
+			rest = rest[n:]
+			time.Sleep(pause)
 		}
 	}
-	return true
+	time.Sleep(2 * drainStalled)
+	_, _ = io.WriteString(out, ":version:after\n\n")
 }
 
 // carriedOut fails the test if what stands in a text was.
