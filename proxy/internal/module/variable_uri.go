@@ -123,9 +123,19 @@ func (c *Ctx) WriteURI(text []byte, constant bool) error {
 		return err
 	}
 	if !stood {
-		c.Elsewhere()
+		c.NamedBy(constant)
 	}
 	return nil
+}
+
+// NamedBy says that the Request-URI leads where the script has said: by a constant of its own, or by a text that it
+// may have made of what stood there.
+func (c *Ctx) NamedBy(constant bool) {
+	if constant {
+		c.Elsewhere()
+	} else {
+		c.Rewritten()
+	}
 }
 
 // isHostPort tells a host and a port, which would read as a URI whose scheme is the host. A scheme
@@ -218,9 +228,12 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 		return false
 	}
 	c.Spend(len(x.Str))
-	if !c.Constant && c.isFound(x.Str) {
+	switch {
+	case !c.Constant && c.isFound(x.Str):
 		c.Again()
-	} else {
+	case !c.Constant && c.UsersHost(&c.uri):
+		c.SetUsersNext(c.Keep(x.Str))
+	default:
 		c.SetNext(c.Keep(x.Str))
 	}
 	return true
@@ -295,7 +308,7 @@ func (c *Ctx) rewrite(x uriChange) bool {
 	}
 	switch {
 	case newHost:
-		c.Elsewhere()
+		c.NamedBy(c.Constant)
 	case x.setPort:
 		c.MovedPort()
 	}

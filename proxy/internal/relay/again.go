@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"slices"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -39,11 +40,52 @@ func (r *Request) SetNext(next []byte) {
 // target, along the rest of its Route, or on a flow that a Route of ours names.
 func (r *Request) HasNext() bool { return r.Main.Next != nil || r.nextRoute != nil || r.viaFlow }
 
+// SetUsersNext is SetNext where the script has the place of what a user has named (UsersHost): it is that
+// user's word still, and goes when the Request-URI leads elsewhere.
+func (r *Request) SetUsersNext(next []byte) {
+	r.leavePhone()
+	r.Main.Next, r.Main.NextOf, r.Main.Given = next, NextFound, true
+}
+
 // Elsewhere is Moved where the script has named the new place itself: it is no user's word any
 // more.
 func (r *Request) Elsewhere() {
 	r.Moved()
 	r.Main.Given, r.Main.Hosted = false, true
+}
+
+// Rewritten is Elsewhere where the script may have made the new Request-URI of what stood there: a host that a
+// user has named stays that user's word.
+func (r *Request) Rewritten() {
+	r.Elsewhere()
+	if u, err := r.URI(); err == nil && r.hasLeft(u) {
+		r.Main.Given, r.Main.Hosted = true, false
+	}
+}
+
+// noteLeft notes the host that Main leads to, if it is a user's word, before Main becomes another. Beyond
+// maxLeft hosts none is noted: each is of another lookup.
+func (r *Request) noteLeft() {
+	var u sip.URI
+	if len(r.left) < maxLeft && r.Main.OwnersWord() && sip.ParseURI(r.Main.URI, &u) == nil && !r.hasLeft(&u) {
+		r.left = append(r.left, hostOf(&u))
+	}
+}
+
+// maxLeft bounds Request.left.
+const maxLeft = 2 * MaxBranches
+
+// hasLeft reports whether a URI leads to a host that a user has named in a target before the present one.
+func (r *Request) hasLeft(u *sip.URI) bool {
+	host := hostOf(u)
+	return len(host) > 0 && slices.ContainsFunc(r.left, func(h []byte) bool { return sip.SameHost(h, host) })
+}
+
+// UsersHost reports whether a URI leads to a host that a user has named, in the present target of this run of
+// the script or in one before: a script that makes a URI of the parts of another names no place itself.
+func (r *Request) UsersHost(u *sip.URI) bool {
+	var main sip.URI
+	return r.hasLeft(u) || r.Main.OwnersWord() && sip.ParseURI(r.Main.URI, &main) == nil && sip.SameHost(hostOf(&main), hostOf(u))
 }
 
 // MovedPort is Moved where only the port has become another: whose word the host is, stays, and that of a
@@ -101,11 +143,10 @@ func (r *Request) forgetPlace() {
 // RevertURI makes the Request-URI the received one again.
 func (r *Request) RevertURI() {
 	next, of := r.Main.Next, r.Main.NextOf
-	r.Main = Target{URI: r.Msg.RequestURI()}
+	r.Replace(Target{URI: r.Msg.RequestURI()})
 	if of == NextScript {
 		r.Main.Next, r.Main.NextOf = next, of
 	}
-	r.parsed = nil
 }
 
 // AsSent reports whether Main was sent on as it is: by Relay, or, in a failure route, by

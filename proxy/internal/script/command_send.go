@@ -120,10 +120,14 @@ func (k *compiler) branchCommand(c *call) node {
 			if t.URI = format.Value(c).Str; !wellFormed("rewriteuri", string(t.URI)) {
 				return failed(c)
 			}
-			// "$ru" of a phone is what its owner says, not the script.
-			if (c.Main.Phone || c.Main.Given) && bytes.Equal(t.URI, c.Main.URI) {
+			// "$ru" of a phone is what its owner says, not the script; so is what is made of its parts.
+			var u sip.URI
+			switch {
+			case (c.Main.Phone || c.Main.Given) && bytes.Equal(t.URI, c.Main.URI):
 				t = c.Main
 				t.Q = 1000
+			case sip.ParseURI(t.URI, &u) == nil && c.UsersHost(&u):
+				t.Given, t.Hosted = true, false
 			}
 		}
 		if q >= 0 {

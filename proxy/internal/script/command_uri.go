@@ -49,7 +49,7 @@ func (k *compiler) uriCommand(c *call) node {
 	if example := uriExamples[name]; !wellFormed(name, text) {
 		return k.wrong(v.pos, "%s takes %s", c.name, example)
 	}
-	return rewritingText(name, text)
+	return rewritingText(name, text, true)
 }
 
 // uriExamples say what each command takes.
@@ -114,12 +114,12 @@ func rewritingFormat(name string, f *module.Format) node {
 		} else if !wellFormed(name, text) {
 			return failed(c)
 		}
-		return rewritingText(name, text)(c)
+		return rewritingText(name, text, false)(c)
 	}
 }
 
-// rewritingText compiles a command whose text is well formed.
-func rewritingText(name, text string) node {
+// rewritingText compiles a command whose text is well formed; constant says that it stands so in the script.
+func rewritingText(name, text string, constant bool) node {
 	user, pass, _ := strings.Cut(text, ":")
 	switch name {
 	case "rewriteuri":
@@ -131,9 +131,9 @@ func rewritingText(name, text string) node {
 			return done(c)
 		}
 	case "rewritehost":
-		return rewriting(func(p *uriParts) { p.host = text; p.moved = true })
+		return rewriting(func(p *uriParts) { p.host, p.constant, p.moved = text, constant, true })
 	case "rewritehostport":
-		return rewriting(func(p *uriParts) { p.host, p.port, p.moved = text, "", true; p.noPort = true })
+		return rewriting(func(p *uriParts) { p.host, p.constant, p.port, p.moved = text, constant, "", true; p.noPort = true })
 	case "rewriteport":
 		return rewriting(func(p *uriParts) { p.port = text; p.moved = true })
 	case "rewriteuserpass":
@@ -168,6 +168,7 @@ type uriParts struct {
 	host       string // in place of the old host
 	port       string
 	noPort     bool // the old port goes
+	constant   bool // host stands so in the script
 	moved      bool // the URI leads elsewhere, so a flow that was found for it does not count
 }
 
@@ -189,14 +190,14 @@ func rewriting(change func(*uriParts)) node {
 		p.write()
 		c.Spend(len(p.buf))
 		err = c.SetURI(p.buf)
-		moved, newHost := p.moved, p.host != ""
+		moved, newHost, constant := p.moved, p.host != "", p.constant
 		p.uri, p.user = nil, nil
 		if err != nil {
 			return failed(c)
 		}
 		switch {
 		case newHost:
-			c.Elsewhere()
+			c.NamedBy(constant)
 		case moved:
 			c.MovedPort()
 		}

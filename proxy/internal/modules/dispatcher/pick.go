@@ -294,10 +294,10 @@ func (d *destination) direct(c *module.Ctx, to mode) bool {
 		return false
 	}
 	if to == toDomain {
-		c.Main = relay.Target{Hosted: true}
+		c.Replace(relay.Target{Hosted: true})
 		return c.SetURI(t.URI) == nil
 	}
-	c.Main = t
+	c.Replace(t)
 	return true
 }
 

@@ -277,6 +277,17 @@ func TestSubstURI(t *testing.T) {
 	}
 }
 
+// TestSubstURIKeepsUsersWord: what is left of a place that a user has named is not the script's.
+func TestSubstURIKeepsUsersWord(t *testing.T) {
+	for expr, want := range map[string]bool{`/;.*$//`: true, `/^sip:[^@]*@/sip:9@/`: true, `/:5070/:5080/`: true, `/@.*/@gw.example.net/`: false} {
+		c := moduletest.Message(t, moduletest.Request("INVITE", "sip:0123@192.0.2.10:5070;transport=tcp"))
+		c.Main.Given = true
+		if moduletest.Compile(t, m, "subst_uri", expr)(c) != module.True || c.Main.UsersWord() != want {
+			t.Errorf("after %s: %s, a user's word: %v, want %v", expr, c.Main.URI, c.Main.UsersWord(), want)
+		}
+	}
+}
+
 // TestBadSubstitutions: each is refused when the script is read.
 func TestBadSubstitutions(t *testing.T) {
 	for text, want := range map[string]string{

@@ -25,7 +25,7 @@ func compileSubstURI(args []module.Arg) (module.Call, error) {
 			return module.False
 		}
 		if now, ok := placeOf(c); !known || !ok || !samePlace(&before, &now) {
-			c.Elsewhere()
+			c.Rewritten()
 		}
 		return module.True
 	}, nil
