@@ -9,8 +9,11 @@ const MaxAVPs = 4096
 
 // The AVPs of a request stand one after the other in relay.Request.Kept, which goes
 // with the transaction: a byte with the length of the name, the name, a byte with
-// the kind, four bytes with the length of the value, the value.
+// the kind and whether it is a user's word (usersBit), four bytes with the length of the value, the value.
 const avpHead = 1 + 1 + 4
+
+// usersBit is Value.Users, beside the kind.
+const usersBit = 0x80
 
 // avp is one entry.
 type avp struct {
@@ -25,18 +28,18 @@ func findAVP(b []byte, name string) (avp, bool) {
 		head := at + avpHead + n
 		size := int(binary.BigEndian.Uint32(b[head-4:]))
 		if string(b[at+1:at+1+n]) == name {
-			return avp{at, head + size, avpValue(ValueKind(b[head-5]), b[head:head+size:head+size])}, true
+			return avp{at, head + size, avpValue(b[head-5], b[head:head+size:head+size])}, true
 		}
 		at = head + size
 	}
 	return avp{}, false
 }
 
-func avpValue(kind ValueKind, b []byte) Value {
-	if kind == NumberValue {
+func avpValue(kind byte, b []byte) Value {
+	if ValueKind(kind) == NumberValue {
 		return Number(int64(binary.BigEndian.Uint64(b)))
 	}
-	return Value{Kind: kind, Str: b}
+	return Value{Kind: ValueKind(kind &^ usersBit), Str: b, Users: kind&usersBit != 0}
 }
 
 // AVP returns the value of $avp(name).
@@ -73,7 +76,11 @@ func (c *Ctx) SetAVP(name string, v Value) bool {
 		return false
 	}
 	b := append(c.Kept, byte(len(name)))
-	b = append(append(b, name...), byte(v.Kind))
+	kind := byte(v.Kind)
+	if v.Users && v.Kind == TextValue {
+		kind |= usersBit
+	}
+	b = append(append(b, name...), kind)
 	b = binary.BigEndian.AppendUint32(b, uint32(size))
 	if v.Kind == NumberValue {
 		b = binary.BigEndian.AppendUint64(b, uint64(v.Num))

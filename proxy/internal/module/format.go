@@ -98,7 +98,9 @@ func (p *part) append(dst []byte, c *Ctx, null string) []byte {
 	if p.v == nil {
 		return append(dst, p.text...)
 	}
+	users := c.users // one that stands in the name of a variable does not count
 	v := p.v.Value(c)
+	c.users = users || v.Users
 	if v.Kind == NullValue || v.Kind == TextValue && len(v.Str) == 0 {
 		return append(dst, null...)
 	}
@@ -144,11 +146,12 @@ const maxFormats = 4
 
 // Value is the text as a value in c's memory; null if it is longer than MaxText.
 func (f *Format) Value(c *Ctx) Value {
+	c.users = false
 	text := f.Text(c, "")
 	if len(text) > MaxText {
 		return Value{}
 	}
-	return Value{Kind: TextValue, Str: c.Keep(text)}
+	return Value{Kind: TextValue, Str: c.Keep(text), Users: c.users}
 }
 
 // Line is AppendLine in c's memory, nil if the text is longer than MaxText.

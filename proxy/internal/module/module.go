@@ -142,6 +142,7 @@ type Ctx struct {
 	scratch []byte             // where values are put together before they are kept
 	lines   [maxFormats][]byte // the same for texts that are made of values
 	formats int                // how many of them are being written
+	users   bool               // a variable in the one that is written is a user's word: Value.Users
 	uri     sip.URI
 }
 

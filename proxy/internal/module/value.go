@@ -19,8 +19,11 @@ const (
 // long as its message is worked on.
 type Value struct {
 	Kind ValueKind
-	Num  int64
-	Str  []byte
+	// Users says of a text that it has in it where a user has said that a target leads (relay.Target.FromUser): of
+	// $ru, $rd and $du of a found phone, and of what a script makes of these.
+	Users bool
+	Num   int64
+	Str   []byte
 }
 
 // Number and Text make values; a text that is nil is no value.
@@ -184,5 +187,5 @@ func (c *Ctx) Join(a, b Value) Value {
 		return Value{}
 	}
 	c.Spend(len(c.scratch))
-	return Value{Kind: TextValue, Str: c.Keep(c.scratch)}
+	return Value{Kind: TextValue, Str: c.Keep(c.scratch), Users: a.Users || b.Users}
 }

@@ -49,6 +49,18 @@ func ruri(part uriPart) func(*Ctx, *Variable) Value {
 	}
 }
 
+func getURI(c *Ctx, _ *Variable) Value {
+	x := Text(c.Main.URI)
+	x.Users = c.Main.FromUser()
+	return x
+}
+
+func getHost(c *Ctx, v *Variable) Value {
+	x := ruri(uriHost)(c, v)
+	x.Users = c.Main.FromUser()
+	return x
+}
+
 func original(part uriPart) func(*Ctx, *Variable) Value {
 	return func(c *Ctx, _ *Variable) Value {
 		if !c.Msg.IsRequest {
@@ -110,31 +122,31 @@ func port(a netip.AddrPort) Value {
 
 // setURI is $ru = …
 func setURI(c *Ctx, _ *Variable, x Value) bool {
-	return x.Kind == TextValue && !isHostPort(x.Str) && c.WriteURI(x.Str, c.Constant) == nil
+	return x.Kind == TextValue && !isHostPort(x.Str) && c.WriteURI(x, c.Constant) == nil
 }
 
 // WriteURI makes a text, which is copied, the Request-URI by the script's own word: see
 // relay.Request.Elsewhere. What is no constant of the script and says what stands there already names no
 // place: a script that puts back what it has kept sends once more to the phone that lookup found, and
 // not, in the router's name, to whatever its owner has registered. The errors are SetURI's.
-func (c *Ctx) WriteURI(text []byte, constant bool) error {
-	stood := !constant && bytes.Equal(text, c.Main.URI)
-	if err := c.SetURI(text); err != nil {
+func (c *Ctx) WriteURI(x Value, constant bool) error {
+	stood := !constant && bytes.Equal(x.Str, c.Main.URI)
+	if err := c.SetURI(x.Str); err != nil {
 		return err
 	}
 	if !stood {
-		c.NamedBy(constant)
+		c.NamedBy(x.Users)
 	}
 	return nil
 }
 
-// NamedBy says that the Request-URI leads where the script has said: by a constant of its own, or by a text that it
-// may have made of what stood there.
-func (c *Ctx) NamedBy(constant bool) {
-	if constant {
-		c.Elsewhere()
+// NamedBy says that the Request-URI leads elsewhere now: where the script has said, or, with users, what it has made of
+// a user's word (Value.Users).
+func (c *Ctx) NamedBy(users bool) {
+	if users {
+		c.UsersElsewhere()
 	} else {
-		c.Rewritten()
+		c.Elsewhere()
 	}
 }
 
@@ -161,10 +173,12 @@ func hasNone(x Value) bool { return x.Kind != NumberValue && len(x.Str) == 0 }
 
 // getNext is $du: the next hop, else where a phone is that lookup has found behind a NAT.
 func getNext(c *Ctx, _ *Variable) Value {
-	if c.Main.Next != nil || !c.natted() {
-		return Text(c.Main.Next)
+	x := Text(c.Main.Next)
+	if c.Main.Next == nil && c.natted() {
+		x = c.kept(c.appendNATed(c.scratch[:0]))
 	}
-	return c.kept(c.appendNATed(c.scratch[:0]))
+	x.Users = c.Main.UsersWord() || c.Main.FromUser() && c.Main.NextOf == relay.NextFound
+	return x
 }
 
 // appendNATed appends the URI of where a phone is that has registered on a flow. The transport of WSS is ws
@@ -231,7 +245,7 @@ func setNext(c *Ctx, _ *Variable, x Value) bool {
 	switch {
 	case !c.Constant && c.isFound(x.Str):
 		c.Again()
-	case !c.Constant && c.UsersHost(&c.uri):
+	case x.Users:
 		c.SetUsersNext(c.Keep(x.Str))
 	default:
 		c.SetNext(c.Keep(x.Str))
@@ -256,7 +270,7 @@ func setHost(c *Ctx, _ *Variable, x Value) bool {
 	if sip.ParseURI(c.scratch, u) != nil || u.HasUser || u.Params != nil || u.Headers != nil {
 		return false
 	}
-	return c.rewrite(uriChange{host: text[:len(u.Host)], port: u.Port, setPort: u.Port != 0})
+	return c.rewrite(uriChange{host: text[:len(u.Host)], port: u.Port, setPort: u.Port != 0, users: x.Users})
 }
 
 // setPort is $rp = …; null and the empty text remove the port.
@@ -276,6 +290,7 @@ type uriChange struct {
 	user    []byte
 	setUser bool
 	host    []byte // nil for the old one
+	users   bool   // host is made of a user's word: Value.Users
 	port    uint16 // 0 for none
 	setPort bool
 }
@@ -308,7 +323,7 @@ func (c *Ctx) rewrite(x uriChange) bool {
 	}
 	switch {
 	case newHost:
-		c.NamedBy(c.Constant)
+		c.NamedBy(x.users)
 	case x.setPort:
 		c.MovedPort()
 	}

@@ -26,9 +26,9 @@ var variables = map[string]*variable{
 	"avp":  {get: func(c *Ctx, v *Variable) Value { return c.AVP(v.arg) }, set: setAVP, arg: "a name: $avp(x)", doc: "a value that goes with the transaction, into its branch, failure and reply routes"},
 	"hdr":  {get: getHeader, arg: "the name of a header field: $hdr(Subject)", doc: "the first line of a header field, as received"},
 
-	"ru": {get: func(c *Ctx, _ *Variable) Value { return Text(c.Main.URI) }, set: setURI, doc: "the present Request-URI", takes: `a whole URI such as "sip:bob@example.org"`},
+	"ru": {get: getURI, set: setURI, doc: "the present Request-URI", takes: `a whole URI such as "sip:bob@example.org"`},
 	"rU": {get: ruri(uriUser), set: setUser, doc: "its user", takes: `the user part of a URI, such as "bob"`},
-	"rd": {get: ruri(uriHost), set: setHost, doc: "its host", takes: `a host, and possibly a port, such as "example.org" or "192.0.2.1:5060"`},
+	"rd": {get: getHost, set: setHost, doc: "its host", takes: `a host, and possibly a port, such as "example.org" or "192.0.2.1:5060"`},
 	"rp": {get: ruri(uriPort), set: setPort, doc: "its port, 5060 if it has none", takes: "a port from 1 to 65535, or $null"},
 	"rz": {get: ruri(uriScheme), doc: "its scheme"},
 	"du": {get: getNext, set: setNext, doc: "the URI that the request is sent to in place of the Request-URI; of a phone that `lookup()` has found behind a NAT, where that is", takes: `a whole SIP URI such as "sip:192.0.2.1:5060", or $null`},

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"errors"
-	"slices"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -21,9 +20,19 @@ const (
 	NextFound NextOf = iota
 	// NextScript is the script's own ($du, a gateway of its choice): it stays.
 	NextScript
-	// NextRelay is an argument of one t_relay or forward.
+	// NextUsers is what the script has made of a place that a user has named: it stays as well.
+	NextUsers
+	// NextRelay is the transport that one t_relay or forward names, and where the target led anyway.
 	NextRelay
+	// NextServer is the host that one t_relay or forward names.
+	NextServer
 )
+
+// stays reports whether a next hop is there until the script takes it back.
+func (n NextOf) stays() bool { return n == NextScript || n == NextUsers }
+
+// once reports whether a next hop is of one t_relay or forward.
+func (n NextOf) once() bool { return n == NextRelay || n == NextServer }
 
 // SetNext makes the request go to the URI next, which is kept as it is, in place of the
 // Request-URI, by the script's own word; nil takes any such word back, and of a phone that was found
@@ -40,11 +49,13 @@ func (r *Request) SetNext(next []byte) {
 // target, along the rest of its Route, or on a flow that a Route of ours names.
 func (r *Request) HasNext() bool { return r.Main.Next != nil || r.nextRoute != nil || r.viaFlow }
 
-// SetUsersNext is SetNext where the script has the place of what a user has named (UsersHost): it is that
-// user's word still, and goes when the Request-URI leads elsewhere.
+// SetUsersNext is SetNext where the next hop is made of what a user has named, such as the host of a found
+// phone: it stays as one of the script's does, and is that user's word still.
 func (r *Request) SetUsersNext(next []byte) {
-	r.leavePhone()
-	r.Main.Next, r.Main.NextOf, r.Main.Given = next, NextFound, true
+	own := r.Main.CameFrom(next)
+	if r.SetNext(next); !own {
+		r.Main.NextOf = NextUsers
+	}
 }
 
 // Elsewhere is Moved where the script has named the new place itself: it is no user's word any
@@ -54,38 +65,11 @@ func (r *Request) Elsewhere() {
 	r.Main.Given, r.Main.Hosted = false, true
 }
 
-// Rewritten is Elsewhere where the script may have made the new Request-URI of what stood there: a host that a
-// user has named stays that user's word.
-func (r *Request) Rewritten() {
+// UsersElsewhere is Moved where the new Request-URI is made of what a user has named: it is that user's word still.
+func (r *Request) UsersElsewhere() {
+	own := r.Main.CameFrom(r.Main.URI)
 	r.Elsewhere()
-	if u, err := r.URI(); err == nil && r.hasLeft(u) {
-		r.Main.Given, r.Main.Hosted = true, false
-	}
-}
-
-// noteLeft notes the host that Main leads to, if it is a user's word, before Main becomes another. Beyond
-// maxLeft hosts none is noted: each is of another lookup.
-func (r *Request) noteLeft() {
-	var u sip.URI
-	if len(r.left) < maxLeft && r.Main.OwnersWord() && sip.ParseURI(r.Main.URI, &u) == nil && !r.hasLeft(&u) {
-		r.left = append(r.left, hostOf(&u))
-	}
-}
-
-// maxLeft bounds Request.left.
-const maxLeft = 2 * MaxBranches
-
-// hasLeft reports whether a URI leads to a host that a user has named in a target before the present one.
-func (r *Request) hasLeft(u *sip.URI) bool {
-	host := hostOf(u)
-	return len(host) > 0 && slices.ContainsFunc(r.left, func(h []byte) bool { return sip.SameHost(h, host) })
-}
-
-// UsersHost reports whether a URI leads to a host that a user has named, in the present target of this run of
-// the script or in one before: a script that makes a URI of the parts of another names no place itself.
-func (r *Request) UsersHost(u *sip.URI) bool {
-	var main sip.URI
-	return r.hasLeft(u) || r.Main.OwnersWord() && sip.ParseURI(r.Main.URI, &main) == nil && sip.SameHost(hostOf(&main), hostOf(u))
+	r.Main.Given, r.Main.Hosted = !own, own
 }
 
 // MovedPort is Moved where only the port has become another: whose word the host is, stays, and that of a
@@ -102,7 +86,7 @@ func (r *Request) MovedPort() {
 func (r *Request) Moved() {
 	r.forgetPlace()
 	r.Main.Hosted = false
-	if r.Main.NextOf != NextScript {
+	if !r.Main.NextOf.stays() {
 		r.Main.Next, r.Main.NextOf = nil, NextFound
 	}
 }
@@ -114,12 +98,12 @@ func (r *Request) ForwardToURI(host string, port uint16) error {
 		port = 5060
 	}
 	t := r.Main
-	t.Given = t.OwnersWord()
+	t.Next = sip.AppendUint(append(append([]byte("sip:"), host...), ':'), uint64(port))
+	t.Given = t.Given || t.Phone && !t.CameFrom(t.Next)
 	t.Flow, t.NextOf = transport.Flow{}, NextRelay
 	if t.Given {
 		t.NextOf = NextFound // another port, or what stands beside maddr, is the owner's word too
 	}
-	t.Next = sip.AppendUint(append(append([]byte("sip:"), host...), ':'), uint64(port))
 	return r.forwardStateless(&t)
 }
 
@@ -143,10 +127,11 @@ func (r *Request) forgetPlace() {
 // RevertURI makes the Request-URI the received one again.
 func (r *Request) RevertURI() {
 	next, of := r.Main.Next, r.Main.NextOf
-	r.Replace(Target{URI: r.Msg.RequestURI()})
-	if of == NextScript {
+	r.Main = Target{URI: r.Msg.RequestURI()}
+	if of.stays() {
 		r.Main.Next, r.Main.NextOf = next, of
 	}
+	r.parsed = nil
 }
 
 // AsSent reports whether Main was sent on as it is: by Relay, or, in a failure route, by
@@ -193,7 +178,7 @@ func (c *Call) keepStart(r *Request) {
 	}
 	c.start.set([]Target{r.Main})
 	c.start.found = append(c.start.found[:0], r.FoundCallee...)
-	if t := &c.start.list[0]; t.NextOf == NextRelay {
+	if t := &c.start.list[0]; t.NextOf.once() {
 		t.Next, t.NextOf = nil, NextFound
 	}
 }
@@ -221,17 +206,21 @@ func (c *Call) startAgain(r *Request) {
 
 // OwnersWord reports whether it is a user's word where a target leads once it is not called where its phone was
 // found: a contact that somebody has given, or that a phone has registered from another place.
-func (t *Target) OwnersWord() bool { return t.Given || t.Phone && !t.cameFromThere() }
+func (t *Target) OwnersWord() bool { return t.Given || t.Phone && !t.CameFrom(t.URI) }
 
-// cameFromThere reports whether a phone's REGISTER came, by UDP, from the very place that its contact names: a PBX
+// FromUser reports whether what a target says of where it leads is a user's word in any way: what a script makes of
+// that names no place by itself.
+func (t *Target) FromUser() bool { return t.Given || t.Phone }
+
+// CameFrom reports whether a phone's REGISTER came, by UDP, from the very place that a URI names: a PBX
 // that is a gateway, too, or one in a listed network. Nobody can register such a contact from elsewhere.
-func (t *Target) cameFromThere() bool {
+func (t *Target) CameFrom(uri []byte) bool {
 	var u sip.URI
 	at := t.Flow.Remote
-	if t.Flow.Proto != transport.UDP || sip.ParseURI(t.URI, &u) != nil {
+	if t.Flow.Proto != transport.UDP || sip.ParseURI(uri, &u) != nil {
 		return false
 	}
-	addr, ok := parseAddr(hostOf(&u))
+	addr, ok := parseAddr(HostOf(&u))
 	port := u.Port
 	if port == 0 {
 		port = 5060

@@ -391,7 +391,7 @@ func (r *Request) Forward(host string, port uint16) error {
 		port = 5060
 	}
 	t := r.Main
-	t.Next, t.NextOf = sip.AppendUint(next, uint64(port)), NextRelay
+	t.Next, t.NextOf = sip.AppendUint(next, uint64(port)), NextServer
 	t.Flow, t.Given = transport.Flow{}, false
 	return r.forwardStateless(&t)
 }

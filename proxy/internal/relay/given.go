@@ -19,8 +19,10 @@ import (
 var ErrBarred = errors.New("the target is a gateway or the router itself, named by a user, or a phone whose owner refuses the request")
 
 // UsersWord reports whether it is a user who says where a target leads. A next hop of the
-// script's leads elsewhere, as long as it is there.
-func (t *Target) UsersWord() bool { return t.Given && t.NextOf != NextScript }
+// script's leads elsewhere, as long as it is there, but for one that is made of a user's word.
+func (t *Target) UsersWord() bool {
+	return t.NextOf == NextUsers || t.Given && t.NextOf != NextScript && t.NextOf != NextServer
+}
 
 // HeedPhones has the request not go to a place where a phone is whose owner refuses it
 // (Config.Refused), unless lookup has found that phone or the script itself has named the place. It
@@ -59,7 +61,7 @@ func (r *Request) isScripts(t *Target, hop *sip.URI) bool {
 	case t.NextOf == NextRelay: // perhaps no more than another transport
 		return sip.ParseURI(t.URI, &named) != nil || !sameService(hop, &named)
 	}
-	return t.NextOf == NextScript
+	return t.NextOf == NextScript || t.NextOf == NextServer
 }
 
 // isSenders reports whether it is the sender who has chosen where a target goes, and not the script.
@@ -74,11 +76,11 @@ func (r *Request) isSenders(t *Target) bool {
 
 // sameService reports whether a next hop leads to the same host and port as a URI, over some transport.
 func sameService(next, uri *sip.URI) bool {
-	return sip.SameHost(hostOf(next), hostOf(uri)) && samePort(next, uri)
+	return sip.SameHost(HostOf(next), HostOf(uri)) && samePort(next, uri)
 }
 
-// hostOf is the host that a URI leads to.
-func hostOf(u *sip.URI) []byte {
+// HostOf is the host that a URI leads to.
+func HostOf(u *sip.URI) []byte {
 	if m, ok := u.Param("maddr"); ok && len(m) > 0 {
 		return m
 	}

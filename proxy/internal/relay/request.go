@@ -175,7 +175,6 @@ type Request struct {
 	vouchedFor    bool           // a gateway has named its target, by our Route
 	later         contacts
 	flows         []Target // what AddFlow added
-	left          [][]byte // hosts that users have named in targets before this one: see noteLeft
 	last          Target   // what AsSent compares with; without a URI before Relay
 	underway      bool     // Relay has sent the request on
 }
@@ -216,7 +215,7 @@ func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Fl
 	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false
 	r.DropLoad()
 	r.later.clear()
-	r.flows, r.left = r.flows[:0], r.left[:0]
+	r.flows = r.flows[:0]
 	r.last, r.underway = Target{}, false
 	r.arena.reset()
 	r.route = inRequest
@@ -251,7 +250,6 @@ func (r *Request) SetURI(b []byte) error {
 	if err := sip.ParseURI(b, &u); err != nil {
 		return err
 	}
-	r.noteLeft()
 	r.Main.URI = r.Keep(b)
 	r.parsed = nil
 	return nil
@@ -271,13 +269,7 @@ func (r *Request) URI() (*sip.URI, error) {
 }
 
 // SetTarget makes t the first branch; the texts are copied.
-func (r *Request) SetTarget(t Target) { r.Replace(r.keepTarget(t)) }
-
-// Replace is SetTarget of one whose texts last as long as the request.
-func (r *Request) Replace(t Target) {
-	r.noteLeft()
-	r.Main, r.parsed = t, nil
-}
+func (r *Request) SetTarget(t Target) { r.Main, r.parsed = r.keepTarget(t), nil }
 
 // AddTarget adds a branch; the texts are copied.
 func (r *Request) AddTarget(t Target) error {

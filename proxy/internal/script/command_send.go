@@ -117,16 +117,16 @@ func (k *compiler) branchCommand(c *call) node {
 			t = c.Main
 		}
 		if format != nil {
-			if t.URI = format.Value(c).Str; !wellFormed("rewriteuri", string(t.URI)) {
+			x := format.Value(c)
+			if t.URI = x.Str; !wellFormed("rewriteuri", string(t.URI)) {
 				return failed(c)
 			}
 			// "$ru" of a phone is what its owner says, not the script; so is what is made of its parts.
-			var u sip.URI
 			switch {
-			case (c.Main.Phone || c.Main.Given) && bytes.Equal(t.URI, c.Main.URI):
+			case c.Main.FromUser() && bytes.Equal(t.URI, c.Main.URI):
 				t = c.Main
 				t.Q = 1000
-			case sip.ParseURI(t.URI, &u) == nil && c.UsersHost(&u):
+			case x.Users && !c.Main.CameFrom(t.URI):
 				t.Given, t.Hosted = true, false
 			}
 		}

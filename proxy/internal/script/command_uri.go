@@ -49,7 +49,7 @@ func (k *compiler) uriCommand(c *call) node {
 	if example := uriExamples[name]; !wellFormed(name, text) {
 		return k.wrong(v.pos, "%s takes %s", c.name, example)
 	}
-	return rewritingText(name, text, true)
+	return rewritingText(name, text, false)
 }
 
 // uriExamples say what each command takes.
@@ -100,9 +100,10 @@ func (k *compiler) dynamic(c *call, v value) (text string, f *module.Format, ok 
 // well formed there changes nothing and is false.
 func rewritingFormat(name string, f *module.Format) node {
 	return func(c *module.Ctx) result {
-		text := string(f.Value(c).Str)
+		x := f.Value(c)
+		text := string(x.Str)
 		if name == "rewriteuri" {
-			if !wellFormed(name, text) || c.WriteURI([]byte(text), false) != nil {
+			if !wellFormed(name, text) || c.WriteURI(x, false) != nil {
 				return failed(c)
 			}
 			return done(c)
@@ -114,16 +115,17 @@ func rewritingFormat(name string, f *module.Format) node {
 		} else if !wellFormed(name, text) {
 			return failed(c)
 		}
-		return rewritingText(name, text, false)(c)
+		return rewritingText(name, text, x.Users)(c)
 	}
 }
 
-// rewritingText compiles a command whose text is well formed; constant says that it stands so in the script.
-func rewritingText(name, text string, constant bool) node {
+// rewritingText compiles a command whose text is well formed; users says that it is made of a
+// user's word (module.Value.Users).
+func rewritingText(name, text string, users bool) node {
 	user, pass, _ := strings.Cut(text, ":")
 	switch name {
 	case "rewriteuri":
-		uri := []byte(text)
+		uri := module.Text([]byte(text))
 		return func(c *module.Ctx) result {
 			if c.WriteURI(uri, true) != nil {
 				return failed(c)
@@ -131,9 +133,9 @@ func rewritingText(name, text string, constant bool) node {
 			return done(c)
 		}
 	case "rewritehost":
-		return rewriting(func(p *uriParts) { p.host, p.constant, p.moved = text, constant, true })
+		return rewriting(func(p *uriParts) { p.host, p.users, p.moved = text, users, true })
 	case "rewritehostport":
-		return rewriting(func(p *uriParts) { p.host, p.constant, p.port, p.moved = text, constant, "", true; p.noPort = true })
+		return rewriting(func(p *uriParts) { p.host, p.users, p.port, p.moved = text, users, "", true; p.noPort = true })
 	case "rewriteport":
 		return rewriting(func(p *uriParts) { p.port = text; p.moved = true })
 	case "rewriteuserpass":
@@ -168,7 +170,7 @@ type uriParts struct {
 	host       string // in place of the old host
 	port       string
 	noPort     bool // the old port goes
-	constant   bool // host stands so in the script
+	users      bool // host is made of a user's word
 	moved      bool // the URI leads elsewhere, so a flow that was found for it does not count
 }
 
@@ -190,14 +192,14 @@ func rewriting(change func(*uriParts)) node {
 		p.write()
 		c.Spend(len(p.buf))
 		err = c.SetURI(p.buf)
-		moved, newHost, constant := p.moved, p.host != "", p.constant
+		moved, newHost, users := p.moved, p.host != "", p.users
 		p.uri, p.user = nil, nil
 		if err != nil {
 			return failed(c)
 		}
 		switch {
 		case newHost:
-			c.NamedBy(constant)
+			c.NamedBy(users)
 		case moved:
 			c.MovedPort()
 		}

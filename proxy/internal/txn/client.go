@@ -40,7 +40,6 @@ type Client struct {
 	table *Table
 	user  ClientUser
 	id    uint64
-	next  *Client
 
 	method sip.Method
 	state  clientState

@@ -34,7 +34,6 @@ type Server struct {
 	cell  *Cell
 	table *Table
 	key   Key
-	next  *Server
 
 	invite bool
 	state  serverState

@@ -12,13 +12,10 @@ import (
 	"seraph/proxy/internal/transport"
 )
 
-// The table is kept at most half full: each transaction that is passed on the way to the
-// wanted one, or to the end of its bucket, is memory out of every cache. Measured at 2,500
-// calls/s, buckets of one or two of them cost 3 % of the router's time.
 const (
-	shards  = 16
-	buckets = 1024 // of a shard, at first
-	growth  = 4
+	shards = 16
+	places = 1024 // of a shard's index, at first
+	growth = 4
 )
 
 // Config is the timing of transactions. A zero field takes the default of
@@ -77,18 +74,16 @@ type shard struct {
 	tick    int64
 	due     *Timer
 	wheel   [wheelSlots]*Timer
-	servers []*Server // by hash; a power of two
-	clients []*Client
-	nServer int
-	nClient int
+	servers index[Server] // by Key.a
+	clients index[Client] // by id; a CANCEL has that of its INVITE
 }
 
 // New makes a table.
 func New(cfg Config) *Table {
 	t := &Table{cfg: cfg.withDefaults(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	for i := range t.shards {
-		t.shards[i].servers = make([]*Server, buckets)
-		t.shards[i].clients = make([]*Client, buckets)
+		t.shards[i].servers = makeIndex[Server](places)
+		t.shards[i].clients = makeIndex[Client](places)
 	}
 	t.streams.m = map[uint64]*Client{}
 	t.Buffers.bound(t.cfg.Memory.Max)
@@ -111,9 +106,9 @@ func (t *Table) Each(f func(x *Server)) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		list := make([]*Server, 0, s.nServer)
-		for _, x := range s.servers {
-			for ; x != nil; x = x.next {
+		list := make([]*Server, 0, s.servers.n)
+		for _, p := range s.servers.places {
+			if x := p.of; x != nil {
 				x.cell.Ref()
 				list = append(list, x)
 			}
@@ -227,13 +222,16 @@ func (t *Table) FindServer(k Key) *Server {
 	s := &t.shards[k.a%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for x := s.servers[(k.a/shards)%uint64(len(s.servers))]; x != nil; x = x.next {
-		if x.key == k {
-			x.cell.Ref()
-			return x
-		}
+	return s.server(k)
+}
+
+// server is FindServer in the shard, which is locked.
+func (s *shard) server(k Key) *Server {
+	x := s.servers.find(k.a, func(x *Server) bool { return x.key == k })
+	if x != nil {
+		x.cell.Ref()
 	}
-	return nil
+	return x
 }
 
 // findClient returns the client transaction with the id, referred to.
@@ -241,13 +239,11 @@ func (t *Table) findClient(id uint64, cancel bool) *Client {
 	s := &t.shards[id%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for x := s.clients[(id/shards)%uint64(len(s.clients))]; x != nil; x = x.next {
-		if x.id == id && (x.method == sip.CANCEL) == cancel {
-			x.cell.Ref()
-			return x
-		}
+	x := s.clients.find(id, func(x *Client) bool { return (x.method == sip.CANCEL) == cancel })
+	if x != nil {
+		x.cell.Ref()
 	}
-	return nil
+	return x
 }
 
 // CellOf returns the cell of the client transaction with an id, referred to; nil if there is
@@ -265,46 +261,19 @@ func (t *Table) insert(x *Server) *Server {
 	s := x.cell.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if 2*s.nServer >= len(s.servers) {
-		s.growServers()
+	if y := s.server(x.key); y != nil {
+		return y
 	}
-	at := &s.servers[(x.key.a/shards)%uint64(len(s.servers))]
-	for y := *at; y != nil; y = y.next {
-		if y.key == x.key {
-			y.cell.Ref()
-			return y
-		}
-	}
-	x.next, *at = *at, x
-	s.nServer++
+	s.servers.put(x.key.a, x)
 	x.cell.Ref()
 	t.servers.Add(1)
 	return nil
 }
 
-func (s *shard) growServers() {
-	old := s.servers
-	s.servers = make([]*Server, growth*len(old))
-	for _, x := range old {
-		for x != nil {
-			next := x.next
-			at := &s.servers[(x.key.a/shards)%uint64(len(s.servers))]
-			x.next, *at = *at, x
-			x = next
-		}
-	}
-}
-
 func (t *Table) removeServer(x *Server) {
 	s := x.cell.shard
 	s.mu.Lock()
-	for at := &s.servers[(x.key.a/shards)%uint64(len(s.servers))]; *at != nil; at = &(*at).next {
-		if *at == x {
-			*at, x.next = x.next, nil
-			s.nServer--
-			break
-		}
-	}
+	s.servers.remove(x.key.a, x)
 	s.mu.Unlock()
 	t.servers.Add(-1)
 	x.cell.refs.Add(-1)
@@ -322,40 +291,16 @@ func (t *Table) newID(c *Cell) uint64 {
 func (t *Table) insertClient(x *Client) {
 	s := x.cell.shard
 	s.mu.Lock()
-	if 2*s.nClient >= len(s.clients) {
-		s.growClients()
-	}
-	at := &s.clients[(x.id/shards)%uint64(len(s.clients))]
-	x.next, *at = *at, x
-	s.nClient++
+	s.clients.put(x.id, x)
 	s.mu.Unlock()
 	x.cell.Ref()
 	t.clients.Add(1)
 }
 
-func (s *shard) growClients() {
-	old := s.clients
-	s.clients = make([]*Client, growth*len(old))
-	for _, x := range old {
-		for x != nil {
-			next := x.next
-			at := &s.clients[(x.id/shards)%uint64(len(s.clients))]
-			x.next, *at = *at, x
-			x = next
-		}
-	}
-}
-
 func (t *Table) removeClient(x *Client) {
 	s := x.cell.shard
 	s.mu.Lock()
-	for at := &s.clients[(x.id/shards)%uint64(len(s.clients))]; *at != nil; at = &(*at).next {
-		if *at == x {
-			*at, x.next = x.next, nil
-			s.nClient--
-			break
-		}
-	}
+	s.clients.remove(x.id, x)
 	s.mu.Unlock()
 	t.clients.Add(-1)
 	x.cell.refs.Add(-1)

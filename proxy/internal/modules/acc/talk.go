@@ -32,6 +32,9 @@ func (m *Module) Talk(t Talk) { m.putTalk(kindTalk, &t) }
 // gets its row in acc if the INVITE's flags pick it, whatever was said within the call: who is
 // in it chooses whose BYE ends it.
 func (m *Module) HungUp(t Talk) {
+	if !m.on {
+		return
+	}
 	m.ends.keep(m.unrouted.dialog(t.CallID, t.FromTag, t.ToTag), &t)
 	if (t.ByRouter || t.InAgent) && has(t.Flags, m.set.dbFlag) {
 		m.putTalk(kindAcc, &t)

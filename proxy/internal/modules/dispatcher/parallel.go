@@ -56,7 +56,7 @@ func (m *Module) sendAll(c *module.Ctx, g *group, ids []byte, to mode) (n int) {
 				continue
 			}
 			t.URI = c.Main.URI
-			c.Main = t // SetURI has left the other
+			c.Main = t
 		case c.AddTarget(t) != nil:
 			return n
 		}

@@ -294,10 +294,10 @@ func (d *destination) direct(c *module.Ctx, to mode) bool {
 		return false
 	}
 	if to == toDomain {
-		c.Replace(relay.Target{Hosted: true})
+		c.Main = relay.Target{Hosted: true}
 		return c.SetURI(t.URI) == nil
 	}
-	c.Replace(t)
+	c.Main = t
 	return true
 }
 

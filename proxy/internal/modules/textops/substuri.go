@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"seraph/proxy/internal/module"
+	"seraph/proxy/internal/relay"
 	"seraph/proxy/internal/sip"
 )
 
@@ -25,7 +26,7 @@ func compileSubstURI(args []module.Arg) (module.Call, error) {
 			return module.False
 		}
 		if now, ok := placeOf(c); !known || !ok || !samePlace(&before, &now) {
-			c.Rewritten()
+			c.NamedBy(c.Main.FromUser() && known && ok && isLeft(&before, &now))
 		}
 		return module.True
 	}, nil
@@ -34,6 +35,12 @@ func compileSubstURI(args []module.Arg) (module.Call, error) {
 // samePlace reports whether two URIs differ in the user at most.
 func samePlace(a, b *sip.URI) bool {
 	return a.Scheme == b.Scheme && a.Host != nil && bytes.EqualFold(a.Host, b.Host) && a.Port == b.Port && bytes.Equal(a.Params, b.Params)
+}
+
+// isLeft reports whether the host that a URI leads to stood in the one before, as its host or its maddr.
+func isLeft(before, now *sip.URI) bool {
+	to := relay.HostOf(now)
+	return sip.SameHost(to, before.Host) || sip.SameHost(to, relay.HostOf(before))
 }
 
 // placeOf is the present Request-URI; its texts last as long as the request.

@@ -80,20 +80,20 @@ func by(c *module.Ctx, t *relay.Target, param []byte) {
 	}
 	// Without its flow a phone is called where its owner says, who may name a gateway; along a Path it is not.
 	t.Given = t.Given || !t.Flow.IsZero() && t.OwnersWord()
-	through(t, next)
+	through(t, next, relay.NextRelay)
 }
 
 // toServer is through where the next hop is no phone, whatever was found before. Without the next hop, in a
 // failure route, the target leads where its owner says.
 func toServer(t *relay.Target, next []byte) {
 	t.Given = t.OwnersWord()
-	through(t, next)
+	through(t, next, relay.NextServer)
 	t.Phone = false
 }
 
 // through sends a target's request to a next hop, for this time.
-func through(t *relay.Target, next []byte) {
-	t.Next, t.NextOf, t.Flow = next, relay.NextRelay, transport.Flow{}
+func through(t *relay.Target, next []byte, of relay.NextOf) {
+	t.Next, t.NextOf, t.Flow = next, of, transport.Flow{}
 }
 
 // nextHop makes the URI of a host, a port and a transport.

@@ -310,7 +310,7 @@ func (m *Module) divert(c *module.Ctx, f *forward, to *place, owner []byte) bool
 		return false
 	}
 	c.More = c.More[:0]
-	c.Replace(relay.Target{Given: !to.stays})
+	c.Main = relay.Target{Given: !to.stays}
 	if c.SetURI(to.uri) != nil {
 		return false
 	}
