@@ -95,14 +95,14 @@ func (r *Request) SetFound(address []byte) {
 }
 
 // Flags are the script's.
-func (c *Call) Flags() uint32 { return c.flags }
+func (c *Call) Flags() uint32 { return c.terms.Flags }
 
 // Auth is who sent the request, empty if he has not shown that.
 func (c *Call) Auth() Identity { return c.auth }
 
 // RecordRouted reports whether an INVITE that was sent on bore our Record-Route, as those of the router's own user agent
 // always do.
-func (c *Call) RecordRouted() bool { return c.recordRouted || c.local != nil }
+func (c *Call) RecordRouted() bool { return c.terms.RecordRouted || c.local != nil }
 
 // Relayed reports whether the request was sent on.
 func (c *Call) Relayed() bool { return c.relayed }
@@ -114,7 +114,7 @@ func (c *Call) Elsewhere() bool { return c.cancelled && c.elsewhere }
 
 // remember keeps in the call what the accounts want to know of the request.
 func (r *Request) remember(c *Call) {
-	c.flags, c.inDialog = r.Flags, r.InDialog
+	c.terms.Flags, c.terms.InDialog = r.Flags, r.InDialog
 	switch {
 	case len(r.Callee) == 0 || bytes.Equal(c.callee, r.Callee):
 	case len(c.callee) == 0:

@@ -94,7 +94,8 @@ func TestOpenBounds(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	r := &Request{Engine: e, bounds: bounds{set: true, reach: Reach{Anywhere: true}}}
+	r := &Request{Engine: e}
+	r.bounds = bounds{set: true, reach: Reach{Anywhere: true}}
 	w := &way{n: 4}
 	for i, a := range []netip.Addr{phone, gateway, addr("203.0.113.1"), other} {
 		w.hops[i].Addr = netip.AddrPortFrom(a, 5060)
@@ -109,7 +110,8 @@ func TestFoundIsBound(t *testing.T) {
 	addr := netip.MustParseAddr
 	e := New(Config{Key: []byte("key")})
 	caller, callee, other := addr("192.0.2.7"), addr("192.0.2.8"), addr("192.0.2.9")
-	r := &Request{Engine: e, Found: true, bounds: bounds{set: true, near: e.mark(caller), far: e.mark(callee)}}
+	r := &Request{Engine: e}
+	r.Found, r.bounds = true, bounds{set: true, near: e.mark(caller), far: e.mark(callee)}
 	for a, want := range map[netip.Addr]bool{caller: false, callee: true, other: false} {
 		at := netip.AddrPortFrom(a, 5060)
 		if err := r.bind(&Target{Phone: true, Flow: transport.Flow{Proto: transport.UDP, Remote: at}}, &way{}); err == nil != want {

@@ -158,12 +158,12 @@ func (c *Call) replyRoute(r *Request, b *Branch, m *sip.Message) bool {
 		return true
 	}
 	r.Call, r.branch = c, b
-	r.Flags, r.InDialog = c.flags, c.inDialog
+	r.Flags, r.InDialog = c.terms.Flags, c.terms.InDialog
 	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
 	r.Main.Flags = b.flags
-	keep := r.routed().Reply(r, c.onReply)
+	keep := r.routed().Reply(r, c.OnReply)
 	c.keep(r)
-	c.flags, b.flags = r.Flags, r.Main.Flags
+	c.terms.Flags, b.flags = r.Flags, r.Main.Flags
 	r.Call, r.branch = nil, nil
 	return keep
 }

@@ -19,57 +19,53 @@ type Call struct {
 	from     transport.Flow
 	local    *Local
 	method   sip.Method
+	holds    bool // the connection that it came over stays for it; see hold
 	branches []*Branch
 	cancels  *cancel
 	room     [2]*Branch // for branches, which are seldom more
 	edits    sip.Edits
 
-	hooks              Hooks  // the script that it runs through
-	kept               []byte // what the script keeps with it
-	onFailure, onReply int
-	start              *beginning // see keepStart; nil for most calls
-	flags              uint32
-	auth               Identity
-	authRoom           [128]byte
-	callee             []byte // who is called, in calleeRoom if it fits
-	calleeRoom         [192]byte
-	began              time.Time
-	recordRouted       bool
-	inDialog           bool
-	byInitiator        bool
-	nextAt             uint8  // see Request.nextAt; 0 where it does not go along a Route within a dialog
-	vain               uint8  // how often it was sent on and nobody was there: once counts as a branch
-	seal               Seal   // of the Route of a request within a dialog
-	bounds             bounds // of the same
-	forceRPort         bool
-	noConnect          bool // see Request.ForwardNoConnect
-	noConnectBack      bool // see Request.ReplyNoConnect
-	heedPhones         bool // see Request.HeedPhones
-	secured            bool // it must not leave TLS; see Request.Secure
+	hooks      Hooks      // the script that it runs through
+	kept       []byte     // what the script keeps with it
+	start      *beginning // see keepStart; nil for most calls
+	auth       Identity
+	authRoom   [128]byte
+	calleeRoom [192]byte
+	began      time.Time
 
-	tracked  bool // the dialog table knows the INVITE
-	managed  bool // the script has called dlg_manage for it
+	perCall
+
+	tags  [maxTags]uint64 // hashes of the To tags of the 2xx that went up; see tagCount
+	noted *txn.Buffer     // what the accountant has noted
+	later contacts        // what LoadContacts has put aside
+	names *named          // renamed headers; nil for most calls
+}
+
+// perCall is what of a Call is made zero, as a whole, when its memory is used for the next one. What holds on to
+// something that has to be given back at once stays outside (Release), as does what has memory that is used again.
+type perCall struct {
+	terms // the request's, when it was last sent on
+	wishes
+
+	vain     uint8 // how often it was sent on and nobody was there: once counts as a branch
+	tracked  bool  // the dialog table knows the INVITE
+	managed  bool  // the script has called dlg_manage for it
 	tagCount uint8
-	tags     [maxTags]uint64 // hashes of the To tags of the 2xx that went up
-	noted    *txn.Buffer     // what the accountant has noted
 
-	later   contacts // what LoadContacts has put aside
-	fr      time.Duration
-	frInv   time.Duration
-	retries int      // branches that took the place of a failed one
-	flows   []Target // other ways to the phones of branches
-	names   *named   // renamed headers; nil for most calls
-
-	withdrawn func() // of Later: who is told if the INVITE is cancelled; else nil
-	relayed   bool   // t_relay was called
-	holds     bool   // the connection that it came over stays for it; see hold
-	answered  bool   // a final reply went up
+	relayed   bool // t_relay was called
+	answered  bool // a final reply went up
 	cancelled bool
 	elsewhere bool // the caller cancelled because somebody else answered
-	failure   failure
 	watched   bool // the observer was told of it
+	failure   failure
+	onFailure int // the failure route that is armed, 0 for none or while it runs
+
+	callee    []byte // who is called, in calleeRoom if it fits
 	best      best
 	round     round
+	retries   int      // branches that took the place of a failed one
+	flows     []Target // other ways to the phones of branches
+	withdrawn func()   // of Later: who is told if the INVITE is cancelled; else nil
 }
 
 // failure is how far the failure route is.
@@ -107,8 +103,7 @@ func (r *Request) NewTransaction() error {
 	e.txns.Init(&c.Cell, r.key.Hash(), c)
 	e.txns.Identify(&c.Cell, r.Msg)
 	c.from, c.local, c.method = r.From, r.Local, r.Msg.Method
-	c.forceRPort, c.noConnect, c.noConnectBack = r.forceRPort, r.noConnect, r.noConnectBack
-	c.heedPhones = r.heedPhones
+	c.wishes = r.wishes
 	c.hooks = r.routed()
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
 	c.began = r.now()
@@ -336,17 +331,13 @@ func (c *Call) restore(r *Request, w *transport.Worker, request *txn.Buffer) boo
 	}
 	r.reset(w, &r.own, c.from)
 	r.own.Restore(&c.edits)
-	r.stamped, r.forceRPort, r.noConnect, r.heedPhones = true, c.forceRPort, c.noConnect, c.heedPhones
-	r.Local, r.Flags, r.Auth = c.local, c.flags, c.auth
-	r.RecordRouted, r.InDialog, r.bounds = c.recordRouted, c.inDialog, c.bounds
-	r.seal, r.byInitiator, r.secured = c.seal, c.byInitiator, c.secured
+	r.terms, r.wishes, r.stamped = c.terms, c.wishes, true
+	r.Local, r.Auth = c.local, c.auth
 	r.goAlong(c.nextAt)
 	if len(c.callee) > 0 {
 		r.Callee = r.Keep(c.callee)
 	}
-	r.OnReply = c.onReply
 	r.hooks, r.Kept = c.hooks, append(r.Kept[:0], c.kept...)
-	r.fr, r.frInv = c.fr, c.frInv
 	c.names.restoreTo(r)
 	r.later.set(c.later.list)
 	return true
@@ -477,17 +468,7 @@ func (e *Engine) takeCall() *Call {
 		c.engine, c.branches = e, c.room[:0]
 		return c
 	}
-	c.onFailure, c.onReply, c.flags = 0, 0, 0
-	c.recordRouted, c.inDialog, c.forceRPort, c.secured = false, false, false, false
-	c.seal, c.byInitiator, c.nextAt, c.vain = Seal{}, false, 0, 0
-	c.noConnect, c.noConnectBack, c.heedPhones = false, false, false
-	c.tracked, c.managed, c.tagCount, c.bounds = false, false, 0, bounds{}
-	c.retries, c.fr, c.frInv, c.round = 0, 0, 0, round{}
-	c.flows = nil
+	c.perCall = perCall{}
 	c.later.clear()
-	c.relayed, c.answered, c.cancelled, c.watched, c.elsewhere = false, false, false, false, false
-	c.callee, c.withdrawn = nil, nil
-	c.failure = failureIdle
-	c.best = best{}
 	return c
 }

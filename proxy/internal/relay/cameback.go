@@ -60,7 +60,7 @@ func (r *Request) isSentBack() bool {
 func (c *Call) passes(m *sip.Message) bool {
 	c.Lock()
 	defer c.Unlock()
-	if !c.inDialog || c.method != m.Method || c.answered || c.cancelled || c.req == nil || !c.bounds.reach.Led || !c.bounds.reach.Named {
+	if !c.terms.InDialog || c.method != m.Method || c.answered || c.cancelled || c.req == nil || !c.bounds.reach.Led || !c.bounds.reach.Named {
 		return false
 	}
 	first := &sip.Message{}

@@ -147,7 +147,7 @@ func (c *Call) BetweenEnds() bool {
 
 // InDialog reports whether the request is within a dialog: it came along a Route of ours, or without one
 // and has the tags of a dialog of the table.
-func (c *Call) InDialog() bool { return c.inDialog }
+func (c *Call) InDialog() bool { return c.terms.InDialog }
 
 // Identity is who sent the request, if the script asked for a proof.
 func (c *Call) Identity() Identity { return c.auth }
@@ -235,7 +235,7 @@ const maxTags = 16
 // of a call that it tracks, the accountant of every 2xx.
 func (c *Call) opens(m *sip.Message) bool {
 	switch {
-	case m.Status <= 100 || m.Status >= 300 || c.method != sip.INVITE || c.inDialog:
+	case m.Status <= 100 || m.Status >= 300 || c.method != sip.INVITE || c.terms.InDialog:
 		return false
 	case !c.tracked && (m.Status < 200 || c.engine.cfg.Accountant == nil):
 		return false
@@ -254,7 +254,7 @@ func (c *Call) noteReply(b *Branch, m *sip.Message, from transport.Flow, opens b
 		} else if to, err := m.To(); m.Status >= 200 && err == nil && len(to.Tag) == 0 {
 			d.Over(c, m.Status) // no dialog can come of that
 		}
-	case c.inDialog && m.Status >= 200 && !c.bounds.reach.SentBack:
+	case c.terms.InDialog && m.Status >= 200 && !c.bounds.reach.SentBack:
 		d.Replied(c, b, m, from)
 	}
 }
@@ -286,7 +286,7 @@ func (c *Call) newTag(m *sip.Message) bool {
 // noteOver tells the dialog table of a final reply that is no 2xx, or of the end
 // without one.
 func (c *Call) noteOver(status int) {
-	if d := c.engine.cfg.Dialogs; d != nil && !c.answered && (c.tracked || c.inDialog && !c.bounds.reach.SentBack) {
+	if d := c.engine.cfg.Dialogs; d != nil && !c.answered && (c.tracked || c.terms.InDialog && !c.bounds.reach.SentBack) {
 		d.Over(c, status)
 	}
 }

@@ -151,7 +151,7 @@ func (r *Request) onlyPhones() bool {
 
 // freeze keeps in the call what failure and reply routes start from.
 func (r *Request) freeze(c *Call) {
-	c.onFailure, c.onReply = r.OnFailure, r.OnReply
+	c.onFailure = r.OnFailure
 	c.keepStart(r)
 	c.keepForwarded(r)
 	c.keep(r)
@@ -159,12 +159,9 @@ func (r *Request) freeze(c *Call) {
 	if r.Local != nil {
 		r.Local.Bound = r.Found || r.route == inFailure && r.Local.Bound && r.onlyPhones()
 	}
-	c.recordRouted, c.inDialog, c.bounds = r.RecordRouted, r.InDialog, r.bounds
-	c.seal, c.byInitiator, c.secured = r.seal, r.byInitiator, r.secured
-	if c.nextAt = 0; r.InDialog && r.nextRoute != nil {
-		c.nextAt = r.nextAt
+	if c.terms = r.terms; !r.InDialog || r.nextRoute == nil {
+		c.nextAt = 0 // only within a dialog do failure routes go along what is left of the Route
 	}
-	c.fr, c.frInv = r.fr, r.frInv
 	c.keepFlows(r)
 	c.keepNames(r)
 	c.keepParams(&r.params)

@@ -296,7 +296,8 @@ func TestRedirectsTakeTheBestQ(t *testing.T) {
 		if err := m.Parse([]byte("SIP/2.0 302 Moved\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContact: " + x.contacts + "\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}
-		r := &Request{Call: &Call{}, Msg: m}
+		r := &Request{Msg: m}
+		r.Call = &Call{}
 		r.addContacts(&Branch{course: course{users: true}}, m, x.most, x.filter)
 		var got []string
 		for _, to := range r.More {

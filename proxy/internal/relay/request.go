@@ -3,7 +3,6 @@ package relay
 import (
 	"errors"
 	"net/netip"
-	"time"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -75,20 +74,51 @@ type Request struct {
 
 	Msg  *sip.Message // the message that is looked at: in a reply route, the response
 	From transport.Flow
+
+	Main Target   // branch 0, which the script's R-URI functions change
+	More []Target // what append_branch and lookup added
+
+	// Kept is what the script keeps with the transaction: Relay takes it along, and
+	// failure and reply routes get it back.
+	Kept []byte
+
+	perMessage
+
+	worker   *transport.Worker
+	branched *branched // what branch routes made of it
+	arena    arena
+	own      sip.Message
+	uri      sip.URI
+
+	key        txn.Key
+	scratch    []byte               // what is being written
+	load       *Load                // what it is counted as; nil for nothing
+	hosts      [MaxHosts]netip.Addr // of its dialog, as the table knows them; see hostsKnown
+	replyLines []byte               // header lines for the replies made here
+	tag        [32]byte             // of the reply that is being written
+	ways       [MaxBranches]way
+	rest       int  // where, in scratch, what follows our Via and Record-Route begins
+	needLength bool // write Content-Length, whatever carries the request
+	later      contacts
+	flows      []Target // what AddFlow added
+}
+
+// perMessage is what of a Request is one message's alone and is made zero for the next one, as a whole. What has
+// memory that is used again stays outside, and what is large and is written before it is read.
+type perMessage struct {
+	terms
+	wishes
+
 	// Call is the transaction, nil before there is one.
 	Call *Call
-
-	Main  Target   // branch 0, which the script's R-URI functions change
-	More  []Target // what append_branch and lookup added
-	Flags uint32
 
 	// Local is the identity that the router's own user agent speaks for; nil for
 	// whatever came from the network.
 	Local *Local
 	Auth  Identity
 
-	// The routes armed for the transaction, as numbered by the script; 0 is none.
-	OnFailure, OnReply, OnBranch int
+	// The failure and branch routes armed for the transaction, as numbered by the script; 0 is none.
+	OnFailure, OnBranch int
 
 	// Callee is the canonical address that lookup looked for: who is called. It is the first
 	// one if it was called more than once, see Seek. It is nil before lookup.
@@ -106,60 +136,30 @@ type Request struct {
 	// ForgetOld says that Relay in a failure route forgets the replies of the branches before,
 	// as DropReplies does.
 	ForgetOld bool
-	// RecordRouted says that record_route was called.
-	RecordRouted bool
 	// ManageDialog says that dlg_manage was called.
 	ManageDialog bool
-	// InDialog says that loose_route took a Route of ours whose MAC fits, or that the request has come
-	// without a Route and the dialog table has its dialog (Dialogs.Has).
-	InDialog bool
 	// Final is, in a failure route, the status of the best reply since the request was last
 	// sent on; in a reply route, the status of the response.
 	Final int
 	// BranchIndex is, in a branch route, the number of the branch, from 0.
 	BranchIndex int
-	// Kept is what the script keeps with the transaction: Relay takes it along, and
-	// failure and reply routes get it back.
-	Kept []byte
 	// Replied says that the request has got a final answer, sent or parked, so
 	// that nothing (sl_reply_error above all) sends a second one.
 	Replied bool
 
-	worker   *transport.Worker
-	hooks    Hooks     // the script that it runs through
-	branched *branched // what branch routes made of it
-	branch   *Branch   // in a reply or branch route
-	arena    arena
-	own      sip.Message
-	uri      sip.URI
-	parsed   []byte // the text that uri was parsed from
-	parked   bool
-	route    routeKind
+	route  routeKind
+	hooks  Hooks   // the script that it runs through
+	branch *Branch // in a reply or branch route
+	parsed []byte  // the text that uri was parsed from
+	parked bool
 
-	key           txn.Key
-	scratch       []byte               // what is being written
-	nextRoute     []byte               // the Route after ours, where the request goes
-	nextAt        uint8                // which entry that is, counted from 1
-	sentBack      bool                 // see SentBack
-	astray        bool                 // lookup has looked for somebody else than was judged
-	seal          Seal                 // of the Route that made it a request within a dialog
-	names         [2]name              // the renamed headers
-	params        params               // of the Record-Route, the script's
-	load          *Load                // what it is counted as; nil for nothing
-	bounds        bounds               // where that may be sent
-	hosts         [MaxHosts]netip.Addr // of its dialog, as the table knows them
-	replyLines    []byte               // header lines for the replies made here
-	tag           [32]byte             // of the reply that is being written
-	ways          [MaxBranches]way
-	rest          int           // where, in scratch, what follows our Via and Record-Route begins
-	needLength    bool          // write Content-Length, whatever carries the request
-	fr, frInv     time.Duration // of the transaction (t_set_fr); 0 for the general ones
-	share         uint32        // what Max-Breadth each branch gets, 0 for what came
+	nextRoute     []byte  // the Route after ours, where the request goes
+	names         [2]name // the renamed headers
+	params        params  // of the Record-Route, the script's
+	share         uint32  // what Max-Breadth each branch gets, 0 for what came
+	sentBack      bool    // see SentBack
+	astray        bool    // lookup has looked for somebody else than was judged
 	stamped       bool
-	forceRPort    bool
-	noConnect     bool // see ForwardNoConnect
-	noConnectBack bool // see ReplyNoConnect
-	heedPhones    bool // see HeedPhones
 	routesDropped bool
 	followsPath   bool           // FollowPath was called
 	viaFlow       bool           // a Route of ours leads to a flow
@@ -169,14 +169,10 @@ type Request struct {
 	recursed      bool           // Redirects has added targets
 	authorized    bool           // Authorize has added a target
 	hostsKnown    bool           // hosts was asked for
-	secured       bool           // see Secure
-	byInitiator   bool           // … of the dialog, by our Route
 	unreadRoute   bool           // the Route after ours cannot be read
 	vouchedFor    bool           // a gateway has named its target, by our Route
-	later         contacts
-	flows         []Target // what AddFlow added
-	last          Target   // what AsSent compares with; without a URI before Relay
-	underway      bool     // Relay has sent the request on
+	underway      bool           // Relay has sent the request on
+	last          Target         // what AsSent compares with; without a URI before Relay
 }
 
 type routeKind uint8
@@ -189,36 +185,15 @@ const (
 
 // reset makes r ready for the message msg that came from from.
 func (r *Request) reset(w *transport.Worker, msg *sip.Message, from transport.Flow) {
+	r.perMessage = perMessage{}
 	r.Msg, r.From, r.worker = msg, from, w
-	r.Call, r.branch, r.Local = nil, nil, nil
-	r.Main = Target{URI: msg.RequestURI()}
-	r.More = r.More[:0]
-	r.Flags = 0
-	r.Auth = Identity{}
-	r.OnFailure, r.OnReply, r.OnBranch = 0, 0, 0
-	r.RecordRouted, r.InDialog, r.Replied, r.parked = false, false, false, false
-	r.ManageDialog, r.heedPhones = false, false
-	r.Callee, r.forwarded, r.Found, r.Saved = nil, false, false, false
-	r.FoundCallee = nil
-	r.Final, r.BranchIndex = 0, 0
-	r.Kept, r.hooks = r.Kept[:0], nil
+	r.Main, r.More = Target{URI: msg.RequestURI()}, r.More[:0]
+	r.Kept, r.replyLines = r.Kept[:0], r.replyLines[:0]
+	r.flows = r.flows[:0]
 	r.forgetBranches()
-	r.parsed, r.nextRoute, r.nextAt, r.share, r.seal, r.bounds = nil, nil, 0, 0, Seal{}, bounds{}
-	r.replyLines = r.replyLines[:0]
-	r.stamped, r.forceRPort, r.routesDropped = false, false, false
-	r.noConnect, r.noConnectBack = false, false
-	r.fr, r.frInv, r.recursed, r.authorized = 0, 0, false, false
-	r.followsPath, r.viaFlow, r.flowGone = false, false, false
-	r.unreadRoute, r.secured, r.sentBack, r.astray = false, false, false, false
-	r.routeFlow, r.ownFlow = transport.Flow{}, transport.Flow{}
-	r.params, r.ForgetOld = params{}, false
-	r.names, r.byInitiator, r.vouchedFor, r.hostsKnown = [2]name{}, false, false, false
 	r.DropLoad()
 	r.later.clear()
-	r.flows = r.flows[:0]
-	r.last, r.underway = Target{}, false
 	r.arena.reset()
-	r.route = inRequest
 }
 
 // takeRequest is one for what is done with a call later, when no worker has its request at hand.

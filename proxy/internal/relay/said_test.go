@@ -162,7 +162,8 @@ func TestSaidOverRounds(t *testing.T) {
 // TestFoundCalleeOfTheRecord: a record that is used again keeps nothing of whom it was for.
 func TestFoundCalleeOfTheRecord(t *testing.T) {
 	b := newBench(t, &hooks{})
-	c, r := &Call{engine: b.engine}, &Request{Engine: b.engine, OnFailure: 1, Main: Target{URI: []byte("sip:x")}}
+	c, r := &Call{engine: b.engine}, &Request{Engine: b.engine, Main: Target{URI: []byte("sip:x")}}
+	r.OnFailure = 1
 	for _, found := range []string{"bob@example.org", "", "carol@example.org"} {
 		r.FoundCallee = []byte(found)
 		if c.keepStart(r); string(c.start.found) != found {

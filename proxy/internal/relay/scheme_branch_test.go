@@ -76,7 +76,8 @@ func TestRedirectOfASecuredBranch(t *testing.T) {
 	}
 	secured := &Branch{redirect: moved("<sip:a@192.0.2.1>, <sips:b@192.0.2.2>, <sips:c@192.0.2.3>")}
 	secured.secured = true
-	r := &Request{Msg: &sip.Message{}, route: inFailure, Call: &Call{branches: []*Branch{secured, {redirect: moved("<sip:d@192.0.2.4>")}}}}
+	r := &Request{Msg: &sip.Message{}}
+	r.route, r.Call = inFailure, &Call{branches: []*Branch{secured, {redirect: moved("<sip:d@192.0.2.4>")}}}
 	if n, err := r.Redirects(0, 0, nil); n != 3 || err != nil {
 		t.Fatalf("%d are followed: %v", n, err)
 	}

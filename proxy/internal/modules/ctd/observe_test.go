@@ -256,7 +256,8 @@ func TestOrdinaryCallsCostNothing(t *testing.T) {
 		"Referred-By: <sip:alice@example.org>\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	r := &relay.Request{Msg: &m, Auth: relay.Identity{User: []byte("alice"), Domain: []byte("example.org")}}
+	r := &relay.Request{Msg: &m}
+	r.Auth = relay.Identity{User: []byte("alice"), Domain: []byte("example.org")}
 	module := New(Config{})
 	module.cfg.Local = func(string) bool { return true }
 	a, err := module.newAttempt(ctlproto.CtdDialParams{Caller: "alice@example.org", Callee: "bob"})
