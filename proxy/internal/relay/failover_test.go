@@ -485,12 +485,9 @@ func TestOneNetworkWaits(t *testing.T) {
 // TestLargeRequestToAName goes over TCP (RFC 3261 §18.1.1), and as a datagram where nobody
 // listens there.
 func TestLargeRequestToAName(t *testing.T) {
-	b, alice, phones := prepare(t, 1, fast)
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", phones[0].port()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.named(service(phones[0].place()), "sip:bob@"+gateway)
+	b, alice, _ := prepare(t, 0, fast)
+	phone, ln := b.withTCP()
+	b.named(service(phone.place()), "sip:bob@"+gateway)
 	b.start()
 	padding := "Subject: " + strings.Repeat("x", maxDatagram)
 	alice.invite("large", padding)
@@ -508,13 +505,13 @@ func TestLargeRequestToAName(t *testing.T) {
 	alice.ack("large")
 	_ = ln.Close()
 	_ = c.Close()
-	phones[0].nothing("INVITE", 0)
+	phone.nothing("INVITE", 0)
 	alice.invite("large-2", padding)
-	inv = phones[0].expect("INVITE")
+	inv = phone.expect("INVITE")
 	if v, _ := inv.Via(); string(v.Transport) != "UDP" {
 		t.Errorf("Via %s", value(inv, sip.HdrVia))
 	}
-	phones[0].answer(inv, 486, "x")
+	phone.answer(inv, 486, "x")
 	alice.expect("SIP/2.0 486")
 	alice.ack("large-2")
 	b.empty()

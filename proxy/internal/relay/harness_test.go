@@ -120,6 +120,20 @@ func (b *bench) phone() *phone {
 	return &phone{b.t, c, b.addr}
 }
 
+// withTCP is phone with a socket for connections on the same port: on one that no connection of another test has.
+func (b *bench) withTCP() (*phone, *net.TCPListener) {
+	for range 100 {
+		p := b.phone()
+		ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: p.port()})
+		if err == nil {
+			b.t.Cleanup(func() { ln.Close() })
+			return p, ln
+		}
+	}
+	b.t.Fatal("each port of 100 is taken by a connection")
+	return nil, nil
+}
+
 func (p *phone) port() int { return p.conn.LocalAddr().(*net.UDPAddr).Port }
 
 func (p *phone) send(lines ...string) {
@@ -180,6 +194,24 @@ func (p *phone) nothing(bad string, d time.Duration) {
 		}
 		if strings.HasPrefix(string(buf[:n]), bad) {
 			p.t.Fatalf("unexpected %q", buf[:n])
+		}
+	}
+}
+
+// nothingBut fails if a request has come other than repeats of req, which a slow machine has sent meanwhile.
+func (p *phone) nothingBut(req *sip.Message) {
+	p.t.Helper()
+	via := value(req, sip.HdrVia)
+	_ = p.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	buf := make([]byte, 65536)
+	for {
+		n, err := p.conn.Read(buf)
+		if err != nil {
+			return
+		}
+		m := &sip.Message{}
+		if err := m.Parse(buf[:n]); err != nil || m.Method == req.Method && value(m, sip.HdrVia) != via {
+			p.t.Fatalf("unexpected %q, %v", buf[:n], err)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -79,13 +78,8 @@ func TestForgedPlaces(t *testing.T) {
 		{"another transport", "UDP", "TCP", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, mallory, phones := prepare(t, 1, fast)
-			victim := phones[0]
-			there, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: mallory.port()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = there.Close() })
+			b, victim, _ := prepare(t, 0, fast)
+			mallory, there := b.withTCP()
 			b.hooks.request = func(r *Request) {
 				if err := r.Forward("127.0.0.1", uint16(mallory.port())); err != nil {
 					t.Error(err)

@@ -234,7 +234,7 @@ func TestCallerComesBackOnAnotherConnection(t *testing.T) {
 	second.expect("SIP/2.0 100")
 	phones[0].answer(inv, 200, "bt")
 	second.expect("SIP/2.0 200")
-	phones[0].nothing("INVITE", 0)
+	phones[0].nothingBut(inv)
 	b.empty()
 }
 
