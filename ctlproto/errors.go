@@ -3,6 +3,8 @@ package ctlproto
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Code is the number of a JSON-RPC error.
@@ -60,11 +62,14 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// TextInvalidParams begins the message of an error of InvalidParam.
+const TextInvalidParams = "Invalid params: "
+
 // InvalidParam makes the error for one wrong parameter.
 func InvalidParam(field, problem string) *Error {
-	message := "Invalid params: " + problem
+	message := TextInvalidParams + problem
 	if field != "" {
-		message = "Invalid params: " + field + ": " + problem
+		message = TextInvalidParams + field + ": " + problem
 	}
 	return &Error{Code: CodeInvalidParams, Message: message, Data: ParamProblem{Field: field, Problem: problem}}
 }
@@ -76,6 +81,18 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return 0
+}
+
+// OneLine is the text of an error. Where several calls failed, each on a line of its own
+// (errors.Join), they stand on one, and equal ones once.
+func OneLine(err error) string {
+	var texts []string
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // Errors of a client. They are wrapped; test with errors.Is.

@@ -154,6 +154,12 @@ func startsWithPort(s string) bool {
 	return len(digits) < len(s) && (digits == "" || digits[0] == '/' || digits[0] == '?')
 }
 
+// CheckURL reports what is wrong with a database URL as such; its errors show no password.
+func CheckURL(url string) error {
+	_, err := parseURL(url)
+	return err
+}
+
 // SQLiteURL returns the URL of the SQLite file at path, which it makes absolute.
 func SQLiteURL(path string) (string, error) {
 	abs, err := filepath.Abs(path)

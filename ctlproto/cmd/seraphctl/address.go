@@ -67,7 +67,12 @@ func domainNames(domains []store.Domain) []string {
 // notThere words store.ErrNotFound for a subscriber.
 func notThere(err error, a aor.AOR) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("there is no user %s", a)
+		return &noUserError{a}
 	}
 	return databaseError(err)
 }
+
+// noUserError says that an address is no user's of ours.
+type noUserError struct{ address aor.AOR }
+
+func (e *noUserError) Error() string { return "there is no user " + e.address.String() }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,6 +58,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = errors.New("interrupted")
 	}
+	if refused := (*ctlproto.Error)(nil); errors.As(err, &refused) && refused.Code == ctlproto.CodeInvalidParams {
+		err = &usageError{strings.TrimPrefix(refused.Message, ctlproto.TextInvalidParams)}
+	}
 	a.report(cmd, err)
 	return exitCode(err)
 }
@@ -66,8 +70,7 @@ func (a *app) report(cmd *cobra.Command, err error) {
 	if err == nil || errors.Is(err, errShown) {
 		return
 	}
-	text := strings.ReplaceAll(err.Error(), "\n", "; ") // of joined errors
-	fmt.Fprintf(a.errs, "seraphctl: %s\n", safe(maskURLs(text)))
+	fmt.Fprintf(a.errs, "seraphctl: %s\n", safe(maskURLs(ctlproto.OneLine(err))))
 	if errors.As(err, new(*usageError)) {
 		fmt.Fprintf(a.errs, "see %s --help\n", cmd.CommandPath())
 	}
@@ -123,7 +126,44 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.`,
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
 		cmd.RunE = groupRun(cmd) // a shell that it does not know is no reason for help
 	}
+	root.InitDefaultHelpCmd()
+	if cmd, _, err := root.Find([]string{"help"}); err == nil {
+		cmd.Run, cmd.RunE = nil, help // nor is a command that there is not
+	}
+	root.SetFlagErrorFunc(wrongFlag)
 	return root
+}
+
+// help shows the help of the command that args name.
+func help(cmd *cobra.Command, args []string) error {
+	of, rest, err := cmd.Root().Find(args)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) > 0 && of.HasSubCommands():
+		return unknownCommand(of, rest[0])
+	case len(rest) > 0:
+		return usagef("help: %q is one argument too many", rest[0])
+	}
+	of.InitDefaultHelpFlag()
+	of.InitDefaultVersionFlag()
+	return of.Help()
+}
+
+// wrongFlag words the value of a flag that cannot be read.
+func wrongFlag(_ *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	want := map[string]string{"int": "whole number", "float64": "number", "duration": "duration such as 90s or 1h"}[wrong.GetFlag().Value.Type()]
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return usagef("--%s: %q is out of range", wrong.GetFlag().Name, wrong.GetValue())
+	case want == "":
+		return err
+	}
+	return usagef("--%s: %q is no %s", wrong.GetFlag().Name, wrong.GetValue(), want)
 }
 
 // socketName lets --socket be called --ctl, as with seraph-proxy.

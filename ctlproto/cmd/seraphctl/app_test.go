@@ -36,6 +36,13 @@ func TestWrongUse(t *testing.T) {
 		{"db wants one of: import-kamailio, migrate, status", []string{"db"}},
 		{"db status takes no arguments", []string{"db", "status", "x"}},
 		{`has no command "\x1b[1m"`, []string{"\x1b[1m"}},
+		{`seraphctl has no command "nonsense"; there is acl, add, `, []string{"help", "nonsense"}},
+		{`seraphctl ul has no command "shwo"; did you mean "show"?`, []string{"help", "ul", "shwo"}},
+		{`"alice" is one argument too many`, []string{"help", "ul", "show", "alice"}},
+		{`--limit: "abc" is no whole number`, []string{"calls", "--limit", "abc"}},
+		{`--port: "5060x" is no whole number`, []string{"address", "add", "1", "192.0.2.1", "--port", "5060x"}},
+		{`--q: "high" is no number`, []string{"ul", "add", "alice", "sip:x@y", "--q", "high"}},
+		{`--expires: "soon" is no duration such as 90s or 1h`, []string{"ul", "add", "alice", "sip:x@y", "--expires", "soon"}},
 	} {
 		s := d.refuses(exitUsage, c.args, c.say, "\nsee seraphctl")
 		if s.out != "" {
@@ -54,6 +61,9 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(out, "Exit codes: 0 done, 1 failed, 2 wrong use, 3 router or database not reachable.") {
 			t.Errorf("%v:\n%s", args, out)
 		}
+	}
+	if got, want := d.must("help", "ul", "add"), d.must("ul", "add", "--help"); got != want {
+		t.Errorf("help ul add:\n%s", got)
 	}
 	if out := d.must("rpc", "--help"); !strings.Contains(out, "seraphctl rpc ul.lookup location alice@example.org") {
 		t.Errorf("rpc --help:\n%s", out)

@@ -31,8 +31,8 @@ func (a *app) historyCommand(name, short string, list func(ctx context.Context, 
 				return a.withDB(cmd.Context(), func(ctx context.Context, db *store.DB) error { return list(ctx, db, aor.AOR{}, q) })
 			}
 			return a.withUser(cmd.Context(), args[0], func(ctx context.Context, db *store.DB, user aor.AOR) error {
-				if _, err := db.Subscribers.Find(ctx, user); err != nil {
-					return notThere(err, user)
+				if err := isUser(ctx, db, user); err != nil {
+					return err
 				}
 				return list(ctx, db, user, q)
 			})

@@ -47,12 +47,15 @@ func (a *app) openAnyDB(ctx context.Context, create bool) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := store.CheckURL(url); err != nil {
+		return nil, usagef("--db: %v", err)
+	}
 	if path, ok := sqlitePath(url); ok {
 		if err := checkFile(path, create); err != nil {
 			return nil, err
 		}
 	}
-	if err := becomeOwner(url); err != nil {
+	if err := store.BecomeOwner(url); err != nil {
 		return nil, err
 	}
 	db, err := store.Open(ctx, url, store.Options{MaxConns: 2, Now: a.now})
@@ -60,15 +63,6 @@ func (a *app) openAnyDB(ctx context.Context, create bool) (*store.DB, error) {
 		return nil, databaseError(err)
 	}
 	return db, nil
-}
-
-// becomeOwner is store.BecomeOwner; a URL that cannot be read is wrong use.
-func becomeOwner(url string) error {
-	err := store.BecomeOwner(url)
-	if err == nil || errors.As(err, new(*fs.PathError)) || strings.Contains(err.Error(), "owner of the database") {
-		return err
-	}
-	return usagef("--db: %v", err)
 }
 
 // sqlitePath is the file that a database URL names; false if it names none.

@@ -43,6 +43,9 @@ type refusedLine struct {
 }
 
 func (a *app) dbImport(ctx context.Context, url string) error {
+	if err := store.CheckURL(url); err != nil {
+		return usagef("URL: %v", err)
+	}
 	if path, ok := sqlitePath(url); ok {
 		if _, err := os.Stat(path); err != nil { // opening it would make it
 			return fmt.Errorf("there is no database %s: %w", path, err)

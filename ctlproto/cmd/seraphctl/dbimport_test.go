@@ -96,6 +96,7 @@ func TestImportKamailioRefused(t *testing.T) {
 	d := newDesk(t)
 	own := "sqlite://" + filepath.Join(d.folder, "seraph.db")
 	d.refuses(exitUsage, []string{"db", "import-kamailio"}, "URL")
+	d.refuses(exitUsage, []string{"db", "import-kamailio", "foo"}, `URL: database URL "foo": no scheme; want mysql://`)
 	d.refuses(exitFailed, []string{"db", "import-kamailio", "sqlite:///nonexistent/kamailio.db"}, "there is no database /nonexistent/kamailio.db")
 	d.refuses(exitUnreachable, []string{"db", "import-kamailio", "mysql://u:pw@127.0.0.1:1/db"}, "mysql://u:***@127.0.0.1:1/db", "connection refused")
 	d.refuses(exitUsage, []string{"db", "import-kamailio", own}, "is our own database")

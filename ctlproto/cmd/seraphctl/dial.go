@@ -199,6 +199,8 @@ func (d *dialing) words(status ctlproto.CtdStatus, state ctlproto.CtdState) stri
 		return d.caller + " answered"
 	case ctlproto.CtdReferring:
 		return "telling that phone to call " + d.callee
+	case ctlproto.CtdCallingThem:
+		return "the router itself calls " + d.callee
 	case ctlproto.CtdRingingThem:
 		return d.callee + " is ringing"
 	case ctlproto.CtdConnected:

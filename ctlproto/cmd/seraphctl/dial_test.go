@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -229,5 +231,27 @@ func TestDialInterrupted(t *testing.T) {
 				t.Errorf("calls %v", got)
 			}
 		})
+	}
+}
+
+// TestDialWordsEachState: people read words for each state that there is, not its symbol.
+func TestDialWordsEachState(t *testing.T) {
+	source, err := os.ReadFile("../../ctd.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := regexp.MustCompile(`(?m)^\s+Ctd\w+\s+CtdState\s+= "(.+?)"`).FindAllStringSubmatch(string(source), -1)
+	if len(states) < 8 {
+		t.Fatalf("found the states %q", states)
+	}
+	d := &dialing{app: &app{}, caller: "alice@example.org", callee: "sip:bob@example.org"}
+	for _, m := range states {
+		state := ctlproto.CtdState(m[1])
+		if got := d.words(ctlproto.CtdStatus{}, state); got == m[1] && state != ctlproto.CtdConnected && state != ctlproto.CtdCancelled {
+			t.Errorf("%s has no words", state)
+		}
+	}
+	if got := d.words(ctlproto.CtdStatus{}, ctlproto.CtdCallingThem); got != "the router itself calls sip:bob@example.org" {
+		t.Errorf("%q", got)
 	}
 }

@@ -89,3 +89,24 @@ func TestGoneUserCallsNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestNotTold: what the router says to each of several calls is said once, on one line.
+func TestNotTold(t *testing.T) {
+	down := ctltest.Refuse(ctlproto.CodeUnavailable, "shutting down")
+	for command, methods := range map[string][]string{
+		"disable": {"auth.forget", "ul.rm", "ctd.list", "userblock.reload"},
+		"rm":      {"auth.forget", "ul.rm", "ctd.list", "alias.reload", "group.reload", "userblock.reload"},
+	} {
+		d := newDesk(t)
+		d.add("alice", "x")
+		handlers := map[string]ctltest.Handler{"speeddial.reload": ctltest.Refuse(ctlproto.CodeInternal, "x")}
+		for _, method := range methods {
+			handlers[method] = down
+		}
+		d.withRouter(handlers)
+		const want = "seraphctl: the router could not be told (shutting down (-32004); x (-32603)): the user's phones stay registered there until they expire\n"
+		if s := d.run(command, "alice"); s.code != exitOK || s.errs != want {
+			t.Errorf("%s: exit %d, said %q", command, s.code, s.errs)
+		}
+	}
+}

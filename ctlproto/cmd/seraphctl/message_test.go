@@ -88,7 +88,7 @@ func TestMessageRefuses(t *testing.T) {
 	if got := calls(router); len(got) != 0 {
 		t.Errorf("calls %v", got)
 	}
-	d.refuses(exitFailed, []string{"message", "alice", "bob", "hi"}, "text: too long")
+	d.refuses(exitUsage, []string{"message", "alice", "bob", "hi"}, "seraphctl: text: too long\n")
 	if got := d.audited(); len(got) != 0 {
 		t.Errorf("audit %v", got)
 	}

@@ -123,6 +123,11 @@ func (a *app) known(ctx context.Context, user aor.AOR) error {
 		return err
 	}
 	defer db.Close()
+	return isUser(ctx, db, user)
+}
+
+// isUser refuses somebody who is no user of ours.
+func isUser(ctx context.Context, db *store.DB, user aor.AOR) error {
 	if _, err := db.Subscribers.Find(ctx, user); err != nil {
 		return notThere(err, user)
 	}

@@ -64,8 +64,8 @@ func (a *app) ping(ctx context.Context, text string, wait time.Duration) error {
 	}
 	r := pingResult{URI: uri, Code: reply.Code, Text: reply.Text, MS: elapsed.Milliseconds()}
 	said := fmt.Sprintf("%s answered %d %s in %d ms", uri, r.Code, r.Text, r.MS)
-	if user, ok := a.offline(ctx, c, uri, r.Code); ok { // it was the router that answered
-		said = fmt.Sprintf("no phone of %s is registered (%d %s)", user, r.Code, r.Text)
+	if why := a.offline(ctx, c, uri, r.Code); why != "" { // it was the router that answered
+		said = fmt.Sprintf("%s (%d %s)", why, r.Code, r.Text)
 	}
 	if err := a.done(r, "%s", said); err != nil {
 		return err
@@ -76,29 +76,37 @@ func (a *app) ping(ctx context.Context, text string, wait time.Duration) error {
 	return nil
 }
 
-// offline reports whether an answer says that a user of ours has no phone registered. It
-// is true only if all of that can be looked up.
-func (a *app) offline(ctx context.Context, c *ctlproto.Client, uri string, code int) (aor.AOR, bool) {
+// offline says that a user of ours has no phone registered, or that there is no such user, if that
+// is what an answer comes of; else it is "". It says so only if all of that can be looked up.
+func (a *app) offline(ctx context.Context, c *ctlproto.Client, uri string, code int) string {
 	user, err := aor.Parse(uri, "")
 	if code != 480 || err != nil || uri != user.URI() || a.db == noDatabase {
-		return user, false
+		return ""
 	}
 	db, err := a.openDB(ctx)
 	if err != nil {
-		return user, false
+		return ""
 	}
 	defer db.Close()
 	if checkOurs(ctx, db, user.Domain) != nil {
-		return user, false
+		return ""
 	}
 	switch owner, err := db.Aliases.Resolve(ctx, user); {
 	case err == nil:
 		user = owner
 	case !errors.Is(err, store.ErrNotFound):
-		return user, false
+		return ""
 	}
-	_, err = c.UlLookup(ctx, user.String())
-	return user, ctlproto.CodeOf(err) == ctlproto.CodeNotFound
+	if _, err = c.UlLookup(ctx, user.String()); ctlproto.CodeOf(err) != ctlproto.CodeNotFound {
+		return ""
+	}
+	switch err := isUser(ctx, db, user); {
+	case err == nil:
+		return fmt.Sprintf("no phone of %s is registered", user)
+	case errors.As(err, new(*noUserError)):
+		return err.Error()
+	}
+	return ""
 }
 
 // pingAddress is the URI of a user, or any other SIP URI.

@@ -58,7 +58,7 @@ func TestPingRefuses(t *testing.T) {
 }
 
 // TestPingOffline: where no phone is registered it is the router that answers, and that is
-// said; a phone's own 480, and one from elsewhere, are shown as they are.
+// said, or that there is no such user; a phone's own 480, and one from elsewhere, are shown as they are.
 func TestPingOffline(t *testing.T) {
 	d := newDesk(t)
 	d.add("alice", "x")
@@ -84,6 +84,9 @@ func TestPingOffline(t *testing.T) {
 		}
 	}
 	d.refuses(exitFailed, []string{"ping", "-q", "alice"}, "no phone of alice@example.org is registered")
+	if s := d.refuses(exitFailed, []string{"ping", "nobody"}); s.out != "there is no user nobody@example.org (480 Temporarily Unavailable)\n" || s.errs != "" {
+		t.Errorf("nobody: %q, %q", s.out, s.errs)
+	}
 	answered := regexp.MustCompile(`^sip:\S+ answered 480 Temporarily Unavailable in \d+ ms\n$`)
 	for _, args := range [][]string{{"bob@elsewhere.example"}, {"sip:alice@example.org:5070"}, {"alice@example.org", "--db", "none"}} {
 		if s := d.refuses(exitFailed, append([]string{"ping"}, args...)); !answered.MatchString(s.out) {
@@ -91,8 +94,10 @@ func TestPingOffline(t *testing.T) {
 		}
 	}
 	lookup = ctltest.Result(phones[0].Info)
-	if s := d.refuses(exitFailed, []string{"ping", "alice"}); !answered.MatchString(s.out) {
-		t.Errorf("with a phone: %q", s.out)
+	for _, address := range []string{"alice", "nobody"} { // added by hand
+		if s := d.refuses(exitFailed, []string{"ping", address}); !answered.MatchString(s.out) {
+			t.Errorf("%s with a phone: %q", address, s.out)
+		}
 	}
 }
 

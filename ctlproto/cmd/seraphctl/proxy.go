@@ -62,7 +62,7 @@ func (a *app) tell(ctx context.Context, urgent bool, late string, news func(ctx 
 			a.warn("no router listens on %s; if one runs elsewhere, %s", a.socket, late)
 		}
 	default:
-		a.warn("the router could not be told (%v): %s", err, late)
+		a.warn("the router could not be told (%s): %s", ctlproto.OneLine(err), late)
 	}
 }
 

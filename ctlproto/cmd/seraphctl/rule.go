@@ -85,6 +85,12 @@ func wrongField(err error, words map[string]string) error {
 var ruleWords = map[string]string{"pattern": "PATTERN", "target": "TARGET", "seconds": "--seconds", "kind": "KIND"}
 
 func (a *app) ruleAdd(ctx context.Context, db *store.DB, r store.CallRule) error {
+	switch {
+	case r.Forwards() && r.Target == "":
+		return usagef("rule add: TARGET is missing")
+	case r.Kind == store.RuleBlock && r.Pattern == "":
+		return usagef("rule add: PATTERN is missing")
+	}
 	r, err := r.Canonical()
 	if err != nil {
 		return wrongField(err, ruleWords)

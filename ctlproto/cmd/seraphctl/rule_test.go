@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,7 +62,9 @@ func TestRulesRefuse(t *testing.T) {
 	d.refuses(exitUsage, []string{"rule"}, "rule wants one of: add, rm, show")
 	d.refuses(exitUsage, []string{"rule", "add", "alice"}, "rule add: KIND is missing")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "sometimes", "bob"}, `KIND is one of always, busy, noanswer, offline, dnd, block, not "sometimes"`)
-	d.refuses(exitUsage, []string{"rule", "add", "alice", "always"}, "TARGET is not an address that can be called")
+	d.refuses(exitUsage, []string{"rule", "add", "alice", "always"}, "rule add: TARGET is missing")
+	d.refuses(exitUsage, []string{"rule", "add", "alice", "block"}, "rule add: PATTERN is missing")
+	d.refuses(exitUsage, []string{"rule", "add", "alice", "busy", "http://x"}, "TARGET is not an address that can be called")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "always", "alice"}, "TARGET is the owner's own address")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "dnd", "bob"}, "TARGET is only for the kinds that forward")
 	d.refuses(exitUsage, []string{"rule", "add", "alice", "busy", "sips:100@example.org"}, "TARGET is an alias of the owner's: the call would come back to alice@example.org")
@@ -87,6 +90,9 @@ func TestSpeedDials(t *testing.T) {
 		t.Errorf("output %q", out)
 	}
 	d.must("speed-dial", "add", "alice", "3@example.net", "tel:+49-30-1")
+	if help := d.must("speed-dial", "add", "--help"); !strings.Contains(help, "seraph.cfg asks for numbers of two digits in a domain of ours") {
+		t.Errorf("the help does not say which numbers are looked up:\n%s", help)
+	}
 	want := "NUMBER         ADDRESS              DESCRIPTION\n2              sip:bob@example.org  Bob at home\n3@example.net  tel:+49301           -\n"
 	if diff := cmp.Diff(want, d.must("speed-dial", "show", "alice")); diff != "" {
 		t.Error(diff)

@@ -15,7 +15,11 @@ import (
 func (a *app) speedDialCommand() *cobra.Command {
 	var description string
 	add := &cobra.Command{
-		Use: "add USER[@DOMAIN] NUMBER ADDRESS", Short: "Give a user a short number for an address", Args: arguments("speed-dial add", "USER", "NUMBER", "ADDRESS"),
+		Use: "add USER[@DOMAIN] NUMBER ADDRESS", Short: "Give a user a short number for an address",
+		Long: `Give a user a short number for an address. The script says which numbers are
+looked up: our seraph.cfg asks for numbers of two digits in a domain of ours,
+and for no others.`,
+		Args: arguments("speed-dial add", "USER", "NUMBER", "ADDRESS"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNumber(cmd.Context(), args, func(ctx context.Context, db *store.DB, d store.SpeedDial) error {
 				d.Description = description

@@ -96,15 +96,24 @@ func (a *app) lookUp(ctx context.Context, args []string) ([]aorLine, error) {
 	}
 	defer c.Close()
 	contacts, err := c.UlLookup(ctx, user.String())
-	return append(lines, aorLine{user.String(), contacts}), notRegistered(err, user)
+	return append(lines, aorLine{user.String(), contacts}), a.notRegistered(ctx, err, user)
 }
 
 // notRegistered words CodeNotFound for an address without contacts.
-func notRegistered(err error, user aor.AOR) error {
-	if ctlproto.CodeOf(err) == ctlproto.CodeNotFound {
-		return fmt.Errorf("%s has no phone registered", user)
+func (a *app) notRegistered(ctx context.Context, err error, user aor.AOR) error {
+	return a.noContact(ctx, err, user, fmt.Errorf("%s has no phone registered", user))
+}
+
+// noContact is other in the place of CodeNotFound, or that there is no such user. An address that is
+// no user's may have contacts all the same, so this is asked last; where it cannot be, other is what is known.
+func (a *app) noContact(ctx context.Context, err error, user aor.AOR, other error) error {
+	if ctlproto.CodeOf(err) != ctlproto.CodeNotFound {
+		return err
 	}
-	return err
+	if err := a.known(ctx, user); errors.As(err, new(*noUserError)) {
+		return err
+	}
+	return other
 }
 
 // expires is what is left of a contact's life.
@@ -148,6 +157,9 @@ type contactResult struct {
 
 func (a *app) ulAdd(ctx context.Context, text string, p ctlproto.UlAddParams) error {
 	change := liveChange{action: "location.add", after: p.Contact, call: func(ctx context.Context, c *ctlproto.Client, user aor.AOR) error {
+		if err := a.known(ctx, user); err != nil {
+			return err
+		}
 		p.AoR = user.String()
 		return c.UlAdd(ctx, p)
 	}}
@@ -166,14 +178,14 @@ func (a *app) ulRm(ctx context.Context, args []string) error {
 	change = liveChange{action: "location.remove", call: func(ctx context.Context, c *ctlproto.Client, user aor.AOR) error {
 		contacts, err := c.UlLookup(ctx, user.String())
 		if err != nil {
-			return notRegistered(err, user)
+			return a.notRegistered(ctx, err, user)
 		}
 		var uris []string
 		for _, contact := range contacts {
 			uris = append(uris, contact.Address)
 		}
 		change.before = strings.Join(uris, ", ")
-		return notRegistered(c.UlRm(ctx, user.String()), user)
+		return a.notRegistered(ctx, c.UlRm(ctx, user.String()), user)
 	}}
 	user, err := a.changeLive(ctx, args[0], &change)
 	if err != nil {
@@ -185,10 +197,7 @@ func (a *app) ulRm(ctx context.Context, args []string) error {
 func (a *app) ulRmContact(ctx context.Context, text, contact string) error {
 	change := liveChange{action: "location.remove", before: contact, call: func(ctx context.Context, c *ctlproto.Client, user aor.AOR) error {
 		err := c.UlRmContact(ctx, user.String(), contact)
-		if ctlproto.CodeOf(err) == ctlproto.CodeNotFound {
-			return fmt.Errorf("%s has no contact %s", user, contact)
-		}
-		return err
+		return a.noContact(ctx, err, user, fmt.Errorf("%s has no contact %s", user, contact))
 	}}
 	user, err := a.changeLive(ctx, text, &change)
 	if err != nil {

@@ -56,6 +56,8 @@ bob@example.org    sip:bob@192.0.2.9         1s         1    -                  
 
 func TestUlOfAnEmptyTable(t *testing.T) {
 	d := newDesk(t)
+	d.add("alice", "x")
+	n := len(d.audited())
 	d.withRouter(map[string]ctltest.Handler{
 		"ul.dump":   dump(nil),
 		"ul.lookup": ctltest.Refuse(ctlproto.CodeNotFound, ctlproto.TextAoRNotFound),
@@ -71,13 +73,31 @@ func TestUlOfAnEmptyTable(t *testing.T) {
 	d.refuses(exitFailed, []string{"ul", "show", "alice"}, "alice@example.org has no phone registered")
 	d.refuses(exitFailed, []string{"ul", "rm", "alice"}, "alice@example.org has no phone registered")
 	d.refuses(exitFailed, []string{"ul", "rm", "alice", "sip:x@y"}, "alice@example.org has no contact sip:x@y")
-	if got := d.audited(); len(got) != 0 {
+	for _, command := range []string{"ul show nobody", "ul rm nobody", "ul rm nobody sip:x@y"} {
+		d.refuses(exitFailed, strings.Fields(command), "there is no user nobody@example.org")
+	}
+	d.refuses(exitFailed, []string{"ul", "show", "nobody@example.org", "--db", "none"}, "nobody@example.org has no phone registered")
+	d.refuses(exitFailed, []string{"ul", "show", "nobody@example.org", "--state", t.TempDir()}, "nobody@example.org has no phone registered")
+	if got := d.audited(); len(got) != n {
 		t.Errorf("what was not done is recorded: %v", got)
 	}
 }
 
+// TestUlAddToNobody: a user who does not exist gets no contact; without the database nobody can tell.
+func TestUlAddToNobody(t *testing.T) {
+	d := newDesk(t)
+	router := d.withRouter(map[string]ctltest.Handler{"ul.add": done})
+	d.refuses(exitFailed, []string{"ul", "add", "nobody", "sip:x@192.0.2.1"}, "there is no user nobody@example.org")
+	if got := calls(router); len(got) != 0 || len(d.audited()) != 0 {
+		t.Errorf("it was tried: %v", got)
+	}
+	d.must("ul", "add", "nobody@example.org", "sip:x@192.0.2.1", "--db", "none")
+}
+
 func TestUlChangesAreRecorded(t *testing.T) {
 	d := newDesk(t)
+	d.add("alice", "x")
+	before := len(d.audited())
 	router := d.withRouter(map[string]ctltest.Handler{"ul.lookup": ctltest.Result(phones[0].Info), "ul.rm": done, "ul.rm_contact": done, "ul.add": done})
 	steps := []struct {
 		args string
@@ -112,24 +132,27 @@ func TestUlChangesAreRecorded(t *testing.T) {
 		"olga|seraphctl|location.remove|alice@example.org|" + both + "|", "olga|seraphctl|location.remove|alice@example.org|" + both + "|",
 		"olga|seraphctl|location.add|alice@example.org||sip:a@b",
 	}
-	if diff := cmp.Diff(want, d.audited()); diff != "" {
+	if diff := cmp.Diff(want, d.audited()[before:]); diff != "" {
 		t.Errorf("audit:\n%s", diff)
 	}
 	d.must("--db", "none", "ul", "rm", "alice@example.org")
-	if got := d.audited(); len(got) != len(want) {
+	if got := d.audited()[before:]; len(got) != len(want) {
 		t.Errorf("--db none was recorded: %v", got)
 	}
 }
 
 func TestUlChangesRefuse(t *testing.T) {
 	d := newDesk(t)
+	d.add("alice", "x")
 	d.refuses(exitUnreachable, []string{"ul", "rm", "alice"}, "seraph-proxy is not running: nothing listens on /nonexistent/ctl.sock")
 	router := d.withRouter(map[string]ctltest.Handler{"ul.add": ctltest.Refuse(ctlproto.CodeInvalidParams, "Invalid params: contact: there is no host")})
 	d.refuses(exitUsage, []string{"ul", "rm"}, "ul rm wants a USER")
 	d.refuses(exitUsage, []string{"ul", "add", "alice"}, "ul add: CONTACT is missing")
 	d.refuses(exitUsage, []string{"ul", "add", "alice", "sip:a@b", "--expires", "-1s"}, "--expires: want 0 (permanent) or at least 1s")
 	d.refuses(exitUsage, []string{"ul", "add", "alice", "sip:a@b", "--expires", "soon"}, "--expires")
-	d.refuses(exitFailed, []string{"ul", "add", "alice", "sip:"}, "contact: there is no host")
+	if s := d.refuses(exitUsage, []string{"ul", "add", "alice", "sip:"}); s.errs != "seraphctl: contact: there is no host\nsee seraphctl ul add --help\n" {
+		t.Errorf("said %q", s.errs)
+	}
 	n := len(calls(router))
 
 	// Without a record there is no change.

@@ -25,7 +25,8 @@ type Local struct {
 	// reached. A branch whose place another has taken (the next host, another flow of the phone, the contact of
 	// a 3xx, credentials) does not count. It holds for all the times that the request was sent on.
 	Said sip.StatusSet
-	// Contact, if not empty, is the only contact that lookup is to find: its URI as it stands, or its ruid.
+	// Contact, if not empty, is the only contact that lookup is to find, with the other flows of its phone: its URI
+	// as it stands, or its ruid.
 	Contact []byte
 	// Accounted says that this is a call of the identity's own: it stands in the
 	// accounts, as the controller's leg of a click-to-dial does not.

@@ -234,7 +234,7 @@ func (l *Layer) FlowToDomain(proto Proto, remote netip.AddrPort, prefer uint16, 
 		domain = "" // nobody proves anything
 	}
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	if !oneHost(remote) {
+	if !OneHost(remote.Addr()) || remote.Port() == 0 {
 		return Flow{}, fmt.Errorf("%s:%v is no address to send to", proto, remote)
 	}
 	if proto.Stream() {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"seraph/ctlproto"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/session"
@@ -41,7 +42,7 @@ func (p *Portal) follow(r *http.Request, c change) session.Flash {
 		ctx, cancel := afterwards(r)
 		defer cancel()
 		if err := c.tell(ctx, c.who); err != nil {
-			p.Log.Warn("router not told of a change", "action", c.action, "user", c.who.String(), "error", err)
+			p.Log.Warn("router not told of a change", "action", c.action, "user", c.who.String(), "error", ctlproto.OneLine(err))
 			notes = append(notes, p.text(r, c.late))
 		}
 	}

@@ -18,6 +18,16 @@ func Forget(ctx context.Context, router ctlproto.Methods, who, actor aor.AOR) er
 	return errors.Join(Told(router.AuthForget(ctx, who.String())), Told(router.UlRm(ctx, who.String())), endAttempts(ctx, router, who, actor))
 }
 
+// Ready reports by a nil error that the router can be told of the end of an account: it reads the
+// credentials again, and tells of click-to-dial attempts. Nothing of the account is lost by that.
+func Ready(ctx context.Context, router ctlproto.Methods, who aor.AOR) error {
+	if err := Told(router.AuthForget(ctx, who.String())); err != nil {
+		return err
+	}
+	_, err := router.CtdList(ctx, ctlproto.CtdListParams{Caller: who.String(), Limit: 1})
+	return Told(err)
+}
+
 // ForgetDeleted is Forget for an account that is no more: its aliases, groups and call
 // rules are gone, too.
 func ForgetDeleted(ctx context.Context, router ctlproto.Methods, who, actor aor.AOR) error {

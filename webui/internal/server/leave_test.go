@@ -3,8 +3,10 @@ package server_test
 import (
 	"archive/zip"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +117,7 @@ func TestLeave(t *testing.T) {
 	gone := b.cookies["seraph_session"]
 	s.tells(func() {
 		b.post("/user/account/delete", "/user/account/delete", "password", "wonderland").leads("/user/goodbye")
-	}, "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list",
+	}, "auth.forget alice@example.org", "ctd.list", "auth.forget alice@example.org", "ul.rm alice@example.org", "ctd.list",
 		"alias.reload", "group.reload", "userblock.reload", "speeddial.reload")
 	if b.cookies["seraph_session"] != nil {
 		t.Error("the cookie is still there")
@@ -178,6 +180,46 @@ func TestLeaveLate(t *testing.T) {
 	b := s.browser().signIn("alice", "wonderland")
 	b.post("/user/account/delete", "/user/account/delete", "password", "wonderland").leads("/user/goodbye?late=1")
 	b.get("/user/goodbye?late=1").is(200).shows("The router could not be told everything")
+}
+
+// TestLeaveKeepsContacts: while the credentials are not forgotten, or the router does not tell of the attempts, nothing
+// is deleted, the contacts least of all: one that was added by hand never comes back. What fails later keeps nobody.
+func TestLeaveKeepsContacts(t *testing.T) {
+	failing := ctltest.Refuse(ctlproto.CodeUnavailable, "shutting down")
+	for _, method := range []string{ctlproto.MethodAuthForget, ctlproto.MethodCtdList, ctlproto.MethodCtdCancel} {
+		methods := leaveMethods()
+		methods[ctlproto.MethodCtdList] = ctltest.Result([]ctlproto.CtdStatus{{ID: "rings", Cancellable: true}})
+		methods[method] = failing
+		s := newStand(t, methods)
+		removed := func() bool {
+			return slices.ContainsFunc(s.router.Calls(), func(c ctltest.Call) bool { return c.Method == ctlproto.MethodUlRm })
+		}
+		a := s.browser().signIn("alice", "wonderland").post("/user/account/delete", "/user/account/delete", "password", "wonderland")
+		_, err := s.db.Subscribers.Find(t.Context(), alice)
+		if method == ctlproto.MethodCtdCancel {
+			if a.leads("/user/goodbye?late=1"); !errors.Is(err, store.ErrNotFound) || !removed() {
+				t.Errorf("%s fails: the account: %v, its contacts are removed: %v", method, err, removed())
+			}
+			continue
+		}
+		if a.is(503).shows("Nothing was deleted"); err != nil || removed() {
+			t.Errorf("%s fails: the account: %v, its contacts are removed: %v", method, err, removed())
+		}
+	}
+}
+
+// TestLeaveLateLog: what the router says to each of several calls stands in the log once, on one line.
+func TestLeaveLateLog(t *testing.T) {
+	methods := leaveMethods()
+	for _, method := range []string{ctlproto.MethodUlRm, ctlproto.MethodAliasReload, ctlproto.MethodGroupReload} {
+		methods[method] = ctltest.Refuse(ctlproto.CodeUnavailable, "shutting down")
+	}
+	methods[ctlproto.MethodSpeeddialReload] = ctltest.Refuse(ctlproto.CodeInternal, "x")
+	s := newStand(t, methods)
+	s.browser().signIn("alice", "wonderland").post("/user/account/delete", "/user/account/delete", "password", "wonderland").leads("/user/goodbye?late=1")
+	if want := `error="shutting down (-32004); x (-32603)"`; !strings.Contains(s.log.String(), want) {
+		t.Errorf("the log lacks %s:\n%s", want, s.log)
+	}
 }
 
 // TestEndOtherSessions at once.

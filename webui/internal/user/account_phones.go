@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -210,14 +211,17 @@ func (p *Portal) ownPhone(w http.ResponseWriter, r *http.Request, field func(nam
 		p.View.Error(w, r, http.StatusNotFound)
 		return found, false, false
 	}
-	for _, c := range contacts {
-		another = another || c.Address == found.Address && !samePhone(&c, &found)
-	}
-	return found, another, true
+	return found, anotherHas(contacts, &found), true
+}
+
+// anotherHas reports whether a phone other than that of a binding has its contact, too: private addresses in two
+// networks may be equal.
+func anotherHas(contacts []ctlproto.Contact, b *ctlproto.Contact) bool {
+	return slices.ContainsFunc(contacts, func(c ctlproto.Contact) bool { return c.Address == b.Address && !samePhone(&c, b) })
 }
 
 // samePhone reports whether two bindings are of one phone: they are one, or flows of one instance
 // (RFC 5626), which the router removes together.
 func samePhone(a, b *ctlproto.Contact) bool {
-	return a.RUID == b.RUID || a.RegID > 0 && b.RegID > 0 && a.Instance != "" && strings.EqualFold(a.Instance, b.Instance)
+	return a.RUID == b.RUID && a.Address == b.Address || a.RegID > 0 && b.RegID > 0 && a.Instance != "" && strings.EqualFold(a.Instance, b.Instance)
 }

@@ -24,32 +24,39 @@ func (p *Portal) devices(r *http.Request, chosen string) []view.Option {
 		p.Log.Warn("contacts not known", "user", owner(r).String(), "error", err)
 		return nil
 	}
-	if len(contacts) < 2 {
+	phones := byPhone(contacts)
+	if len(phones) < 2 {
 		return nil
 	}
 	options := []view.Option{{Label: p.View.TextsFor(r).Text(view.M("dial.ring_all"))}}
-	for _, c := range contacts {
+	for _, flows := range phones {
+		c := flows[0]
 		value, label := c.Address, deviceName(c)
-		if c.RUID != "" && severalHave(contacts, c.Address) {
+		if c.RUID != "" && anotherHas(contacts, &c) {
 			value = c.RUID
 			if at := newPhone(c, p.Now()).Source; at != "" {
 				label += " · " + clip(printable(at), maxName)
 			}
 		}
-		options = append(options, view.Option{Value: value, Label: label, Selected: chosen != "" && (chosen == value || chosen == c.RUID)})
+		selected := slices.ContainsFunc(flows, func(f ctlproto.Contact) bool {
+			return chosen != "" && (chosen == f.RUID || chosen == f.Address && !anotherHas(contacts, &f))
+		})
+		options = append(options, view.Option{Value: value, Label: label, Selected: selected})
 	}
 	return options
 }
 
-// severalHave reports whether more than one phone has a contact: private addresses in two networks may be equal.
-func severalHave(contacts []ctlproto.Contact, contact string) bool {
-	n := 0
+// byPhone are contacts by their phones, which the router makes ring by any of their flows (RFC 5626).
+func byPhone(contacts []ctlproto.Contact) (phones [][]ctlproto.Contact) {
 	for _, c := range contacts {
-		if c.Address == contact {
-			n++
+		i := slices.IndexFunc(phones, func(flows []ctlproto.Contact) bool { return samePhone(&flows[0], &c) })
+		if i < 0 {
+			phones = append(phones, []ctlproto.Contact{c})
+			continue
 		}
+		phones[i] = append(phones[i], c)
 	}
-	return n > 1
+	return phones
 }
 
 // paramRing is which of the own phones the calls of a list make ring, as in fieldDevice.

@@ -79,6 +79,37 @@ func TestDialDeviceOfTwins(t *testing.T) {
 	}
 }
 
+// TestDialDeviceOfFlows: the flows of one phone (RFC 5626) are one choice, by their Contact; beside a twin of that
+// Contact the phone is named by the ruid of a flow. Who has one phone only has nothing to choose.
+func TestDialDeviceOfFlows(t *testing.T) {
+	s := newSite(t)
+	s.add(alice, "Bob", "Keller", "bob", "")
+	one, two, twin := desk, desk, desk
+	one.RUID, one.Received, one.Instance, one.RegID = "11111111111111111111111111111111", "sip:198.51.100.9:1024;transport=tcp", "<urn:uuid:1>", 1
+	two.RUID, two.Received, two.Instance, two.RegID = "22222222222222222222222222222222", "sip:198.51.100.9:1025;transport=tcp", "<urn:uuid:1>", 2
+	twin.RUID, twin.Received = "33333333333333333333333333333333", "sip:203.0.113.7:1026"
+	s.router.registers(alice, one, two)
+	b := s.signIn(alice)
+	b.get("/user/dial").hides(t, "all my phones")
+	b.get("/user/phone-book").hides(t, "all my phones")
+	const name = "Desk Phone 3000 · alice@192.0.2.7:5062"
+	s.router.registers(alice, one, two, mobile)
+	page := b.get("/user/dial")
+	page.shows(t, http.StatusOK, `<option value="`+desk.Address+`">`+name+"</option>", mobile.Address)
+	page.hides(t, one.RUID, two.RUID)
+	for _, chosen := range []string{desk.Address, one.RUID, two.RUID} {
+		b.get("/user/phone-book?ring="+url.QueryEscape(chosen)).shows(t, http.StatusOK, `<option value="`+desk.Address+`" selected>`+name+"</option>")
+	}
+	s.router.registers(alice, one, twin, two)
+	page = b.get("/user/phone-book?ring=" + two.RUID)
+	page.shows(t, http.StatusOK, `<option value="`+one.RUID+`" selected>`+name+" · 198.51.100.9:1024</option>",
+		`<option value="`+twin.RUID+`">`+name+" · 203.0.113.7:1026</option>")
+	page.hides(t, `<option value="`+two.RUID)
+	page = b.get("/user/phone-book?ring=" + url.QueryEscape(desk.Address)) // which of the two it is nobody knows
+	page.hides(t, `<option value="`+one.RUID+`" selected`, `<option value="`+twin.RUID+`" selected`)
+	b.post("/user/dial", "to", "bob", "device", one.RUID).shows(t, http.StatusOK, "Your phone rings")
+}
+
 // TestDialDeviceOfAnother: a contact that is none of the caller's never rings.
 func TestDialDeviceOfAnother(t *testing.T) {
 	s := newSite(t)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"seraph/ctlproto"
 	"seraph/sql/aor"
 	"seraph/sql/store"
 	"seraph/webui/internal/form"
@@ -103,9 +104,9 @@ func (p *Portal) Leave(w http.ResponseWriter, r *http.Request) {
 		p.askLeave(w, r, http.StatusUnprocessableEntity, leavePage{Form: f})
 		return
 	}
-	// The router first: if it does not answer, all stays, and phones that it has
-	// forgotten register again by themselves.
-	if err := portal.Forget(r.Context(), p.acts, owner(r), owner(r)); err != nil {
+	// The router first: if it does not answer, all stays. The phones are taken off once the
+	// account is gone: a contact that was added by hand does not come back by itself.
+	if err := portal.Ready(r.Context(), p.acts, owner(r)); err != nil {
 		p.Log.Warn("account not deleted: router", "user", owner(r).String(), "error", err)
 		p.askLeave(w, r, http.StatusServiceUnavailable, leavePage{Form: f, Fault: view.M("leave.away")})
 		return
@@ -146,9 +147,8 @@ func (p *Portal) finishLeave(w http.ResponseWriter, r *http.Request) {
 	p.live.PrivacyChanged(me)
 	p.live.calls.drop(me)
 	to := pathGoodbye
-	// Once more: a phone may have registered meanwhile.
 	if err := portal.ForgetDeleted(ctx, p.acts, me, me); err != nil {
-		p.Log.Error("router not told of a deleted account", "user", me.String(), "error", err)
+		p.Log.Error("router not told of a deleted account", "user", me.String(), "error", ctlproto.OneLine(err))
 		to += "?late=1"
 	}
 	if err := p.Sessions.End(ctx, w, v.Client, v.Session); err != nil {

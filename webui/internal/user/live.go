@@ -91,6 +91,7 @@ type Live struct {
 	log    *slog.Logger
 	opts   LiveOptions
 	calls  *calls
+	others strangers // of handle alone
 
 	ended   chan struct{} // closed when Run ends, and with it every stream
 	workers sync.WaitGroup
@@ -108,7 +109,7 @@ type Live struct {
 func NewLive(router Router, db *store.DB, opts LiveOptions, log *slog.Logger) *Live {
 	opts.setDefaults()
 	l := &Live{
-		router: router, book: db.Phonebook, dials: db.Dials, missed: db.Calls, silo: db.Silo, people: db.Subscribers, log: log, opts: opts, calls: newCalls(time.Now),
+		router: router, book: db.Phonebook, dials: db.Dials, missed: db.Calls, silo: db.Silo, people: db.Subscribers, log: log, opts: opts, calls: newCalls(time.Now), others: strangers{},
 		ended: make(chan struct{}), away: true,
 		viewers: make(map[aor.AOR]*viewer), watched: make(map[string]map[*viewer]struct{}),
 	}
@@ -154,7 +155,7 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // handle takes one event of the router. It must be quick: while it runs the
-// router's queue for us fills. Only the first event of an attempt waits for the
+// router's queue for us fills. An event of an attempt that is new here waits for the
 // database, for ownerTime at most: whose it is has to be known before the next event.
 func (l *Live) handle(event ctlproto.Event) {
 	switch event.Topic {
@@ -300,20 +301,27 @@ func (l *Live) lost(who aor.AOR, id string) {
 func (l *Live) tellCall(who aor.AOR) { l.tell(who, newsCall, false) }
 
 // isOwners reports whether an attempt is that of the account which has its caller's
-// name now: not of one that is deleted. It is asked once for each attempt.
+// name now: not of one that is deleted. It is asked once for each attempt; of one that is
+// not, or of which it is not known, once in strangerTime.
 func (l *Live) isOwners(status ctlproto.CtdStatus) bool {
 	who, err := aor.Parse(status.Caller, "")
 	if err != nil {
 		return false
 	}
-	if known, _, ok := l.calls.last(who); ok && known.ID == status.ID {
-		return true
+	if known, _, ok := l.calls.last(who); ok && (known.ID == status.ID || began(status).Before(began(known))) {
+		return known.ID == status.ID // an older one is no news, whosever it is
+	}
+	if l.others.has(status.ID, time.Now()) {
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ownerTime)
 	defer cancel()
 	own, err := ownAttempt(ctx, l.people, who, status)
 	if err != nil {
 		l.log.Warn("live: whose attempt is not known", "user", who.String(), "error", err)
+	}
+	if !own {
+		l.others.add(status.ID, time.Now())
 	}
 	return own
 }

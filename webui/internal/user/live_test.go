@@ -1,6 +1,7 @@
 package user
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -346,4 +348,64 @@ func TestLiveSessionLimit(t *testing.T) {
 			p.leave(s)
 		}
 	})
+}
+
+// TestLiveAsksOnceWhoseAttempt: an attempt that is nobody's here, or of which the database did not say whose it is,
+// makes no event after its first one wait for the database, until strangerTime has passed; nor does one that the user's
+// last attempt came after.
+func TestLiveAsksOnceWhoseAttempt(t *testing.T) {
+	playLive(t, LiveOptions{}, func(p *play) {
+		var log bytes.Buffer
+		p.log = slog.New(slog.NewTextHandler(&log, nil))
+		tells := func(id string, caller aor.AOR) bool {
+			attempt := attemptAt(id, caller, ctlproto.CtdRingingYou)
+			attempt.Steps = nil // of any time
+			p.publish(ctlproto.TopicCtd, attempt)
+			last, _, ok := p.calls.last(caller)
+			return ok && last.ID == id
+		}
+		if tells("1", carol) {
+			p.Error("an attempt of nobody is kept")
+		}
+		if err := p.db.Subscribers.Create(p.Context(), carol, "password"); err != nil {
+			p.Fatal(err)
+		}
+		if tells("1", carol) || !tells("2", carol) {
+			p.Error("it was asked once more whose it is, or another one was taken for it")
+		}
+		time.Sleep(strangerTime)
+		if !tells("1", carol) {
+			p.Error("it is never asked again whose it is")
+		}
+		now := attemptAt("2", bob, ctlproto.CtdRingingYou)
+		now.Steps[0].At = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+		p.publish(ctlproto.TopicCtd, now)
+		if err := p.db.Close(); err != nil {
+			p.Fatal(err)
+		}
+		for range 3 {
+			p.publish(ctlproto.TopicCtd, attemptAt("3", bob, ctlproto.CtdRingingYou)) // an older one
+			p.publish(ctlproto.TopicCtd, now)
+			tells("4", alice)
+		}
+		if n := strings.Count(log.String(), "whose attempt is not known"); n != 1 {
+			p.Errorf("a database that fails was asked %d times:\n%s", n, log.String())
+		}
+		time.Sleep(strangerTime)
+		tells("4", alice)
+		if n := strings.Count(log.String(), "whose attempt is not known"); n != 2 {
+			p.Errorf("later it was asked %d times", n)
+		}
+	})
+}
+
+// TestStrangersAreBounded: however many attempts are nobody's, few are remembered.
+func TestStrangersAreBounded(t *testing.T) {
+	s, now := strangers{}, time.Now()
+	for i := range 3 * maxStrangers {
+		s.add(fmt.Sprint(i), now)
+		if len(s) > maxStrangers || !s.has(fmt.Sprint(i), now) {
+			t.Fatalf("after %d there are %d", i+1, len(s))
+		}
+	}
 }

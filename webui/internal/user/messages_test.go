@@ -91,6 +91,7 @@ func TestMessagesOfAnyKind(t *testing.T) {
 		{"message/cpim", []byte("From: x\r\n\r\n"), "This is no text but message/cpim, 11 bytes long."},
 		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: text/plain; charset=iso-8859-1\r\nX: y\r\n\r\ncaf\xe9\r\n\r\nau lait"), "café\n\nau lait"},
 		{"message/cpim", []byte("\r\nContent-Type: text/plain\r\n\r\nno headers of its own"), "no headers of its own"},
+		{"message/cpim", []byte("\r\nContent-Type: text/plain\r\nno empty line"), "This is no text but message/cpim, 41 bytes long."},
 		{"Message/CPIM; a=b", []byte("\nFrom: x\n\ncontent-type : TEXT/PLAIN\n\n<b>bold</b>"), "<b>bold</b>"},
 		{"message/cpim", []byte("From: x\r\n\r\nX: y\r\n\r\nno type"), "This is no text but message/cpim, 26 bytes long."},
 		{"message/cpim", []byte("From: x\r\n\r\nContent-Type: image/png\r\n\r\nPNG"), "This is no text but message/cpim, "},

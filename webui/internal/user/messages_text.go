@@ -58,8 +58,8 @@ func unwrapped(m store.SiloMessage) store.SiloMessage {
 		return m
 	}
 	body := bytes.TrimLeft(m.Body, "\r\n")
-	head, rest, _ := cutEmptyLine(body)
-	if kind, ok := contentType(head); ok && len(body) < len(m.Body) {
+	head, rest, found := cutEmptyLine(body)
+	if kind, ok := contentType(head); ok && found && len(body) < len(m.Body) {
 		m.ContentType, m.Body = kind, rest
 		return m
 	}

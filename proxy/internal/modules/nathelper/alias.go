@@ -235,10 +235,7 @@ func parseAlias(b []byte) (to netip.AddrPort, proto transport.Proto, ok bool) {
 // on this host only if we serve it, over a protocol that we speak.
 func plausible(c *module.Ctx, to netip.AddrPort, proto transport.Proto) bool {
 	a := to.Addr()
-	if a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-		return false
-	}
-	if c.Engine == nil || c.Engine.Layer().IsLocal(a, to.Port()) {
+	if !transport.OneHost(a) || c.Engine == nil || c.Engine.Layer().IsLocal(a, to.Port()) {
 		return false
 	}
 	for _, s := range c.Engine.Sockets() {

@@ -45,7 +45,7 @@ func (m *Module) lookup(c *module.Ctx) int {
 	found, passed, taken := 0, 0, 0
 	for i := range s.bindings {
 		b := &s.bindings[i]
-		if l := r.Local; l != nil && len(l.Contact) > 0 && !b.Named(l.Contact) {
+		if l := r.Local; l != nil && len(l.Contact) > 0 && !named(b, s.bindings, l.Contact) {
 			continue // the router's own user agent calls one phone of several
 		}
 		if s.gruu.meant(b) && !gone(r, b) && !(secured && !secure(b)) && !barred(r, b) {
@@ -161,7 +161,23 @@ func (m *Module) offer(r *relay.Request, b *usrloc.Binding, before []usrloc.Bind
 // hasFlow reports whether one of the targets is a flow of b's phone.
 func hasFlow(b *usrloc.Binding, targets []usrloc.Binding) bool {
 	for i := range targets {
-		if o := &targets[i]; flow(o) && bytes.Equal(o.Instance(), b.Instance()) {
+		if flowsTogether(&targets[i], b) {
+			return true
+		}
+	}
+	return false
+}
+
+// flowsTogether reports whether two bindings are flows of one phone (RFC 5626).
+func flowsTogether(a, b *usrloc.Binding) bool {
+	return flow(a) && flow(b) && bytes.Equal(a.Instance(), b.Instance())
+}
+
+// named reports whether b, which is one of all, or another flow of its phone has the name, a Contact or a ruid:
+// the phone is meant, whichever of its flows is left.
+func named(b *usrloc.Binding, all []usrloc.Binding, name []byte) bool {
+	for i := range all {
+		if o := &all[i]; o.Named(name) && (o == b || flowsTogether(o, b)) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package registrar
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,59 @@ func TestOneOfTwins(t *testing.T) {
 	}
 	looks(lan, "1 1 ")
 	looks(strings.Repeat("0", 32), "-1 0 ")
+}
+
+// TestOneOfTwinsWithFlows: of a phone with two flows (RFC 5626) beside a twin of its Contact each flow's ruid names the
+// phone, not the flow alone: while the connection of the one is gone the other one is called; the twin's names the twin.
+func TestOneOfTwinsWithFlows(t *testing.T) {
+	b := newRouter(t, nil)
+	first, second, office := b.tcpPhone(), b.phone(), b.phoneAt("127.0.2.2")
+	first.flow(1)
+	nextStamp()
+	second.flow(2)
+	office.registered("<sip:bob@10.99.0.1>")
+	lookup := call(t, b.registrar, "lookup", "location")
+	looks := func(contact string) string {
+		b.hooks.on(module.RequestRoute, func(x *module.Ctx) {
+			x.Local = &relay.Local{Contact: []byte(contact)}
+			code := lookup(x)
+			x.Local = nil
+			var ways []string
+			x.AnyWay(func(w *relay.Target) bool {
+				ways = append(ways, w.Flow.Remote.String())
+				return false
+			})
+			slices.Sort(ways)
+			_ = x.Reply(&sip.Reply{Status: 480, Reason: fmt.Sprint(code, " ", strings.Join(ways, " "))})
+		})
+		p := b.phone()
+		p.send(p.request("INVITE", "sip:bob@example.org", "own", 1))
+		return string(p.expect("SIP/2.0 480").Reason())
+	}
+	flows := []string{first.addr(), second.addr()}
+	slices.Sort(flows)
+	both, closed := "1 "+strings.Join(flows, " "), ""
+	for _, c := range b.usrloc.Control().Lookup("bob@example.org") {
+		want := both
+		if c.RegID == 0 {
+			want = "1 " + office.addr()
+		}
+		if got := looks(c.RUID); got != want {
+			t.Errorf("the ruid of reg-id %d finds %q, want %q", c.RegID, got, want)
+		}
+		if c.RegID == 1 {
+			closed = c.RUID
+		}
+	}
+	first.conn.Close()
+	want := "1 " + second.addr()
+	got := looks(closed)
+	for got == both { // the router has not seen the end of the connection yet
+		got = looks(closed)
+	}
+	if got != want {
+		t.Errorf("the ruid of the closed flow finds %q, want %q", got, want)
+	}
 }
 
 // TestWhatEndsIsListed: the 200 to a phone that ends a contact leaves out only what has the URI of that

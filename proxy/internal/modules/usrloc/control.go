@@ -126,6 +126,9 @@ func (c *Control) Add(ctx context.Context, address string, contact ctlproto.Cont
 		Instance: []byte(contact.Instance), RegID: int32(contact.RegID),
 	}
 	for _, at := range []string{contact.Address, contact.Received} {
+		if nowhere([]byte(at)) {
+			return ctlproto.InvalidParam("contact", "leads to an address of no host, or of many, and not to a phone")
+		}
 		if at != "" && c.t.barred != nil && c.t.barred(ctx, []byte(at)) {
 			return ctlproto.InvalidParam("contact", "leads to a gateway, to the router or into a domain of ours, and not to a phone")
 		}

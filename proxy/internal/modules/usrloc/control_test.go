@@ -122,6 +122,13 @@ func TestAddLeadsToPhones(t *testing.T) {
 	for contact, refused := range map[ctlproto.Contact]bool{
 		{Address: "sip:gateway@192.0.2.66", Expires: time.Hour}:                                    true,
 		{Address: "sip:x@192.0.2.7", Received: "sip:gateway@192.0.2.66", Expires: time.Hour}:       true,
+		{Address: "sip:x@0.0.0.0", Expires: time.Hour}:                                             true,
+		{Address: "sip:x@[::]:5060", Expires: time.Hour}:                                           true,
+		{Address: "sip:x@224.0.0.1", Expires: time.Hour}:                                           true,
+		{Address: "sip:x@[ff02::1]", Expires: time.Hour}:                                           true,
+		{Address: "sips:x@255.255.255.255", Expires: time.Hour}:                                    true,
+		{Address: "sip:x@phone.example.net;maddr=239.1.2.3", Expires: time.Hour}:                   true,
+		{Address: "sip:x@192.0.2.7", Received: "sip:0.0.0.0:5060", Expires: time.Hour}:             true,
 		{Address: "sip:x@192.0.2.7", Received: "sip:192.0.2.8", Expires: time.Hour}:                false,
 		{Address: "sip:x@192.0.2.9", Expires: time.Hour, Path: "<sip:edge;lr>", UserAgent: "desk"}: false,
 	} {
