@@ -302,7 +302,7 @@ func (l *Live) tellCall(who aor.AOR) { l.tell(who, newsCall, false) }
 
 // isOwners reports whether an attempt is that of the account which has its caller's
 // name now: not of one that is deleted. It is asked once for each attempt; of one that is
-// not, or of which it is not known, once in strangerTime.
+// not, once in strangerTime, and of which it is not known, once in unknownTime.
 func (l *Live) isOwners(status ctlproto.CtdStatus) bool {
 	who, err := aor.Parse(status.Caller, "")
 	if err != nil {
@@ -320,8 +320,11 @@ func (l *Live) isOwners(status ctlproto.CtdStatus) bool {
 	if err != nil {
 		l.log.Warn("live: whose attempt is not known", "user", who.String(), "error", err)
 	}
-	if !own {
-		l.others.add(status.ID, time.Now())
+	switch {
+	case err != nil:
+		l.others.add(status.ID, time.Now().Add(unknownTime))
+	case !own:
+		l.others.add(status.ID, time.Now().Add(strangerTime))
 	}
 	return own
 }

@@ -403,8 +403,8 @@ func TestLiveAsksOnceWhoseAttempt(t *testing.T) {
 func TestStrangersAreBounded(t *testing.T) {
 	s, now := strangers{}, time.Now()
 	for i := range 3 * maxStrangers {
-		s.add(fmt.Sprint(i), now)
-		if len(s) > maxStrangers || !s.has(fmt.Sprint(i), now) {
+		s.add(fmt.Sprint(i), now.Add(time.Second))
+		if len(s) > maxStrangers || !s.has(fmt.Sprint(i), now) || s.has(fmt.Sprint(i), now.Add(time.Second)) {
 			t.Fatalf("after %d there are %d", i+1, len(s))
 		}
 	}
