@@ -54,8 +54,8 @@ func (q *fifoRequest) waiting() []string {
 type fifoSource interface {
 	io.Reader
 	SetReadDeadline(t time.Time) error
-	// halfWritten says that somebody may be in the middle of writing, however long nothing comes.
-	halfWritten() bool
+	// halfWritten says until when somebody may be in the middle of writing, although nothing comes, or only others' writes do.
+	halfWritten() time.Time
 }
 
 // fifoReader takes the pipe's bytes apart.
@@ -84,14 +84,32 @@ const pipeRoom = 32 << 10
 // pipeEnd is the end of a pipe that is read.
 type pipeEnd struct {
 	*os.File
-	burst int // bytes since the pipe was found empty
-	// stalled says that so much came before the pipe was found empty last that it may have been full:
-	// then somebody may have written a part only of what he has to write, and not have been woken yet. If
-	// not, each write is in the pipe whole, and where it is empty none is cut.
-	stalled bool
+	bursts
 }
 
-func (p *pipeEnd) halfWritten() bool { return p.stalled }
+// bursts are what comes over a pipe between two times at which it is empty.
+type bursts struct {
+	size int // bytes since the pipe was found empty
+	// half: so much came before the pipe was found empty that it may have been full. Then somebody may have
+	// written a part only of what he has to write, and not have been woken yet; so it may be until half, for
+	// others may write before he is woken. If the pipe was not full, each write is in it whole, and where it is
+	// empty none is cut.
+	half time.Time
+}
+
+func (b *bursts) halfWritten() time.Time { return b.half }
+
+// took notes n bytes that were read, of room that there was for them.
+func (b *bursts) took(n, room int) {
+	b.size += n
+	if n == room || b.size == 0 {
+		return
+	}
+	if b.size >= pipeRoom {
+		b.half = time.Now().Add(drainStalled)
+	}
+	b.size = 0
+}
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
@@ -103,10 +121,7 @@ func (p *pipeEnd) Read(b []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		n, err = p.look(b, err)
 	}
-	p.burst += n
-	if n < len(b) && p.burst > 0 {
-		p.stalled, p.burst = p.burst >= pipeRoom, 0
-	}
+	p.took(n, len(b))
 	return n, err
 }
 
@@ -215,8 +230,8 @@ const drainedEnd = 2 << 10
 // dropped with it: their writing must not keep the pipe deaf. So after drainTime a gap of drainGap will do,
 // but nothing less than one between two requests: within somebody's text, which may be a stranger's (see
 // dialogRequest), each line could begin a command. It is longer than a program that writes a text in pieces
-// waits for a processor between two. Where somebody may be in the middle of writing (see pipeEnd) it takes
-// drainStalled.
+// waits for a processor between two. Where somebody may be in the middle of writing (see bursts) he has
+// drainStalled for the rest, whatever others write in that time.
 const (
 	drainQuiet   = 100 * time.Millisecond
 	drainGap     = 50 * time.Millisecond
@@ -248,25 +263,23 @@ func (r *fifoReader) drain() (end []byte, quiet bool) {
 			r.deaf(since, r.dropped)
 			tell = 2 * since
 		}
-		wait := r.gap(since)
+		wait := r.gap(now, since)
 		_ = r.file.SetReadDeadline(now.Add(wait))
 		_, err := r.in.Peek(1)
-		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || r.gap(since) <= wait) {
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || r.gap(now, since) <= wait) {
 			return end, since < r.drainTime
 		}
 		end = r.discard(end, r.in.Buffered())
 	}
 }
 
-// gap is how long the pipe must be empty for the drain to end, which has lasted for since.
-func (r *fifoReader) gap(since time.Duration) time.Duration {
-	switch {
-	case r.file.halfWritten():
-		return drainStalled
-	case since >= r.drainTime:
-		return drainGap
+// gap is how long from now the pipe must be empty for the drain to end, which has lasted for since.
+func (r *fifoReader) gap(now time.Time, since time.Duration) time.Duration {
+	gap := drainQuiet
+	if since >= r.drainTime {
+		gap = drainGap
 	}
-	return drainQuiet
+	return max(gap, r.file.halfWritten().Sub(now))
 }
 
 // discard drops n bytes that are buffered, and appends them to end, of which it keeps as much as

@@ -358,10 +358,46 @@ func (p *pipe) floods(long string, pause time.Duration, stop <-chan struct{}) (e
 // bubblePipe is a fifoSource of a synctest bubble: what is written to it is read at once.
 type bubblePipe struct {
 	net.Conn
-	half bool
+	bursts
 }
 
-func (p *bubblePipe) halfWritten() bool { return p.half }
+// Read is pipeEnd's.
+func (p *bubblePipe) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	p.took(n, len(b))
+	return n, err
+}
+
+// commands are those of the requests that are read from what write writes, in a bubble; the last one must be the version
+// that write asks for when the pipe has been quiet.
+func commands(t *testing.T, drainTime time.Duration, write func(out net.Conn)) (list []string) {
+	t.Helper()
+	in, out := net.Pipe()
+	r := readFIFO(&bubblePipe{Conn: in}, time.Minute, drainTime, func(time.Duration, int) {})
+	go func() {
+		defer out.Close()
+		write(out)
+		time.Sleep(2 * drainStalled)
+		_, _ = io.WriteString(out, ":version:after\n\n")
+	}()
+	for {
+		q, err := r.next()
+		switch {
+		case err == nil:
+			list = append(list, q.command)
+			continue
+		case errors.Is(err, errFIFOFraming):
+			continue
+		case !errors.Is(err, io.EOF):
+			t.Error(err)
+		}
+		break
+	}
+	if len(list) == 0 || list[len(list)-1] != "version" {
+		t.Fatalf("what came after the text is not served: %d requests", len(list))
+	}
+	return list
+}
 
 // TestFIFOTextInPieces: a program that writes its text in pieces has none of its lines carried out, while others
 // have the pipe drained, unless it pauses for drainGap: only then nobody can tell its lines from commands.
@@ -370,37 +406,15 @@ func TestFIFOTextInPieces(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		pause time.Duration
-		half  bool
 		run   bool // lines of the text are taken for commands
 	}{
-		{"at once", 0, false, false},
-		{"below the gap", drainGap - time.Millisecond, false, false},
-		{"above the gap", drainGap + time.Millisecond, false, true},
-		{"half written", drainStalled - time.Millisecond, true, false},
-		{"half written for too long", drainStalled + time.Millisecond, true, true},
+		{"at once", 0, false},
+		{"below the gap", drainGap - time.Millisecond, false},
+		{"above the gap", drainGap + time.Millisecond, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in, out := net.Pipe()
-				r := readFIFO(&bubblePipe{in, tc.half}, time.Minute, drainTime, func(time.Duration, int) {})
-				go writeInPieces(out, tc.pause)
-				var lines []string
-				for {
-					q, err := r.next()
-					switch {
-					case err == nil:
-						lines = append(lines, q.command)
-						continue
-					case errors.Is(err, errFIFOFraming):
-						continue
-					case !errors.Is(err, io.EOF):
-						t.Error(err)
-					}
-					break
-				}
-				if len(lines) == 0 || lines[len(lines)-1] != "version" {
-					t.Fatalf("what came after the text is not served: %d requests", len(lines))
-				}
+				lines := commands(t, drainTime, func(out net.Conn) { writeInPieces(out, tc.pause) })
 				if run := slices.Contains(lines, "ul_flush"); run != tc.run {
 					t.Errorf("lines of the text are taken for commands: %v, want %v", run, tc.run)
 				}
@@ -409,10 +423,45 @@ func TestFIFOTextInPieces(t *testing.T) {
 	}
 }
 
-// writeInPieces writes a request that is too long and three texts within the limits, pausing between their pieces,
-// and a request of its own when the pipe has been quiet.
+// TestFIFOHalfAWrite: where a text that is too long has filled the pipe, and the rest of it waits for a processor, that is
+// no command, whoever writes a little meanwhile. It is one after drainStalled only.
+func TestFIFOHalfAWrite(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		pause  time.Duration
+		others time.Duration // somebody writes a request of his own so often; 0: nobody does
+		run    bool          // lines of the text are taken for commands
+	}{
+		{"nobody else writes", drainStalled - time.Millisecond, 0, false},
+		{"somebody asks once", drainStalled - time.Millisecond, 600 * time.Millisecond, false},
+		{"somebody asks at once", drainStalled - time.Millisecond, time.Nanosecond, false},
+		{"somebody asks often", drainStalled - time.Millisecond, drainQuiet + time.Millisecond, false},
+		{"it takes too long", drainStalled + time.Millisecond, 0, true},
+		{"it takes too long, and somebody asks", drainStalled + time.Millisecond, 600 * time.Millisecond, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lines := commands(t, drainTime, func(out net.Conn) {
+					_, _ = io.WriteString(out, floodHead+strings.Repeat("hello\n", 10000))
+					rest := tc.pause
+					for n := 0; n < 9 && tc.others > 0 && rest > tc.others; n++ {
+						time.Sleep(tc.others)
+						rest -= tc.others
+						_, _ = io.WriteString(out, ":version:other\n\n")
+					}
+					time.Sleep(rest)
+					_, _ = io.WriteString(out, strings.Repeat(":ul_flush:\n\n", 300)+".\n\n")
+				})
+				if run := slices.Contains(lines, "ul_flush"); run != tc.run {
+					t.Errorf("lines of the text are taken for commands: %v, want %v", run, tc.run)
+				}
+			})
+		})
+	}
+}
+
+// writeInPieces writes a request that is too long and three texts within the limits, pausing between their pieces.
 func writeInPieces(out net.Conn, pause time.Duration) {
-	defer out.Close()
 	_, _ = io.WriteString(out, longRequests()["a body"])
 	for range 3 {
 		for rest := floodHead + strings.Repeat(":ul_flush:\n\n", 600) + ".\n\n"; rest != ""; {
@@ -421,8 +470,6 @@ func writeInPieces(out net.Conn, pause time.Duration) {
 			time.Sleep(pause)
 		}
 	}
-	time.Sleep(2 * drainStalled)
-	_, _ = io.WriteString(out, ":version:after\n\n")
 }
 
 // carriedOut fails the test if what stands in a text was.
@@ -515,8 +562,15 @@ func TestPipeEnd(t *testing.T) {
 		for err := error(nil); err == nil; {
 			_, err = end.Read(b)
 		}
-		if end.stalled != want {
-			t.Errorf("after %d bytes stalled is %v", size, end.stalled)
+		until := end.halfWritten()
+		if until.IsZero() == want {
+			t.Errorf("after %d bytes half written until %v", size, until)
+		}
+		if _, err := f.WriteString("few"); err != nil { // another's, which changes nothing of that
+			t.Fatal(err)
+		}
+		if n, err := end.Read(b); n != 3 || err != nil || !end.halfWritten().Equal(until) {
+			t.Errorf("after %d bytes and %d, %v half written until %v, want %v", size, n, err, end.halfWritten(), until)
 		}
 	}
 	if err := f.Close(); err != nil {

@@ -104,6 +104,7 @@ func (r *Request) NewTransaction() error {
 	e.txns.Identify(&c.Cell, r.Msg)
 	c.from, c.local, c.method = r.From, r.Local, r.Msg.Method
 	c.wishes = r.wishes
+	r.Msg.Save(&c.edits) // as they are if it is answered without Relay; Relay saves them anew
 	c.hooks = r.routed()
 	c.req = e.txns.Buffers.Copy(r.Msg.Buf)
 	c.began = r.now()

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -450,6 +452,36 @@ func TestReinviteUnanswered(t *testing.T) {
 		}
 		c.Hangup()
 		s.bye()
+	})
+}
+
+// TestReinviteConnectionBreaks: a re-INVITE whose connection breaks holds nothing of its call when that is over.
+func TestReinviteConnectionBreaks(t *testing.T) {
+	run(t, Config{}, func(s *stand) {
+		tcp := phoneFlow
+		tcp.Proto, tcp.Conn = transport.TCP, 7
+		c := s.call()
+		s.router.reply(tcp, 200, "at", contact)
+		s.expect("ACK")
+		s.want(Answered)
+		if err := c.Offer([]byte(bobOffer)); err != nil {
+			t.Fatal(err)
+		}
+		s.answer(s.expect("INVITE"), 180)
+		s.table.FlowDown(tcp, transport.ErrFlowGone, s.net)
+		if e := s.want(Reoffered); e.Err == nil {
+			t.Errorf("%+v", e)
+		}
+		c.Hangup()
+		s.bye()
+		held := weak.Make(c)
+		s.router.replied = nil
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		runtime.GC()
+		if held.Value() != nil {
+			t.Error("the call is held still")
+		}
 	})
 }
 

@@ -124,6 +124,7 @@ func (r *request) sendCancel() {
 
 // Failed takes a time-out or the end of the connection.
 func (r *request) Failed(_ *txn.Client, err error, _ txn.Out) {
+	r.limit.Disarm() // it keeps the request, and so the call, until it rings
 	if done := r.done; done != nil {
 		r.done = nil
 		done(answer{err: err})

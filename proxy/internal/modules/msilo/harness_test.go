@@ -28,14 +28,15 @@ var (
 type table struct {
 	mu        sync.Mutex
 	rows      []store.SiloMessage
-	away      bool // nothing works
-	keeps     bool // Delete does not work
-	hidden    bool // Find does not work
-	uncounted bool // Count does not work
-	pendings  int  // reads
-	largest   int  // messages that were asked for at once
-	dues      int  // reads of what is to be sent now
-	foreign   int  // rows that AddForeign has added
+	away      bool  // nothing works
+	keeps     bool  // Delete does not work
+	hidden    bool  // Find does not work
+	uncounted bool  // Count does not work
+	pendings  int   // reads
+	largest   int   // messages that were asked for at once
+	dues      int   // reads of what is to be sent now
+	foreign   int   // rows that AddForeign has added
+	last      int64 // the id of the row that was added last
 }
 
 // Find implements Silo.
@@ -72,7 +73,8 @@ func (x *table) Add(_ context.Context, m store.SiloMessage, most int) (id int64,
 		if most > 0 && len(x.rows) >= most {
 			return store.ErrFull
 		}
-		m.ID = int64(len(x.rows) + 1)
+		x.last++
+		m.ID = x.last
 		m.Body = slices.Clone(m.Body)
 		x.rows = append(x.rows, m)
 		id = m.ID

@@ -21,8 +21,10 @@ const (
 
 // pass is how a delivery goes on. Anybody may have sent strangers' messages, just so that
 // they fail: when enough of them have, in a row or not, or one says that nothing is taken
-// now, they wait behind the known senders' and cost these nothing more. A phone that takes
-// nothing at all is so asked four times at most.
+// now, they wait behind the known senders' and cost these nothing more. Known senders go on writing: so
+// after each failure in the last turn it is theirs again, and a pass does not end behind a stranger's
+// failure without that, or the next one would begin with strangers' once more. A phone that takes nothing
+// at all is so asked four times at most.
 type pass struct {
 	turn      turn
 	failed    []int64 // what was stepped over
@@ -34,11 +36,17 @@ type pass struct {
 }
 
 // over reports whether the pass is at its end.
-func (p *pass) over() bool { return p.turn == turnOver || len(p.failed)+p.repeated >= maxStepped }
+func (p *pass) over() bool { return p.turn == turnOver || p.stepped() >= maxStepped }
+
+// stepped counts what was stepped over or tried again.
+func (p *pass) stepped() int { return len(p.failed) + p.repeated }
+
+// half says that what is left of maxStepped is for known senders alone: a stranger's failure is so never the last step.
+func (p *pass) half() bool { return p.stepped() >= maxStepped/2 }
 
 // empty says that nothing is left of whose turn it is.
 func (p *pass) empty() {
-	if p.turn == turnKnown && p.inRow < enough {
+	if p.turn == turnKnown && p.inRow < enough && !p.half() {
 		p.turn = turnLast
 		return
 	}
@@ -61,7 +69,7 @@ func (p *pass) note(s *store.SiloMessage, f fate) bool {
 		p.turn = turnOver
 		return false
 	case later, takesNone:
-		if !s.Foreign || p.turn != turnAll {
+		if !s.Foreign {
 			p.turn = turnOver
 			return false
 		}
@@ -75,9 +83,9 @@ func (p *pass) note(s *store.SiloMessage, f fate) bool {
 	p.failed = append(p.failed, s.ID)
 	p.count(s)
 	switch {
-	case p.known >= enough || p.turn == turnLast && p.inRow >= enough:
+	case p.known >= enough:
 		p.turn = turnOver
-	case p.turn == turnAll && (p.inRow >= enough || p.foreign >= enough):
+	case p.turn == turnLast, p.turn == turnAll && (p.inRow >= enough || p.foreign >= enough || p.half()):
 		p.turn = turnKnown
 	default:
 		return true
@@ -101,7 +109,7 @@ func (p *pass) again(s *store.SiloMessage) {
 	p.count(s)
 	before := len(p.failed)
 	p.failed, p.inRow, p.known, p.turn = p.failed[:0], 0, 0, turnAll
-	if p.foreign >= enough {
+	if p.foreign >= enough || p.half() {
 		p.failed, p.turn = append(p.failed, p.strangers...), turnKnown
 	}
 	p.repeated += max(1, 1+before-len(p.failed))
