@@ -77,6 +77,12 @@ func TestUsersWord(t *testing.T) {
 		{"another port behind one NAT", nat, fromNAT, `$ru = "sip:" + $rU + "@" + $rd + ":GWPORT";`, "", false},
 		{"another port behind one NAT, $rp", nat, fromNAT, `$rp = GWPORT;`, "", false},
 		{"another port behind one NAT, forward", nat, fromNAT, `if (!forward(uri:host, GWPORT)) { sl_send_reply("480", "Gone"); }; exit;`, "", false},
+		{"over another transport", gateway, atHome, `$avp(c) = $ru; $ru = $ou; $du = $avp(c); if (!t_relay_to_udp()) { sl_reply_error(); }; exit;`, "", false},
+		{"over another transport in the failure route", gateway, atHome, `$avp(c) = $ru; $ru = $ou; $du = "sip:127.0.0.1:OFFICE";`, `$du = $avp(c); t_relay_to_udp();`, false},
+		{"another port behind one NAT, over another transport", nat, fromNAT, `$du = "sip:" + $rd + ":GWPORT"; if (!t_relay_to_udp()) { sl_reply_error(); }; exit;`, "", false},
+		{"another port behind one NAT, then $rp", nat, fromNAT, `$ru = $ru + ";x=y"; $rp = GWPORT;`, "", false},
+		{"another port behind one NAT, then next hop", nat, fromNAT, `$ru = $ru + ";x=y"; $du = "sip:" + $rd + ":GWPORT";`, "", false},
+		{"another port behind one NAT, a branch", nat, fromNAT, `append_branch("sip:$rU@$rd:GWPORT"); $du = "sip:127.0.0.1:OFFICE";`, `t_reply("486", "Busy Here");`, false},
 		{"an alias that the phone has written", alias, atHome, `if (!isdsturiset()) { handle_ruri_alias(); };`, "", false},
 
 		{"voicemail by settings", private, atHome, "", `$ru = "sip:" + $avp(number) + "@" + $sel(cfg_get.gateway.host) + ":" + $sel(cfg_get.gateway.port);` + thenSend, true},
@@ -90,6 +96,13 @@ func TestUsersWord(t *testing.T) {
 		{"t_relay to the contact's own place", gateway, atHome, `if (!t_relay("127.0.0.2", "GWPORT")) { sl_reply_error(); }; exit;`, "", true},
 		{"a gateway that registers itself", nat, fromNAT, `$ru = $ru + ";x=y";`, "", false},
 		{"a gateway that registers itself, next hop", nat, fromNAT, next, "", false},
+		{"a gateway that registers itself, its port", nat, fromNAT, `$rp = $rp;`, "", false},
+		{"a gateway that registers itself, no next hop", nat, fromNAT, `$du = $null;`, "", false},
+		{"a gateway that registers itself, dialled number", nat, fromNAT, `$du = $ru; $ru = $ou;`, "", false},
+		{"a gateway that registers itself, kept", nat, fromNAT, `$avp(c) = $ru; $ru = $ou; $du = $avp(c);`, "", false},
+		{"a gateway that registers itself, its parts kept", nat, fromNAT, `$var(h) = $rd + ":" + $rp; $ru = "sip:9@example.org"; $ru = "sip:9@" + $var(h);`, "", false},
+		{"a gateway that registers itself, over UDP", nat, fromNAT, `if (!t_relay_to_udp()) { sl_reply_error(); }; exit;`, "", false},
+		{"a gateway that registers itself, reverted", nat, fromNAT, `$avp(c) = $ru; revert_uri(); $ru = $avp(c);`, "", false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWord(t, x.from)

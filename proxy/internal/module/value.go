@@ -19,7 +19,7 @@ const (
 // long as its message is worked on.
 type Value struct {
 	Kind ValueKind
-	// Users says of a text that it has in it where a user has said that a target leads (relay.Target.FromUser): of
+	// Users says of a text that it has in it where a user has said that a target leads (relay.Target.OwnersWord): of
 	// $ru, $rd and $du of a found phone, and of what a script makes of these.
 	Users bool
 	Num   int64

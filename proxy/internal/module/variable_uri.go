@@ -51,13 +51,13 @@ func ruri(part uriPart) func(*Ctx, *Variable) Value {
 
 func getURI(c *Ctx, _ *Variable) Value {
 	x := Text(c.Main.URI)
-	x.Users = c.Main.FromUser()
+	x.Users = c.Main.OwnersWord()
 	return x
 }
 
 func getHost(c *Ctx, v *Variable) Value {
 	x := ruri(uriHost)(c, v)
-	x.Users = c.Main.FromUser()
+	x.Users = c.Main.OwnersWord()
 	return x
 }
 
@@ -177,7 +177,7 @@ func getNext(c *Ctx, _ *Variable) Value {
 	if c.Main.Next == nil && c.natted() {
 		x = c.kept(c.appendNATed(c.scratch[:0]))
 	}
-	x.Users = c.Main.UsersWord() || c.Main.FromUser() && c.Main.NextOf == relay.NextFound
+	x.Users = c.Main.UsersWord() || c.Main.OwnersWord() && c.Main.NextOf == relay.NextFound
 	return x
 }
 

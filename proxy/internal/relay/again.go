@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"net/netip"
 
 	"seraph/proxy/internal/sip"
 	"seraph/proxy/internal/transport"
@@ -52,10 +53,8 @@ func (r *Request) HasNext() bool { return r.Main.Next != nil || r.nextRoute != n
 // SetUsersNext is SetNext where the next hop is made of what a user has named, such as the host of a found
 // phone: it stays as one of the script's does, and is that user's word still.
 func (r *Request) SetUsersNext(next []byte) {
-	own := r.Main.CameFrom(next)
-	if r.SetNext(next); !own {
-		r.Main.NextOf = NextUsers
-	}
+	r.SetNext(next)
+	r.Main.NextOf = NextUsers
 }
 
 // Elsewhere is Moved where the script has named the new place itself: it is no user's word any
@@ -67,9 +66,8 @@ func (r *Request) Elsewhere() {
 
 // UsersElsewhere is Moved where the new Request-URI is made of what a user has named: it is that user's word still.
 func (r *Request) UsersElsewhere() {
-	own := r.Main.CameFrom(r.Main.URI)
-	r.Elsewhere()
-	r.Main.Given, r.Main.Hosted = !own, own
+	r.Moved()
+	r.Main.Given = true
 }
 
 // MovedPort is Moved where only the port has become another: whose word the host is, stays, and that of a
@@ -99,9 +97,9 @@ func (r *Request) ForwardToURI(host string, port uint16) error {
 	}
 	t := r.Main
 	t.Next = sip.AppendUint(append(append([]byte("sip:"), host...), ':'), uint64(port))
-	t.Given = t.Given || t.Phone && !t.CameFrom(t.Next)
-	t.Flow, t.NextOf = transport.Flow{}, NextRelay
-	if t.Given {
+	t.Given = t.OwnersWord()
+	t.LeaveFlow()
+	if t.NextOf = NextRelay; t.Given {
 		t.NextOf = NextFound // another port, or what stands beside maddr, is the owner's word too
 	}
 	return r.forwardStateless(&t)
@@ -121,13 +119,31 @@ func (r *Request) leavePhone() {
 // forgetPlace forgets the phone that was found: its flow, the others that it has, the
 // proxies in front of it, and that it is one: a server without a connection is out of service.
 func (r *Request) forgetPlace() {
-	r.Main.Flow, r.Main.Route, r.Main.Group, r.Main.Phone = transport.Flow{}, nil, 0, false
+	r.Main.LeaveFlow()
+	r.Main.Route, r.Main.Group, r.Main.Phone = nil, 0, false
+}
+
+// LeaveFlow has the target led by its URIs, and no longer on its flow.
+func (t *Target) LeaveFlow() { t.Came, t.Flow = t.CameFrom(), transport.Flow{} }
+
+// CameFrom is Target.Came as it is without the flow.
+func (t *Target) CameFrom() netip.AddrPort {
+	if t.Phone && t.Flow.Proto == transport.UDP {
+		return plain(t.Flow.Remote)
+	}
+	return t.Came
+}
+
+// plain is an address and port as they are compared: an IPv4 address as such, and without a zone.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
 // RevertURI makes the Request-URI the received one again.
 func (r *Request) RevertURI() {
+	r.Main.LeaveFlow()
 	next, of := r.Main.Next, r.Main.NextOf
-	r.Main = Target{URI: r.Msg.RequestURI()}
+	r.Main = Target{URI: r.Msg.RequestURI(), Came: r.Main.Came}
 	if of.stays() {
 		r.Main.Next, r.Main.NextOf = next, of
 	}
@@ -205,25 +221,6 @@ func (c *Call) startAgain(r *Request) {
 }
 
 // OwnersWord reports whether it is a user's word where a target leads once it is not called where its phone was
-// found: a contact that somebody has given, or that a phone has registered from another place.
-func (t *Target) OwnersWord() bool { return t.Given || t.Phone && !t.CameFrom(t.URI) }
-
-// FromUser reports whether what a target says of where it leads is a user's word in any way: what a script makes of
-// that names no place by itself.
-func (t *Target) FromUser() bool { return t.Given || t.Phone }
-
-// CameFrom reports whether a phone's REGISTER came, by UDP, from the very place that a URI names: a PBX
-// that is a gateway, too, or one in a listed network. Nobody can register such a contact from elsewhere.
-func (t *Target) CameFrom(uri []byte) bool {
-	var u sip.URI
-	at := t.Flow.Remote
-	if t.Flow.Proto != transport.UDP || sip.ParseURI(uri, &u) != nil {
-		return false
-	}
-	addr, ok := parseAddr(HostOf(&u))
-	port := u.Port
-	if port == 0 {
-		port = 5060
-	}
-	return ok && addr.Unmap() == at.Addr().Unmap().WithZone("") && port == at.Port()
-}
+// found: a contact that somebody has given, or that a phone has registered. What a script makes of that names no place
+// by itself.
+func (t *Target) OwnersWord() bool { return t.Given || t.Phone }

@@ -101,7 +101,7 @@ func viaTo(t *testing.T, sender, alice *phone) *phone {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &phone{t, c, alice.to}
+	return &phone{t: t, conn: c, to: alice.to}
 }
 
 // TestCancelByAnotherAddressOfIPv6: of IPv6 a callee has a whole network to send from; the caller's own

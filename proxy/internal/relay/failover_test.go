@@ -387,7 +387,7 @@ func TestOneSourceWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	other := &phone{t, c, b.addr}
+	other := &phone{t: t, conn: c, to: b.addr}
 	s := b.named(nil, "sip:bob@"+gateway)
 	s.Silence()
 	b.start()

@@ -132,7 +132,7 @@ func TestRouteOfAFoundPhone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	third := &phone{t, elsewhere, b.addr}
+	third := &phone{t: t, conn: elsewhere, to: b.addr}
 	t.Cleanup(func() { _ = elsewhere.Close() })
 	ours := dialog(alice, phones[0], "found")
 	alice.request("REFER", phones[0].uri(), "found", 2, "away", "bt", fmt.Sprintf("Route: %s, <sip:127.0.0.2:%d;lr>", ours, third.port()))

@@ -114,7 +114,7 @@ func prefer(best []Target, t Target, room int) []Target {
 
 // mayName reports whether a place is one that a user may name for a target.
 func (e *Engine) mayName(t *Target, hop transport.Hop) bool {
-	return e.isOutside(hop) || t.Redirected && e.layer.IsLocal(hop.Addr.Addr().Unmap(), hop.Addr.Port())
+	return e.isOutside(hop) || plain(hop.Addr) == t.Came || t.Redirected && e.layer.IsLocal(hop.Addr.Addr().Unmap(), hop.Addr.Port())
 }
 
 // follows reports whether a redirection of a branch may lead there: a sips request never leaves

@@ -24,7 +24,7 @@ func (b *bench) phoneAt(host string) *phone {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { c.Close() })
-	return &phone{b.t, c, b.addr}
+	return &phone{t: b.t, conn: c, to: b.addr}
 }
 
 // gatewayHost is where the gateway of these tests is, which takes calls from the router without asking.

@@ -45,6 +45,10 @@ type Target struct {
 	// there: it must not lead to a gateway or to us. Whoever has the script's word for
 	// another place takes it back (Elsewhere), but for a next hop, which may go again.
 	Given bool
+	// Came is where the REGISTER of a phone came from by UDP whose flow the target has been left without (LeaveFlow):
+	// nobody can register so from elsewhere, and so a given target may lead there whatever else is at that place, such as
+	// a PBX that is a gateway, too.
+	Came netip.AddrPort
 	// Redirected says of a given target that it is the contact of a 3xx. It may lead to the router itself,
 	// where the script is asked: so phones have calls forwarded to our own users.
 	Redirected bool

@@ -123,11 +123,11 @@ func (k *compiler) branchCommand(c *call) node {
 			}
 			// "$ru" of a phone is what its owner says, not the script; so is what is made of its parts.
 			switch {
-			case c.Main.FromUser() && bytes.Equal(t.URI, c.Main.URI):
+			case c.Main.OwnersWord() && bytes.Equal(t.URI, c.Main.URI):
 				t = c.Main
 				t.Q = 1000
-			case x.Users && !c.Main.CameFrom(t.URI):
-				t.Given, t.Hosted = true, false
+			case x.Users:
+				t.Given, t.Hosted, t.Came = true, false, c.Main.CameFrom()
 			}
 		}
 		if q >= 0 {

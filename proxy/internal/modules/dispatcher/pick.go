@@ -304,7 +304,7 @@ func (d *destination) direct(c *module.Ctx, to mode) bool {
 // target is the gateway as a target of the request.
 func (d *destination) target(c *module.Ctx, to mode) (relay.Target, bool) {
 	if to == toNextHop {
-		return relay.Target{URI: c.Main.URI, Next: c.Keep(d.uri), NextOf: relay.NextScript, Given: c.Main.OwnersWord(), Q: c.Main.Q}, true
+		return relay.Target{URI: c.Main.URI, Next: c.Keep(d.uri), NextOf: relay.NextScript, Given: c.Main.OwnersWord(), Came: c.Main.CameFrom(), Q: c.Main.Q}, true
 	}
 	u, err := c.URI()
 	if err != nil {

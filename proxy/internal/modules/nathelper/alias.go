@@ -210,11 +210,11 @@ func handleAlias(c *module.Ctx) int {
 	if proto != transport.UDP {
 		next = append(append(next, ";transport="...), proto.String()...)
 	}
-	kept := c.Keep(next)
 	// Within a dialog the dialog says where the request may go (bounds of relay). Outside of one it is the word of
 	// whoever has registered the contact or dialled it.
-	c.Main.Given = c.Main.Given || !c.InDialog && !c.Main.CameFrom(kept)
-	c.Main.Next, c.Main.NextOf, c.Main.Flow = kept, relay.NextFound, transport.Flow{}
+	c.Main.Given = c.Main.Given || !c.InDialog
+	c.Main.LeaveFlow()
+	c.Main.Next, c.Main.NextOf = c.Keep(next), relay.NextFound
 	return module.True
 }
 

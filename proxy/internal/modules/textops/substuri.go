@@ -26,7 +26,7 @@ func compileSubstURI(args []module.Arg) (module.Call, error) {
 			return module.False
 		}
 		if now, ok := placeOf(c); !known || !ok || !samePlace(&before, &now) {
-			c.NamedBy(c.Main.FromUser() && known && ok && isLeft(&before, &now))
+			c.NamedBy(c.Main.OwnersWord() && known && ok && isLeft(&before, &now))
 		}
 		return module.True
 	}, nil

@@ -80,7 +80,11 @@ func by(c *module.Ctx, t *relay.Target, param []byte) {
 	}
 	// Without its flow a phone is called where its owner says, who may name a gateway; along a Path it is not.
 	t.Given = t.Given || !t.Flow.IsZero() && t.OwnersWord()
-	through(t, next, relay.NextRelay)
+	of := relay.NextRelay
+	if t.NextOf == relay.NextUsers {
+		of = relay.NextUsers // over another transport it is that user's word still
+	}
+	through(t, next, of)
 }
 
 // toServer is through where the next hop is no phone, whatever was found before. Without the next hop, in a
@@ -93,7 +97,8 @@ func toServer(t *relay.Target, next []byte) {
 
 // through sends a target's request to a next hop, for this time.
 func through(t *relay.Target, next []byte, of relay.NextOf) {
-	t.Next, t.NextOf, t.Flow = next, of, transport.Flow{}
+	t.LeaveFlow()
+	t.Next, t.NextOf = next, of
 }
 
 // nextHop makes the URI of a host, a port and a transport.
