@@ -106,20 +106,23 @@ func TestPanicOfABrokenConnection(t *testing.T) {
 	b.empty()
 }
 
+// faulty is a script that panics once the request is in the table.
+func faulty(t *testing.T, r *Request) {
+	defer func() {
+		_ = recover() // as the daemon's guard does
+		r.Engine.Faulted(r.worker)
+	}()
+	if err := r.NewTransaction(); err != nil {
+		t.Error(err)
+	}
+	panic("a fault in the script")
+}
+
 // TestFaulted: what a panic on a worker cut short is answered, and its transaction ends.
 func TestFaulted(t *testing.T) {
 	t.Parallel()
 	b, alice, _ := prepare(t, 0, fast)
-	b.hooks.request = func(r *Request) {
-		defer func() {
-			_ = recover() // as the daemon's guard does
-			r.Engine.Faulted(r.worker)
-		}()
-		if err := r.NewTransaction(); err != nil {
-			t.Error(err)
-		}
-		panic("a fault in the script")
-	}
+	b.hooks.request = func(r *Request) { faulty(t, r) }
 	b.start()
 	alice.invite("cut")
 	alice.expect("SIP/2.0 500")
